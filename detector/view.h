@@ -1,0 +1,87 @@
+/*
+ * A finding as it is written: symbolized, woven, nothing left to look up. The
+ * runtime makes views from what it recorded, the command from the log; text and JSON
+ * are pure functions of a view, so both print the same report.
+ */
+#ifndef FTSAN_VIEW_H
+#define FTSAN_VIEW_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/fmt.h"
+
+/* One frame. Strings are borrowed; NULL or "" means unknown. */
+struct ftsan_view_frame {
+	bool python;
+	const char *function;
+	const char *file;   /* python: the script; native: from debug information */
+	int32_t line;	    /* 0: unknown */
+	const char *module; /* native: path of the ELF object */
+	uint64_t offset;    /* native: pc minus load bias */
+};
+
+/**
+ * struct ftsan_view_stack - one stack of a finding
+ * @role:   "write", "read", "alloc", "free" or "call"
+ * @tid:    kernel thread id, 0 when unknown
+ * @thread: its name, NULL when unknown
+ * @size:   bytes of the access; 0 when it has none or it is unknown
+ * @address: of the access
+ * @atomic: the access had a lock prefix
+ */
+struct ftsan_view_stack {
+	const char *role;
+	int tid;
+	const char *thread;
+	uint32_t size;
+	uint64_t address;
+	bool atomic;
+	const struct ftsan_view_frame *frames;
+	unsigned n_frames;
+};
+
+enum { FTSAN_VIEW_DIMS_MAX = 64 };
+
+/**
+ * struct ftsan_view - a whole finding; every pointer is borrowed
+ * @id:          "pid-n"
+ * @kind, @confidence, @title: see docs/log.md
+ * @fingerprint: 16 hex digits
+ * @description: what the memory is
+ * @name:        the word, such as "dims[0]"; NULL when it has none
+ * @word:        its index, -1 when there is none
+ * @n_shape:     entries of @shape, -1 when the shape is unknown
+ */
+struct ftsan_view {
+	const char *id;
+	int pid;
+	double time;
+	const char *kind;
+	const char *confidence;
+	const char *fingerprint;
+	const char *title;
+	bool gil_forced;
+	const char *description;
+	const char *name;
+	uint64_t address;
+	int word;
+	bool has_old, has_new;
+	int64_t old_value, new_value;
+	int n_shape;
+	int64_t shape[FTSAN_VIEW_DIMS_MAX];
+	const char *dtype;
+	uint32_t size;
+	const struct ftsan_view_stack *stacks;
+	unsigned n_stacks;
+};
+
+/* Both: any thread, async-signal-safe, append to @out; JSON without a newline. */
+void ftsan_view_json(struct ftsan_buf *out, const struct ftsan_view *view);
+void ftsan_view_text(struct ftsan_buf *out, const struct ftsan_view *view);
+
+/* What ThreadSanitizer's headline would call the kind: "data race", ... Pure. */
+const char *ftsan_kind_headline(const char *kind);
+
+#endif
