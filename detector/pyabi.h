@@ -19,6 +19,12 @@
  *                 (when the cookie was right) mean anything
  * @version:       PY_VERSION_HEX, 0 when the cookie is missing
  * @free_threaded: the build has no GIL by default
+ * @tstate_cframe: 3.11 and 3.12: @tstate_current_frame counts from the _PyCFrame that
+ *                 the thread state points to here; 0: from the thread state itself
+ * @frame_tlbc_index: 3.14 free-threaded; 0 elsewhere, as @code_tlbc
+ * @frame_is_entry: 3.11, a flag in the frame; 0: frames with an owner of 3 or more
+ *                 (FRAME_OWNED_BY_CSTACK, 3.14: FRAME_OWNED_BY_INTERPRETER) lie between
+ * @frame_span:    bytes of the frame up to the last member we read
  * The offsets are in bytes from the start of the object they name.
  */
 struct ftsan_pyabi {
@@ -27,11 +33,15 @@ struct ftsan_pyabi {
 	uint32_t version;
 	uint32_t object_size; /* sizeof(PyObject): 32 free-threaded, 16 otherwise */
 	uint32_t ob_type;
+	uint32_t tstate_cframe;
 	uint32_t tstate_current_frame;
 	uint32_t tstate_thread_id;
-	uint32_t frame_previous, frame_executable, frame_instr_ptr, frame_owner, frame_tlbc_index;
-	uint32_t code_filename, code_name, code_qualname, code_linetable, code_firstlineno;
-	uint32_t code_adaptive, code_tlbc;
+	uint32_t frame_previous, frame_executable, frame_instr_ptr, frame_owner,
+		frame_tlbc_index;
+	uint32_t frame_is_entry, frame_span;
+	uint32_t code_filename, code_name, code_qualname, code_linetable,
+		code_firstlineno;
+	uint32_t code_adaptive, code_tlbc, code_firsttraceable;
 	uint32_t unicode_state, unicode_length, unicode_ascii_size, unicode_compact_size;
 	uint32_t bytes_size, bytes_data;
 	uint32_t type_name;
@@ -43,7 +53,8 @@ struct ftsan_pyabi {
  * @runtime: address of _PyRuntime (readable before main: it is statically initialised)
  *
  * GIL builds of 3.11 and 3.12 have no debug offsets: @version_hint (Py_Version, 0 when
- * unknown) then selects a built-in table, or none.
+ * unknown) then selects a built-in table, or none. Alphas and betas are refused: their
+ * layouts differ among themselves.
  *
  * Context: any; uses ftsan_safe_read() only.
  * Return:  0; -ENOTSUP for an interpreter we don't know (then @abi->known is false).
@@ -69,7 +80,7 @@ unsigned ftsan_pyframes_walk(const struct ftsan_pyabi *abi, uintptr_t tstate,
 
 /**
  * ftsan_pyframe_resolve() - file, function and line of one code position
- * @code:  PyCodeObject *, validated before use
+ * @code:  PyCodeObject *, validated before use; the entry flag of @out is left false
  * @instr: instruction pointer inside its bytecode (or its thread-local copy)
  * @tlbc_index: 3.14 free-threaded: which copy; 0 elsewhere
  *
@@ -77,7 +88,8 @@ unsigned ftsan_pyframes_walk(const struct ftsan_pyabi *abi, uintptr_t tstate,
  * answers false. Context: as ftsan_pyframes_walk().
  */
 bool ftsan_pyframe_resolve(const struct ftsan_pyabi *abi, uintptr_t code, uintptr_t instr,
-			   int32_t tlbc_index, uintptr_t code_type, struct ftsan_pyframe *out);
+			   int32_t tlbc_index, uintptr_t code_type,
+			   struct ftsan_pyframe *out);
 
 /*
  * ftsan_line_of() - the line of a bytecode offset by PEP 626's location table (pure)

@@ -28,6 +28,8 @@
  * @tstate_gilstate: PyGILState_GetThisThreadState, for detached threads
  * @run_id:      FTSAN_RUN_ID of the environment, or ""
  * @root:        first process of the tree
+ * @own_begin, @own_end: addresses of libftsan.so itself
+ * @gil_kept_off: the interpreter was told to keep the GIL off
  * @hook_names, @hook_counts: for the engine record; @n_hooks entries, live
  */
 struct ftsan_host {
@@ -46,6 +48,9 @@ struct ftsan_host {
 	void *(*tstate_gilstate)(void);
 	const char *run_id;
 	bool root;
+	uintptr_t own_begin;
+	uintptr_t own_end;
+	bool gil_kept_off;
 	const char *const *hook_names;
 	const _Atomic uint32_t *hook_counts;
 	unsigned n_hooks;
@@ -71,9 +76,24 @@ bool ftsan_runtime_active(void);
 bool ftsan_runtime_fault(siginfo_t *info, void *ucontext);
 bool ftsan_runtime_trap(siginfo_t *info, void *ucontext);
 
+struct ftsan_alloc_site;
+/*
+ * Notes where the calling thread is: @pc, and the position of its Python frame by raw
+ * pointers (a handful of loads: for allocations). Normal context of an attached thread.
+ */
+void ftsan_runtime_alloc_site(uintptr_t pc, struct ftsan_alloc_site *out);
+
+/* Layouts of this interpreter. Valid after ftsan_runtime_start(). */
+struct ftsan_pyabi;
+const struct ftsan_pyabi *ftsan_runtime_abi(void);
+const struct ftsan_host *ftsan_runtime_host(void);
+
 /* One period of the scout: publishes what is old enough, expires what is overdue.
  * Context: the scout thread, or (no scout) any thread; never in a handler. */
 void ftsan_runtime_tick(void);
+
+/* A scout runs, so that allocations need not look at the clock. */
+void ftsan_runtime_scout(bool running);
 
 /* After dlopen, dlclose: normal context. */
 void ftsan_runtime_modules_changed(void);

@@ -33,7 +33,8 @@ struct ftsan_pyframe {
 
 /**
  * struct ftsan_stack - one thread's stack, innermost frames first
- * @pc:        program counters; the first is exact, the others return addresses
+ * @pc:        program counters without libftsan's own; the first lies inside the
+ *             instruction, the others are return addresses
  * @n_native:  used entries of @pc
  * @n_python:  used entries of @python
  * @truncated: there were more frames than fit
@@ -63,6 +64,47 @@ struct ftsan_unwinder {
 void ftsan_stack_set_unwinder(const struct ftsan_unwinder *unwinder);
 
 /**
+ * ftsan_libunwind_init() - the unwinder that rests on libunwind
+ * @init_local2, @step, @get_reg: _ULx86_64_init_local2, _ULx86_64_step and
+ *         _ULx86_64_get_reg of a libunwind 1.3 or later that was opened with RTLD_LOCAL
+ *
+ * libunwind reads the stack where the unwind tables say, and trusts them more than we
+ * do, so the SIGSEGV and SIGBUS handler has to call ftsan_stack_fixup().
+ *
+ * Context: start-up, once. Return: NULL when a function is missing.
+ */
+const struct ftsan_unwinder *ftsan_libunwind_init(void *init_local2, void *step,
+						  void *get_reg);
+
+/**
+ * ftsan_stack_fixup() - divert a fault inside the unwinder
+ * @context: the ucontext_t of the signal
+ *
+ * A stack whose unwind tables are wrong (hand-written assembly, generated code) ends
+ * where the unwinder faulted, and the frames up to there count.
+ *
+ * Context: the signal handler, after ftsan_safe_read_fixup().
+ * Return:  true if the fault was the unwinder's; the handler returns at once then.
+ */
+bool ftsan_stack_fixup(void *context);
+
+/*
+ * Fills @out with at most @max Python frames of the calling thread, innermost first,
+ * and sets @more when there were more; the count. Async-signal-safe.
+ */
+typedef unsigned (*ftsan_python_walk_fn)(struct ftsan_pyframe *out, unsigned max,
+					 bool *more);
+
+/* Context: start-up. NULL: Python frames are left out. */
+void ftsan_stack_set_python(ftsan_python_walk_fn walk);
+
+/*
+ * The addresses of libftsan's own code, whose frames no capture shows. Context:
+ * start-up. Never set (a unit test): nothing is dropped.
+ */
+void ftsan_stack_set_own_range(uintptr_t begin, uintptr_t end);
+
+/**
  * ftsan_stack_capture() - record the calling thread's stack
  * @out:      filled; never fails, an empty stack says that nothing could be had
  * @ucontext: registers to begin at: a signal handler's context argument, or one that
@@ -73,13 +115,18 @@ void ftsan_stack_set_unwinder(const struct ftsan_unwinder *unwinder);
  */
 void ftsan_stack_capture(struct ftsan_stack *out, const void *ucontext);
 
-/* Like ftsan_stack_capture() for the caller of the function that calls it. */
+/*
+ * Like ftsan_stack_capture(), beginning at the function that calls it; inside libftsan
+ * that is, since its frames are dropped, the function that called into libftsan.
+ */
 void ftsan_stack_capture_here(struct ftsan_stack *out);
 
 /*
  * fork(): no thread may be inside the unwinder while the process forks, because its
  * locks would stay taken in the child. prepare() shuts the gate and waits (bounded)
- * for those inside; captures meanwhile have no native frames.
+ * for those inside; captures meanwhile have no native frames. done() is called in the
+ * parent and in the child; a child that was forked while somebody was still inside
+ * keeps the gate shut.
  */
 void ftsan_stack_fork_prepare(void);
 void ftsan_stack_fork_done(void);
@@ -96,8 +143,21 @@ struct ftsan_frame {
 	const struct ftsan_pyframe *frame;
 };
 
+/**
+ * enum ftsan_eval - what a native frame has to do with the evaluation loop
+ * @FTSAN_EVAL_NONE:  nothing
+ * @FTSAN_EVAL_LOOP:  it is one activation of the loop, so an entry frame belongs to it
+ * @FTSAN_EVAL_INNER: one instruction of CPython 3.14's tail-calling interpreter, which
+ *                    runs on behalf of the activation that is the next native frame
+ */
+enum ftsan_eval {
+	FTSAN_EVAL_NONE,
+	FTSAN_EVAL_LOOP,
+	FTSAN_EVAL_INNER,
+};
+
 /* Is @pc inside the interpreter's evaluation loop? (asked while weaving) */
-typedef bool (*ftsan_is_eval_fn)(uintptr_t pc);
+typedef enum ftsan_eval (*ftsan_is_eval_fn)(uintptr_t pc);
 
 /**
  * ftsan_stack_weave() - interleave native and Python frames as a person reads them
@@ -107,8 +167,9 @@ typedef bool (*ftsan_is_eval_fn)(uintptr_t pc);
  *
  * Each native frame of the evaluation loop is replaced by the Python frames it ran,
  * up to and including the next entry frame. Python frames that no native frame
- * accounts for follow at the end (the native part was cut, or could not be had).
- * The interpreter's own frames between two Python frames stay; libftsan's go.
+ * accounts for follow at the end (the native part was cut, or could not be had); an
+ * activation for which no Python frame is left (those were cut) stays a native frame.
+ * The interpreter's own frames between two Python frames stay.
  *
  * Pure. Return: the number of frames.
  */

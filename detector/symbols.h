@@ -3,8 +3,9 @@
  *
  * The table of loaded modules is rebuilt in normal context (start-up, after dlopen
  * and dlclose) and read from signal handlers without a lock. Function names come
- * from the file's .symtab (.dynsym when stripped), mapped read-only for the look-up;
- * source lines are the command's business (it links libdw, offline).
+ * from the file's .symtab (.dynsym when stripped), read with pread(2), so that a file
+ * which is truncated meanwhile costs a name and no SIGBUS; source lines are the command's
+ * business (it links libdw, offline).
  */
 #ifndef FTSAN_SYMBOLS_H
 #define FTSAN_SYMBOLS_H
@@ -13,6 +14,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "stack.h"
+
 enum {
 	FTSAN_PATH_MAX = 512,
 	FTSAN_BUILD_ID_HEX = 41, /* 20 bytes in hex and a NUL */
@@ -20,7 +23,8 @@ enum {
 };
 
 struct dl_phdr_info;
-typedef int (*ftsan_phdr_callback)(struct dl_phdr_info *info, size_t size, void *argument);
+typedef int (*ftsan_phdr_callback)(struct dl_phdr_info *info, size_t size,
+				   void *argument);
 
 /**
  * struct ftsan_module - one loaded ELF object
@@ -59,17 +63,19 @@ struct ftsan_module *ftsan_module_of(uintptr_t pc);
  * ftsan_symbol_name() - the function that holds @pc
  * @name: FTSAN_SYMBOL_MAX bytes, NUL-terminated; empty when unknown
  *
- * Context: async-signal-safe (open, mmap and munmap are raw system calls); costs a
+ * Context: async-signal-safe (open, pread and close are raw system calls); costs a
  *          walk of the file's symbol table, so for findings, not for every trap.
- * Return:  0, or -ENOENT.
+ *          Recent answers, empty ones too, are remembered.
+ * Return:  0, or -ENOENT: in no module, in one without a file (the vDSO), in one whose
+ *          file is another by now (its build-id differs), or between functions.
  */
 int ftsan_symbol_name(uintptr_t pc, char *name);
 
 /*
- * Is @pc in CPython's evaluation loop: _PyEval_EvalFrameDefault, its .cold and .part
- * clones, or (3.14's tail-calling interpreter) a _TAIL_CALL_ function? Async-signal-safe;
- * answers are remembered per function range.
+ * Is @pc in CPython's evaluation loop: _PyEval_EvalFrameDefault or its .cold and .part
+ * clones, or (3.14's tail-calling interpreter) a _TAIL_CALL_ function? Costs what
+ * ftsan_symbol_name() costs. Async-signal-safe.
  */
-bool ftsan_symbol_is_eval(uintptr_t pc);
+enum ftsan_eval ftsan_symbol_is_eval(uintptr_t pc);
 
 #endif

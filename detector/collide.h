@@ -1,0 +1,64 @@
+/*
+ * Collision windows: a store to a published buffer is held up, and whoever touches the
+ * same thing meanwhile is caught in the act.
+ *
+ * A thread owns at most one window, its record's. It owns it from the trap until the
+ * store is done; program code runs in between only while a single step lasts, and a
+ * fault during the step cancels it first. So a thread that owns a window never waits
+ * for another's, and there is no deadlock. Every wait has an absolute deadline.
+ */
+#ifndef FTSAN_COLLIDE_H
+#define FTSAN_COLLIDE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "thread.h"
+
+/* Context: start-up. */
+void ftsan_collide_init(void);
+void ftsan_collide_fork_child(void);
+
+/**
+ * ftsan_window_enter() - a trapped store begins
+ * @thread: the caller's record; thread->insn is decoded
+ * @slot:   pinned, seen PUBLISHED
+ * @ucontext: registers at the store
+ *
+ * Takes the slot to WINDOWED; holds the caller up if the rules and the budget allow it.
+ * Context: signal handler.
+ * Return:  false when the slot was faster in changing its state: fault again.
+ */
+bool ftsan_window_enter(struct ftsan_thread *thread, uint32_t slot, const void *ucontext);
+
+/* The store is done: back to PUBLISHED, everybody who waits goes on. Signal handler. */
+void ftsan_window_leave(struct ftsan_thread *thread);
+
+/* The access of another thread that thread->step.served names has been let through. */
+void ftsan_window_release(uint32_t owner_plus_1);
+
+enum ftsan_collision {
+	FTSAN_COLLISION_RETRY, /* let the instruction fault again */
+	FTSAN_COLLISION_READ,  /* a race was reported; let the read through now */
+	FTSAN_COLLISION_WRITE, /* a race was reported; perform the store now */
+};
+
+/**
+ * ftsan_collide() - an access to a buffer in somebody's window
+ * @thread: the caller's record; thread->insn is decoded
+ * @slot:   pinned, seen WINDOWED
+ * @served: gets index + 1 of the owner who waits until ftsan_window_release()
+ *
+ * The finding is in the log when this returns READ or WRITE. Context: signal handler.
+ */
+enum ftsan_collision ftsan_collide(struct ftsan_thread *thread, uint32_t slot,
+				   const void *ucontext, uint32_t *served);
+
+/* The program frees a buffer in somebody's window. Normal context. */
+void ftsan_collide_free(uint32_t slot);
+/* The program frees a buffer that is free already. Normal context. */
+void ftsan_collide_double_free(uint32_t slot);
+/* An access to a quarantined buffer: reported. Signal handler; slot pinned. */
+void ftsan_collide_late(struct ftsan_thread *thread, uint32_t slot, const void *ucontext);
+
+#endif

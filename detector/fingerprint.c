@@ -1,0 +1,81 @@
+#include "fingerprint.h"
+
+#include <string.h>
+
+enum { NATIVE_FRAMES = 3 };
+
+/* FNV-1a, 64 bits. */
+static uint64_t mix(uint64_t hash, const char *text)
+{
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
+	return (hash ^ 0xff) * 0x100000001b3ull;
+}
+
+static const uint64_t SEED = 0xcbf29ce484222325ull;
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? path : slash + 1;
+}
+
+static uint64_t mix_native(uint64_t hash, const struct ftsan_view_frame *frame)
+{
+	char text[24];
+	struct ftsan_buf buf;
+
+	if (frame->module != NULL)
+		hash = mix(hash, base_name(frame->module));
+	if (frame->function != NULL && frame->function[0] != '\0')
+		return mix(hash, frame->function);
+	ftsan_buf_init(&buf, text, sizeof(text));
+	ftsan_buf_hex(&buf, frame->offset);
+	return mix(hash, ftsan_buf_cstr(&buf));
+}
+
+static uint64_t side(const struct ftsan_view_stack *stack)
+{
+	uint64_t hash = mix(SEED, stack->role);
+	unsigned native = 0;
+
+	for (unsigned i = 0; i < stack->n_frames; i++) {
+		const struct ftsan_view_frame *frame = &stack->frames[i];
+
+		if (frame->python) {
+			hash = mix(hash, frame->file == NULL ? "" : base_name(frame->file));
+			return mix(hash, frame->function == NULL ? "" : frame->function);
+		}
+		if (native++ < NATIVE_FRAMES)
+			hash = mix_native(hash, frame);
+	}
+	return hash;
+}
+
+/* "dims[3]" and "dims[0]" are the same thing in different arrays. */
+static uint64_t mix_word(uint64_t hash, const char *name)
+{
+	char text[32];
+	size_t length = strcspn(name, "[");
+
+	if (length >= sizeof(text))
+		length = sizeof(text) - 1;
+	memcpy(text, name, length);
+	text[length] = '\0';
+	return mix(hash, text);
+}
+
+uint64_t ftsan_fingerprint(const struct ftsan_view *view)
+{
+	uint64_t hash = mix(SEED, view->kind), sides[2] = {0, 0};
+	unsigned n = 0;
+
+	if (view->name != NULL)
+		hash = mix_word(hash, view->name);
+	for (unsigned i = 0; i < view->n_stacks && n < 2; i++)
+		if (strcmp(view->stacks[i].role, "alloc") != 0)
+			sides[n++] = side(&view->stacks[i]);
+	/* A sum does not know the order. */
+	return hash ^ (sides[0] + sides[1]) * 0x9e3779b97f4a7c15ull;
+}

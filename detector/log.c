@@ -1,0 +1,135 @@
+#include "log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+
+#include "base/fd.h"
+#include "base/sys.h"
+#include "counters.h"
+
+/* Written at start-up and in the child of a fork, when no other thread runs. */
+static char path[FTSAN_LOG_PATH_MAX];
+static struct ftsan_fd file;
+static struct ftsan_fd terminal;
+static _Atomic bool torn;
+
+static void expand(struct ftsan_buf *out, const char *pattern, bool root)
+{
+	bool has_pid = false;
+
+	for (const char *p = pattern; *p != '\0'; p++) {
+		if (p[0] == '%' && p[1] == 'p') {
+			ftsan_buf_i64(out, ftsan_sys_getpid());
+			has_pid = true;
+			p++;
+		} else if (p[0] == '%' && p[1] == '%') {
+			ftsan_buf_char(out, '%');
+			p++;
+		} else {
+			ftsan_buf_char(out, *p);
+		}
+	}
+	if (!root && !has_pid) {
+		ftsan_buf_char(out, '.');
+		ftsan_buf_i64(out, ftsan_sys_getpid());
+	}
+}
+
+static int reopen(void)
+{
+	int raw = ftsan_sys_open(path,
+				 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY |
+					 O_NONBLOCK,
+				 0600);
+
+	if (raw < 0)
+		return raw;
+	return ftsan_fd_take(&file, raw);
+}
+
+int ftsan_log_open(const char *pattern, bool root)
+{
+	struct ftsan_buf buf;
+
+	ftsan_fd_drop(&file);
+	ftsan_buf_init(&buf, path, sizeof(path));
+	expand(&buf, pattern[0] != '\0' ? pattern : "ftsan.%p.jsonl", root);
+	(void)ftsan_buf_cstr(&buf);
+	if (buf.truncated)
+		return -ENAMETOOLONG;
+	atomic_store_explicit(&torn, false, memory_order_relaxed);
+	return reopen();
+}
+
+const char *ftsan_log_path(void)
+{
+	return path;
+}
+
+static int number(void)
+{
+	int fd = ftsan_fd_number(&file);
+
+	if (fd < 0 && path[0] != '\0' && reopen() == 0)
+		fd = ftsan_fd_number(&file);
+	return fd;
+}
+
+/* write_all() - one write(2) as a rule; what a full pipe or disk leaves, again. */
+static int write_all(int fd, const char *text, size_t length)
+{
+	unsigned tries = 0;
+
+	while (length > 0) {
+		ssize_t done = ftsan_sys_write(fd, text, length);
+
+		if (done == -EINTR || done == -EAGAIN) {
+			if (++tries > 1000)
+				return -EAGAIN;
+			ftsan_sys_yield();
+			continue;
+		}
+		if (done <= 0)
+			return done == 0 ? -EIO : (int)done;
+		text += done;
+		length -= (size_t)done;
+	}
+	return 0;
+}
+
+int ftsan_log_write(struct ftsan_buf *line)
+{
+	int fd = number(), error;
+
+	if (line->length == line->capacity)
+		line->length--; /* a cut line ends all the same */
+	ftsan_buf_char(line, '\n');
+	if (fd < 0) {
+		ftsan_count(log_errors);
+		return -EBADF;
+	}
+	if (atomic_exchange_explicit(&torn, false, memory_order_relaxed))
+		(void)write_all(fd, "\n", 1);
+	error = write_all(fd, line->text, line->length);
+	if (error != 0) {
+		atomic_store_explicit(&torn, true, memory_order_relaxed);
+		ftsan_count(log_errors);
+	}
+	return error;
+}
+
+void ftsan_log_keep_stderr(void)
+{
+	int raw = ftsan_sys_fcntl(2, F_DUPFD_CLOEXEC, 100);
+
+	if (raw >= 0)
+		(void)ftsan_fd_take(&terminal, raw);
+}
+
+void ftsan_log_stderr(const struct ftsan_buf *text)
+{
+	int fd = ftsan_fd_number(&terminal);
+
+	if (fd >= 0)
+		(void)write_all(fd, text->text, text->length);
+}

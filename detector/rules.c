@@ -1,0 +1,72 @@
+#include "rules.h"
+
+/* Sites with fewer live buffers than this may use the quarter that is kept free. */
+enum { RARE_SITE = 8 };
+
+/* A run that has just begun may spend this much before the percentage counts. */
+static const uint64_t WINDOW_BURST_NS = 100u * 1000 * 1000;
+
+bool ftsan_rule_overlap(const struct ftsan_access *a, const struct ftsan_access *b)
+{
+	if (a->size == 0 || b->size == 0)
+		return false;
+	return a->address < b->address ? b->address - a->address < a->size
+				       : a->address - b->address < b->size;
+}
+
+static bool writes(const struct ftsan_access *access)
+{
+	return access->role == FTSAN_ROLE_WRITE || access->role == FTSAN_ROLE_FREE;
+}
+
+bool ftsan_rule_race(enum ftsan_extent extent, const struct ftsan_access *a,
+		     const struct ftsan_access *b)
+{
+	if (!writes(a) && !writes(b))
+		return false;
+	if (a->atomic || b->atomic)
+		return false;
+	if (a->role == FTSAN_ROLE_FREE || b->role == FTSAN_ROLE_FREE)
+		return true;
+	return extent == FTSAN_EXTENT_WHOLE || ftsan_rule_overlap(a, b);
+}
+
+bool ftsan_rule_exhausted(const struct ftsan_window_question *q)
+{
+	return q->site_proven || q->site_windows >= q->site_limit ||
+	       q->object_windows >= q->object_limit;
+}
+
+bool ftsan_rule_open_window(const struct ftsan_window_question *q)
+{
+	if (q->threads < 2 || q->length_ns == 0 || q->budget_percent == 0)
+		return false;
+	if (q->deviates || ftsan_rule_exhausted(q))
+		return false;
+	return q->spent_ns + q->length_ns <=
+	       WINDOW_BURST_NS + q->elapsed_ns / 100 * q->budget_percent;
+}
+
+/* The last quarter of a bound belongs to rare sites. */
+static bool within(uint32_t used, uint32_t limit, uint32_t site_count)
+{
+	if (used >= limit)
+		return false;
+	return used < limit - limit / 4 || site_count < RARE_SITE;
+}
+
+enum ftsan_publish_answer ftsan_rule_publish(const struct ftsan_publish_question *q)
+{
+	if (!q->foreign && q->age_ticks < 1)
+		return FTSAN_PUBLISH_LATER;
+	if (!q->bound)
+		return FTSAN_PUBLISH_UNBOUND;
+	if (!within(q->fragments, q->fragment_limit, q->site_published))
+		return FTSAN_PUBLISH_OVER_LIMIT;
+	return FTSAN_PUBLISH_NOW;
+}
+
+bool ftsan_rule_admit(uint32_t used, uint32_t limit, uint32_t site_live)
+{
+	return within(used, limit, site_live);
+}

@@ -1,0 +1,101 @@
+/*
+ * The detection rules: pure functions over recorded data. Everything that decides
+ * whether something is a finding is here, and nothing else is.
+ */
+#ifndef FTSAN_RULES_H
+#define FTSAN_RULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "access.h"
+
+/* What an adapter calls one thing: two accesses to it at the same time are a race. */
+enum ftsan_extent {
+	FTSAN_EXTENT_BYTES, /* the bytes themselves: dims and strides */
+	FTSAN_EXTENT_WHOLE, /* the whole buffer: a Cython code cache */
+};
+
+/* Do the byte ranges of two accesses overlap? Empty ranges never do. */
+bool ftsan_rule_overlap(const struct ftsan_access *a, const struct ftsan_access *b);
+
+/**
+ * ftsan_rule_race() - are two simultaneous accesses of two threads a data race?
+ * @extent: the adapter's word
+ *
+ * The caller has seen that they are simultaneous: one thread was held in the middle of
+ * its access while the other performed its own, so nothing can have ordered them.
+ * A lock-prefixed access on either side means that the code synchronises this memory by
+ * atomics, where plain moves can be atomic loads and stores of C11: no race then.
+ * A free is a write to the whole buffer.
+ */
+bool ftsan_rule_race(enum ftsan_extent extent, const struct ftsan_access *a,
+		     const struct ftsan_access *b);
+
+/**
+ * struct ftsan_window_question - what decides whether a trapped store may be held up
+ * @threads:       threads alive
+ * @site_proven:   a race was proven at this instruction already
+ * @site_windows, @object_windows: windows opened so far without a find
+ * @site_limit, @object_limit:     most of them
+ * @spent_ns:      time that all windows have taken so far
+ * @elapsed_ns:    run time so far
+ * @budget_percent: most of the run time that windows may take
+ * @length_ns:     length of a window
+ * @deviates:      the memory does not hold the value it was published with: an earlier
+ *                 store of the operation is still in force, and holding the next one up
+ *                 would lengthen the state that makes the program fail
+ */
+struct ftsan_window_question {
+	uint32_t threads;
+	bool site_proven;
+	uint32_t site_windows, site_limit;
+	uint32_t object_windows, object_limit;
+	uint64_t spent_ns, elapsed_ns;
+	uint32_t budget_percent;
+	uint64_t length_ns;
+	bool deviates;
+};
+
+bool ftsan_rule_open_window(const struct ftsan_window_question *question);
+
+/*
+ * Can no window open at this site, or on this object, ever again? Then trapping the
+ * store shows nothing: the buffer is unsealed for a scout period or two, which brings
+ * a hot loop back to its own speed, and a proven race back to its own probability.
+ */
+bool ftsan_rule_exhausted(const struct ftsan_window_question *question);
+
+/**
+ * struct ftsan_publish_question - what decides whether a buffer may be sealed
+ * @bound:       an object's header was seen to point at the buffer
+ * @age_ticks:   completed scout ticks since the allocation
+ * @foreign:     a thread that does not own it has entered an operation on it
+ * @fragments, @fragment_limit: sealed pages, and most of them
+ * @site_published: published buffers of the same allocation site
+ */
+struct ftsan_publish_question {
+	bool bound;
+	uint32_t age_ticks;
+	bool foreign;
+	uint32_t fragments, fragment_limit;
+	uint32_t site_published;
+};
+
+enum ftsan_publish_answer {
+	FTSAN_PUBLISH_NOW,
+	FTSAN_PUBLISH_LATER,	 /* too young */
+	FTSAN_PUBLISH_UNBOUND,	 /* nobody's header points at it (yet) */
+	FTSAN_PUBLISH_OVER_LIMIT, /* left out: the bound on sealed pages */
+};
+
+enum ftsan_publish_answer ftsan_rule_publish(const struct ftsan_publish_question *question);
+
+/*
+ * May another buffer of an allocation site that has @site_live of them be guarded, with
+ * @used of @limit slots taken? The last quarter is kept for sites with few live
+ * buffers, so that long-lived arrays of one site can't crowd out everything new.
+ */
+bool ftsan_rule_admit(uint32_t used, uint32_t limit, uint32_t site_live);
+
+#endif

@@ -1,0 +1,234 @@
+#include "runtime.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "adapter_numpy.h"
+#include "base/sys.h"
+#include "canary.h"
+#include "collide.h"
+#include "counters.h"
+#include "decode.h"
+#include "guard.h"
+#include "log.h"
+#include "mem.h"
+#include "pyabi.h"
+#include "records.h"
+#include "report.h"
+#include "thread.h"
+#include "trap.h"
+
+/* Set at start, constant afterwards but for what a fork changes. */
+static const struct ftsan_host *host;
+static const struct ftsan_options *options;
+static struct ftsan_pyabi abi;
+static bool root;
+static _Atomic int own_pid;
+static _Atomic bool active;
+static _Atomic bool ended;
+
+static unsigned walk_python(struct ftsan_pyframe *out, unsigned max, bool *more)
+{
+	void *tstate = host->tstate_get != NULL ? host->tstate_get() : NULL;
+
+	/* A detached thread has none of that kind, but its frames are still there. */
+	if (tstate == NULL && host->tstate_gilstate != NULL)
+		tstate = host->tstate_gilstate();
+	if (tstate == NULL)
+		return 0;
+	return ftsan_pyframes_walk(&abi, (uintptr_t)tstate, host->py_code_type, out, max, more);
+}
+
+static void start_stacks(void)
+{
+	(void)ftsan_pyabi_read(&abi, host->py_runtime, host->py_version);
+	ftsan_stack_set_unwinder(host->unwinder);
+	ftsan_stack_set_own_range(host->own_begin, host->own_end);
+	ftsan_trap_set_own_text(host->own_begin, host->own_end);
+	if (abi.known)
+		ftsan_stack_set_python(walk_python);
+	(void)ftsan_modules_refresh(host->iterate);
+}
+
+static int start_guard(void)
+{
+	int error = 0;
+
+	(void)ftsan_mem_init();
+	ftsan_decode_init(host->zydis_init, host->zydis_decode);
+	ftsan_numpy_init(abi.object_size);
+	if (options->guard)
+		error = ftsan_guard_init(options);
+	return error;
+}
+
+static void say_start(int guard_error)
+{
+	bool works = guard_error == 0 && options->guard;
+	bool canary = works && options->canary && ftsan_canary_run();
+
+	ftsan_record_process(host, options, &abi, root);
+	ftsan_record_engine(host, works, !options->guard ? "switched off (guard=0)"
+					 : guard_error == -EINVAL
+						 ? "unknown value of the option store"
+						 : "no memory for the arena",
+			    canary);
+}
+
+int ftsan_runtime_start(const struct ftsan_host *the_host,
+			const struct ftsan_options *the_options)
+{
+	int error;
+
+	host = the_host;
+	options = the_options;
+	root = host->root;
+	atomic_store_explicit(&own_pid, ftsan_sys_getpid(), memory_order_relaxed);
+	start_stacks();
+	ftsan_log_keep_stderr();
+	error = ftsan_report_init(options->print, abi.known ? &abi : NULL, host->py_code_type);
+	if (error != 0)
+		return error;
+	(void)ftsan_thread_self();
+	error = ftsan_log_open(options->log, root);
+	say_start(start_guard());
+	atomic_store_explicit(&active, true, memory_order_release);
+	return error;
+}
+
+bool ftsan_runtime_active(void)
+{
+	return atomic_load_explicit(&active, memory_order_acquire);
+}
+
+bool ftsan_runtime_fault(siginfo_t *info, void *ucontext)
+{
+	return ftsan_trap_fault(info, ucontext);
+}
+
+bool ftsan_runtime_trap(siginfo_t *info, void *ucontext)
+{
+	return info->si_code > 0 && ftsan_trap_step(ucontext);
+}
+
+const struct ftsan_pyabi *ftsan_runtime_abi(void)
+{
+	return &abi;
+}
+
+const struct ftsan_host *ftsan_runtime_host(void)
+{
+	return host;
+}
+
+static uintptr_t load(uintptr_t base, uint32_t offset)
+{
+	uintptr_t value;
+
+	memcpy(&value, (const void *)(base + offset), sizeof(value));
+	return value;
+}
+
+void ftsan_runtime_alloc_site(uintptr_t pc, struct ftsan_alloc_site *out)
+{
+	uintptr_t tstate, frame;
+
+	*out = (struct ftsan_alloc_site){.pc = pc};
+	if (!abi.known || host->tstate_get == NULL)
+		return;
+	tstate = (uintptr_t)host->tstate_get();
+	if (tstate == 0)
+		return;
+	if (abi.tstate_cframe != 0)
+		tstate = load(tstate, abi.tstate_cframe);
+	/* The thread's own innermost frame: in place as long as the thread is here. */
+	frame = load(tstate, abi.tstate_current_frame);
+	if (frame == 0)
+		return;
+	out->code = load(frame, abi.frame_executable) & ~(uintptr_t)7;
+	out->instr = load(frame, abi.frame_instr_ptr);
+	if (abi.frame_tlbc_index != 0)
+		memcpy(&out->tlbc, (const void *)(frame + abi.frame_tlbc_index),
+		       sizeof(out->tlbc));
+}
+
+void ftsan_runtime_tick(void)
+{
+	ftsan_guard_tick();
+}
+
+void ftsan_runtime_scout(bool running)
+{
+	ftsan_guard_scout_running(running);
+}
+
+void ftsan_runtime_modules_changed(void)
+{
+	(void)ftsan_modules_refresh(host->iterate);
+}
+
+void ftsan_runtime_thread_begin(void)
+{
+	(void)ftsan_thread_self();
+}
+
+void ftsan_runtime_thread_end(void)
+{
+	struct ftsan_thread *thread = ftsan_thread_self();
+
+	if (thread == NULL)
+		return;
+	ftsan_slot_give_all(thread);
+	ftsan_thread_release();
+}
+
+void ftsan_runtime_fork_prepare(void)
+{
+	ftsan_stack_fork_prepare();
+	ftsan_guard_fork_prepare();
+	ftsan_report_fork_prepare();
+}
+
+void ftsan_runtime_fork_parent(void)
+{
+	ftsan_report_fork_parent();
+	ftsan_guard_fork_parent();
+	ftsan_stack_fork_done();
+}
+
+void ftsan_runtime_fork_child(void)
+{
+	atomic_store_explicit(&own_pid, ftsan_sys_getpid(), memory_order_relaxed);
+	ftsan_mem_fork_child();
+	ftsan_thread_records_fork_child(ftsan_slot_give_all);
+	ftsan_report_fork_child();
+	ftsan_guard_fork_child();
+	ftsan_stack_fork_done();
+	atomic_store_explicit(&ended, false, memory_order_relaxed);
+	ftsan_counters_reset();
+	root = false;
+	(void)ftsan_log_open(options->log, root);
+	ftsan_record_process(host, options, &abi, root);
+}
+
+bool ftsan_runtime_own_process(void)
+{
+	return atomic_load_explicit(&own_pid, memory_order_relaxed) == ftsan_sys_getpid();
+}
+
+unsigned ftsan_runtime_end(const char *reason, int status)
+{
+	if (!ftsan_runtime_active() || !ftsan_runtime_own_process())
+		return 0;
+	if (!atomic_exchange(&ended, true)) {
+		ftsan_record_coverage(host, &abi);
+		ftsan_record_end(reason, status);
+	}
+	return ftsan_report_count();
+}
+
+void ftsan_runtime_unend(void)
+{
+	if (ftsan_runtime_active() && ftsan_runtime_own_process())
+		atomic_store_explicit(&ended, false, memory_order_relaxed);
+}

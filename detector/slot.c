@@ -1,0 +1,207 @@
+#include "slot.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+
+#include "base/sys.h"
+#include "counters.h"
+#include "thread.h"
+
+/* Slots move between a magazine and the arena in batches of this many. */
+enum { BATCH = 16 };
+
+struct ftsan_arena ftsan_arena;
+
+/*
+ * The free list: a stack whose links are slot numbers, its head tagged against ABA.
+ * Slots that were never used come from a rising mark instead, so that the pages of a
+ * small program stay together.
+ */
+static _Atomic uint64_t free_head; /* tag << 32 | slot + 1 */
+static _Atomic uint32_t fresh;
+static _Atomic uint32_t taken;
+static uint32_t *links;
+
+static size_t tables_bytes(uint32_t n)
+{
+	return (size_t)n * (sizeof(struct ftsan_slot) + sizeof(uint64_t) + sizeof(uint32_t)) +
+	       n / 64 + 1;
+}
+
+int ftsan_arena_init(uint32_t n_slots)
+{
+	size_t pages = (size_t)n_slots * FTSAN_PAGE;
+	struct ftsan_slot *slots = ftsan_sys_map(n_slots * sizeof(*slots));
+	_Atomic uint64_t *words = ftsan_sys_map(n_slots * sizeof(*words));
+	_Atomic uint8_t *dirty = ftsan_sys_map(n_slots / 64 + 1);
+	void *base = ftsan_sys_reserve(pages);
+
+	links = ftsan_sys_map(n_slots * sizeof(*links));
+	if (slots == NULL || words == NULL || dirty == NULL || links == NULL || base == NULL)
+		return -ENOMEM;
+	/* Transparent huge pages would make one write resident 2 MiB of single pages. */
+	(void)ftsan_sys_madvise(base, pages, MADV_NOHUGEPAGE);
+	if (ftsan_sys_protect(base, pages, PROT_READ | PROT_WRITE) != 0)
+		return -ENOMEM;
+	ftsan_arena = (struct ftsan_arena){.base = (uintptr_t)base,
+					   .size_bytes = pages,
+					   .n_slots = n_slots,
+					   .slots = slots,
+					   .words = words,
+					   .dirty = dirty};
+	return 0;
+}
+
+uint64_t ftsan_arena_bound_bytes(void)
+{
+	return ftsan_arena.size_bytes + tables_bytes(ftsan_arena.n_slots);
+}
+
+bool ftsan_slot_move(uint32_t slot, uint64_t *word, enum ftsan_state to)
+{
+	return atomic_compare_exchange_strong(&ftsan_arena.words[slot], word,
+					      ftsan_word_with_state(*word, to));
+}
+
+bool ftsan_slot_transition(uint32_t slot, enum ftsan_state from, enum ftsan_state to)
+{
+	uint64_t word = ftsan_slot_word(slot);
+
+	while (ftsan_word_state(word) == from)
+		if (ftsan_slot_move(slot, &word, to))
+			return true;
+	return false;
+}
+
+uint64_t ftsan_slot_pin(uint32_t slot)
+{
+	return atomic_fetch_add_explicit(&ftsan_arena.words[slot], FTSAN_WORD_PIN,
+					 memory_order_acq_rel) +
+	       FTSAN_WORD_PIN;
+}
+
+void ftsan_slot_unpin(uint32_t slot)
+{
+	(void)atomic_fetch_sub_explicit(&ftsan_arena.words[slot], FTSAN_WORD_PIN,
+					memory_order_acq_rel);
+}
+
+int ftsan_slot_protect(uint32_t slot, uint32_t n_slots, int protection)
+{
+	return ftsan_sys_protect((void *)ftsan_slot_page(slot), n_slots * FTSAN_PAGE,
+				 protection);
+}
+
+static uint32_t take_fresh(uint32_t wanted, uint32_t *slots)
+{
+	uint32_t first = atomic_load_explicit(&fresh, memory_order_relaxed);
+	uint32_t n;
+
+	do {
+		n = ftsan_arena.n_slots - first;
+		if (n > wanted)
+			n = wanted;
+		if (n == 0)
+			return 0;
+	} while (!atomic_compare_exchange_weak(&fresh, &first, first + n));
+	/* Handed out from the end of the magazine: lowest slot last, so used first. */
+	for (uint32_t i = 0; i < n; i++)
+		slots[i] = first + n - 1 - i;
+	return n;
+}
+
+static uint32_t pop_free(void)
+{
+	uint64_t head = atomic_load_explicit(&free_head, memory_order_acquire);
+	uint64_t next;
+
+	do {
+		uint32_t slot_plus_1 = (uint32_t)head;
+
+		if (slot_plus_1 == 0)
+			return FTSAN_NO_SLOT;
+		/* The link may be stale when another thread was faster; the tag tells. */
+		next = ((head >> 32) + 1) << 32 |
+		       __atomic_load_n(&links[slot_plus_1 - 1], __ATOMIC_RELAXED);
+	} while (!atomic_compare_exchange_weak_explicit(
+		&free_head, &head, next, memory_order_acq_rel, memory_order_acquire));
+	return (uint32_t)head - 1;
+}
+
+static void push_free(uint32_t slot)
+{
+	uint64_t head = atomic_load_explicit(&free_head, memory_order_relaxed);
+	uint64_t next;
+
+	do {
+		__atomic_store_n(&links[slot], (uint32_t)head, __ATOMIC_RELAXED);
+		next = ((head >> 32) + 1) << 32 | (slot + 1);
+	} while (!atomic_compare_exchange_weak_explicit(
+		&free_head, &head, next, memory_order_release, memory_order_relaxed));
+}
+
+static void refill(struct ftsan_thread *thread)
+{
+	uint32_t n = 0;
+
+	while (n < BATCH) {
+		uint32_t slot = pop_free();
+
+		if (slot == FTSAN_NO_SLOT)
+			break;
+		thread->magazine[n++] = slot;
+	}
+	if (n == 0)
+		n = take_fresh(BATCH, thread->magazine);
+	thread->n_magazine = n;
+	atomic_fetch_add_explicit(&taken, n, memory_order_relaxed);
+}
+
+uint32_t ftsan_slot_take(struct ftsan_thread *thread)
+{
+	if (FTSAN_UNLIKELY(thread->n_magazine == 0)) {
+		refill(thread);
+		if (thread->n_magazine == 0)
+			return FTSAN_NO_SLOT;
+	}
+	return thread->magazine[--thread->n_magazine];
+}
+
+static void give_one(uint32_t slot)
+{
+	push_free(slot);
+	atomic_fetch_sub_explicit(&taken, 1, memory_order_relaxed);
+}
+
+void ftsan_slot_give(struct ftsan_thread *thread, uint32_t slot)
+{
+	if (thread == NULL) {
+		give_one(slot);
+		return;
+	}
+	if (FTSAN_UNLIKELY(thread->n_magazine == FTSAN_MAGAZINE)) {
+		/* The oldest half goes; the warm half stays. */
+		for (uint32_t i = 0; i < BATCH; i++)
+			give_one(thread->magazine[i]);
+		for (uint32_t i = BATCH; i < FTSAN_MAGAZINE; i++)
+			thread->magazine[i - BATCH] = thread->magazine[i];
+		thread->n_magazine -= BATCH;
+	}
+	thread->magazine[thread->n_magazine++] = slot;
+}
+
+void ftsan_slot_give_all(struct ftsan_thread *thread)
+{
+	while (thread->n_magazine > 0)
+		give_one(thread->magazine[--thread->n_magazine]);
+}
+
+uint32_t ftsan_slots_taken(void)
+{
+	return atomic_load_explicit(&taken, memory_order_relaxed);
+}
+
+uint32_t ftsan_slots_high_water(void)
+{
+	return atomic_load_explicit(&fresh, memory_order_relaxed);
+}

@@ -1,0 +1,214 @@
+/*
+ * The arena: one page a guarded buffer, the state of each, and free lists.
+ *
+ *             +-------------- unsealed -----------+
+ *             v                                   |
+ *   FREE -> PRIVATE -> SEALING -> PUBLISHED <-> WINDOW
+ *             |           |           |           |
+ *             +-> FREE    +-> (dead)  +-----> QUARANTINED -> RECYCLING -> FREE
+ *
+ * The state, a count of pins and a generation share one atomic word. Whoever changes
+ * the state by compare-and-swap does the work that the new state stands for:
+ *
+ *   FREE, PRIVATE      page read/write; PRIVATE belongs to the thread that allocated it
+ *   SEALING            one thread (the sealer) is making the page read-only
+ *   SEALING_DEAD       freed meanwhile: the sealer takes care of the rest
+ *   PUBLISHED          page read-only; stores trap
+ *   WINDOW             a store is in progress; the page may be inaccessible
+ *   QUARANTINED        freed; page inaccessible; reused once it leaves the quarantine
+ *   RECYCLING          on its way back to FREE
+ *
+ * The protection of a page follows its state a little later. A handler that finds a
+ * page stricter than its state says repairs the page; one that is laxer is a missed
+ * trap, never a wrong one.
+ *
+ * A pin keeps a slot from being recycled while a handler looks at it.
+ */
+#ifndef FTSAN_SLOT_H
+#define FTSAN_SLOT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/annot.h"
+
+struct ftsan_thread;
+
+enum ftsan_state {
+	FTSAN_FREE,
+	FTSAN_PRIVATE,
+	FTSAN_SEALING,
+	FTSAN_SEALING_DEAD,
+	FTSAN_PUBLISHED,
+	FTSAN_WINDOWED,
+	FTSAN_QUARANTINED,
+	FTSAN_RECYCLING,
+};
+
+/* The word's codec: state 8 bits, pins 16, generation 40. Pure. */
+static inline enum ftsan_state ftsan_word_state(uint64_t word)
+{
+	return (enum ftsan_state)(word & 0xff);
+}
+
+static inline uint32_t ftsan_word_pins(uint64_t word)
+{
+	return (uint32_t)(word >> 8 & 0xffff);
+}
+
+static inline uint64_t ftsan_word_generation(uint64_t word)
+{
+	return word >> 24;
+}
+
+static inline uint64_t ftsan_word_with_state(uint64_t word, enum ftsan_state state)
+{
+	return (word & ~0xffull) | (uint64_t)state;
+}
+
+static inline uint64_t ftsan_word_next_generation(uint64_t word)
+{
+	return word + (1ull << 24);
+}
+
+#define FTSAN_WORD_PIN (1ull << 8)
+
+enum {
+	FTSAN_NO_SLOT = 0xffffffffu,
+	FTSAN_NO_ENTRY = 0xffffffffu,
+};
+
+/* Why a slot is not looked at by the scout any more. */
+enum ftsan_parked {
+	FTSAN_PARKED_NOT,
+	FTSAN_PARKED_UNBOUND,
+	FTSAN_PARKED_LIMIT,
+	FTSAN_PARKED_KERNEL,
+};
+
+/**
+ * struct ftsan_slot - what is known of the buffer in a slot
+ * @object:   the adapter's: address of the header that owns the buffer; 0 when unbound
+ * @alloc_pc: return address of the allocation
+ * @alloc_code, @alloc_instr, @alloc_tlbc: the Python position of the allocation; to be
+ *            validated before use, the code object may be gone
+ * @alloc_tid: kernel thread id of the owner
+ * @birth_tick: scout tick of the allocation
+ * @seal_tick: scout tick from which its age counts for publication
+ * @published: it was sealed at least once
+ * @size:     bytes of the buffer
+ * @offset:   of the buffer in its first page
+ * @pages:    1, or more for a span
+ * @adapter:  index into the adapters
+ * @parked:   enum ftsan_parked
+ * @site:     bucket of the allocation site
+ * @window_owner: index + 1 of the thread whose store is in progress
+ * @windows:  collision windows opened on this buffer
+ * @stable_address, @stable_value, @stable_tick: a word that a trapped store changed, what
+ *            it held before, and when that was; 0 when there was none
+ * @quarantine: entry of the quarantine
+ *
+ * Written by the allocating thread while PRIVATE; later only by whoever holds the
+ * state (the window's owner, the freeing thread), but for the atomics.
+ */
+struct ftsan_slot {
+	_Atomic uintptr_t object;
+	uintptr_t alloc_pc;
+	uintptr_t alloc_code;
+	uintptr_t alloc_instr;
+	int32_t alloc_tlbc;
+	int32_t alloc_tid;
+	uint32_t birth_tick;
+	uint32_t seal_tick;
+	uint32_t size;
+	uint16_t offset;
+	uint16_t pages;
+	uint8_t adapter;
+	bool published;
+	_Atomic uint8_t parked;
+	uint16_t site;
+	_Atomic uint32_t window_owner;
+	_Atomic uint32_t windows;
+	_Atomic uintptr_t stable_address;
+	_Atomic uint64_t stable_value;
+	_Atomic uint32_t stable_tick;
+	uint32_t quarantine;
+};
+
+/* The arena of the process. Constant after ftsan_arena_init(). */
+struct ftsan_arena {
+	uintptr_t base;
+	size_t size_bytes;
+	uint32_t n_slots;
+	struct ftsan_slot *slots;
+	_Atomic uint64_t *words;
+	_Atomic uint8_t *dirty; /* one for 64 slots: some may wait for the scout */
+};
+
+extern struct ftsan_arena ftsan_arena;
+
+/* Context: start-up. Return: 0 or -ENOMEM. */
+int ftsan_arena_init(uint32_t n_slots);
+/* Resident memory that the arena can take at most, tables included. */
+uint64_t ftsan_arena_bound_bytes(void);
+
+static inline bool ftsan_arena_holds(uintptr_t address)
+{
+	return address - ftsan_arena.base < ftsan_arena.size_bytes;
+}
+
+static inline uint32_t ftsan_slot_of(uintptr_t address)
+{
+	return (uint32_t)((address - ftsan_arena.base) / FTSAN_PAGE);
+}
+
+static inline uintptr_t ftsan_slot_page(uint32_t slot)
+{
+	return ftsan_arena.base + (uintptr_t)slot * FTSAN_PAGE;
+}
+
+static inline struct ftsan_slot *ftsan_slot_at(uint32_t slot)
+{
+	return &ftsan_arena.slots[slot];
+}
+
+static inline uintptr_t ftsan_slot_buffer(uint32_t slot)
+{
+	return ftsan_slot_page(slot) + ftsan_arena.slots[slot].offset;
+}
+
+static inline uint64_t ftsan_slot_word(uint32_t slot)
+{
+	return atomic_load_explicit(&ftsan_arena.words[slot], memory_order_acquire);
+}
+
+/* One compare-and-swap of the state; pins and generation stay. */
+bool ftsan_slot_move(uint32_t slot, uint64_t *word, enum ftsan_state to);
+/* The same, retried while only the pins differ; false when the state is not @from. */
+bool ftsan_slot_transition(uint32_t slot, enum ftsan_state from, enum ftsan_state to);
+
+/* Pins a slot in whatever state it is; the word it had. Async-signal-safe. */
+uint64_t ftsan_slot_pin(uint32_t slot);
+void ftsan_slot_unpin(uint32_t slot);
+
+/* PROT_*; 0 or -errno (counted). Async-signal-safe. */
+int ftsan_slot_protect(uint32_t slot, uint32_t n_slots, int protection);
+
+/**
+ * ftsan_slot_take() - a FREE slot out of the thread's magazine or the arena
+ * Return: FTSAN_NO_SLOT when all are taken.
+ * Context: normal context of the thread (its magazine has no lock).
+ */
+uint32_t ftsan_slot_take(struct ftsan_thread *thread);
+/* Gives a FREE slot back; @thread may be NULL (then straight to the arena). */
+void ftsan_slot_give(struct ftsan_thread *thread, uint32_t slot);
+/* Empties a magazine: the thread ends, or was lost in a fork. */
+void ftsan_slot_give_all(struct ftsan_thread *thread);
+/* Slots not in the arena's free list: taken, or in a magazine. */
+uint32_t ftsan_slots_taken(void);
+/* One past the highest slot ever taken. */
+uint32_t ftsan_slots_high_water(void);
+
+#endif

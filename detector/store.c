@@ -1,0 +1,178 @@
+#include "store.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include "base/annot.h"
+#include "collide.h"
+#include "counters.h"
+#include "mem.h"
+#include "slot.h"
+
+/* The trap flag of RFLAGS: SIGTRAP after the next instruction. */
+#define TRAP_FLAG 0x100L
+
+static bool emulates; /* set once at start */
+
+int ftsan_store_init(const char *choice)
+{
+	if (strcmp(choice, "step") == 0)
+		emulates = false;
+	else if (strcmp(choice, "auto") == 0 || strcmp(choice, "emulate") == 0)
+		emulates = ftsan_mem_writable() && ftsan_decode_available();
+	else
+		return -EINVAL;
+	return 0;
+}
+
+const char *ftsan_store_name(void)
+{
+	return emulates ? "emulate" : "step";
+}
+
+/* --- single steps ------------------------------------------------------------- */
+
+/* Asynchronous signals wait for the trap: their handlers would run with the page open
+ * or a register moved. Synchronous faults of the instruction itself must come through. */
+static uint64_t stepping_mask(void)
+{
+	return ~(1ull << (SIGSEGV - 1) | 1ull << (SIGTRAP - 1) | 1ull << (SIGBUS - 1) |
+		 1ull << (SIGILL - 1) | 1ull << (SIGFPE - 1));
+}
+
+static void arm(struct ftsan_thread *thread, ucontext_t *uc, enum ftsan_step_kind kind,
+		uint32_t slot, uint32_t served)
+{
+	struct ftsan_step *step = &thread->step;
+	uint64_t mask = stepping_mask();
+
+	step->kind = kind;
+	step->slot = slot;
+	step->served = served;
+	memcpy(&step->mask, &uc->uc_sigmask, sizeof(step->mask));
+	memcpy(&uc->uc_sigmask, &mask, sizeof(mask));
+	uc->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
+}
+
+static void disarm(struct ftsan_thread *thread, ucontext_t *uc)
+{
+	memcpy(&uc->uc_sigmask, &thread->step.mask, sizeof(thread->step.mask));
+	uc->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+	thread->step.kind = FTSAN_STEP_NONE;
+}
+
+/* settle() - whoever waited for the step goes on. */
+static void settle(struct ftsan_thread *thread)
+{
+	if (thread->step.served != 0)
+		ftsan_window_release(thread->step.served);
+	else
+		ftsan_window_leave(thread);
+}
+
+bool ftsan_step_finish(struct ftsan_thread *thread, void *ucontext)
+{
+	struct ftsan_step *step = &thread->step;
+	ucontext_t *uc = ucontext;
+
+	switch (step->kind) {
+	case FTSAN_STEP_NONE:
+		return false;
+	case FTSAN_STEP_REDIRECT:
+		uc->uc_mcontext.gregs[step->base] -= step->delta;
+		(void)ftsan_mem_write(step->address,
+				      thread->scratch + step->address % FTSAN_PAGE,
+				      step->size);
+		break;
+	case FTSAN_STEP_OPEN:
+		(void)ftsan_slot_protect(step->slot, 1, PROT_READ);
+		break;
+	case FTSAN_STEP_SERVE:
+	case FTSAN_STEP_KEY:
+		break;
+	}
+	disarm(thread, uc);
+	settle(thread);
+	return true;
+}
+
+bool ftsan_step_cancel(struct ftsan_thread *thread, void *ucontext)
+{
+	struct ftsan_step *step = &thread->step;
+	ucontext_t *uc = ucontext;
+
+	if (step->kind == FTSAN_STEP_NONE)
+		return false;
+	if (step->kind == FTSAN_STEP_REDIRECT)
+		uc->uc_mcontext.gregs[step->base] -= step->delta;
+	if (step->kind == FTSAN_STEP_OPEN)
+		(void)ftsan_slot_protect(step->slot, 1, PROT_READ);
+	disarm(thread, uc);
+	settle(thread);
+	return true;
+}
+
+/* --- stores ------------------------------------------------------------------- */
+
+static bool store_direct(struct ftsan_thread *thread, ucontext_t *uc)
+{
+	const struct ftsan_insn *insn = &thread->insn;
+
+	if (!emulates || insn->plan != FTSAN_PLAN_DIRECT ||
+	    ftsan_mem_write(insn->access.address, insn->value, insn->access.size) != 0)
+		return false;
+	uc->uc_mcontext.gregs[REG_RIP] += insn->length;
+	ftsan_count(traps_direct);
+	return true;
+}
+
+static bool store_redirected(struct ftsan_thread *thread, uint32_t slot, ucontext_t *uc,
+			     uint32_t served)
+{
+	const struct ftsan_insn *insn = &thread->insn;
+	struct ftsan_step *step = &thread->step;
+	unsigned char *copy = thread->scratch + insn->access.address % FTSAN_PAGE;
+
+	if (!emulates || insn->plan != FTSAN_PLAN_REDIRECT ||
+	    ftsan_mem_read(copy, insn->access.address, insn->access.size) != 0)
+		return false;
+	step->base = insn->base;
+	step->address = insn->access.address;
+	step->size = insn->access.size;
+	step->delta = (intptr_t)copy - (intptr_t)insn->access.address;
+	uc->uc_mcontext.gregs[step->base] += step->delta;
+	arm(thread, uc, FTSAN_STEP_REDIRECT, slot, served);
+	ftsan_count(traps_redirected);
+	return true;
+}
+
+static void store_opened(struct ftsan_thread *thread, uint32_t slot, ucontext_t *uc,
+			 uint32_t served)
+{
+	(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
+	arm(thread, uc, FTSAN_STEP_OPEN, slot, served);
+	ftsan_count(traps_stepped);
+}
+
+bool ftsan_store_perform(struct ftsan_thread *thread, uint32_t slot, void *ucontext,
+			 uint32_t served)
+{
+	if (store_direct(thread, ucontext)) {
+		thread->step.served = served;
+		settle(thread);
+		return true;
+	}
+	if (!store_redirected(thread, slot, ucontext, served))
+		store_opened(thread, slot, ucontext, served);
+	return false;
+}
+
+void ftsan_step_serve(struct ftsan_thread *thread, uint32_t slot, void *ucontext,
+		      uint32_t served)
+{
+	(void)ftsan_slot_protect(slot, 1, PROT_READ);
+	arm(thread, ucontext, FTSAN_STEP_SERVE, slot, served);
+}

@@ -1,0 +1,54 @@
+/*
+ * Performing a trapped store without letting other threads at the page.
+ *
+ * The first rung that works is taken:
+ *   emulation  the operand's bytes are known, or the instruction is stepped on a copy
+ *              of the operand; then the whole operand is written through
+ *              /proc/self/mem. Writing only the changed bytes would tear values that
+ *              another thread reads.
+ *   step       the page is opened, the instruction stepped, the page sealed. Works for
+ *              every instruction; other threads' stores meanwhile go unseen.
+ */
+#ifndef FTSAN_STORE_H
+#define FTSAN_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "thread.h"
+
+/**
+ * ftsan_store_init() - choose the rungs
+ * @choice: "auto", "emulate" or "step"
+ * Context: start-up, after ftsan_mem_init(). Return: 0; -EINVAL for another word.
+ */
+int ftsan_store_init(const char *choice);
+/* The rung that plain stores take, for the log: "emulate" or "step". */
+const char *ftsan_store_name(void);
+
+/**
+ * ftsan_store_perform() - perform thread->insn's store to @slot
+ * @served: 0, or index + 1 of the window's owner who waits for this store
+ *
+ * Context: signal handler; @slot is pinned and nobody else may change its page.
+ * Return:  true when it is done and the instruction behind is next; false when a step
+ *          was armed: ftsan_step_finish() or ftsan_step_cancel() will follow.
+ */
+bool ftsan_store_perform(struct ftsan_thread *thread, uint32_t slot, void *ucontext,
+			 uint32_t served);
+
+/* Lets a colliding read through: page readable, one step. Signal handler. */
+void ftsan_step_serve(struct ftsan_thread *thread, uint32_t slot, void *ucontext,
+		      uint32_t served);
+
+/**
+ * ftsan_step_finish() - the stepped instruction is done
+ * Context: SIGTRAP handler. Return: false when the thread was not stepping.
+ * Afterwards thread->step still names the slot, which the caller unpins.
+ */
+bool ftsan_step_finish(struct ftsan_thread *thread, void *ucontext);
+
+/* The stepped instruction faulted (or will never trap): as if it had not begun. */
+bool ftsan_step_cancel(struct ftsan_thread *thread, void *ucontext);
+
+#endif

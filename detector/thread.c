@@ -1,0 +1,168 @@
+#include "thread.h"
+
+#include <fcntl.h>
+#include <string.h>
+
+#include "base/annot.h"
+#include "base/fmt.h"
+#include "base/sys.h"
+
+/* Entries go from NULL to a record once and stay. */
+static struct ftsan_thread *_Atomic table[FTSAN_THREADS_MAX];
+static _Atomic uint32_t used;  /* entries ever taken */
+static _Atomic uint32_t alive; /* records in use */
+static _Atomic uint32_t seen;
+
+static FTSAN_TLS struct ftsan_thread *self;
+
+static struct ftsan_thread *reuse(int tid)
+{
+	uint32_t n = atomic_load_explicit(&used, memory_order_acquire);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct ftsan_thread *thread = ftsan_thread_at(i);
+		int expected = 0;
+
+		/* Acquire pairs with the release in ftsan_thread_release(). */
+		if (thread != NULL &&
+		    atomic_compare_exchange_strong(&thread->tid, &expected, tid))
+			return thread;
+	}
+	return NULL;
+}
+
+static struct ftsan_thread *create(int tid)
+{
+	struct ftsan_thread *thread;
+	uint32_t index = atomic_load_explicit(&used, memory_order_relaxed);
+
+	do {
+		if (index >= FTSAN_THREADS_MAX)
+			return NULL;
+	} while (!atomic_compare_exchange_weak(&used, &index, index + 1));
+	thread = ftsan_sys_map(sizeof(*thread) + 2 * FTSAN_PAGE);
+	if (thread == NULL)
+		return NULL;
+	thread->index = index;
+	thread->scratch = (unsigned char *)(((uintptr_t)(thread + 1) + FTSAN_PAGE - 1) &
+					    ~(FTSAN_PAGE - 1));
+	atomic_store_explicit(&thread->tid, tid, memory_order_relaxed);
+	atomic_store_explicit(&table[index], thread, memory_order_release);
+	return thread;
+}
+
+static FTSAN_NOINLINE struct ftsan_thread *attach(void)
+{
+	int tid = ftsan_sys_gettid();
+	struct ftsan_thread *thread = reuse(tid);
+
+	if (thread == NULL)
+		thread = create(tid);
+	if (thread == NULL)
+		return NULL;
+	atomic_store_explicit(&thread->logged, false, memory_order_relaxed);
+	atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&seen, 1, memory_order_relaxed);
+	self = thread;
+	return thread;
+}
+
+struct ftsan_thread *ftsan_thread_self(void)
+{
+	return FTSAN_LIKELY(self != NULL) ? self : attach();
+}
+
+struct ftsan_thread *ftsan_thread_at(uint32_t index)
+{
+	return index < FTSAN_THREADS_MAX
+		       ? atomic_load_explicit(&table[index], memory_order_acquire)
+		       : NULL;
+}
+
+void ftsan_thread_release(void)
+{
+	struct ftsan_thread *thread = self;
+
+	if (thread == NULL)
+		return;
+	self = NULL;
+	thread->step.kind = FTSAN_STEP_NONE;
+	atomic_fetch_sub_explicit(&alive, 1, memory_order_relaxed);
+	atomic_store_explicit(&thread->tid, 0, memory_order_release);
+}
+
+uint32_t ftsan_threads_alive(void)
+{
+	return atomic_load_explicit(&alive, memory_order_relaxed);
+}
+
+uint32_t ftsan_threads_seen(void)
+{
+	return atomic_load_explicit(&seen, memory_order_relaxed);
+}
+
+void ftsan_thread_read_name(struct ftsan_thread *thread)
+{
+	char path[64];
+	struct ftsan_buf buf;
+	ssize_t length;
+	int fd;
+
+	ftsan_buf_init(&buf, path, sizeof(path));
+	ftsan_buf_str(&buf, "/proc/self/task/");
+	ftsan_buf_i64(&buf, atomic_load_explicit(&thread->tid, memory_order_relaxed));
+	ftsan_buf_str(&buf, "/comm");
+	fd = ftsan_sys_open(ftsan_buf_cstr(&buf), O_RDONLY | O_CLOEXEC, 0);
+	length = fd < 0 ? 0 : ftsan_sys_read(fd, thread->name, sizeof(thread->name) - 1);
+	if (fd >= 0)
+		(void)ftsan_sys_close(fd);
+	if (length < 0)
+		length = 0;
+	while (length > 0 && thread->name[length - 1] == '\n')
+		length--;
+	thread->name[length] = '\0';
+}
+
+void ftsan_thread_records_fork_child(void (*lost)(struct ftsan_thread *thread))
+{
+	uint32_t n = atomic_load_explicit(&used, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct ftsan_thread *thread = ftsan_thread_at(i);
+
+		if (thread == NULL)
+			continue;
+		atomic_store_explicit(&thread->counts.seen, 0, memory_order_relaxed);
+		atomic_store_explicit(&thread->counts.guarded, 0, memory_order_relaxed);
+		atomic_store_explicit(&thread->logged, false, memory_order_relaxed);
+		if (thread == self ||
+		    atomic_load_explicit(&thread->tid, memory_order_relaxed) == 0)
+			continue;
+		lost(thread);
+		thread->step.kind = FTSAN_STEP_NONE;
+		atomic_store_explicit(&thread->window.state, FTSAN_WINDOW_CLOSED,
+				      memory_order_relaxed);
+		atomic_store_explicit(&thread->tid, 0, memory_order_relaxed);
+	}
+	if (self != NULL)
+		atomic_store_explicit(&self->tid, ftsan_sys_gettid(), memory_order_relaxed);
+	atomic_store_explicit(&alive, self != NULL, memory_order_relaxed);
+	atomic_store_explicit(&seen, self != NULL, memory_order_relaxed);
+}
+
+void ftsan_thread_counts_sum(uint64_t *seen_sum, uint64_t *guarded_sum)
+{
+	uint32_t n = atomic_load_explicit(&used, memory_order_acquire);
+
+	*seen_sum = 0;
+	*guarded_sum = 0;
+	for (uint32_t i = 0; i < n; i++) {
+		const struct ftsan_thread *thread = ftsan_thread_at(i);
+
+		if (thread == NULL)
+			continue;
+		*seen_sum += atomic_load_explicit(&thread->counts.seen, memory_order_relaxed);
+		*guarded_sum +=
+			atomic_load_explicit(&thread->counts.guarded, memory_order_relaxed);
+	}
+}

@@ -1,0 +1,139 @@
+/*
+ * Per-thread records: what a handler needs and must not allocate.
+ *
+ * Records are mapped once and never unmapped: another thread may look at one (the owner
+ * of a collision window) while its thread ends. An ended thread's record is reused.
+ */
+#ifndef FTSAN_THREAD_H
+#define FTSAN_THREAD_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "access.h"
+#include "decode.h"
+#include "stack.h"
+
+enum {
+	FTSAN_THREADS_MAX = 4096,
+	FTSAN_THREAD_NAME = 16,
+	FTSAN_MAGAZINE = 32, /* free slots that a thread keeps for itself */
+};
+
+/* What a thread is doing between arming a single step and its trap. */
+enum ftsan_step_kind {
+	FTSAN_STEP_NONE,
+	FTSAN_STEP_SERVE,    /* an access that collided is let through, page readable */
+	FTSAN_STEP_REDIRECT, /* a store is made to the scratch page, to be written back */
+	FTSAN_STEP_OPEN,     /* a store is made to its page, opened for it */
+	FTSAN_STEP_KEY,	     /* a store is made under the thread's own protection key rights */
+};
+
+/**
+ * struct ftsan_step - a single step in progress
+ * @kind:    FTSAN_STEP_NONE when there is none
+ * @slot:    the slot the instruction touches; pinned while the step lasts
+ * @mask:    the signal mask to give back: asynchronous signals wait for the trap
+ * @base, @delta: REDIRECT: gregs[base] was moved by delta
+ * @address, @size: the operand
+ * @served:  SERVE: index + 1 of the thread whose window waits for this
+ */
+struct ftsan_step {
+	enum ftsan_step_kind kind;
+	uint32_t slot;
+	uint64_t mask;
+	int base;
+	intptr_t delta;
+	uintptr_t address;
+	uint32_t size;
+	uint32_t served;
+};
+
+enum ftsan_window_state {
+	FTSAN_WINDOW_CLOSED,
+	FTSAN_WINDOW_BRIEF,   /* a store in progress that nobody is meant to collide with */
+	FTSAN_WINDOW_OPEN,    /* held up, waiting for a collision */
+	FTSAN_WINDOW_CLAIMED, /* a colliding thread is looking at it: the owner waits */
+	FTSAN_WINDOW_SERVED,  /* the colliding access is done: the owner may store */
+	FTSAN_WINDOW_ENDED,   /* somebody ended it early: the owner may store */
+};
+
+/**
+ * struct ftsan_window - the one window that a thread can own
+ * @state:  enum ftsan_window_state; futex of the owner. Everything below is written
+ *          by the owner before it stores OPEN (release) and read by others after they
+ *          stored CLAIMED (acquire)
+ * @round:  counts windows; waiters use it as their futex
+ * @deadline_ns: absolute, monotonic; past it anybody may end the window
+ * @held:   the page was made inaccessible and the owner waited
+ * @cools:  the buffer is unsealed for a while when the window is left
+ */
+struct ftsan_window {
+	_Atomic uint32_t state;
+	_Atomic uint32_t round;
+	_Atomic uint64_t deadline_ns;
+	uint32_t slot;
+	uintptr_t ip;
+	struct ftsan_access access;
+	uint64_t old_value;
+	uint64_t new_value;
+	bool has_values;
+	bool has_new;
+	bool held;
+	bool cools;
+	struct ftsan_stack stack;
+};
+
+/* Counters of the allocation path; summed up when somebody asks. */
+struct ftsan_thread_counts {
+	_Atomic uint64_t seen;
+	_Atomic uint64_t guarded;
+};
+
+struct ftsan_thread {
+	_Atomic int tid; /* 0: the record is free */
+	uint32_t index;
+	char name[FTSAN_THREAD_NAME];
+	_Atomic bool logged; /* the log has its `thread` record */
+	uint32_t n_magazine;
+	uint32_t magazine[FTSAN_MAGAZINE];
+	uint32_t allocations; /* since the last look at the clock */
+	struct ftsan_thread_counts counts;
+	struct ftsan_step step;
+	struct ftsan_window window;
+	struct ftsan_insn insn;
+	struct ftsan_stack stack;  /* of the access being handled */
+	struct ftsan_window rival; /* copy of the window it collided with */
+	unsigned char *scratch;	   /* a page, for redirected stores */
+};
+
+/**
+ * ftsan_thread_self() - the calling thread's record
+ *
+ * Context: any thread, async-signal-safe; maps a record at the first call.
+ * Return:  NULL when there are more than FTSAN_THREADS_MAX threads, or no memory.
+ */
+struct ftsan_thread *ftsan_thread_self(void);
+
+/* Other threads' records, for looking at; NULL when the index was never used. */
+struct ftsan_thread *ftsan_thread_at(uint32_t index);
+
+/* The thread ends: gives the record back. The magazine must be empty by now. */
+void ftsan_thread_release(void);
+
+/* Threads with a record now; an upper bound for threads that touched anything. */
+uint32_t ftsan_threads_alive(void);
+uint32_t ftsan_threads_seen(void);
+
+/* Reads the kernel's name of the thread into the record. Async-signal-safe. */
+void ftsan_thread_read_name(struct ftsan_thread *thread);
+
+/* fork child: forgets every other thread, renews the own tid; @lost is called for
+ * each forgotten record, to take back what it held. */
+void ftsan_thread_records_fork_child(void (*lost)(struct ftsan_thread *thread));
+
+/* Sums of the per-thread counters, ended threads included. */
+void ftsan_thread_counts_sum(uint64_t *seen, uint64_t *guarded);
+
+#endif

@@ -1,0 +1,169 @@
+#include "trap.h"
+
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include "base/sys.h"
+#include "canary.h"
+#include "collide.h"
+#include "counters.h"
+#include "guard.h"
+#include "slot.h"
+#include "store.h"
+#include "thread.h"
+
+/* Bit 1 of the page-fault error code: the access was a write. */
+#define FAULT_WRITE 2
+
+static uintptr_t own_begin, own_end; /* set once at start */
+
+void ftsan_trap_set_own_text(uintptr_t begin, uintptr_t end)
+{
+	own_begin = begin;
+	own_end = end;
+}
+
+static bool is_write(const ucontext_t *uc)
+{
+	return (uc->uc_mcontext.gregs[REG_ERR] & FAULT_WRITE) != 0;
+}
+
+static bool is_own(const ucontext_t *uc)
+{
+	uintptr_t ip = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+
+	return ip - own_begin < own_end - own_begin && !ftsan_canary_holds(ip);
+}
+
+/* reconcile() - the page is stricter than the state says: a change is behind. */
+static void reconcile(uint32_t slot, int protection)
+{
+	ftsan_count(reconciled);
+	(void)ftsan_slot_protect(slot, 1, protection);
+}
+
+/* give_up() - no record for this thread: the buffer goes unguarded from now on. */
+static void give_up(uint32_t slot)
+{
+	ftsan_count(left_out_thread);
+	(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
+}
+
+static bool on_published(struct ftsan_thread *thread, uint32_t slot, ucontext_t *uc)
+{
+	if (!is_write(uc)) {
+		reconcile(slot, PROT_READ);
+		return true;
+	}
+	if (!ftsan_window_enter(thread, slot, uc))
+		return true;
+	ftsan_count(traps);
+	return ftsan_store_perform(thread, slot, uc, 0);
+}
+
+static bool on_windowed(struct ftsan_thread *thread, uint32_t slot, ucontext_t *uc)
+{
+	uint32_t served = 0;
+
+	switch (ftsan_collide(thread, slot, uc, &served)) {
+	case FTSAN_COLLISION_RETRY:
+		return true;
+	case FTSAN_COLLISION_READ:
+		ftsan_step_serve(thread, slot, uc, served);
+		return false;
+	case FTSAN_COLLISION_WRITE:
+		ftsan_count(traps);
+		return ftsan_store_perform(thread, slot, uc, served);
+	}
+	return true;
+}
+
+static bool on_quarantined(struct ftsan_thread *thread, uint32_t slot, ucontext_t *uc)
+{
+	ftsan_collide_late(thread, slot, uc);
+	/* The program goes on with the last contents, as it would have (at best)
+	 * without us; one report a buffer. */
+	(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
+	return true;
+}
+
+/* dispatch() - true when the pin can go; false: a step keeps it. */
+static bool dispatch(struct ftsan_thread *thread, uint32_t slot, uint64_t word, ucontext_t *uc,
+		     uintptr_t address)
+{
+	switch (ftsan_word_state(word)) {
+	case FTSAN_FREE:
+	case FTSAN_PRIVATE:
+		reconcile(slot, PROT_READ | PROT_WRITE);
+		return true;
+	case FTSAN_SEALING:
+	case FTSAN_SEALING_DEAD:
+	case FTSAN_RECYCLING:
+		ftsan_sys_yield();
+		return true;
+	default:
+		break;
+	}
+	ftsan_decode_fault(&thread->insn, uc, address, is_write(uc));
+	if (ftsan_word_state(word) == FTSAN_PUBLISHED)
+		return on_published(thread, slot, uc);
+	if (ftsan_word_state(word) == FTSAN_WINDOWED)
+		return on_windowed(thread, slot, uc);
+	return on_quarantined(thread, slot, uc);
+}
+
+/* cancel_step() - also gives up the pin that the step held. */
+static void cancel_step(struct ftsan_thread *thread, ucontext_t *uc)
+{
+	uint32_t slot = thread->step.slot;
+
+	if (ftsan_step_cancel(thread, uc))
+		ftsan_slot_unpin(slot);
+}
+
+bool ftsan_trap_fault(const siginfo_t *info, void *ucontext)
+{
+	ucontext_t *uc = ucontext;
+	uintptr_t address = (uintptr_t)info->si_addr;
+	struct ftsan_thread *thread;
+	uint32_t slot;
+
+	/* si_code above 0 is the kernel's own; kill() and friends have none. */
+	if (!ftsan_guard_ready() || info->si_code <= 0)
+		return false;
+	thread = ftsan_thread_self();
+	if (thread != NULL)
+		cancel_step(thread, uc);
+	if (!ftsan_arena_holds(address))
+		return false;
+	slot = ftsan_slot_of(address);
+	if (thread == NULL) {
+		give_up(slot);
+		return true;
+	}
+	if (is_own(uc)) {
+		ftsan_count(own_faults);
+		reconcile(slot, PROT_READ | PROT_WRITE);
+		return true;
+	}
+	if (dispatch(thread, slot, ftsan_slot_pin(slot), uc, address))
+		ftsan_slot_unpin(slot);
+	return true;
+}
+
+bool ftsan_trap_step(void *ucontext)
+{
+	struct ftsan_thread *thread;
+	uint32_t slot;
+
+	if (!ftsan_guard_ready())
+		return false;
+	thread = ftsan_thread_self();
+	if (thread == NULL)
+		return false;
+	slot = thread->step.slot;
+	if (!ftsan_step_finish(thread, ucontext))
+		return false;
+	ftsan_slot_unpin(slot);
+	return true;
+}

@@ -1,0 +1,194 @@
+#include "hook_numpy.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "adapter_numpy.h"
+#include "base/annot.h"
+#include "base/safe_read.h"
+#include "guard.h"
+#include "numpy_ops.h"
+#include "numpy_type.h"
+#include "pyabi.h"
+#include "runtime.h"
+#include "symbols.h"
+
+/* Slot of PyArray_Type in the API table (numpy/_core/code_generators/numpy_api.py). */
+enum { API_ARRAY_TYPE = 2, API_SLOTS_READ = 3 };
+
+/* What is known of a return address behind PyMem_RawMalloc in NumPy's module. */
+enum verdict { VERDICT_UNKNOWN, VERDICT_DIMS, VERDICT_OTHER };
+enum { CALLERS = 32 };
+
+struct caller {
+	_Atomic uintptr_t pc;
+	_Atomic uint8_t verdict;
+};
+
+/* Lock-free, filled at the first allocations. */
+static struct caller callers[CALLERS];
+static uintptr_t module_begin, module_end; /* of _multiarray_umath; set once */
+static _Atomic bool ready;
+
+/*
+ * The header that tp_alloc has just made in this thread (NewFromDescr allocates the
+ * dims next), and an allocation whose call site is still to be judged by whether the
+ * header came to point at it.
+ */
+static FTSAN_TLS uintptr_t fresh_header;
+static FTSAN_TLS uintptr_t judged_header;
+static FTSAN_TLS uintptr_t judged_buffer;
+static FTSAN_TLS struct caller *judged;
+
+/* --- allocation call sites ------------------------------------------------------ */
+
+static struct caller *caller_of(uintptr_t pc)
+{
+	for (unsigned i = 0; i < CALLERS; i++) {
+		uintptr_t known = atomic_load_explicit(&callers[i].pc, memory_order_relaxed);
+
+		if (known == pc)
+			return &callers[i];
+		if (known == 0 &&
+		    (atomic_compare_exchange_strong(&callers[i].pc, &known, pc) || known == pc))
+			return &callers[i];
+	}
+	return NULL;
+}
+
+/* judge() - did the header take the buffer that was allocated behind it? */
+static void judge(void)
+{
+	uintptr_t dims;
+
+	if (judged == NULL)
+		return;
+	if (ftsan_safe_ptr(judged_header + ftsan_numpy_dims_offset(), &dims))
+		atomic_store_explicit(&judged->verdict,
+				      dims == judged_buffer ? VERDICT_DIMS : VERDICT_OTHER,
+				      memory_order_relaxed);
+	judged = NULL;
+}
+
+static void *guarded(size_t size_bytes, uintptr_t header, uintptr_t pc)
+{
+	struct ftsan_alloc_site site;
+
+	ftsan_runtime_alloc_site(pc, &site);
+	return ftsan_guard_alloc(FTSAN_ADAPTER_NUMPY, size_bytes, header, &site);
+}
+
+static void *first_allocation(struct caller *caller, size_t size_bytes, uintptr_t header,
+			      uintptr_t pc)
+{
+	void *buffer;
+
+	if (header == 0)
+		return NULL;
+	buffer = guarded(size_bytes, header, pc);
+	judged = buffer != NULL ? caller : NULL;
+	judged_header = header;
+	judged_buffer = (uintptr_t)buffer;
+	return buffer;
+}
+
+void *ftsan_numpy_alloc(size_t size_bytes, uintptr_t pc)
+{
+	uintptr_t header = fresh_header;
+	struct caller *caller;
+
+	if (!atomic_load_explicit(&ready, memory_order_acquire) ||
+	    pc - module_begin >= module_end - module_begin ||
+	    !ftsan_numpy_is_dims_size(size_bytes))
+		return NULL;
+	judge();
+	caller = caller_of(pc);
+	if (caller == NULL)
+		return NULL;
+	switch (atomic_load_explicit(&caller->verdict, memory_order_relaxed)) {
+	case VERDICT_DIMS:
+		/* Without a header it is a subclass's, or a setter's new shape: bound
+		 * when its header is first seen. */
+		fresh_header = 0;
+		return guarded(size_bytes, header, pc);
+	case VERDICT_UNKNOWN:
+		fresh_header = 0;
+		return first_allocation(caller, size_bytes, header, pc);
+	default:
+		return NULL;
+	}
+}
+
+/* --- the type ------------------------------------------------------------------- */
+
+static void *(*generic_alloc)(void *type, ptrdiff_t n_items);
+
+static void *hook_tp_alloc(void *type, ptrdiff_t n_items)
+{
+	void *header;
+
+	judge();
+	header = generic_alloc(type, n_items);
+	fresh_header = (uintptr_t)header;
+	return header;
+}
+
+/* A subclass made by Python code has PyType_GenericAlloc of its own. */
+static void adopt_type(void *type)
+{
+	void *alloc = ftsan_type_get(type, FTSAN_TP_ALLOC);
+
+	if (alloc == (void *)generic_alloc && alloc != NULL)
+		ftsan_type_set(type, FTSAN_TP_ALLOC, (void *)hook_tp_alloc);
+}
+
+static void enter(void *self)
+{
+	void *buffer = ftsan_numpy_buffer(self);
+
+	if (buffer == NULL)
+		return;
+	if (FTSAN_UNLIKELY(ftsan_guard_object(buffer) != (uintptr_t)self)) {
+		ftsan_guard_bind(buffer, (uintptr_t)self);
+		adopt_type(ftsan_object_type(self));
+	}
+	ftsan_guard_enter(buffer);
+}
+
+static bool is_array_type(uintptr_t type)
+{
+	const struct ftsan_pyabi *abi = ftsan_runtime_abi();
+	uintptr_t metatype, name;
+	char text[16];
+
+	return ftsan_safe_ptr(type + abi->ob_type, &metatype) &&
+	       metatype == ftsan_type_type() &&
+	       ftsan_safe_ptr(type + ftsan_type_offset(FTSAN_TP_NAME), &name) &&
+	       ftsan_safe_string(text, sizeof(text), name) &&
+	       strcmp(text, "numpy.ndarray") == 0;
+}
+
+void ftsan_numpy_see_capsule(const void *table, uintptr_t caller)
+{
+	const struct ftsan_module *module;
+	uintptr_t api[API_SLOTS_READ];
+	void *type;
+
+	/* Other capsules without a name come first, so nothing is taken on faith. */
+	if (atomic_load_explicit(&ready, memory_order_acquire) ||
+	    ftsan_safe_read(api, table, sizeof(api)) != 0 ||
+	    !is_array_type(api[API_ARRAY_TYPE]))
+		return;
+	module = ftsan_module_of(caller);
+	if (module == NULL)
+		return;
+	type = (void *)api[API_ARRAY_TYPE];
+	module_begin = module->begin;
+	module_end = module->end;
+	generic_alloc = (void *(*)(void *, ptrdiff_t))ftsan_type_get(type, FTSAN_TP_ALLOC);
+	if (generic_alloc == NULL)
+		return;
+	atomic_store_explicit(&ready, true, memory_order_release);
+	ftsan_type_set(type, FTSAN_TP_ALLOC, (void *)hook_tp_alloc);
+	ftsan_ops_hook_type(type, enter);
+}

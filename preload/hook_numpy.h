@@ -1,0 +1,22 @@
+/*
+ * NumPy's part of the hooks: finding the array type, its allocations and its methods.
+ *
+ * Context of everything: normal context of an attached thread.
+ */
+#ifndef FTSAN_PRELOAD_HOOK_NUMPY_H
+#define FTSAN_PRELOAD_HOOK_NUMPY_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A capsule without a name was made by code at @caller: is @table NumPy's API table?
+ * Then the type, its allocator, methods and attributes are hooked. Once.
+ */
+void ftsan_numpy_see_capsule(const void *table, uintptr_t caller);
+
+/* PyMem_RawMalloc() called from @caller: a guarded buffer if it is for dims, else NULL. */
+void *ftsan_numpy_alloc(size_t size_bytes, uintptr_t caller);
+
+#endif

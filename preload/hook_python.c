@@ -1,0 +1,113 @@
+/* The wrappers of CPython's functions: guard, tell the adapters, call the original. */
+#include <string.h>
+
+#include "guard.h"
+#include "hook_numpy.h"
+#include "module_gil.h"
+#include "real.h"
+
+/* --- memory ---------------------------------------------------------------------- */
+
+void *ftsan_hook_PyMem_RawMalloc(size_t size)
+{
+	void *guarded = ftsan_numpy_alloc(size, (uintptr_t)__builtin_return_address(0));
+
+	return guarded != NULL ? guarded : ftsan_real.PyMem_RawMalloc(size);
+}
+
+void ftsan_hook_PyMem_RawFree(void *block)
+{
+	/* Whoever frees it, and whoever's free it is: a buffer of ours comes back here. */
+	if (ftsan_guard_owns(block))
+		ftsan_guard_free(block);
+	else
+		ftsan_real.PyMem_RawFree(block);
+}
+
+void ftsan_hook_PyMem_Free(void *block)
+{
+	if (ftsan_guard_owns(block))
+		ftsan_guard_free(block);
+	else
+		ftsan_real.PyMem_Free(block);
+}
+
+/* move() - realloc of a guarded block to one that @allocate made; NULL: nothing changed. */
+static void *move(void *block, size_t size, void *to)
+{
+	size_t old = ftsan_guard_size(block);
+
+	if (to == NULL)
+		return NULL;
+	if (ftsan_guard_copy(to, block, old < size ? old : size) != 0)
+		return NULL;
+	ftsan_guard_free(block);
+	return to;
+}
+
+void *ftsan_hook_PyMem_RawRealloc(void *block, size_t size)
+{
+	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
+	void *to;
+
+	if (!ftsan_guard_owns(block))
+		return ftsan_real.PyMem_RawRealloc(block, size);
+	to = ftsan_guard_realloc(block, size, caller);
+	return move(block, size, to != NULL ? to : ftsan_real.PyMem_RawMalloc(size));
+}
+
+void *ftsan_hook_PyMem_Malloc(size_t size)
+{
+	return ftsan_real.PyMem_Malloc(size);
+}
+
+void *ftsan_hook_PyMem_Realloc(void *block, size_t size)
+{
+	if (!ftsan_guard_owns(block))
+		return ftsan_real.PyMem_Realloc(block, size);
+	return move(block, size, ftsan_real.PyMem_Malloc(size));
+}
+
+/* --- NumPy, modules --------------------------------------------------------------- */
+
+void *ftsan_hook_PyCapsule_New(void *pointer, const char *name, void (*destructor)(void *))
+{
+	if (name == NULL)
+		ftsan_numpy_see_capsule(pointer, (uintptr_t)__builtin_return_address(0));
+	return ftsan_real.PyCapsule_New(pointer, name, destructor);
+}
+
+void *ftsan_hook_PyModuleDef_Init(void *definition)
+{
+	ftsan_module_defined(definition);
+	return ftsan_real.PyModuleDef_Init(definition);
+}
+
+void *ftsan_hook_PyModule_Create2(void *definition, int api_version)
+{
+	ftsan_module_created(definition);
+	return ftsan_real.PyModule_Create2(definition, api_version);
+}
+
+int ftsan_hook_PyUnstable_Module_SetGIL(void *module, void *gil)
+{
+	ftsan_module_declares_gil(gil);
+	return ftsan_real.PyUnstable_Module_SetGIL(module, gil);
+}
+
+/* --- frames and code objects ------------------------------------------------------ */
+
+void *ftsan_hook_PyFrame_New(void *tstate, void *code, void *globals, void *locals)
+{
+	return ftsan_real.PyFrame_New(tstate, code, globals, locals);
+}
+
+void *ftsan_hook_PyCode_NewEmpty(const char *file, const char *function, int line)
+{
+	return ftsan_real.PyCode_NewEmpty(file, function, line);
+}
+
+int ftsan_hook_PyTraceBack_Here(void *frame)
+{
+	return ftsan_real.PyTraceBack_Here(frame);
+}

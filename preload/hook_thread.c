@@ -1,0 +1,116 @@
+#include "hook_thread.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "altstack.h"
+#include "base/annot.h"
+#include "base/sys.h"
+#include "init.h"
+#include "real.h"
+#include "runtime.h"
+#include "scout.h"
+#include "signal_owner.h"
+
+/* struct start - what a new thread has to know; lies at the low end of its own
+ * alternate stack, so that starting a thread allocates nothing else */
+struct start {
+	void *(*routine)(void *);
+	void *argument;
+	uint64_t blocked;
+};
+
+static _Atomic unsigned threads = 1;
+static pthread_key_t end_key;
+
+/*
+ * The last thing that a thread runs of its own. Destructors of the program's keys may
+ * still use guarded memory, so ours asks to be called again until the last round.
+ */
+static void on_end(void *round)
+{
+	uintptr_t n = (uintptr_t)round;
+
+	if (n < PTHREAD_DESTRUCTOR_ITERATIONS &&
+	    pthread_setspecific(end_key, (void *)(n + 1)) == 0)
+		return;
+	ftsan_runtime_thread_end();
+	ftsan_altstack_leave();
+	atomic_fetch_sub(&threads, 1);
+}
+
+int ftsan_thread_start(void)
+{
+	int error = pthread_key_create(&end_key, on_end);
+	void *stack;
+
+	if (error != 0)
+		return -error;
+	pthread_setspecific(end_key, (void *)1);
+	stack = ftsan_altstack_map();
+	if (!stack)
+		return -ENOMEM;
+	ftsan_altstack_enter(stack, true);
+	return 0;
+}
+
+void ftsan_thread_stop(void)
+{
+	ftsan_altstack_leave();
+	pthread_key_delete(end_key);
+}
+
+unsigned ftsan_thread_count(void)
+{
+	return atomic_load(&threads);
+}
+
+void ftsan_thread_fork_child(void)
+{
+	atomic_store(&threads, 1);
+}
+
+/* A mask given by pthread_attr_setsigmask_np() may block what must not be blocked. */
+static void begin_mask(uint64_t blocked)
+{
+	uint64_t bits = FTSAN_SIG_OWNED, before = 0;
+
+	ftsan_sys_sigmask(SIG_UNBLOCK, &bits, &before);
+	ftsan_signal_set_blocked((blocked | before) & FTSAN_SIG_OWNED);
+}
+
+static void *run(void *argument)
+{
+	struct start start = *(struct start *)argument;
+
+	ftsan_altstack_enter(argument, false);
+	begin_mask(start.blocked);
+	pthread_setspecific(end_key, (void *)1);
+	ftsan_runtime_thread_begin();
+	return start.routine(start.argument);
+}
+
+int ftsan_hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			      void *(*routine)(void *), void *argument)
+{
+	struct start *start;
+	int error;
+
+	if (!ftsan_preload_own())
+		return FTSAN_REAL(pthread_create)(thread, attr, routine, argument);
+	start = ftsan_altstack_map();
+	if (!start)
+		return EAGAIN;
+	*start = (struct start){routine, argument, ftsan_signal_blocked()};
+	atomic_fetch_add(&threads, 1);
+	error = FTSAN_REAL(pthread_create)(thread, attr, run, start);
+	if (error != 0) {
+		atomic_fetch_sub(&threads, 1);
+		ftsan_altstack_unmap(start);
+		return error;
+	}
+	ftsan_scout_start();
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* Threads of the program: their beginning, their end, their number. */
+#ifndef FTSAN_PRELOAD_HOOK_THREAD_H
+#define FTSAN_PRELOAD_HOOK_THREAD_H
+
+/* Takes in the calling thread as the program's first. Context: activation. 0 or -errno. */
+int ftsan_thread_start(void);
+/* Undoes it. Context: an activation that failed. */
+void ftsan_thread_stop(void);
+
+/* Threads of the program that have not ended, with the first one; not the scout. */
+unsigned ftsan_thread_count(void);
+
+/* In the child of a fork: the calling thread is the only one. */
+void ftsan_thread_fork_child(void);
+
+#endif

@@ -1,0 +1,15 @@
+/*
+ * Which extension modules do not declare that they can do without the GIL.
+ *
+ * Context of everything: normal context, during an import.
+ */
+#ifndef FTSAN_PRELOAD_MODULE_GIL_H
+#define FTSAN_PRELOAD_MODULE_GIL_H
+
+/* Multi-phase initialisation: the slots say it (Py_mod_gil). */
+void ftsan_module_defined(const void *definition);
+/* Single-phase: asks for the GIL, unless PyUnstable_Module_SetGIL() follows. */
+void ftsan_module_created(const void *definition);
+void ftsan_module_declares_gil(const void *gil);
+
+#endif

@@ -1,0 +1,27 @@
+/*
+ * The few members of PyTypeObject that are hooked, without Python.h (whose layouts
+ * belong to one build). The order of the members has been the same since 3.8
+ * (Include/cpython/object.h, 3.13.5); only the size of PyObject differs.
+ */
+#ifndef FTSAN_PRELOAD_NUMPY_TYPE_H
+#define FTSAN_PRELOAD_NUMPY_TYPE_H
+
+#include <stdint.h>
+
+/* Offsets behind PyVarObject's ob_size. */
+enum ftsan_type_member {
+	FTSAN_TP_NAME = 0,
+	FTSAN_TP_METHODS = 208,
+	FTSAN_TP_GETSET = 224,
+	FTSAN_TP_ALLOC = 280,
+};
+
+uint32_t ftsan_type_offset(enum ftsan_type_member member);
+void *ftsan_type_get(const void *type, enum ftsan_type_member member);
+/* A pointer-sized store to writable memory; other threads see the old or the new. */
+void ftsan_type_set(void *type, enum ftsan_type_member member, void *value);
+void *ftsan_object_type(const void *object);
+/* &PyType_Type */
+uintptr_t ftsan_type_type(void);
+
+#endif

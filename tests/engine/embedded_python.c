@@ -1,0 +1,3 @@
+#include "support/fake_runtime.h"
+
+PRETEND_CPYTHON;

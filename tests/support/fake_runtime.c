@@ -1,0 +1,153 @@
+/*
+ * A detector that only notes what it was asked: the preload's tests look at this.
+ *
+ * FTSAN_FAKE_LOG:      file that each call appends a line to, with the pid
+ * FTSAN_FAKE_FINDINGS: what ftsan_runtime_end() answers
+ * The page at FAKE_PAGE plays the guarded buffer: a fault on it opens it.
+ */
+#include "fake_runtime.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "base/fmt.h"
+#include "base/safe_read.h"
+#include "base/sys.h"
+#include "runtime.h"
+
+static int own_pid;
+static bool ended;
+static _Atomic unsigned ticks;
+static const struct ftsan_host *host;
+
+static void note(const char *what, const char *detail, long number)
+{
+	const char *path = getenv("FTSAN_FAKE_LOG");
+	char storage[256];
+	struct ftsan_buf buf;
+	int fd;
+
+	if (!path)
+		return;
+	ftsan_buf_init(&buf, storage, sizeof(storage));
+	ftsan_buf_i64(&buf, ftsan_sys_getpid());
+	ftsan_buf_char(&buf, ' ');
+	ftsan_buf_str(&buf, what);
+	if (detail) {
+		ftsan_buf_char(&buf, ' ');
+		ftsan_buf_str(&buf, detail);
+		ftsan_buf_char(&buf, ' ');
+		ftsan_buf_i64(&buf, number);
+	}
+	ftsan_buf_char(&buf, '\n');
+	fd = ftsan_sys_open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
+	ftsan_sys_write(fd, buf.text, buf.length);
+	ftsan_sys_close(fd);
+}
+
+/* The canary: a read that faults comes back only if the handlers are in place. */
+int ftsan_runtime_start(const struct ftsan_host *given, const struct ftsan_options *options)
+{
+	uint64_t value;
+
+	(void)options;
+	host = given;
+	own_pid = ftsan_sys_getpid();
+	mmap((void *)FAKE_PAGE, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	note("start", host->root ? "root" : "child", ftsan_safe_u64(16, &value) ? 1 : 0);
+	note("unwinder", host->unwinder_reason, host->unwinder != NULL);
+	note("zydis", host->zydis_reason, host->zydis_decode != NULL);
+	return getenv("FTSAN_FAKE_REFUSE") ? -ENOTSUP : 0;
+}
+
+bool ftsan_runtime_active(void)
+{
+	return own_pid != 0;
+}
+
+bool ftsan_runtime_fault(siginfo_t *info, void *ucontext)
+{
+	(void)ucontext;
+	errno = EBADF; /* to see that the wrapper keeps the program's */
+	if ((uintptr_t)info->si_addr - FAKE_PAGE >= 4096)
+		return false;
+	mprotect((void *)FAKE_PAGE, 4096, PROT_READ | PROT_WRITE);
+	return true;
+}
+
+bool ftsan_runtime_trap(siginfo_t *info, void *ucontext)
+{
+	(void)info;
+	(void)ucontext;
+	return false;
+}
+
+void ftsan_runtime_tick(void)
+{
+	if (ticks++ == 3)
+		note("tick", NULL, 0);
+}
+
+void ftsan_runtime_modules_changed(void)
+{
+	note("modules", NULL, 0);
+}
+
+void ftsan_runtime_thread_begin(void)
+{
+	note("thread_begin", NULL, 0);
+}
+
+void ftsan_runtime_thread_end(void)
+{
+	note("thread_end", NULL, 0);
+}
+
+void ftsan_runtime_fork_prepare(void)
+{
+	note("fork_prepare", NULL, 0);
+}
+
+void ftsan_runtime_fork_parent(void)
+{
+	note("fork_parent", NULL, 0);
+}
+
+void ftsan_runtime_fork_child(void)
+{
+	own_pid = ftsan_sys_getpid();
+	ended = false;
+	note("fork_child", NULL, 0);
+}
+
+static void note_hooks(void)
+{
+	for (unsigned i = 0; i < host->n_hooks; i++)
+		if (host->hook_counts[i])
+			note("hook", host->hook_names[i], host->hook_counts[i]);
+}
+
+unsigned ftsan_runtime_end(const char *reason, int status)
+{
+	const char *findings = getenv("FTSAN_FAKE_FINDINGS");
+
+	if (ended || !ftsan_runtime_own_process())
+		return 0;
+	ended = true;
+	note_hooks();
+	note("end", reason, status);
+	return findings ? (unsigned)atoi(findings) : 0;
+}
+
+void ftsan_runtime_unend(void)
+{
+	ended = false;
+	note("unend", NULL, 0);
+}
+
+bool ftsan_runtime_own_process(void)
+{
+	return own_pid == ftsan_sys_getpid();
+}

@@ -1,0 +1,234 @@
+/* ftsan run: the command under test, its findings as they occur, the sum at the end. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "child.h"
+#include "commands.h"
+#include "environment.h"
+#include "follow.h"
+#include "log_file.h"
+#include "message.h"
+#include "printer.h"
+#include "summary.h"
+#include "symbolize.h"
+#include "xmemory.h"
+
+static const char help[] =
+	"usage: ftsan run [--log FILE] [--options KEY=VALUE:...] [--keep-gil] [--] CMD "
+	"ARGS...\n"
+	"\n"
+	"Runs CMD and its child processes with ftsan, prints findings on stderr as they\n"
+	"occur, and a summary at the end.\n"
+	"\n"
+	"  --log FILE     keep the log (JSON Lines) in FILE; other processes than the "
+	"first\n"
+	"                 write to FILE.PID; %p in FILE stands for the pid. Without "
+	"this, a\n"
+	"                 log is kept only if there are findings\n"
+	"  --options K=V:K=V\n"
+	"                 options, after those in FTSAN_OPTIONS; `ftsan options` lists "
+	"them\n"
+	"  --keep-gil     let modules switch the GIL on that ask for it\n"
+	"\n"
+	"Exit status: that of CMD; 66 when CMD succeeded and there are findings; 128+n "
+	"when\n"
+	"CMD died of signal n; 125 when ftsan failed, 126 when CMD can't be executed, "
+	"127\n"
+	"when it was not found.\n";
+
+/* struct request - the command line; @options is owned, the rest borrowed */
+struct request {
+	const char *log;
+	char *options;
+	bool keep_gil;
+	bool help;
+	char **command;
+};
+
+/* --options may be given several times; later ones win. */
+static void add_options(struct request *request, const char *more)
+{
+	char *all = request->options != NULL
+			    ? ftsan_xprintf("%s:%s", request->options, more)
+			    : ftsan_xstrdup(more);
+
+	free(request->options);
+	request->options = all;
+}
+
+/* getopt has not moved past a group like -xy yet; the letter is all there is to say. */
+static void complain_unknown(const char *argument)
+{
+	char letter[3] = {'-', (char)optopt, '\0'};
+
+	ftsan_error(
+		"run: unknown option %s; options of the command to run come after it; "
+		"see ftsan run --help",
+		strncmp(argument, "--", 2) == 0 ? argument : letter);
+}
+
+static int parse_arguments(struct request *request, int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"log", required_argument, NULL, 'l'},
+		{"options", required_argument, NULL, 'o'},
+		{"keep-gil", no_argument, NULL, 'g'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int choice;
+
+	memset(request, 0, sizeof(*request));
+	opterr = 0;
+	optind = 1;
+	while ((choice = getopt_long(argc, argv, "+:h", known, NULL)) != -1) {
+		switch (choice) {
+		case 'l':
+			request->log = optarg;
+			break;
+		case 'o':
+			add_options(request, optarg);
+			break;
+		case 'g':
+			request->keep_gil = true;
+			break;
+		case 'h':
+			request->help = true;
+			return 0;
+		case ':':
+			ftsan_error("run: %s needs a value; see ftsan run --help",
+				    argv[optind - 1]);
+			return -EINVAL;
+		default:
+			complain_unknown(argv[optind - 1]);
+			return -EINVAL;
+		}
+	}
+	request->command = argv + optind;
+	return 0;
+}
+
+/* struct run - what a run works with */
+struct run {
+	struct ftsan_options options;
+	struct ftsan_log_file log;
+	struct ftsan_environment environment;
+	struct ftsan_child child;
+	struct ftsan_session session;
+	struct ftsan_follow follow;
+	struct ftsan_symbolizer *symbolizer;
+};
+
+static int start_failure(const struct run *run, const char *command, int error)
+{
+	if (run->child.pid <= 0) {
+		ftsan_error("no process for %s: %s", command, strerror(-error));
+		return FTSAN_EXIT_FAILED;
+	}
+	ftsan_error("%s: %s", command, strerror(-error));
+	return error == -ENOENT ? FTSAN_EXIT_NOT_FOUND : FTSAN_EXIT_NOT_EXECUTABLE;
+}
+
+static int exit_status(const struct run *run, int log_error)
+{
+	int status = ftsan_child_status(&run->child);
+
+	if (status != 0)
+		return status;
+	if (log_error != 0)
+		return FTSAN_EXIT_FAILED;
+	/* exitcode=0 is the user's wish to leave the status alone. */
+	return run->session.n_found > 0 ? (int)run->options.exitcode : 0;
+}
+
+static int follow_child(struct run *run)
+{
+	enum { POLL_MS = 100 };
+	struct ftsan_summary summary = {
+		.nothing = run->options.enabled ? "CMD ran no CPython" : "enabled=0",
+	};
+	int error;
+
+	while (!ftsan_child_wait(&run->child, POLL_MS))
+		ftsan_follow_poll(&run->follow);
+	/* What processes left behind wrote so far; they are not waited for. */
+	ftsan_follow_poll(&run->follow);
+	error = ftsan_follow_finish(&run->follow, &summary.torn_files);
+	summary.mismatches = ftsan_symbolizer_mismatches(run->symbolizer);
+	if (!run->log.temporary || run->session.n_found > 0)
+		summary.log_path = run->log.path;
+	ftsan_summary_print(&run->session, &summary);
+	return exit_status(run, error);
+}
+
+static int run_with_log(struct run *run, const struct request *request)
+{
+	int status, error;
+
+	if (ftsan_environment_make(&run->environment, request->options, run->log.path,
+				   request->keep_gil) != 0)
+		return FTSAN_EXIT_FAILED;
+	error = ftsan_child_start(&run->child, request->command, &run->environment);
+	if (error != 0) {
+		status = start_failure(run, request->command[0], error);
+	} else {
+		run->symbolizer = ftsan_symbolizer_open();
+		run->session.run = run->environment.run_id;
+		run->session.on_finding = ftsan_print_finding;
+		run->session.argument = run->symbolizer;
+		ftsan_follow_init(&run->follow, &run->log, &run->session);
+		status = follow_child(run);
+		ftsan_follow_release(&run->follow);
+		ftsan_symbolizer_close(run->symbolizer);
+	}
+	ftsan_environment_release(&run->environment);
+	return status;
+}
+
+static int run_request(const struct request *request)
+{
+	struct run *run = ftsan_xcalloc(1, sizeof(*run));
+	const char *log = request->log;
+	int status = FTSAN_EXIT_FAILED;
+
+	if (ftsan_options_gather(&run->options, request->options) != 0)
+		goto out;
+	if (run->options.help) {
+		status = ftsan_print_options();
+		goto out;
+	}
+	if (request->command[0] == NULL) {
+		ftsan_error("run: no command to run; see ftsan run --help");
+		goto out;
+	}
+	if (log == NULL)
+		log = run->options.log;
+	if (ftsan_log_file_open(&run->log, log) != 0)
+		goto out;
+	status = run_with_log(run, request);
+	ftsan_log_file_close(&run->log, run->session.n_found > 0);
+	ftsan_session_release(&run->session);
+out:
+	free(run);
+	return status;
+}
+
+int ftsan_command_run(int argc, char **argv)
+{
+	struct request request;
+	int status = FTSAN_EXIT_FAILED;
+
+	if (parse_arguments(&request, argc, argv) == 0) {
+		if (request.help) {
+			fputs(help, stdout);
+			status = 0;
+		} else {
+			status = run_request(&request);
+		}
+	}
+	free(request.options);
+	return status;
+}
