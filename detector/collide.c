@@ -19,7 +19,10 @@ static const uint64_t CLAIM_NS = 500u * 1000 * 1000;
 /* A thread that runs into somebody's window looks again at least this often. */
 static const uint64_t RETRY_NS = 2u * 1000 * 1000;
 /* A changed value that stays this long is the new normal: user code reshaped it. */
-enum { SETTLED_TICKS = 20 };
+static const uint64_t SETTLED_NS = 20u * 1000 * 1000;
+
+/* After a find, the colliding thread runs this long before the owner stores. */
+static const uint64_t HEAD_START_NS = 300u * 1000;
 
 static uint64_t began_ns; /* set once at start */
 
@@ -46,29 +49,40 @@ static uintptr_t word_of(uintptr_t address)
 	return address & ~(uintptr_t)7;
 }
 
-/*
- * deviates() - does the buffer differ from what it was published with, because of a
- * store not long ago? Remembers the first word stored to, which is enough: the question
- * is whether an operation is between its store and its undoing.
- */
-static bool deviates(struct ftsan_slot *slot, uintptr_t address)
+/* learn() - from now on @address is the word to judge by. */
+static void learn(struct ftsan_slot *slot, uintptr_t address, uint64_t value, uint64_t span)
 {
-	uintptr_t stable = atomic_load_explicit(&slot->stable_address, memory_order_relaxed);
-	uint64_t value = 0;
-	bool settled = ftsan_guard_tick_number() -
-			       atomic_load_explicit(&slot->stable_tick, memory_order_relaxed) >
-		       SETTLED_TICKS;
-
-	if (stable != 0 && ftsan_safe_u64(stable, &value) &&
-	    value != atomic_load_explicit(&slot->stable_value, memory_order_relaxed) &&
-	    !settled)
-		return true;
-	if (!ftsan_safe_u64(word_of(address), &value))
-		return false;
 	atomic_store_explicit(&slot->stable_value, value, memory_order_relaxed);
-	atomic_store_explicit(&slot->stable_address, word_of(address), memory_order_relaxed);
-	atomic_store_explicit(&slot->stable_tick, ftsan_guard_tick_number(),
+	atomic_store_explicit(&slot->stable_address, address, memory_order_relaxed);
+	atomic_store_explicit(&slot->stable_span_ns, span < SETTLED_NS ? span : SETTLED_NS,
 			      memory_order_relaxed);
+}
+
+/*
+ * deviates() - is an operation between its store and its undoing? Judged by one word:
+ * it deviates when it holds something else than it does most of the time. Which of two
+ * values is the lasting one shows in how long they last, whatever state the buffer was
+ * sealed in.
+ */
+static bool deviates(struct ftsan_slot *slot, uintptr_t address, uint64_t now)
+{
+	uintptr_t word = atomic_load_explicit(&slot->stable_address, memory_order_relaxed);
+	uint64_t span = now - atomic_load_explicit(&slot->changed_ns, memory_order_relaxed);
+	uint64_t longest =
+		atomic_load_explicit(&slot->stable_span_ns, memory_order_relaxed);
+	uint64_t value;
+
+	if (word == 0 || !ftsan_safe_u64(word, &value)) {
+		longest = 0;
+		word = 0;
+	} else if (value !=
+			   atomic_load_explicit(&slot->stable_value, memory_order_relaxed) &&
+		   span <= longest) {
+		return true;
+	}
+	if (ftsan_safe_u64(word_of(address), &value))
+		learn(slot, word_of(address), value,
+		      word == word_of(address) && longest > span ? longest : span);
 	return false;
 }
 
@@ -78,22 +92,27 @@ static void decide(struct ftsan_window *window, uint32_t index, const struct fts
 	struct ftsan_slot *slot = ftsan_slot_at(index);
 	const struct ftsan_guard_config *config = &ftsan_guard_config;
 
+	uint64_t now;
+
 	window->held = false;
 	window->cools = true;
+	now = ftsan_sys_now_ns();
+	window->proven = site != NULL &&
+			 atomic_load_explicit(&site->proven, memory_order_relaxed);
 	if (site == NULL)
 		return;
 	struct ftsan_window_question question = {
 		.threads = ftsan_threads_alive(),
-		.site_proven = atomic_load_explicit(&site->proven, memory_order_relaxed),
+		.site_proven = window->proven,
 		.site_windows = atomic_load_explicit(&site->windows, memory_order_relaxed),
 		.site_limit = config->windows_per_site,
 		.object_windows = atomic_load_explicit(&slot->windows, memory_order_relaxed),
 		.object_limit = config->windows_per_object,
 		.spent_ns = ftsan_counted(window_ns),
-		.elapsed_ns = ftsan_sys_now_ns() - began_ns,
+		.elapsed_ns = now - began_ns,
 		.budget_percent = config->window_budget_percent,
 		.length_ns = config->window_ns,
-		.deviates = deviates(slot, window->access.address),
+		.deviates = deviates(slot, window->access.address, now),
 	};
 	window->held = ftsan_rule_open_window(&question);
 	window->cools = ftsan_rule_exhausted(&question);
@@ -130,6 +149,13 @@ static void hold_up(struct ftsan_window *window, uint64_t until)
 			continue;
 		}
 		(void)ftsan_sys_futex_wait(&window->state, state, limit);
+	}
+	/* Both threads would go on at the same moment, and right into each other: the
+	 * owner lets the other one get ahead, as it would be without us. */
+	if (state == FTSAN_WINDOW_SERVED) {
+		window->cools = window->proven = true;
+		(void)ftsan_sys_futex_wait(&window->state, state,
+					   ftsan_sys_now_ns() + HEAD_START_NS);
 	}
 	ftsan_count_add(window_ns, ftsan_sys_now_ns() - began);
 }
@@ -179,9 +205,11 @@ void ftsan_window_leave(struct ftsan_thread *thread)
 	struct ftsan_window *window = &thread->window;
 	uint32_t index = window->slot;
 
+	atomic_store_explicit(&ftsan_slot_at(index)->changed_ns, ftsan_sys_now_ns(),
+			      memory_order_relaxed);
 	/* Freed meanwhile: the page stays as the quarantine wants it. */
 	if (ftsan_word_state(ftsan_slot_word(index)) == FTSAN_WINDOWED && window->cools)
-		ftsan_guard_unseal(index);
+		ftsan_guard_unseal(index, window->proven);
 	else if (ftsan_word_state(ftsan_slot_word(index)) == FTSAN_WINDOWED && window->held)
 		(void)ftsan_slot_protect(index, 1, PROT_READ);
 	atomic_store_explicit(&window->state, FTSAN_WINDOW_CLOSED, memory_order_release);
@@ -218,10 +246,21 @@ static struct ftsan_thread *owner_of(uint32_t slot)
 	return plus_1 == 0 ? NULL : ftsan_thread_at(plus_1 - 1);
 }
 
-static void wait_for(struct ftsan_thread *owner, uint32_t round)
+/*
+ * wait_for() - until the window ends, or a little. Those who waited at a window where a
+ * race was proven go on one after another: all at once, they would run into each other.
+ */
+static void wait_for(const struct ftsan_thread *thread, struct ftsan_thread *owner,
+		     uint32_t round)
 {
+	_Atomic uint32_t nothing = 0;
+
 	(void)ftsan_sys_futex_wait(&owner->window.round, round,
 				   ftsan_sys_now_ns() + RETRY_NS);
+	if (owner->window.proven)
+		(void)ftsan_sys_futex_wait(&nothing, 0,
+					   ftsan_sys_now_ns() +
+						   thread->index % 8 * HEAD_START_NS);
 }
 
 /* end_overdue() - the owner is stuck (a debugger, a starved machine): go on without. */
@@ -258,7 +297,7 @@ static struct ftsan_thread *claim(struct ftsan_thread *thread, uint32_t slot)
 		return NULL;
 	if (!atomic_compare_exchange_strong(&owner->window.state, &open,
 					    FTSAN_WINDOW_CLAIMED)) {
-		wait_for(owner, round);
+		wait_for(thread, owner, round);
 		return NULL;
 	}
 	thread->rival = owner->window;
@@ -330,7 +369,7 @@ enum ftsan_collision ftsan_collide(struct ftsan_thread *thread, uint32_t slot,
 		ftsan_count(collisions_harmless);
 		round = atomic_load_explicit(&owner->window.round, memory_order_acquire);
 		answer(&owner->window, FTSAN_WINDOW_OPEN);
-		wait_for(owner, round);
+		wait_for(thread, owner, round);
 		return FTSAN_COLLISION_RETRY;
 	}
 	ftsan_stack_capture(&thread->stack, ucontext);

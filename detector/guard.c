@@ -17,7 +17,8 @@ enum {
 	TICK_LOOK = 64,	     /* allocations of a thread between two looks at the clock */
 	RECOUNT_TICKS = 64,  /* exact count of sealed runs at most this often */
 	OLD_US = 10000,	     /* "old" in the coverage record */
-	RUN_MAX = 512,	     /* slots sealed with one call at most */
+	COOL_PROVEN = 11,    /* exponents of the periods that an unsealed buffer stays so */
+	COOL_MAX = 14,
 };
 
 struct ftsan_guard_config ftsan_guard_config;
@@ -107,6 +108,7 @@ static void fill_slot(uint32_t index, uint8_t adapter, size_t size_bytes, uintpt
 	slot->birth_tick = ftsan_guard_tick_number();
 	slot->seal_tick = slot->birth_tick;
 	slot->published = false;
+	slot->cooled = 0;
 	slot->size = (uint32_t)size_bytes;
 	slot->offset = stagger(index, size_bytes);
 	slot->pages = 1;
@@ -212,9 +214,12 @@ int ftsan_guard_copy(void *to, const void *from, size_t size_bytes)
 
 /* --- freeing ------------------------------------------------------------------ */
 
+/* @since may lie ahead, for a buffer that cools down. */
 static uint32_t age_ticks(uint32_t since)
 {
-	return ftsan_guard_tick_number() - since;
+	int32_t age = (int32_t)(ftsan_guard_tick_number() - since);
+
+	return age > 0 ? (uint32_t)age : 0;
 }
 
 static void count_end_of_life(const struct ftsan_slot *slot)
@@ -254,13 +259,28 @@ bool ftsan_guard_recycle(uint32_t index)
 	return true;
 }
 
-void ftsan_guard_unseal(uint32_t index)
+/*
+ * cool_down() - periods until the next seal; doubles each time. A seal can fall between
+ * an operation's store and its undoing, whose trap then lengthens the very state that
+ * the race is about: so where a race is proven, it is long from the start.
+ */
+static uint32_t cool_down(struct ftsan_slot *slot, bool proven)
+{
+	uint8_t exponent = slot->cooled;
+
+	if (proven && exponent < COOL_PROVEN)
+		exponent = COOL_PROVEN;
+	slot->cooled = exponent < COOL_MAX ? exponent + 1 : COOL_MAX;
+	return 1u << exponent;
+}
+
+void ftsan_guard_unseal(uint32_t index, bool proven)
 {
 	struct ftsan_slot *slot = ftsan_slot_at(index);
 
 	if (ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE) != 0)
 		return;
-	slot->seal_tick = ftsan_guard_tick_number();
+	slot->seal_tick = ftsan_guard_tick_number() + cool_down(slot, proven);
 	if (!ftsan_slot_transition(index, FTSAN_WINDOWED, FTSAN_PRIVATE))
 		return;
 	unsealed(slot);
@@ -368,6 +388,7 @@ static enum ftsan_publish_answer ask(uint32_t index, bool foreign)
 	struct ftsan_publish_question question = {
 		.bound = true,
 		.foreign = foreign,
+		.cooling = slot->cooled > 0 && age == 0,
 		/* The tick it was born in was not a whole one. */
 		.age_ticks = age > 0 ? age - 1 : 0,
 		.fragments = fragments(),
@@ -423,6 +444,7 @@ static void conclude(uint32_t index, bool ok)
 	if (!slot->published && slot->adapter != FTSAN_ADAPTER_CANARY)
 		ftsan_count(buffers_published);
 	slot->published = true;
+	atomic_store_explicit(&slot->changed_ns, ftsan_sys_now_ns(), memory_order_relaxed);
 	if (ftsan_slot_transition(index, FTSAN_SEALING, FTSAN_PUBLISHED))
 		return;
 	unsealed(slot);

@@ -134,8 +134,9 @@ const struct ftsan_quarantine_entry *ftsan_quarantine_find(uint32_t slot);
 /* QUARANTINED and unpinned, out of the ring: becomes FREE, page read/write. */
 bool ftsan_guard_recycle(uint32_t slot);
 
-/* WINDOWED by the caller's doing: back to PRIVATE, to be published again by age. */
-void ftsan_guard_unseal(uint32_t slot);
+/* WINDOWED by the caller's doing: back to PRIVATE, to be published again by age; much
+ * later when a race was proven on it. */
+void ftsan_guard_unseal(uint32_t slot, bool proven);
 
 uint32_t ftsan_guard_tick_number(void);
 

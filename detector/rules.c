@@ -57,7 +57,7 @@ static bool within(uint32_t used, uint32_t limit, uint32_t site_count)
 
 enum ftsan_publish_answer ftsan_rule_publish(const struct ftsan_publish_question *q)
 {
-	if (!q->foreign && q->age_ticks < 1)
+	if (q->cooling || (!q->foreign && q->age_ticks < 1))
 		return FTSAN_PUBLISH_LATER;
 	if (!q->bound)
 		return FTSAN_PUBLISH_UNBOUND;

@@ -71,6 +71,7 @@ bool ftsan_rule_exhausted(const struct ftsan_window_question *question);
  * @bound:       an object's header was seen to point at the buffer
  * @age_ticks:   completed scout ticks since the allocation
  * @foreign:     a thread that does not own it has entered an operation on it
+ * @cooling:     it was unsealed not long ago (ftsan_rule_exhausted())
  * @fragments, @fragment_limit: sealed pages, and most of them
  * @site_published: published buffers of the same allocation site
  */
@@ -78,6 +79,7 @@ struct ftsan_publish_question {
 	bool bound;
 	uint32_t age_ticks;
 	bool foreign;
+	bool cooling;
 	uint32_t fragments, fragment_limit;
 	uint32_t site_published;
 };

@@ -98,6 +98,7 @@ enum ftsan_parked {
  * @birth_tick: scout tick of the allocation
  * @seal_tick: scout tick from which its age counts for publication
  * @published: it was sealed at least once
+ * @cooled:   exponent of the next cool-down
  * @size:     bytes of the buffer
  * @offset:   of the buffer in its first page
  * @pages:    1, or more for a span
@@ -106,8 +107,10 @@ enum ftsan_parked {
  * @site:     bucket of the allocation site
  * @window_owner: index + 1 of the thread whose store is in progress
  * @windows:  collision windows opened on this buffer
- * @stable_address, @stable_value, @stable_tick: a word that a trapped store changed, what
- *            it held before, and when that was; 0 when there was none
+ * @stable_address, @stable_value: a word that stores change, and what it holds most of
+ *            the time; 0 before the first trap
+ * @stable_span_ns: longest time that it was seen to hold it, capped
+ * @changed_ns: time of the last trapped store, or of the seal
  * @quarantine: entry of the quarantine
  *
  * Written by the allocating thread while PRIVATE; later only by whoever holds the
@@ -127,13 +130,15 @@ struct ftsan_slot {
 	uint16_t pages;
 	uint8_t adapter;
 	bool published;
+	uint8_t cooled;
 	_Atomic uint8_t parked;
 	uint16_t site;
 	_Atomic uint32_t window_owner;
 	_Atomic uint32_t windows;
 	_Atomic uintptr_t stable_address;
 	_Atomic uint64_t stable_value;
-	_Atomic uint32_t stable_tick;
+	_Atomic uint64_t stable_span_ns;
+	_Atomic uint64_t changed_ns;
 	uint32_t quarantine;
 };
 

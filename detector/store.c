@@ -64,13 +64,20 @@ static void disarm(struct ftsan_thread *thread, ucontext_t *uc)
 	thread->step.kind = FTSAN_STEP_NONE;
 }
 
-/* settle() - whoever waited for the step goes on. */
-static void settle(struct ftsan_thread *thread)
+/*
+ * settle() - the access is done: whoever waited for it goes on. A colliding access
+ * leaves the page open: its race is proven, and the next store of the same operation
+ * has to find the owner of the window ahead of it, not waiting at its side.
+ */
+static void settle(struct ftsan_thread *thread, uint32_t slot)
 {
-	if (thread->step.served != 0)
-		ftsan_window_release(thread->step.served);
-	else
+	if (thread->step.served == 0) {
 		ftsan_window_leave(thread);
+		return;
+	}
+	if (ftsan_word_state(ftsan_slot_word(slot)) == FTSAN_WINDOWED)
+		(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
+	ftsan_window_release(thread->step.served);
 }
 
 bool ftsan_step_finish(struct ftsan_thread *thread, void *ucontext)
@@ -95,7 +102,7 @@ bool ftsan_step_finish(struct ftsan_thread *thread, void *ucontext)
 		break;
 	}
 	disarm(thread, uc);
-	settle(thread);
+	settle(thread, step->slot);
 	return true;
 }
 
@@ -111,7 +118,7 @@ bool ftsan_step_cancel(struct ftsan_thread *thread, void *ucontext)
 	if (step->kind == FTSAN_STEP_OPEN)
 		(void)ftsan_slot_protect(step->slot, 1, PROT_READ);
 	disarm(thread, uc);
-	settle(thread);
+	settle(thread, step->slot);
 	return true;
 }
 
@@ -162,7 +169,7 @@ bool ftsan_store_perform(struct ftsan_thread *thread, uint32_t slot, void *ucont
 {
 	if (store_direct(thread, ucontext)) {
 		thread->step.served = served;
-		settle(thread);
+		settle(thread, slot);
 		return true;
 	}
 	if (!store_redirected(thread, slot, ucontext, served))

@@ -8,6 +8,7 @@
 #include "base/annot.h"
 #include "base/sys.h"
 #include "elf_file.h"
+#include "eval_loop.h"
 
 #define CACHE_SLOTS 256 /* a power of two */
 #define NAME_WORDS (FTSAN_SYMBOL_MAX / sizeof(uint64_t))
@@ -25,6 +26,9 @@ struct remembered {
 };
 
 static struct remembered cache[CACHE_SLOTS];
+
+/* Written at start-up, before the first look-up. */
+static struct ftsan_eval_loop eval_loop;
 
 static struct remembered *slot_of(uintptr_t pc)
 {
@@ -101,12 +105,25 @@ int ftsan_symbol_name(uintptr_t pc, char *name)
 	return name[0] != '\0' ? 0 : -ENOENT;
 }
 
+void ftsan_symbols_set_eval(uintptr_t function)
+{
+	const struct ftsan_module *module = ftsan_module_of(function);
+
+	memset(&eval_loop, 0, sizeof(eval_loop));
+	if (module != NULL)
+		(void)ftsan_eval_loop_find(&eval_loop, function, module->begin,
+					   module->bias);
+}
+
 enum ftsan_eval ftsan_symbol_is_eval(uintptr_t pc)
 {
 	/* Python/ceval.c; Python/generated_cases.c.h with Py_TAIL_CALL_INTERP (3.14). */
 	static const char loop[] = "_PyEval_EvalFrameDefault", inner[] = "_TAIL_CALL_";
 	char name[FTSAN_SYMBOL_MAX];
 
+	if ((pc >= eval_loop.begin && pc < eval_loop.end) ||
+	    (pc >= eval_loop.cold_begin && pc < eval_loop.cold_end))
+		return FTSAN_EVAL_LOOP;
 	if (ftsan_symbol_name(pc, name) != 0)
 		return FTSAN_EVAL_NONE;
 	if (strncmp(name, inner, sizeof(inner) - 1) == 0)

@@ -71,10 +71,20 @@ struct ftsan_module *ftsan_module_of(uintptr_t pc);
  */
 int ftsan_symbol_name(uintptr_t pc, char *name);
 
+/**
+ * ftsan_symbols_set_eval() - tell where the evaluation loop is
+ * @function: address of _PyEval_EvalFrameDefault (exported by every interpreter), or 0
+ *
+ * Finds the part of the loop that a build without .symtab has no name for.
+ *
+ * Context: start-up, after the first ftsan_modules_refresh(), before the first capture.
+ */
+void ftsan_symbols_set_eval(uintptr_t function);
+
 /*
  * Is @pc in CPython's evaluation loop: _PyEval_EvalFrameDefault or its .cold and .part
  * clones, or (3.14's tail-calling interpreter) a _TAIL_CALL_ function? Costs what
- * ftsan_symbol_name() costs. Async-signal-safe.
+ * ftsan_symbol_name() costs where the loop's place was not told. Async-signal-safe.
  */
 enum ftsan_eval ftsan_symbol_is_eval(uintptr_t pc);
 

@@ -67,6 +67,7 @@ enum ftsan_window_state {
  * @round:  counts windows; waiters use it as their futex
  * @deadline_ns: absolute, monotonic; past it anybody may end the window
  * @held:   the page was made inaccessible and the owner waited
+ * @proven: a race was proven at this site, or just now
  * @cools:  the buffer is unsealed for a while when the window is left
  */
 struct ftsan_window {
@@ -82,6 +83,7 @@ struct ftsan_window {
 	bool has_new;
 	bool held;
 	bool cools;
+	bool proven;
 	struct ftsan_stack stack;
 };
 

@@ -38,7 +38,9 @@ static void on_end(void *round)
 		return;
 	ftsan_runtime_thread_end();
 	ftsan_altstack_leave();
-	atomic_fetch_sub(&threads, 1);
+	/* libc ends the process with its last thread, and must not count the scout. */
+	if (atomic_fetch_sub(&threads, 1) == 1)
+		ftsan_scout_stop();
 }
 
 int ftsan_thread_start(void)

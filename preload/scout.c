@@ -130,6 +130,17 @@ static void stop_locked(void)
 	atomic_store(&scout_tid, 0);
 }
 
+void ftsan_scout_stop(void)
+{
+	int error = errno;
+
+	if (ftsan_lock_take(&scout_lock, LOCK_WAIT_NS)) {
+		stop_locked();
+		ftsan_lock_drop(&scout_lock);
+	}
+	errno = error;
+}
+
 void ftsan_scout_pause(void)
 {
 	int error = errno;

@@ -13,6 +13,9 @@
 /* Starts it unless it runs. Context: normal context. Failure is retried next time. */
 void ftsan_scout_start(void);
 
+/* Stops it until it is started again. Waits like ftsan_scout_pause(). */
+void ftsan_scout_stop(void);
+
 /**
  * ftsan_scout_pause() - stop it and keep it from being started
  *

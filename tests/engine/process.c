@@ -169,6 +169,13 @@ static void thread_ends(void)
 	EXPECT(logged("thread_begin") == 2 && logged("thread_end") == 2);
 }
 
+/* The last thread ends the process, as if it had called exit(0). */
+static void main_thread_leaves(void)
+{
+	pthread_detach(started(nothing));
+	pthread_exit(NULL);
+}
+
 static void forks(void)
 {
 	pid_t pid = _Fork();
@@ -232,6 +239,7 @@ int main(int argc, char **argv)
 	EXPECT_SUCCESS(scout_comes_back);
 	EXPECT_SUCCESS(fork_shows_no_scout);
 	EXPECT_SUCCESS(thread_ends);
+	EXPECT_SUCCESS(main_thread_leaves);
 	EXPECT_SUCCESS(forks);
 	EXPECT_SUCCESS(exec_fails);
 	EXPECT_SUCCESS(vfork_writes_nothing);

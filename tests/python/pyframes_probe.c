@@ -72,6 +72,8 @@ int probe_start(const char *libunwind)
 		return -ENOTSUP;
 	if (ftsan_modules_refresh(dl_iterate_phdr) <= 0)
 		return -ENOENT;
+	ftsan_symbols_set_eval(
+		(uintptr_t)dlsym(RTLD_DEFAULT, "_PyEval_EvalFrameDefault"));
 	self = ftsan_module_of((uintptr_t)probe_start);
 	if (self == NULL || lib == NULL)
 		return -ENOENT;

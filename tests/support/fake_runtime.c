@@ -90,6 +90,11 @@ void ftsan_runtime_tick(void)
 		note("tick", NULL, 0);
 }
 
+void ftsan_runtime_scout(bool running)
+{
+	note(running ? "scout_begin" : "scout_end", NULL, 0);
+}
+
 void ftsan_runtime_modules_changed(void)
 {
 	note("modules", NULL, 0);

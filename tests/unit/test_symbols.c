@@ -75,8 +75,7 @@ START_TEST(names_functions_of_libraries)
 
 	refresh();
 	ck_assert_int_eq(
-		ftsan_symbol_name((uintptr_t)dlsym(RTLD_DEFAULT, "insque") + 1, name),
-		0);
+		ftsan_symbol_name((uintptr_t)dlsym(RTLD_DEFAULT, "insque") + 1, name), 0);
 	ck_assert_str_eq(name, "insque");
 	module = ftsan_module_of((uintptr_t)dlsym(RTLD_DEFAULT, "insque"));
 	ck_assert_ptr_nonnull(module);
