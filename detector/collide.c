@@ -21,8 +21,13 @@ static const uint64_t RETRY_NS = 2u * 1000 * 1000;
 /* A changed value that stays this long is the new normal: user code reshaped it. */
 static const uint64_t SETTLED_NS = 20u * 1000 * 1000;
 
-/* After a find, the colliding thread runs this long before the owner stores. */
-static const uint64_t HEAD_START_NS = 300u * 1000;
+/*
+ * After a find, the colliding thread runs this long before the owner stores, and others
+ * who waited follow one by one. Threads that a window has brought to the same place at
+ * the same time would otherwise run the very race that was found, far more often than
+ * without us. Once for each site, so it may be long.
+ */
+static const uint64_t HEAD_START_NS = 6u * 1000 * 1000;
 
 static uint64_t began_ns; /* set once at start */
 
@@ -260,7 +265,7 @@ static void wait_for(const struct ftsan_thread *thread, struct ftsan_thread *own
 	if (owner->window.proven)
 		(void)ftsan_sys_futex_wait(&nothing, 0,
 					   ftsan_sys_now_ns() +
-						   thread->index % 8 * HEAD_START_NS);
+						   thread->index % 4 * HEAD_START_NS);
 }
 
 /* end_overdue() - the owner is stuck (a debugger, a starved machine): go on without. */

@@ -48,6 +48,7 @@ static void start_stacks(void)
 	if (abi.known)
 		ftsan_stack_set_python(walk_python);
 	(void)ftsan_modules_refresh(host->iterate);
+	ftsan_symbols_set_eval(host->py_eval);
 }
 
 static int start_guard(void)

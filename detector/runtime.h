@@ -24,6 +24,7 @@
  * @py_runtime:  address of _PyRuntime
  * @py_version:  value of Py_Version (3.11+), 0 when not exported
  * @py_code_type, @py_type_type, @py_unicode_type: addresses of the type objects
+ * @py_eval:     address of _PyEval_EvalFrameDefault, 0 when not exported
  * @tstate_get:  PyThreadState_GetUnchecked (3.13+) or _PyThreadState_UncheckedGet
  * @tstate_gilstate: PyGILState_GetThisThreadState, for detached threads
  * @run_id:      FTSAN_RUN_ID of the environment, or ""
@@ -44,6 +45,7 @@ struct ftsan_host {
 	uintptr_t py_code_type;
 	uintptr_t py_type_type;
 	uintptr_t py_unicode_type;
+	uintptr_t py_eval;
 	void *(*tstate_get)(void);
 	void *(*tstate_gilstate)(void);
 	const char *run_id;

@@ -6,6 +6,7 @@
 
 #include "base/fmt.h"
 #include "real.h"
+#include "unwind_pipe.h"
 
 enum { REASON_MAX = 256 };
 
@@ -65,6 +66,7 @@ static void open_unwinder(struct ftsan_host *host)
 							       "_step or _get_reg";
 		return;
 	}
+	ftsan_unwind_pipe_replace(ftsan_real_lookup(library, "_ULx86_64_step"));
 	ftsan_stack_set_unwinder(host->unwinder);
 	ftsan_stack_capture_here(&warm);
 }

@@ -107,6 +107,12 @@ static void *held(void *unused)
 	return unused;
 }
 
+/* Nor does it take any descriptor of the ones that programs count on. */
+static void descriptors_untouched(void)
+{
+	EXPECT(fcntl(3, F_GETFD) == -1 && fcntl(4, F_GETFD) == -1);
+}
+
 static int three(void)
 {
 	return threads_now() == 3;
@@ -235,6 +241,7 @@ int main(int argc, char **argv)
 		end_by(argv[1]);
 	EXPECT(logged("start root 0") == 1);
 	EXPECT(atoi(getenv("FTSAN_ROOT_PID")) == getpid());
+	descriptors_untouched();
 	EXPECT_SUCCESS(no_scout_alone);
 	EXPECT_SUCCESS(scout_comes_back);
 	EXPECT_SUCCESS(fork_shows_no_scout);

@@ -1,0 +1,67 @@
+#include "unwind_pipe.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdint.h>
+#include <unistd.h>
+
+#include "base/annot.h"
+#include "base/safe_read.h"
+#include "got.h"
+
+/* No process can have these: the kernel's own bound (fs.nr_open) is far below. */
+enum { READ_END = INT_MAX - 1, WRITE_END = INT_MAX };
+
+static int make_pipe(int ends[2])
+{
+	ends[0] = READ_END;
+	ends[1] = WRITE_END;
+	return 0;
+}
+
+static int make_pipe2(int ends[2], int flags)
+{
+	(void)flags;
+	return make_pipe(ends);
+}
+
+/*
+ * libunwind repeats both calls for as long as errno says EINTR, success or not, so each
+ * has to set it.
+ */
+static ssize_t read_byte(int fd, void *to, size_t size)
+{
+	if (fd != READ_END)
+		return read(fd, to, size);
+	errno = EAGAIN;
+	return -1;
+}
+
+static ssize_t write_byte(int fd, const void *from, size_t size)
+{
+	char byte;
+
+	if (fd != WRITE_END)
+		return write(fd, from, size);
+	errno = ftsan_safe_read(&byte, from, 1) == 0 ? 0 : EFAULT;
+	return errno ? -1 : 1;
+}
+
+static int close_end(int fd)
+{
+	return fd == READ_END || fd == WRITE_END ? 0 : close(fd);
+}
+
+void ftsan_unwind_pipe_replace(const void *inside)
+{
+	const struct ftsan_got_hook hooks[] = {
+		{"pipe", (uintptr_t)pipe, (uintptr_t)make_pipe, 0},
+		{"pipe2", (uintptr_t)pipe2, (uintptr_t)make_pipe2, 0},
+		{"read", (uintptr_t)read, (uintptr_t)read_byte, 0},
+		{"write", (uintptr_t)write, (uintptr_t)write_byte, 0},
+		{"close", (uintptr_t)close, (uintptr_t)close_end, 0},
+	};
+
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(hooks); i++)
+		ftsan_got_redirect(inside, &hooks[i]);
+}
