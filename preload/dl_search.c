@@ -74,8 +74,8 @@ static bool join(char *path, const char *directory, const char *name)
  * our own list too (LD_LIBRARY_PATH, the system's), the loader finds it by itself, in
  * the same order and with its cache.
  */
-static bool search_lists(const struct search_list *callers, const struct search_list *ours,
-			 const char *name, char *path)
+static bool search_lists(const struct search_list *callers,
+			 const struct search_list *ours, const char *name, char *path)
 {
 	for (unsigned i = 0; i < callers->info->dls_cnt; i++) {
 		const char *directory = callers->info->dls_serpath[i].dls_name;

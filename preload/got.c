@@ -99,9 +99,10 @@ static bool make_writable(struct object *object, uintptr_t slot)
 	if (slot < object->relro_begin || slot >= object->relro_end)
 		return in_segment(object, slot, PF_W);
 	if (!object->unlocked)
-		object->unlocked = ftsan_sys_protect((void *)object->relro_begin,
-						     object->relro_end - object->relro_begin,
-						     PROT_READ | PROT_WRITE) == 0;
+		object->unlocked =
+			ftsan_sys_protect((void *)object->relro_begin,
+					  object->relro_end - object->relro_begin,
+					  PROT_READ | PROT_WRITE) == 0;
 	return object->unlocked;
 }
 
@@ -127,7 +128,8 @@ static void visit_slot(struct walk *walk, struct object *object, const Elf64_Rel
 			walk->got->failed++;
 			return;
 		}
-		atomic_store_explicit(slot, walk->restore ? hook->original : hook->replacement,
+		atomic_store_explicit(slot,
+				      walk->restore ? hook->original : hook->replacement,
 				      memory_order_relaxed);
 		walk->written++;
 	}
@@ -230,7 +232,8 @@ static void visit_object(struct walk *walk, const struct dl_phdr_info *info)
 	walk->bound = 0;
 	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(object.tables); i++)
 		if (object.tables[i])
-			visit_table(walk, &object, object.tables[i], object.table_sizes[i]);
+			visit_table(walk, &object, object.tables[i],
+				    object.table_sizes[i]);
 	make_readonly(&object);
 	for (unsigned i = 0; walk->got->counts && i < walk->got->n_hooks; i++)
 		if (walk->bound & (UINT64_C(1) << i))

@@ -53,11 +53,11 @@ static void fill_table(void)
 
 #define ADDRESS_LIBC(name) ((uintptr_t)exported_##name)
 #define ADDRESS_PYTHON(name) 0
-#define FTSAN_HOOK(class, file, ret, name_, params, args)                                  \
-	table[i] = (struct ftsan_got_hook){.name = #name_,                                 \
-					   .original = ftsan_real_address(i),              \
-					   .replacement = (uintptr_t)ftsan_hook_##name_,   \
-					   .exported = ADDRESS_##class(name_)};            \
+#define FTSAN_HOOK(class, file, ret, name_, params, args)                                \
+	table[i] = (struct ftsan_got_hook){.name = #name_,                               \
+					   .original = ftsan_real_address(i),            \
+					   .replacement = (uintptr_t)ftsan_hook_##name_, \
+					   .exported = ADDRESS_##class(name_)};          \
 	i++;
 #include "hooks.def"
 #undef FTSAN_HOOK

@@ -1,4 +1,12 @@
-/* Signal masks: a blocked SIGSEGV at a fault kills, so the owned ones never are. */
+/*
+ * Signal masks: a blocked SIGSEGV at a fault kills, so the owned ones never are.
+ *
+ * Known limits. The masks that sigsuspend, ppoll, pselect and epoll_pwait put in place
+ * for a moment go to the kernel as they are, so a handler that runs in there must not
+ * meet a guarded page. A handler of another signal that changes the mask and leaves it
+ * to its return to undo that leaves our record of the owned signals changed. What is
+ * started by posix_spawn inherits none of the owned signals as blocked or ignored.
+ */
 #include <errno.h>
 
 #include "init.h"

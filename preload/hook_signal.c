@@ -104,8 +104,8 @@ static ftsan_handler bsd_semantics(int sig, ftsan_handler handler)
 {
 	uint64_t bit = FTSAN_SIGBIT(sig);
 
-	return set_handler(sig, handler, atomic_load(&interrupting) & bit ? 0 : SA_RESTART,
-			   bit);
+	return set_handler(sig, handler,
+			   atomic_load(&interrupting) & bit ? 0 : SA_RESTART, bit);
 }
 
 static ftsan_handler sysv_semantics(int sig, ftsan_handler handler)

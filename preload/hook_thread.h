@@ -2,7 +2,8 @@
 #ifndef FTSAN_PRELOAD_HOOK_THREAD_H
 #define FTSAN_PRELOAD_HOOK_THREAD_H
 
-/* Takes in the calling thread as the program's first. Context: activation. 0 or -errno. */
+/* Takes in the calling thread as the program's first. Context: activation.
+ * Return: 0 or -errno. */
 int ftsan_thread_start(void);
 /* Undoes it. Context: an activation that failed. */
 void ftsan_thread_stop(void);

@@ -133,7 +133,8 @@ static void describe_python(void *library, const void *py_runtime)
 	host.py_type_type = (uintptr_t)ftsan_real_lookup(library, "PyType_Type");
 	host.py_unicode_type = (uintptr_t)ftsan_real_lookup(library, "PyUnicode_Type");
 	host.py_eval = (uintptr_t)ftsan_real_lookup(library, "_PyEval_EvalFrameDefault");
-	*(void **)&host.tstate_get = ftsan_real_lookup(library, "PyThreadState_GetUnchecked");
+	*(void **)&host.tstate_get =
+		ftsan_real_lookup(library, "PyThreadState_GetUnchecked");
 	if (!host.tstate_get)
 		*(void **)&host.tstate_get =
 			ftsan_real_lookup(library, "_PyThreadState_UncheckedGet");

@@ -62,8 +62,9 @@ static void open_unwinder(struct ftsan_host *host)
 				     ftsan_real_lookup(library, "_ULx86_64_step"),
 				     ftsan_real_lookup(library, "_ULx86_64_get_reg"));
 	if (!host->unwinder) {
-		host->unwinder_reason = FTSAN_LIBUNWIND_SONAME " lacks _ULx86_64_init_local2, "
-							       "_step or _get_reg";
+		host->unwinder_reason =
+			FTSAN_LIBUNWIND_SONAME " lacks _ULx86_64_init_local2, "
+					       "_step or _get_reg";
 		return;
 	}
 	ftsan_unwind_pipe_replace(ftsan_real_lookup(library, "_ULx86_64_step"));

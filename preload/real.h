@@ -25,7 +25,7 @@ extern struct ftsan_real ftsan_real;
  * A LIBC original that is there whenever it is asked for: wrappers run before our
  * constructor when an earlier constructor calls them.
  */
-#define FTSAN_REAL(name)                                                                   \
+#define FTSAN_REAL(name)                                                                 \
 	(ftsan_real.name ? ftsan_real.name : (ftsan_real_resolve_libc(), ftsan_real.name))
 
 /* Context: normal context, or the first call of any wrapper; idempotent. */

@@ -73,7 +73,8 @@ static int create(void)
 	sigdelset(&all, SIGBUS);
 	pthread_attr_init(&attr);
 	pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
-	pthread_attr_setstacksize(&attr, STACK_BYTES + (size_t)(minimum > 0 ? minimum : 0));
+	pthread_attr_setstacksize(&attr,
+				  STACK_BYTES + (size_t)(minimum > 0 ? minimum : 0));
 	FTSAN_REAL(pthread_sigmask)(SIG_SETMASK, &all, &before);
 	error = FTSAN_REAL(pthread_create)(&thread, &attr, scout, NULL);
 	FTSAN_REAL(pthread_sigmask)(SIG_SETMASK, &before, NULL);
@@ -107,8 +108,7 @@ static bool gone(void)
 {
 	int tid = atomic_load(&scout_tid);
 
-	return tid != STARTING &&
-	       ftsan_sys_tgkill(ftsan_sys_getpid(), tid, 0) == -ESRCH;
+	return tid != STARTING && ftsan_sys_tgkill(ftsan_sys_getpid(), tid, 0) == -ESRCH;
 }
 
 static void stop_locked(void)

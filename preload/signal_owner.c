@@ -141,7 +141,8 @@ void ftsan_signal_set_blocked(uint64_t bits)
 	self.pending = (uint16_t)(self.pending & bits);
 	for (unsigned i = 0; i < N_OWNED; i++)
 		if (deliver & FTSAN_SIGBIT(owned[i]))
-			ftsan_sys_tgkill(ftsan_sys_getpid(), ftsan_sys_gettid(), owned[i]);
+			ftsan_sys_tgkill(ftsan_sys_getpid(), ftsan_sys_gettid(),
+					 owned[i]);
 }
 
 /*
@@ -156,8 +157,8 @@ static void die_of(int sig, siginfo_t *info, ucontext_t *uc)
 	FTSAN_REAL(sigaction)(sig, &act, NULL);
 	ftsan_sigset_put(&uc->uc_sigmask,
 			 ftsan_sigset_get(&uc->uc_sigmask) & ~FTSAN_SIGBIT(sig));
-	ftsan_sys_call6(SYS_rt_tgsigqueueinfo, ftsan_sys_getpid(), ftsan_sys_gettid(), sig,
-			(long)info, 0, 0);
+	ftsan_sys_call6(SYS_rt_tgsigqueueinfo, ftsan_sys_getpid(), ftsan_sys_gettid(),
+			sig, (long)info, 0, 0);
 }
 
 /* The action, which SA_RESETHAND lets act only once. */
@@ -193,8 +194,9 @@ static void run_handler(int sig, const struct sigaction *act, siginfo_t *info,
 	if (!(act->sa_flags & SA_NODEFER))
 		during |= FTSAN_SIGBIT(sig);
 	if (depth < CHAIN_MAX)
-		self.chain[self.depth++] = (struct chained){
-			.frame = (uintptr_t)__builtin_frame_address(0), .blocked = blocked};
+		self.chain[self.depth++] =
+			(struct chained){.frame = (uintptr_t)__builtin_frame_address(0),
+					 .blocked = blocked};
 	self.blocked = (uint16_t)(during & FTSAN_SIG_OWNED);
 	real = during & ~FTSAN_SIG_OWNED;
 	ftsan_sys_sigmask(SIG_SETMASK, &real, NULL);
@@ -259,7 +261,8 @@ static void strip_masks(void)
 	struct sigaction act;
 
 	for (int sig = 1; sig < NSIG; sig++) {
-		if (ftsan_signal_owned(sig) || FTSAN_REAL(sigaction)(sig, NULL, &act) != 0 ||
+		if (ftsan_signal_owned(sig) ||
+		    FTSAN_REAL(sigaction)(sig, NULL, &act) != 0 ||
 		    !(ftsan_sigset_get(&act.sa_mask) & FTSAN_SIG_OWNED))
 			continue;
 		ftsan_signal_set_other(sig, &act, NULL);
@@ -270,7 +273,8 @@ int ftsan_signal_take(void)
 {
 	struct sigaction act = {
 		.sa_sigaction = on_signal,
-		/* Not blocked while they are handled: ftsan_safe_read() may fault in there. */
+		/* Not blocked while they are handled: ftsan_safe_read() may fault in
+		   there. */
 		.sa_flags = (int)(SA_SIGINFO | SA_ONSTACK | SA_NODEFER | SA_RESTART),
 	};
 	uint64_t bits = FTSAN_SIG_OWNED, mask = 0;
@@ -308,7 +312,8 @@ void ftsan_signal_foreign_mask(void)
 	self.real_mask_pid = ftsan_sys_getpid();
 }
 
-/* Swaps one action for another where it is in place; a vfork child may have set its own. */
+/* Swaps one action for another where it is in place; a vfork child may have set its own.
+ */
 static void swap_ignored(const struct sigaction *from, const struct sigaction *to)
 {
 	struct sigaction now;

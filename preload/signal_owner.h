@@ -14,8 +14,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define FTSAN_SIGBIT(sig) (UINT64_C(1) << ((sig) - 1))
-#define FTSAN_SIG_OWNED (FTSAN_SIGBIT(SIGSEGV) | FTSAN_SIGBIT(SIGBUS) | FTSAN_SIGBIT(SIGTRAP))
+#define FTSAN_SIGBIT(sig) (UINT64_C(1) << ((sig)-1))
+#define FTSAN_SIG_OWNED                                                                  \
+	(FTSAN_SIGBIT(SIGSEGV) | FTSAN_SIGBIT(SIGBUS) | FTSAN_SIGBIT(SIGTRAP))
 
 static inline bool ftsan_signal_owned(int sig)
 {

@@ -32,8 +32,10 @@ int main(void)
 	DIR *tasks;
 	int n = 0;
 
-	EXPECT(!kernel_handler(SIGSEGV) && !kernel_handler(SIGTRAP) && !kernel_handler(SIGBUS));
-	EXPECT(syscall(SYS_sigaltstack, NULL, &stack) == 0 && stack.ss_flags == SS_DISABLE);
+	EXPECT(!kernel_handler(SIGSEGV) && !kernel_handler(SIGTRAP) &&
+	       !kernel_handler(SIGBUS));
+	EXPECT(syscall(SYS_sigaltstack, NULL, &stack) == 0 &&
+	       stack.ss_flags == SS_DISABLE);
 	EXPECT(pthread_create(&thread, NULL, nothing, NULL) == 0);
 	pthread_join(thread, NULL);
 	EXPECT(signal(SIGSEGV, SIG_IGN) == SIG_DFL && kernel_handler(SIGSEGV) == SIG_IGN);

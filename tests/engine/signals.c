@@ -296,7 +296,7 @@ static unsigned long status_field(const char *field)
 	return value;
 }
 
-#define BIT(sig) (1UL << ((sig) - 1))
+#define BIT(sig) (1UL << ((sig)-1))
 
 /* In the new program, without libftsan. */
 static void after_exec(void)
@@ -309,7 +309,8 @@ static void after_exec(void)
 
 static void inherited_by_exec(void)
 {
-	char *failing[] = {"/nonexistent", NULL}, *args[] = {"signals", "after-exec", NULL};
+	char *failing[] = {"/nonexistent", NULL},
+	     *args[] = {"signals", "after-exec", NULL};
 
 	signal(SIGSEGV, SIG_IGN);
 	block(SIGTRAP);

@@ -12,10 +12,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define EXPECT(condition)                                                                  \
-	do {                                                                               \
-		if (!(condition))                                                          \
-			expect_failed(__FILE__, __LINE__, #condition);                     \
+#define EXPECT(condition)                                                                \
+	do {                                                                             \
+		if (!(condition))                                                        \
+			expect_failed(__FILE__, __LINE__, #condition);                   \
 	} while (0)
 
 enum { EXPECT_EXIT = 111 };
@@ -45,10 +45,10 @@ static inline int in_child(void (*fn)(void))
 }
 
 #define EXPECT_SUCCESS(fn) EXPECT(in_child(fn) == 0)
-#define EXPECT_KILLED(fn, sig)                                                             \
-	do {                                                                               \
-		int status_ = in_child(fn);                                                \
-		EXPECT(WIFSIGNALED(status_) && WTERMSIG(status_) == (sig));                \
+#define EXPECT_KILLED(fn, sig)                                                           \
+	do {                                                                             \
+		int status_ = in_child(fn);                                              \
+		EXPECT(WIFSIGNALED(status_) && WTERMSIG(status_) == (sig));              \
 	} while (0)
 
 /* Is the program run under the fake detector? */

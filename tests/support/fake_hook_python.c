@@ -1,12 +1,13 @@
 #include "real.h"
 
 #define DEFINE_LIBC(ret, name, params, args)
-#define DEFINE_PYTHON(ret, name, params, args)                                             \
-	ret ftsan_hook_##name params                                                       \
-	{                                                                                  \
-		return ftsan_real.name args;                                               \
+#define DEFINE_PYTHON(ret, name, params, args)                                           \
+	ret ftsan_hook_##name params                                                     \
+	{                                                                                \
+		return ftsan_real.name args;                                             \
 	}
 
-#define FTSAN_HOOK(class, file, ret, name, params, args) DEFINE_##class(ret, name, params, args)
+#define FTSAN_HOOK(class, file, ret, name, params, args)                                 \
+	DEFINE_##class(ret, name, params, args)
 #include "hooks.def"
 #undef FTSAN_HOOK

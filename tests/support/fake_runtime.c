@@ -48,14 +48,16 @@ static void note(const char *what, const char *detail, long number)
 }
 
 /* The canary: a read that faults comes back only if the handlers are in place. */
-int ftsan_runtime_start(const struct ftsan_host *given, const struct ftsan_options *options)
+int ftsan_runtime_start(const struct ftsan_host *given,
+			const struct ftsan_options *options)
 {
 	uint64_t value;
 
 	(void)options;
 	host = given;
 	own_pid = ftsan_sys_getpid();
-	mmap((void *)FAKE_PAGE, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	mmap((void *)FAKE_PAGE, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED,
+	     -1, 0);
 	note("start", host->root ? "root" : "child", ftsan_safe_u64(16, &value) ? 1 : 0);
 	note("unwinder", host->unwinder_reason, host->unwinder != NULL);
 	note("zydis", host->zydis_reason, host->zydis_decode != NULL);

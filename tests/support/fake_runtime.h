@@ -6,8 +6,8 @@
 #define FAKE_PAGE 0x6f0000000000UL
 
 /* Makes a program look like CPython to libftsan. */
-#define PRETEND_CPYTHON                                                                    \
-	extern const char _PyRuntime[64] __attribute__((visibility("default")));           \
+#define PRETEND_CPYTHON                                                                  \
+	extern const char _PyRuntime[64] __attribute__((visibility("default")));         \
 	const char _PyRuntime[64] = "test"
 
 #endif

@@ -1,0 +1,386 @@
+/* rules: each rule with what it must and what it must not answer. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "rules.h"
+
+static struct ftsan_access access_of(enum ftsan_role role, uintptr_t address, uint32_t size)
+{
+	return (struct ftsan_access){
+		.address = address, .size = size, .role = role, .exact = true};
+}
+
+static struct ftsan_access locked(struct ftsan_access access)
+{
+	access.atomic = true;
+	return access;
+}
+
+/* The rules are symmetric: which thread came first says nothing. */
+static bool race(enum ftsan_extent extent, struct ftsan_access a, struct ftsan_access b)
+{
+	bool answer = ftsan_rule_race(extent, &a, &b);
+
+	ck_assert(ftsan_rule_race(extent, &b, &a) == answer);
+	return answer;
+}
+
+static bool overlap(uintptr_t a, uint32_t a_size, uintptr_t b, uint32_t b_size)
+{
+	struct ftsan_access first = access_of(FTSAN_ROLE_READ, a, a_size);
+	struct ftsan_access second = access_of(FTSAN_ROLE_READ, b, b_size);
+	bool answer = ftsan_rule_overlap(&first, &second);
+
+	ck_assert(ftsan_rule_overlap(&second, &first) == answer);
+	return answer;
+}
+
+START_TEST(common_bytes_overlap)
+{
+	ck_assert(overlap(1000, 8, 1000, 8));
+	ck_assert(overlap(1000, 8, 1007, 1));
+	ck_assert(overlap(1000, 16, 1008, 8));
+	ck_assert(overlap(1000, 64, 1010, 4));
+	ck_assert(overlap(UINTPTR_MAX - 7, 8, UINTPTR_MAX, 1));
+	ck_assert(overlap(UINTPTR_MAX - 7, 8, UINTPTR_MAX - 7, 8));
+}
+END_TEST
+
+START_TEST(neighbours_do_not_overlap)
+{
+	ck_assert(!overlap(1000, 8, 1008, 8));
+	ck_assert(!overlap(1000, 8, 999, 1));
+	ck_assert(!overlap(1000, 1, 1001, 1));
+	ck_assert(!overlap(0, 8, UINTPTR_MAX, 1));
+	ck_assert(!overlap(0, 8, UINTPTR_MAX - 7, 8));
+}
+END_TEST
+
+START_TEST(empty_ranges_overlap_nothing)
+{
+	ck_assert(!overlap(1000, 0, 1000, 8));
+	ck_assert(!overlap(1004, 0, 1000, 8));
+	ck_assert(!overlap(1000, 0, 1000, 0));
+}
+END_TEST
+
+/* Every pair of small ranges against a count of the bytes that both hold. */
+START_TEST(overlap_is_a_common_byte)
+{
+	for (uintptr_t a = 100; a < 110; a++)
+		for (uint32_t a_size = 0; a_size < 6; a_size++)
+			for (uint32_t b_size = 0; b_size < 6; b_size++) {
+				unsigned common = 0;
+
+				for (uintptr_t at = 105; at < 105 + b_size; at++)
+					common += at >= a && at < a + a_size;
+				ck_assert(overlap(a, a_size, 105, b_size) == (common > 0));
+			}
+}
+END_TEST
+
+START_TEST(a_store_and_an_access_to_the_same_word_race)
+{
+	struct ftsan_access write = access_of(FTSAN_ROLE_WRITE, 1000, 8);
+
+	ck_assert(race(FTSAN_EXTENT_BYTES, write, access_of(FTSAN_ROLE_READ, 1000, 8)));
+	ck_assert(race(FTSAN_EXTENT_BYTES, write, access_of(FTSAN_ROLE_WRITE, 1000, 8)));
+	ck_assert(race(FTSAN_EXTENT_BYTES, write, access_of(FTSAN_ROLE_READ, 1004, 1)));
+	ck_assert(race(FTSAN_EXTENT_WHOLE, write, access_of(FTSAN_ROLE_READ, 1000, 8)));
+}
+END_TEST
+
+START_TEST(reads_never_race)
+{
+	struct ftsan_access read = access_of(FTSAN_ROLE_READ, 1000, 8);
+
+	ck_assert(!race(FTSAN_EXTENT_BYTES, read, read));
+	ck_assert(!race(FTSAN_EXTENT_WHOLE, read, read));
+	ck_assert(!race(FTSAN_EXTENT_WHOLE, read, access_of(FTSAN_ROLE_READ, 1008, 8)));
+}
+END_TEST
+
+START_TEST(other_words_race_only_where_the_whole_is_one_thing)
+{
+	struct ftsan_access write = access_of(FTSAN_ROLE_WRITE, 1000, 8);
+	struct ftsan_access read = access_of(FTSAN_ROLE_READ, 1008, 8);
+
+	ck_assert(!race(FTSAN_EXTENT_BYTES, write, read));
+	ck_assert(race(FTSAN_EXTENT_WHOLE, write, read));
+	read.role = FTSAN_ROLE_WRITE;
+	ck_assert(!race(FTSAN_EXTENT_BYTES, write, read));
+	ck_assert(race(FTSAN_EXTENT_WHOLE, write, read));
+}
+END_TEST
+
+START_TEST(an_inexact_access_is_its_one_byte)
+{
+	struct ftsan_access write = access_of(FTSAN_ROLE_WRITE, 1000, 8);
+	struct ftsan_access read = access_of(FTSAN_ROLE_READ, 1007, 1);
+
+	read.exact = false;
+	ck_assert(race(FTSAN_EXTENT_BYTES, write, read));
+	read.address = 1008;
+	ck_assert(!race(FTSAN_EXTENT_BYTES, write, read));
+}
+END_TEST
+
+START_TEST(a_locked_access_is_synchronisation)
+{
+	struct ftsan_access write = access_of(FTSAN_ROLE_WRITE, 1000, 8);
+	struct ftsan_access read = access_of(FTSAN_ROLE_READ, 1000, 8);
+
+	ck_assert(race(FTSAN_EXTENT_BYTES, write, read));
+	ck_assert(!race(FTSAN_EXTENT_BYTES, locked(write), locked(write)));
+	/* A plain load may be C11's atomic load, a plain store its relaxed store. */
+	ck_assert(!race(FTSAN_EXTENT_BYTES, locked(write), read));
+	ck_assert(!race(FTSAN_EXTENT_BYTES, write, locked(write)));
+	ck_assert(!race(FTSAN_EXTENT_WHOLE, locked(write), locked(write)));
+}
+END_TEST
+
+START_TEST(a_free_is_a_store_to_all_of_it)
+{
+	struct ftsan_access whole = access_of(FTSAN_ROLE_FREE, 1000, 32);
+
+	ck_assert(race(FTSAN_EXTENT_BYTES, whole, access_of(FTSAN_ROLE_WRITE, 1024, 8)));
+	ck_assert(race(FTSAN_EXTENT_BYTES, whole, access_of(FTSAN_ROLE_READ, 1000, 1)));
+	ck_assert(race(FTSAN_EXTENT_WHOLE, whole, access_of(FTSAN_ROLE_READ, 1000, 1)));
+	ck_assert(race(FTSAN_EXTENT_BYTES, whole, whole));
+}
+END_TEST
+
+START_TEST(allocating_and_calling_are_no_accesses)
+{
+	struct ftsan_access alloc = access_of(FTSAN_ROLE_ALLOC, 1000, 8);
+	struct ftsan_access call = access_of(FTSAN_ROLE_CALL, 1000, 8);
+
+	ck_assert(!race(FTSAN_EXTENT_BYTES, alloc, access_of(FTSAN_ROLE_READ, 1000, 8)));
+	ck_assert(!race(FTSAN_EXTENT_BYTES, call, alloc));
+}
+END_TEST
+
+/* A question whose answer is yes; each test changes the one thing it is about. */
+static struct ftsan_window_question window(void)
+{
+	return (struct ftsan_window_question){
+		.threads = 2,
+		.site_windows = 63,
+		.site_limit = 64,
+		.object_windows = 7,
+		.object_limit = 8,
+		.elapsed_ns = 10000000000u,
+		.budget_percent = 5,
+		.length_ns = 1000000,
+	};
+}
+
+#define assert_window(answer, member, value)                                               \
+	do {                                                                               \
+		struct ftsan_window_question question_ = window();                         \
+		question_.member = (value);                                                \
+		ck_assert(ftsan_rule_open_window(&question_) == (answer));                 \
+	} while (0)
+
+START_TEST(a_window_needs_two_threads)
+{
+	assert_window(true, threads, 2);
+	assert_window(true, threads, 4000);
+	assert_window(false, threads, 1);
+	assert_window(false, threads, 0);
+}
+END_TEST
+
+START_TEST(windows_can_be_switched_off)
+{
+	assert_window(false, length_ns, 0);
+	assert_window(false, budget_percent, 0);
+}
+END_TEST
+
+START_TEST(no_window_at_a_proven_or_exhausted_place)
+{
+	assert_window(false, site_proven, true);
+	assert_window(false, site_windows, 64);
+	assert_window(false, site_windows, UINT32_MAX);
+	assert_window(false, object_windows, 8);
+	assert_window(false, object_limit, 0);
+}
+END_TEST
+
+START_TEST(no_window_in_the_middle_of_an_operation)
+{
+	assert_window(true, deviates, false);
+	assert_window(false, deviates, true);
+}
+END_TEST
+
+START_TEST(windows_keep_to_their_budget)
+{
+	/* 5 % of 10 s and the burst of 100 ms, less the window itself. */
+	assert_window(true, spent_ns, 500000000u + 100000000u - 1000000u);
+	assert_window(false, spent_ns, 500000000u + 100000000u - 1000000u + 1);
+	assert_window(false, spent_ns, UINT64_MAX / 2);
+}
+END_TEST
+
+START_TEST(a_run_that_has_just_begun_may_open_windows)
+{
+	struct ftsan_window_question question = window();
+
+	question.elapsed_ns = 0;
+	ck_assert(ftsan_rule_open_window(&question));
+	question.spent_ns = 100000000u;
+	ck_assert(!ftsan_rule_open_window(&question));
+	question.budget_percent = 100;
+	question.elapsed_ns = 1000000000u;
+	ck_assert(ftsan_rule_open_window(&question));
+}
+END_TEST
+
+#define assert_exhausted(answer, member, value)                                            \
+	do {                                                                               \
+		struct ftsan_window_question question_ = window();                         \
+		question_.member = (value);                                                \
+		ck_assert(ftsan_rule_exhausted(&question_) == (answer));                   \
+	} while (0)
+
+START_TEST(exhausted_is_for_good)
+{
+	assert_exhausted(true, site_proven, true);
+	assert_exhausted(true, site_windows, 64);
+	assert_exhausted(true, object_windows, 8);
+	/* With windows=0 nothing ever opens. */
+	assert_exhausted(true, site_limit, 0);
+}
+END_TEST
+
+START_TEST(what_may_change_is_not_exhausted)
+{
+	assert_exhausted(false, site_proven, false);
+	assert_exhausted(false, threads, 1);
+	assert_exhausted(false, deviates, true);
+	assert_exhausted(false, spent_ns, UINT64_MAX / 2);
+}
+END_TEST
+
+static struct ftsan_publish_question buffer(void)
+{
+	return (struct ftsan_publish_question){
+		.bound = true,
+		.age_ticks = 1,
+		.fragments = 0,
+		.fragment_limit = 16000,
+	};
+}
+
+#define assert_publish(answer, member, value)                                              \
+	do {                                                                               \
+		struct ftsan_publish_question question_ = buffer();                        \
+		question_.member = (value);                                                \
+		ck_assert_int_eq(ftsan_rule_publish(&question_), (answer));                \
+	} while (0)
+
+START_TEST(age_publishes)
+{
+	assert_publish(FTSAN_PUBLISH_NOW, age_ticks, 1);
+	assert_publish(FTSAN_PUBLISH_NOW, age_ticks, UINT32_MAX);
+	assert_publish(FTSAN_PUBLISH_LATER, age_ticks, 0);
+}
+END_TEST
+
+START_TEST(a_foreign_thread_publishes_at_any_age)
+{
+	struct ftsan_publish_question question = buffer();
+
+	question.age_ticks = 0;
+	question.foreign = true;
+	ck_assert_int_eq(ftsan_rule_publish(&question), FTSAN_PUBLISH_NOW);
+	question.cooling = true;
+	ck_assert_int_eq(ftsan_rule_publish(&question), FTSAN_PUBLISH_LATER);
+}
+END_TEST
+
+START_TEST(nobody_publishes_what_nobody_points_at)
+{
+	assert_publish(FTSAN_PUBLISH_UNBOUND, bound, false);
+	assert_publish(FTSAN_PUBLISH_NOW, bound, true);
+}
+END_TEST
+
+START_TEST(the_last_quarter_of_the_pages_is_for_rare_sites)
+{
+	struct ftsan_publish_question question = buffer();
+
+	question.site_published = 100;
+	question.fragments = 11999;
+	ck_assert_int_eq(ftsan_rule_publish(&question), FTSAN_PUBLISH_NOW);
+	question.fragments = 12000;
+	ck_assert_int_eq(ftsan_rule_publish(&question), FTSAN_PUBLISH_OVER_LIMIT);
+	question.site_published = 0;
+	ck_assert_int_eq(ftsan_rule_publish(&question), FTSAN_PUBLISH_NOW);
+	question.fragments = 16000;
+	ck_assert_int_eq(ftsan_rule_publish(&question), FTSAN_PUBLISH_OVER_LIMIT);
+}
+END_TEST
+
+START_TEST(slots_are_admitted_up_to_the_bound)
+{
+	ck_assert(ftsan_rule_admit(0, 64, 1000));
+	ck_assert(ftsan_rule_admit(47, 64, 1000));
+	ck_assert(!ftsan_rule_admit(48, 64, 1000));
+	ck_assert(ftsan_rule_admit(48, 64, 7));
+	ck_assert(!ftsan_rule_admit(48, 64, 8));
+	ck_assert(!ftsan_rule_admit(64, 64, 0));
+	ck_assert(!ftsan_rule_admit(65, 64, 0));
+	ck_assert(!ftsan_rule_admit(0, 0, 0));
+}
+END_TEST
+
+static void add_races(TCase *tests)
+{
+	tcase_add_test(tests, common_bytes_overlap);
+	tcase_add_test(tests, neighbours_do_not_overlap);
+	tcase_add_test(tests, empty_ranges_overlap_nothing);
+	tcase_add_test(tests, overlap_is_a_common_byte);
+	tcase_add_test(tests, a_store_and_an_access_to_the_same_word_race);
+	tcase_add_test(tests, reads_never_race);
+	tcase_add_test(tests, other_words_race_only_where_the_whole_is_one_thing);
+	tcase_add_test(tests, an_inexact_access_is_its_one_byte);
+	tcase_add_test(tests, a_locked_access_is_synchronisation);
+	tcase_add_test(tests, a_free_is_a_store_to_all_of_it);
+	tcase_add_test(tests, allocating_and_calling_are_no_accesses);
+}
+
+static void add_bounds(TCase *tests)
+{
+	tcase_add_test(tests, a_window_needs_two_threads);
+	tcase_add_test(tests, windows_can_be_switched_off);
+	tcase_add_test(tests, no_window_at_a_proven_or_exhausted_place);
+	tcase_add_test(tests, no_window_in_the_middle_of_an_operation);
+	tcase_add_test(tests, windows_keep_to_their_budget);
+	tcase_add_test(tests, a_run_that_has_just_begun_may_open_windows);
+	tcase_add_test(tests, exhausted_is_for_good);
+	tcase_add_test(tests, what_may_change_is_not_exhausted);
+	tcase_add_test(tests, age_publishes);
+	tcase_add_test(tests, a_foreign_thread_publishes_at_any_age);
+	tcase_add_test(tests, nobody_publishes_what_nobody_points_at);
+	tcase_add_test(tests, the_last_quarter_of_the_pages_is_for_rare_sites);
+	tcase_add_test(tests, slots_are_admitted_up_to_the_bound);
+}
+
+int main(void)
+{
+	Suite *suite = suite_create("rules");
+	TCase *tests = tcase_create("rules");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, tests);
+	add_races(tests);
+	add_bounds(tests);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
