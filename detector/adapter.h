@@ -33,6 +33,8 @@ struct ftsan_object {
  * struct ftsan_adapter - one kind of buffer
  * @name:     for logs and fingerprints
  * @extent:   what two accesses must share to be a race
+ * @undoes:   operations store a value and put the old one back: no window opens while a
+ *            buffer deviates (struct ftsan_window_question)
  * @bound:    does the object of the slot really point at the buffer now? A buffer that
  *            nobody points at is never published. NULL: always.
  * @describe: fills an ftsan_object for an access at @address
@@ -43,6 +45,7 @@ struct ftsan_object {
 struct ftsan_adapter {
 	const char *name;
 	enum ftsan_extent extent;
+	bool undoes;
 	bool (*bound)(uint32_t slot);
 	void (*describe)(uint32_t slot, uintptr_t address, struct ftsan_object *out);
 };
@@ -56,6 +59,7 @@ enum ftsan_adapter_id {
 
 extern const struct ftsan_adapter ftsan_adapter_canary;
 extern const struct ftsan_adapter ftsan_adapter_numpy;
+extern const struct ftsan_adapter ftsan_adapter_cython;
 
 const struct ftsan_adapter *ftsan_adapter_of(uint32_t slot);
 

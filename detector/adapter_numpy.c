@@ -136,6 +136,7 @@ static void describe(uint32_t slot, uintptr_t address, struct ftsan_object *out)
 const struct ftsan_adapter ftsan_adapter_numpy = {
 	.name = "numpy",
 	.extent = FTSAN_EXTENT_BYTES,
+	.undoes = true,
 	.bound = bound,
 	.describe = describe,
 };

@@ -117,7 +117,8 @@ static void decide(struct ftsan_window *window, uint32_t index, const struct fts
 		.elapsed_ns = now - began_ns,
 		.budget_percent = config->window_budget_percent,
 		.length_ns = config->window_ns,
-		.deviates = deviates(slot, window->access.address, now),
+		.deviates = ftsan_adapter_of(index)->undoes &&
+			    deviates(slot, window->access.address, now),
 	};
 	window->held = ftsan_rule_open_window(&question);
 	window->cools = ftsan_rule_exhausted(&question);

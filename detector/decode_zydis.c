@@ -214,6 +214,24 @@ static bool uses_register(const struct decoded *d, const ZydisDecodedOperand *ta
 	return false;
 }
 
+/*
+ * is_masked() - may the store leave bytes of its operand alone? They would be read into
+ * the copy first, and writing them back would undo another thread's store to them.
+ * Zydis says so of AVX-512's masks, but not of AVX's.
+ */
+static bool is_masked(const struct decoded *d, const ZydisDecodedOperand *target)
+{
+	switch (d->insn.mnemonic) {
+	case ZYDIS_MNEMONIC_VMASKMOVPS:
+	case ZYDIS_MNEMONIC_VMASKMOVPD:
+	case ZYDIS_MNEMONIC_VPMASKMOVD:
+	case ZYDIS_MNEMONIC_VPMASKMOVQ:
+		return true;
+	default:
+		return (target->actions & ZYDIS_OPERAND_ACTION_CONDWRITE) != 0;
+	}
+}
+
 static bool plan_redirect(const struct decoded *d, const ZydisDecodedOperand *target,
 			  struct ftsan_insn *out)
 {
@@ -222,11 +240,7 @@ static bool plan_redirect(const struct decoded *d, const ZydisDecodedOperand *ta
 	if (base < 0 || base == REG_RSP || is_repeated(&d->insn) ||
 	    out->access.size > FTSAN_OPERAND_MAX ||
 	    target->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN ||
-	    uses_register(d, target, base))
-		return false;
-	/* A masked store may leave bytes alone: they are read into the copy first, and
-	 * writing them back would undo another thread's store to them. */
-	if ((target->actions & ZYDIS_OPERAND_ACTION_CONDWRITE) != 0)
+	    uses_register(d, target, base) || is_masked(d, target))
 		return false;
 	out->base = base;
 	return true;

@@ -37,6 +37,7 @@ static _Atomic uint32_t site_published[SITES];
 static const struct ftsan_adapter *const adapters[FTSAN_ADAPTERS] = {
 	[FTSAN_ADAPTER_CANARY] = &ftsan_adapter_canary,
 	[FTSAN_ADAPTER_NUMPY] = &ftsan_adapter_numpy,
+	[FTSAN_ADAPTER_CYTHON] = &ftsan_adapter_cython,
 };
 
 const struct ftsan_adapter *ftsan_adapter_of(uint32_t slot)
@@ -57,6 +58,7 @@ int ftsan_guard_init(const struct ftsan_options *options)
 		.windows_per_object = options->windows,
 		.windows_per_site = options->windows * 8,
 		.window_budget_percent = options->window_budget,
+		.heal = options->heal,
 		.store = options->store,
 	};
 	error = ftsan_arena_init(options->slots);
@@ -94,6 +96,11 @@ static uint16_t stagger(uint32_t slot, size_t size_bytes)
 	return size_bytes <= FTSAN_PAGE / 2 ? (uint16_t)(slot % 32 * 64) : 0;
 }
 
+static uint32_t pages_of(size_t size_bytes)
+{
+	return (uint32_t)((size_bytes + FTSAN_PAGE - 1) / FTSAN_PAGE);
+}
+
 static void fill_slot(uint32_t index, uint8_t adapter, size_t size_bytes, uintptr_t object,
 		      const struct ftsan_alloc_site *site, uint16_t bucket, int tid)
 {
@@ -111,7 +118,7 @@ static void fill_slot(uint32_t index, uint8_t adapter, size_t size_bytes, uintpt
 	slot->cooled = 0;
 	slot->size = (uint32_t)size_bytes;
 	slot->offset = stagger(index, size_bytes);
-	slot->pages = 1;
+	slot->pages = (uint16_t)pages_of(size_bytes);
 	slot->adapter = adapter;
 	slot->site = bucket;
 	atomic_store_explicit(&slot->parked, FTSAN_PARKED_NOT, memory_order_relaxed);
@@ -151,6 +158,11 @@ static void bump(_Atomic uint64_t *counter)
 			      memory_order_relaxed);
 }
 
+static uint32_t take(struct ftsan_thread *thread, uint32_t pages)
+{
+	return pages == 1 ? ftsan_slot_take(thread) : ftsan_slot_take_span(pages);
+}
+
 void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
 			const struct ftsan_alloc_site *site)
 {
@@ -161,14 +173,14 @@ void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
 	if (!ready || thread == NULL)
 		return NULL;
 	bump(&thread->counts.seen);
-	if (size_bytes > FTSAN_PAGE) {
+	if (pages_of(size_bytes) > FTSAN_SPAN_PAGES) {
 		ftsan_count(left_out_size);
 		return NULL;
 	}
 	if (!ftsan_rule_admit(ftsan_slots_taken(), ftsan_arena.n_slots,
 			      atomic_load_explicit(&site_published[bucket],
 						   memory_order_relaxed)) ||
-	    (index = ftsan_slot_take(thread)) == FTSAN_NO_SLOT) {
+	    (index = take(thread, pages_of(size_bytes))) == FTSAN_NO_SLOT) {
 		ftsan_count(left_out_slots);
 		return NULL;
 	}
@@ -193,6 +205,11 @@ void *ftsan_guard_realloc(const void *pointer, size_t size_bytes, uintptr_t pc)
 
 	return ftsan_guard_alloc(slot->adapter, size_bytes, ftsan_guard_object(pointer),
 				 &site);
+}
+
+bool ftsan_guard_is(const void *pointer, uint8_t adapter)
+{
+	return ftsan_slot_at(ftsan_slot_of((uintptr_t)pointer))->adapter == adapter;
 }
 
 size_t ftsan_guard_size(const void *pointer)
@@ -244,6 +261,10 @@ bool ftsan_guard_recycle(uint32_t index)
 {
 	uint64_t word = ftsan_slot_word(index);
 
+	/* A reader that is still in an old cache may come at any time, and die of what
+	 * it finds; the caches of a module are few. */
+	if (ftsan_slot_at(index)->adapter == FTSAN_ADAPTER_CYTHON && ftsan_guard_config.heal)
+		return false;
 	do {
 		if (ftsan_word_state(word) != FTSAN_QUARANTINED || ftsan_word_pins(word) != 0)
 			return false;
@@ -364,13 +385,13 @@ static uint32_t fragments(void)
 /* recount() - how many sealed pages follow one of their own kind; under ticking. */
 static void recount(void)
 {
-	uint32_t n = ftsan_slots_high_water(), credit = 0;
+	uint32_t credit = 0;
 	enum ftsan_state previous = FTSAN_FREE;
 
 	if (ftsan_guard_tick_number() - recounted < RECOUNT_TICKS)
 		return;
 	recounted = ftsan_guard_tick_number();
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < ftsan_arena.n_slots; i = ftsan_slot_next(i)) {
 		enum ftsan_state state = ftsan_word_state(ftsan_slot_word(i));
 
 		if (state == previous &&
@@ -535,7 +556,7 @@ void ftsan_guard_tick(void)
 	if (!ready || !atomic_compare_exchange_strong(&ticking, &expected, 1))
 		return;
 	atomic_fetch_add_explicit(&tick, 1, memory_order_relaxed);
-	end = ftsan_slots_high_water();
+	end = ftsan_arena.n_slots;
 	for (uint32_t group = 0; group * 64 < end; group++)
 		if (atomic_load_explicit(&ftsan_arena.dirty[group], memory_order_relaxed) != 0)
 			scan_group(group, end);
@@ -668,12 +689,9 @@ static void settle(uint32_t index)
 
 void ftsan_guard_fork_child(void)
 {
-	uint32_t n;
-
 	if (!ready)
 		return;
-	n = ftsan_slots_high_water();
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 0; i < ftsan_arena.n_slots; i = ftsan_slot_next(i))
 		settle(i);
 	atomic_store_explicit(&ticking, 0, memory_order_relaxed);
 	atomic_store_explicit(&scout, false, memory_order_relaxed);
@@ -682,9 +700,7 @@ void ftsan_guard_fork_child(void)
 
 void ftsan_guard_count_live(void)
 {
-	uint32_t n = ready ? ftsan_slots_high_water() : 0;
-
-	for (uint32_t i = 0; i < n; i++) {
+	for (uint32_t i = 0; i < ftsan_arena.n_slots; i = ftsan_slot_next(i)) {
 		enum ftsan_state state = ftsan_word_state(ftsan_slot_word(i));
 
 		if (state == FTSAN_PRIVATE || state == FTSAN_SEALING ||

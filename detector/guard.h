@@ -29,6 +29,7 @@ struct ftsan_guard_config {
 	uint32_t windows_per_object;
 	uint32_t windows_per_site;
 	uint32_t window_budget_percent;
+	bool heal;
 	const char *store;
 };
 
@@ -78,6 +79,9 @@ void ftsan_guard_free(void *pointer);
  * it is; NULL: take the ordinary allocator. @pc: who asked. Normal context.
  */
 void *ftsan_guard_realloc(const void *pointer, size_t size_bytes, uintptr_t pc);
+
+/* Is the buffer of this adapter (enum ftsan_adapter_id)? */
+bool ftsan_guard_is(const void *pointer, uint8_t adapter);
 
 /* Bytes that were asked for. */
 size_t ftsan_guard_size(const void *pointer);

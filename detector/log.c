@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/syscall.h>
 
 #include "base/fd.h"
 #include "base/sys.h"
@@ -9,14 +10,31 @@
 
 /* Written at start-up and in the child of a fork, when no other thread runs. */
 static char path[FTSAN_LOG_PATH_MAX];
+static char directory[FTSAN_LOG_PATH_MAX]; /* where the first process started */
 static struct ftsan_fd file;
 static struct ftsan_fd terminal;
 static _Atomic bool torn;
+
+/* Programs change their directory: what is opened again, and what a child opens, is
+ * where the first one was. */
+static void put_directory(struct ftsan_buf *out)
+{
+	if (directory[0] == '\0' && ftsan_sys_call6(SYS_getcwd, (long)directory,
+						    sizeof(directory), 0, 0, 0, 0) < 0)
+		return;
+	/* The kernel names a directory outside of the root in parentheses. */
+	if (directory[0] != '/')
+		return;
+	ftsan_buf_str(out, directory);
+	ftsan_buf_char(out, '/');
+}
 
 static void expand(struct ftsan_buf *out, const char *pattern, bool root)
 {
 	bool has_pid = false;
 
+	if (pattern[0] != '/')
+		put_directory(out);
 	for (const char *p = pattern; *p != '\0'; p++) {
 		if (p[0] == '%' && p[1] == 'p') {
 			ftsan_buf_i64(out, ftsan_sys_getpid());

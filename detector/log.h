@@ -16,7 +16,8 @@ enum { FTSAN_LOG_PATH_MAX = 1024 };
 
 /**
  * ftsan_log_open() - start-up, and again in the child of a fork
- * @pattern: %p stands for the pid; empty: "ftsan.%p.jsonl" in the working directory
+ * @pattern: %p stands for the pid; empty: "ftsan.%p.jsonl" in the working directory.
+ *           A relative name counts from where the program was at the first call
  * @root:    first process of the tree; the others add ".PID" to a name without %p
  *
  * The file is created with mode 0600; a symbolic link in its place is refused.

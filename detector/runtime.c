@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "adapter_cython.h"
 #include "adapter_numpy.h"
 #include "base/sys.h"
 #include "canary.h"
@@ -58,6 +59,7 @@ static int start_guard(void)
 	(void)ftsan_mem_init();
 	ftsan_decode_init(host->zydis_init, host->zydis_decode);
 	ftsan_numpy_init(abi.object_size);
+	ftsan_cython_init(abi.ob_type, host->py_code_type);
 	if (options->guard)
 		error = ftsan_guard_init(options);
 	return error;

@@ -7,8 +7,11 @@
 #include "counters.h"
 #include "thread.h"
 
-/* Slots move between a magazine and the arena in batches of this many. */
-enum { BATCH = 16 };
+/*
+ * Slots move between a magazine and the arena in batches of BATCH. One in SPAN_SHARE of
+ * the arena's pages, at its end, is for buffers of several pages.
+ */
+enum { BATCH = 16, SPAN_SHARE = 16 };
 
 struct ftsan_arena ftsan_arena;
 
@@ -18,7 +21,9 @@ struct ftsan_arena ftsan_arena;
  * small program stay together.
  */
 static _Atomic uint64_t free_head; /* tag << 32 | slot + 1 */
+static _Atomic uint64_t span_head[FTSAN_SPAN_PAGES + 1]; /* by number of pages */
 static _Atomic uint32_t fresh;
+static _Atomic uint32_t span_low; /* lowest page that a span ever took */
 static _Atomic uint32_t taken;
 static uint32_t *links;
 
@@ -49,6 +54,7 @@ int ftsan_arena_init(uint32_t n_slots)
 					   .slots = slots,
 					   .words = words,
 					   .dirty = dirty};
+	atomic_store_explicit(&span_low, n_slots, memory_order_relaxed);
 	return 0;
 }
 
@@ -88,8 +94,15 @@ void ftsan_slot_unpin(uint32_t slot)
 
 int ftsan_slot_protect(uint32_t slot, uint32_t n_slots, int protection)
 {
-	return ftsan_sys_protect((void *)ftsan_slot_page(slot), n_slots * FTSAN_PAGE,
+	size_t pages = n_slots == 1 ? ftsan_slot_at(slot)->pages : n_slots;
+
+	return ftsan_sys_protect((void *)ftsan_slot_page(slot), pages * FTSAN_PAGE,
 				 protection);
+}
+
+static uint32_t singles(void)
+{
+	return ftsan_arena.n_slots - ftsan_arena.n_slots / SPAN_SHARE;
 }
 
 static uint32_t take_fresh(uint32_t wanted, uint32_t *slots)
@@ -98,7 +111,7 @@ static uint32_t take_fresh(uint32_t wanted, uint32_t *slots)
 	uint32_t n;
 
 	do {
-		n = ftsan_arena.n_slots - first;
+		n = singles() - first;
 		if (n > wanted)
 			n = wanted;
 		if (n == 0)
@@ -110,9 +123,9 @@ static uint32_t take_fresh(uint32_t wanted, uint32_t *slots)
 	return n;
 }
 
-static uint32_t pop_free(void)
+static uint32_t pop(_Atomic uint64_t *list)
 {
-	uint64_t head = atomic_load_explicit(&free_head, memory_order_acquire);
+	uint64_t head = atomic_load_explicit(list, memory_order_acquire);
 	uint64_t next;
 
 	do {
@@ -124,20 +137,20 @@ static uint32_t pop_free(void)
 		next = ((head >> 32) + 1) << 32 |
 		       __atomic_load_n(&links[slot_plus_1 - 1], __ATOMIC_RELAXED);
 	} while (!atomic_compare_exchange_weak_explicit(
-		&free_head, &head, next, memory_order_acq_rel, memory_order_acquire));
+		list, &head, next, memory_order_acq_rel, memory_order_acquire));
 	return (uint32_t)head - 1;
 }
 
-static void push_free(uint32_t slot)
+static void push(_Atomic uint64_t *list, uint32_t slot)
 {
-	uint64_t head = atomic_load_explicit(&free_head, memory_order_relaxed);
+	uint64_t head = atomic_load_explicit(list, memory_order_relaxed);
 	uint64_t next;
 
 	do {
 		__atomic_store_n(&links[slot], (uint32_t)head, __ATOMIC_RELAXED);
 		next = ((head >> 32) + 1) << 32 | (slot + 1);
 	} while (!atomic_compare_exchange_weak_explicit(
-		&free_head, &head, next, memory_order_release, memory_order_relaxed));
+		list, &head, next, memory_order_release, memory_order_relaxed));
 }
 
 static void refill(struct ftsan_thread *thread)
@@ -145,7 +158,7 @@ static void refill(struct ftsan_thread *thread)
 	uint32_t n = 0;
 
 	while (n < BATCH) {
-		uint32_t slot = pop_free();
+		uint32_t slot = pop(&free_head);
 
 		if (slot == FTSAN_NO_SLOT)
 			break;
@@ -169,12 +182,33 @@ uint32_t ftsan_slot_take(struct ftsan_thread *thread)
 
 static void give_one(uint32_t slot)
 {
-	push_free(slot);
+	push(&free_head, slot);
 	atomic_fetch_sub_explicit(&taken, 1, memory_order_relaxed);
+}
+
+uint32_t ftsan_slot_take_span(uint32_t pages)
+{
+	uint32_t slot = pop(&span_head[pages]);
+	uint32_t low = atomic_load_explicit(&span_low, memory_order_relaxed);
+
+	if (slot != FTSAN_NO_SLOT)
+		return slot;
+	do {
+		if (low < singles() + pages)
+			return FTSAN_NO_SLOT;
+	} while (!atomic_compare_exchange_weak(&span_low, &low, low - pages));
+	/* For good: a span is only ever reused as one of the same length. */
+	for (uint32_t i = 1; i < pages; i++)
+		ftsan_slot_at(low - pages + i)->span_back = (uint16_t)i;
+	return low - pages;
 }
 
 void ftsan_slot_give(struct ftsan_thread *thread, uint32_t slot)
 {
+	if (ftsan_slot_at(slot)->pages > 1) {
+		push(&span_head[ftsan_slot_at(slot)->pages], slot);
+		return;
+	}
 	if (thread == NULL) {
 		give_one(slot);
 		return;
@@ -201,7 +235,12 @@ uint32_t ftsan_slots_taken(void)
 	return atomic_load_explicit(&taken, memory_order_relaxed);
 }
 
-uint32_t ftsan_slots_high_water(void)
+uint32_t ftsan_slot_next(uint32_t slot)
 {
-	return atomic_load_explicit(&fresh, memory_order_relaxed);
+	uint32_t next = slot + 1;
+
+	/* Between the two ends nothing was ever taken. */
+	if (next >= atomic_load_explicit(&fresh, memory_order_relaxed) && next <= singles())
+		next = atomic_load_explicit(&span_low, memory_order_relaxed);
+	return next;
 }

@@ -78,6 +78,7 @@ static inline uint64_t ftsan_word_next_generation(uint64_t word)
 enum {
 	FTSAN_NO_SLOT = 0xffffffffu,
 	FTSAN_NO_ENTRY = 0xffffffffu,
+	FTSAN_SPAN_PAGES = 16,
 };
 
 /* Why a slot is not looked at by the scout any more. */
@@ -102,6 +103,7 @@ enum ftsan_parked {
  * @size:     bytes of the buffer
  * @offset:   of the buffer in its first page
  * @pages:    1, or more for a span
+ * @span_back: for a page inside a span: pages back to its first; constant
  * @adapter:  index into the adapters
  * @parked:   enum ftsan_parked
  * @site:     bucket of the allocation site
@@ -128,6 +130,7 @@ struct ftsan_slot {
 	uint32_t size;
 	uint16_t offset;
 	uint16_t pages;
+	uint16_t span_back;
 	uint8_t adapter;
 	bool published;
 	uint8_t cooled;
@@ -164,9 +167,12 @@ static inline bool ftsan_arena_holds(uintptr_t address)
 	return address - ftsan_arena.base < ftsan_arena.size_bytes;
 }
 
+/* The slot of an address in the arena; a span's first one for any of its pages. */
 static inline uint32_t ftsan_slot_of(uintptr_t address)
 {
-	return (uint32_t)((address - ftsan_arena.base) / FTSAN_PAGE);
+	uint32_t page = (uint32_t)((address - ftsan_arena.base) / FTSAN_PAGE);
+
+	return page - ftsan_arena.slots[page].span_back;
 }
 
 static inline uintptr_t ftsan_slot_page(uint32_t slot)
@@ -198,7 +204,10 @@ bool ftsan_slot_transition(uint32_t slot, enum ftsan_state from, enum ftsan_stat
 uint64_t ftsan_slot_pin(uint32_t slot);
 void ftsan_slot_unpin(uint32_t slot);
 
-/* PROT_*; 0 or -errno (counted). Async-signal-safe. */
+/*
+ * Changes the protection (PROT_*) of one slot, whatever its pages, or of a run of
+ * neighbouring single ones. Return: 0 or -errno. Async-signal-safe.
+ */
 int ftsan_slot_protect(uint32_t slot, uint32_t n_slots, int protection);
 
 /**
@@ -207,13 +216,15 @@ int ftsan_slot_protect(uint32_t slot, uint32_t n_slots, int protection);
  * Context: normal context of the thread (its magazine has no lock).
  */
 uint32_t ftsan_slot_take(struct ftsan_thread *thread);
-/* Gives a FREE slot back; @thread may be NULL (then straight to the arena). */
+/* The same for a buffer of several pages (at most FTSAN_SPAN_PAGES). Any context. */
+uint32_t ftsan_slot_take_span(uint32_t pages);
+/* Gives a FREE slot or span back; @thread may be NULL (then straight to the arena). */
 void ftsan_slot_give(struct ftsan_thread *thread, uint32_t slot);
 /* Empties a magazine: the thread ends, or was lost in a fork. */
 void ftsan_slot_give_all(struct ftsan_thread *thread);
 /* Slots not in the arena's free list: taken, or in a magazine. */
 uint32_t ftsan_slots_taken(void);
-/* One past the highest slot ever taken. */
-uint32_t ftsan_slots_high_water(void);
+/* Walks the slots that were ever taken: from 0 until the result is n_slots. */
+uint32_t ftsan_slot_next(uint32_t slot);
 
 #endif

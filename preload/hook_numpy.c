@@ -18,11 +18,16 @@ enum { API_ARRAY_TYPE = 2, API_SLOTS_READ = 3 };
 
 /* What is known of a return address behind PyMem_RawMalloc in NumPy's module. */
 enum verdict { VERDICT_UNKNOWN, VERDICT_DIMS, VERDICT_OTHER };
-enum { CALLERS = 32 };
+/*
+ * One header that took its buffer decides. The other way takes many, because by the
+ * time of the look the array may be gone and its memory another's.
+ */
+enum { CALLERS = 32, MISSES_MAX = 100 };
 
 struct caller {
 	_Atomic uintptr_t pc;
 	_Atomic uint8_t verdict;
+	_Atomic uint8_t misses;
 };
 
 /* Lock-free, filled at the first allocations. */
@@ -59,15 +64,20 @@ static struct caller *caller_of(uintptr_t pc)
 /* judge() - did the header take the buffer that was allocated behind it? */
 static void judge(void)
 {
+	struct caller *caller = judged;
 	uintptr_t dims;
 
-	if (judged == NULL)
+	if (caller == NULL)
 		return;
-	if (ftsan_safe_ptr(judged_header + ftsan_numpy_dims_offset(), &dims))
-		atomic_store_explicit(&judged->verdict,
-				      dims == judged_buffer ? VERDICT_DIMS : VERDICT_OTHER,
-				      memory_order_relaxed);
 	judged = NULL;
+	if (ftsan_safe_ptr(judged_header + ftsan_numpy_dims_offset(), &dims) &&
+	    dims == judged_buffer)
+		atomic_store_explicit(&caller->verdict, VERDICT_DIMS, memory_order_relaxed);
+	else if (atomic_fetch_add_explicit(&caller->misses, 1, memory_order_relaxed) ==
+			 MISSES_MAX &&
+		 atomic_load_explicit(&caller->verdict, memory_order_relaxed) ==
+			 VERDICT_UNKNOWN)
+		atomic_store_explicit(&caller->verdict, VERDICT_OTHER, memory_order_relaxed);
 }
 
 static void *guarded(size_t size_bytes, uintptr_t header, uintptr_t pc)

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "guard.h"
+#include "hook_cython.h"
 #include "hook_numpy.h"
 #include "module_gil.h"
 #include "real.h"
@@ -58,13 +59,21 @@ void *ftsan_hook_PyMem_RawRealloc(void *block, size_t size)
 
 void *ftsan_hook_PyMem_Malloc(size_t size)
 {
-	return ftsan_real.PyMem_Malloc(size);
+	void *guarded = ftsan_cython_alloc(size, (uintptr_t)__builtin_return_address(0));
+
+	return guarded != NULL ? guarded : ftsan_real.PyMem_Malloc(size);
 }
 
 void *ftsan_hook_PyMem_Realloc(void *block, size_t size)
 {
+	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
+	void *to;
+
 	if (!ftsan_guard_owns(block))
 		return ftsan_real.PyMem_Realloc(block, size);
+	to = ftsan_cython_realloc(block, size, caller);
+	if (to != NULL)
+		return to;
 	return move(block, size, ftsan_real.PyMem_Malloc(size));
 }
 
@@ -99,6 +108,7 @@ int ftsan_hook_PyUnstable_Module_SetGIL(void *module, void *gil)
 
 void *ftsan_hook_PyFrame_New(void *tstate, void *code, void *globals, void *locals)
 {
+	ftsan_cython_filled();
 	return ftsan_real.PyFrame_New(tstate, code, globals, locals);
 }
 

@@ -8,17 +8,24 @@ set -eu
 
 usage() {
 	cat <<'TEXT'
-usage: sh tools/get-python.sh [3.13|3.14]
+usage: sh tools/get-python.sh [--find] [3.13|3.14]
 
 Prints the path of a free-threaded CPython (default 3.13). Nothing is installed
 outside the cache directory ($XDG_CACHE_HOME/ftsan or ~/.cache/ftsan), except
 the compiler's packages when the interpreter has to be built (root or sudo).
+
+--find         only look for one that is there; exit status 1 if there is none
 
 FTSAN_PYTHON   use this interpreter; an error if it is not free-threaded
 TEXT
 }
 
 minor=3.13
+find_only=no
+if [ "${1-}" = --find ]; then
+	find_only=yes
+	shift
+fi
 case "${1-}" in
 -h | --help) usage; exit 0 ;;
 3.[0-9]*) minor=$1 ;;
@@ -135,7 +142,7 @@ build() {
 Install a free-threaded CPython $minor (https://docs.python.org/3/howto/free-threading-python.html)
 and set FTSAN_PYTHON to it."
 	mkdir "$work/src" "$work/out"
-	tar -C "$work/src" --strip-components=1 -xf "$(ls "$work"/*.orig.tar.* | head -n 1)"
+	tar -C "$work/src" --strip-components=1 -xf "$(find "$work" -maxdepth 1 -name '*.orig.tar.*' ! -name '*.asc' | head -n 1)"
 	say "building CPython ${minor}t, about 4 minutes on 2 cores (log: $cache/build.log)"
 	(
 		cd "$work/out"
@@ -164,5 +171,6 @@ if [ -x "$prefix/bin/python${minor}t" ] && is_free_threaded "$prefix/bin/python$
 	echo "$prefix/bin/python${minor}t"
 	exit 0
 fi
+[ "$find_only" = no ] || exit 1
 try_uv && exit 0
 build

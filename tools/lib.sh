@@ -1,3 +1,4 @@
+# shellcheck shell=sh
 # Helpers that the set-up scripts share; sourced, not run.
 
 say() {

@@ -25,8 +25,11 @@ static void setup(void)
 	frames[1][0] = native("array_dims", "/a/b/umath.so");
 	frames[1][1] = (struct ftsan_view_frame){
 		.python = true, .function = "read", .file = "/home/a/t.py", .line = 9};
-	stacks[0] = (struct ftsan_view_stack){
-		.role = "write", .tid = 5, .thread = "t", .frames = frames[0], .n_frames = 5};
+	stacks[0] = (struct ftsan_view_stack){.role = "write",
+					      .tid = 5,
+					      .thread = "t",
+					      .frames = frames[0],
+					      .n_frames = 5};
 	stacks[1] = (struct ftsan_view_stack){
 		.role = "read", .tid = 6, .frames = frames[1], .n_frames = 2};
 	stacks[2] = (struct ftsan_view_stack){
@@ -39,17 +42,17 @@ static void setup(void)
 				   .n_stacks = 3};
 }
 
-#define assert_same(change)                                                                \
-	do {                                                                               \
-		uint64_t before_ = ftsan_fingerprint(&view);                               \
-		change;                                                                    \
-		ck_assert_uint_eq(ftsan_fingerprint(&view), before_);                      \
+#define assert_same(change)                                                              \
+	do {                                                                             \
+		uint64_t before_ = ftsan_fingerprint(&view);                             \
+		change;                                                                  \
+		ck_assert_uint_eq(ftsan_fingerprint(&view), before_);                    \
 	} while (0)
-#define assert_other(change)                                                               \
-	do {                                                                               \
-		uint64_t before_ = ftsan_fingerprint(&view);                               \
-		change;                                                                    \
-		ck_assert_uint_ne(ftsan_fingerprint(&view), before_);                      \
+#define assert_other(change)                                                             \
+	do {                                                                             \
+		uint64_t before_ = ftsan_fingerprint(&view);                             \
+		change;                                                                  \
+		ck_assert_uint_ne(ftsan_fingerprint(&view), before_);                    \
 	} while (0)
 
 START_TEST(the_run_does_not_count)

@@ -4,7 +4,8 @@
 
 #include "rules.h"
 
-static struct ftsan_access access_of(enum ftsan_role role, uintptr_t address, uint32_t size)
+static struct ftsan_access access_of(enum ftsan_role role, uintptr_t address,
+				     uint32_t size)
 {
 	return (struct ftsan_access){
 		.address = address, .size = size, .role = role, .exact = true};
@@ -74,7 +75,8 @@ START_TEST(overlap_is_a_common_byte)
 
 				for (uintptr_t at = 105; at < 105 + b_size; at++)
 					common += at >= a && at < a + a_size;
-				ck_assert(overlap(a, a_size, 105, b_size) == (common > 0));
+				ck_assert(overlap(a, a_size, 105, b_size) ==
+					  (common > 0));
 			}
 }
 END_TEST
@@ -175,11 +177,11 @@ static struct ftsan_window_question window(void)
 	};
 }
 
-#define assert_window(answer, member, value)                                               \
-	do {                                                                               \
-		struct ftsan_window_question question_ = window();                         \
-		question_.member = (value);                                                \
-		ck_assert(ftsan_rule_open_window(&question_) == (answer));                 \
+#define assert_window(answer, member, value)                                             \
+	do {                                                                             \
+		struct ftsan_window_question question_ = window();                       \
+		question_.member = (value);                                              \
+		ck_assert(ftsan_rule_open_window(&question_) == (answer));               \
 	} while (0)
 
 START_TEST(a_window_needs_two_threads)
@@ -238,11 +240,11 @@ START_TEST(a_run_that_has_just_begun_may_open_windows)
 }
 END_TEST
 
-#define assert_exhausted(answer, member, value)                                            \
-	do {                                                                               \
-		struct ftsan_window_question question_ = window();                         \
-		question_.member = (value);                                                \
-		ck_assert(ftsan_rule_exhausted(&question_) == (answer));                   \
+#define assert_exhausted(answer, member, value)                                          \
+	do {                                                                             \
+		struct ftsan_window_question question_ = window();                       \
+		question_.member = (value);                                              \
+		ck_assert(ftsan_rule_exhausted(&question_) == (answer));                 \
 	} while (0)
 
 START_TEST(exhausted_is_for_good)
@@ -274,11 +276,11 @@ static struct ftsan_publish_question buffer(void)
 	};
 }
 
-#define assert_publish(answer, member, value)                                              \
-	do {                                                                               \
-		struct ftsan_publish_question question_ = buffer();                        \
-		question_.member = (value);                                                \
-		ck_assert_int_eq(ftsan_rule_publish(&question_), (answer));                \
+#define assert_publish(answer, member, value)                                            \
+	do {                                                                             \
+		struct ftsan_publish_question question_ = buffer();                      \
+		question_.member = (value);                                              \
+		ck_assert_int_eq(ftsan_rule_publish(&question_), (answer));              \
 	} while (0)
 
 START_TEST(age_publishes)

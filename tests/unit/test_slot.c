@@ -1,6 +1,7 @@
 /* slot: the word's codec, changes of state, pins, and the lists of free slots. */
 #include <check.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -21,14 +22,14 @@ static void setup(void)
 static const uint64_t generations[] = {0, 1, 0x5555555555, 0xfffffffffe};
 static const uint32_t pins[] = {0, 1, 0x5555, 0xfffe};
 
-#define EACH_WORD(word)                                                                    \
-	for (unsigned g_ = 0; g_ < 4; g_++)                                                \
-		for (unsigned p_ = 0; p_ < 4; p_++)                                        \
-			for (uint64_t s_ = FTSAN_FREE,                                     \
-				      word = generations[g_] << 24 |                       \
-					     (uint64_t)pins[p_] << 8 | s_;                 \
-			     s_ <= FTSAN_RECYCLING;                                        \
-			     s_++, word = generations[g_] << 24 |                          \
+#define EACH_WORD(word)                                                                  \
+	for (unsigned g_ = 0; g_ < 4; g_++)                                              \
+		for (unsigned p_ = 0; p_ < 4; p_++)                                      \
+			for (uint64_t s_ = FTSAN_FREE, word = generations[g_] << 24 |    \
+							      (uint64_t)pins[p_] << 8 |  \
+							      s_;                        \
+			     s_ <= FTSAN_RECYCLING;                                      \
+			     s_++, word = generations[g_] << 24 |                        \
 					  (uint64_t)pins[p_] << 8 | s_)
 
 START_TEST(the_fields_of_a_word_come_back)

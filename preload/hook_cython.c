@@ -1,0 +1,61 @@
+#include "hook_cython.h"
+
+#include <string.h>
+
+#include "adapter_cython.h"
+#include "base/annot.h"
+#include "guard.h"
+#include "runtime.h"
+
+/* A cache that this thread has allocated and not yet filled. */
+static FTSAN_TLS void *unfilled;
+
+static void *cleared(void *block, size_t size_bytes)
+{
+	/* A racy module counts its first entry before it fills it; line 0 matches none. */
+	if (block != NULL)
+		memset(block, 0, size_bytes);
+	return block;
+}
+
+void *ftsan_cython_alloc(size_t size_bytes, uintptr_t caller)
+{
+	struct ftsan_alloc_site site;
+	uintptr_t module;
+
+	if (size_bytes != FTSAN_CYTHON_FIRST || !ftsan_guard_ready())
+		return NULL;
+	module = ftsan_cython_module(caller);
+	if (module == 0)
+		return NULL;
+	ftsan_runtime_alloc_site(caller, &site);
+	unfilled = cleared(ftsan_guard_alloc(FTSAN_ADAPTER_CYTHON, size_bytes, module, &site),
+			   size_bytes);
+	return unfilled;
+}
+
+void *ftsan_cython_realloc(void *block, size_t size_bytes, uintptr_t caller)
+{
+	size_t old = ftsan_guard_size(block);
+	void *to;
+
+	if (!ftsan_guard_is(block, FTSAN_ADAPTER_CYTHON))
+		return NULL;
+	to = cleared(ftsan_guard_realloc(block, size_bytes, caller), size_bytes);
+	if (to == NULL || ftsan_guard_copy(to, block, old < size_bytes ? old : size_bytes) != 0)
+		return NULL;
+	/* Sealed before the module stores its address: others read it right away. */
+	(void)ftsan_guard_publish(to);
+	ftsan_guard_free(block);
+	return to;
+}
+
+void ftsan_cython_filled(void)
+{
+	void *block = unfilled;
+
+	if (FTSAN_LIKELY(block == NULL))
+		return;
+	unfilled = NULL;
+	(void)ftsan_guard_publish(block);
+}

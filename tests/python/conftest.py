@@ -1,0 +1,173 @@
+"""What the tests with real interpreters and real wheels share.
+
+sh tools/test.sh sets the environment up and names it: FTSAN_BUILD, FTSAN_PYTHON,
+FTSAN_VENV_AFFECTED, FTSAN_VENV_FIXED. Run by hand, pytest looks for what an earlier
+sh tools/test.sh made, and skips what needs more.
+
+FTSAN_REPEAT=N runs each race that is left to chance N times (default 3).
+"""
+
+import dataclasses
+import functools
+import glob
+import json
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+HERE = pathlib.Path(__file__).resolve().parent
+REPOSITORY = HERE.parents[1]
+BUILD = pathlib.Path(os.environ.get("FTSAN_BUILD", REPOSITORY / "build")).resolve()
+PROGRAMS = HERE / "programs"
+REPEAT = int(os.environ.get("FTSAN_REPEAT", "3"))
+TIMEOUT = 300
+
+# Takes arguments of its own; ctest runs it.
+collect_ignore = ["test_pyframes.py"]
+
+
+@functools.cache
+def found(variable, *command):
+    """What tools/test.sh named, or what an earlier run of it made."""
+    if os.environ.get(variable):
+        return os.environ[variable]
+    result = subprocess.run(["sh", REPOSITORY / "tools" / command[0], *command[1:]],
+                            capture_output=True, text=True)
+    if result.returncode != 0:
+        why = result.stderr.strip() or f"{command[0]} found none"
+        pytest.skip(f"{why} (sh tools/test.sh makes what is missing)")
+    return result.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def interpreter():
+    return found("FTSAN_PYTHON", "get-python.sh", "--find")
+
+
+@pytest.fixture(scope="session")
+def numpy_affected():
+    return found("FTSAN_VENV_AFFECTED", "setup.sh", "venv", "--find", "numpy-affected") + "/bin/python"
+
+
+@pytest.fixture(scope="session")
+def numpy_fixed():
+    return found("FTSAN_VENV_FIXED", "setup.sh", "venv", "--find", "numpy-fixed") + "/bin/python"
+
+
+@dataclasses.dataclass
+class Outcome:
+    """How a run ended and what it left behind."""
+
+    status: int  # as of `ftsan run`, or subprocess's returncode without it
+    stdout: str
+    stderr: str
+    logs: dict  # file name to its records
+
+    def records(self, type, log=None):
+        return [record for name, records in self.logs.items() for record in records
+                if record["type"] == type and log in (None, name)]
+
+    @property
+    def findings(self):
+        return self.records("finding")
+
+    @property
+    def coverage(self):
+        """The last one of the first process."""
+        return self.records("coverage", "log")[-1]
+
+    def __str__(self):
+        return f"status {self.status}\n--- stdout\n{self.stdout}\n--- stderr\n{self.stderr}"
+
+
+def read_log(path):
+    records = []
+    for line in pathlib.Path(path).read_text(errors="replace").splitlines(keepends=True):
+        if line.endswith("\n"):  # a torn last line says nothing
+            records.append(json.loads(line))
+    return records
+
+
+def clean_environment(extra):
+    kept = {name: value for name, value in os.environ.items()
+            if not name.startswith(("FTSAN_", "PYTEST_")) and
+            name not in ("LD_PRELOAD", "PYTHON_GIL", "PYTHONPATH")}
+    return {**kept, "PYTHONDONTWRITEBYTECODE": "1", **extra}
+
+
+class Runner:
+    def __init__(self, directory):
+        self.directory = directory
+        self.n_runs = 0
+
+    def _finish(self, command, log, environment, cwd):
+        done = subprocess.run([str(word) for word in command], capture_output=True, text=True,
+                              errors="replace", env=environment, cwd=cwd or self.directory,
+                              timeout=TIMEOUT, stdin=subprocess.DEVNULL)
+        logs = {name[len(str(log.parent)) + 1:]: read_log(name)
+                for name in glob.glob(f"{log}*")}
+        return Outcome(done.returncode, done.stdout, done.stderr, logs)
+
+    def _log(self):
+        self.n_runs += 1
+        directory = self.directory / f"run-{self.n_runs}"
+        directory.mkdir()
+        return directory / "log"
+
+    def ftsan(self, *command, options=None, environment={}, cwd=None, arguments=()):
+        """`ftsan run --log log`; children's logs are log.PID."""
+        log = self._log()
+        arguments = list(arguments) + (["--options", options] if options else [])
+        return self._finish([BUILD / "ftsan", "run", "--log", log, *arguments, "--", *command],
+                            log, clean_environment(environment), cwd)
+
+    def preload(self, *command, options="", environment={}, cwd=None):
+        """LD_PRELOAD and FTSAN_OPTIONS only."""
+        log = self._log()
+        environment = clean_environment(environment)
+        environment["LD_PRELOAD"] = str(BUILD / "libftsan.so")
+        environment["FTSAN_OPTIONS"] = f"log='{log}'" + (f":{options}" if options else "")
+        return self._finish(command, log, environment, cwd)
+
+    def bare(self, *command, environment={}, cwd=None):
+        return self._finish(command, self._log(), clean_environment(environment), cwd)
+
+    def script(self, source, name="script.py"):
+        path = self.directory / name
+        path.write_text(source)
+        return path
+
+
+@pytest.fixture
+def run(tmp_path):
+    if not (BUILD / "ftsan").exists():
+        pytest.skip(f"{BUILD}/ftsan is not built (sh tools/test.sh builds it)")
+    return Runner(tmp_path)
+
+
+def assert_repeat_race(outcome, file, line_text=".repeat("):
+    """The confirmed race of numpy#28197, with both threads inside `file`."""
+    races = [finding for finding in outcome.findings
+             if finding["kind"] == "race" and finding["confidence"] == "confirmed"]
+    assert races, outcome
+    assert all(record["canary"] for record in outcome.records("engine")), outcome
+    source = pathlib.Path(file).read_text().splitlines()
+    for race in races:
+        access = [stack for stack in race["stacks"] if stack["role"] in ("write", "read", "free")]
+        assert len(access) == 2, race
+        assert any(stack["role"] == "write" for stack in access), race
+        assert access[0]["tid"] != access[1]["tid"]
+        for stack in access:
+            names = [frame.get("function", "") for frame in stack["frames"]]
+            assert "PyArray_Repeat" in names, stack
+            lines = [source[frame["line"] - 1] for frame in stack["frames"]
+                     if frame["type"] == "python" and frame["file"] == str(file)]
+            assert any(line_text in line for line in lines), stack
+
+
+def assert_silent(outcome):
+    assert outcome.status == 0, outcome
+    assert outcome.findings == [], outcome
+    assert [record["canary"] for record in outcome.records("engine", "log")] == [True], outcome

@@ -1,0 +1,85 @@
+"""numpy#28197: np.repeat() writes to the shape of the array that it only reads."""
+
+import signal
+
+import pytest
+from conftest import PROGRAMS, REPEAT, assert_repeat_race, assert_silent
+
+HOT = PROGRAMS / "repeat_hot.py"
+RARE = PROGRAMS / "repeat_rare.py"
+EXIT_FINDINGS = 66
+
+# A program with this bug may die of it, but not of anything else.
+DEATHS = {-signal.SIGSEGV, -signal.SIGABRT, 128 + signal.SIGSEGV, 128 + signal.SIGABRT}
+
+repeated = pytest.mark.parametrize("attempt", range(REPEAT))
+preloaded = pytest.mark.parametrize("how", ["ftsan", "preload"])
+
+
+@repeated
+@preloaded
+@pytest.mark.parametrize("program", [HOT, RARE], ids=["hot", "rare"])
+def test_affected(run, numpy_affected, program, how, attempt):
+    outcome = getattr(run, how)(numpy_affected, program)
+    assert_repeat_race(outcome, program)
+    if outcome.status not in DEATHS or program is RARE:
+        assert outcome.status == EXIT_FINDINGS, outcome
+    assert "WARNING: ftsan: data race" in outcome.stderr
+    assert "SUMMARY: ftsan: data race" in outcome.stderr
+
+
+@repeated
+@preloaded
+@pytest.mark.parametrize("program", [HOT, RARE], ids=["hot", "rare"])
+def test_fixed(run, numpy_fixed, program, how, attempt):
+    outcome = getattr(run, how)(numpy_fixed, program)
+    assert_silent(outcome)
+    # Silence counts only if the arrays were looked at.
+    assert outcome.coverage["buffers_guarded"] >= 40, outcome.coverage
+
+
+@pytest.mark.parametrize("kind", ["matrix", "masked", "recarray", "user"])
+def test_subclasses(run, numpy_affected, numpy_fixed, kind):
+    outcome = run.ftsan(numpy_affected, HOT, kind)
+    assert_repeat_race(outcome, HOT)
+    assert_silent(run.ftsan(numpy_fixed, HOT, kind))
+
+
+def test_arrays_of_ones_own_are_no_race(run, numpy_affected):
+    """The same stores, each thread on an array of its own."""
+    assert_silent(run.ftsan(numpy_affected, run.script("""\
+import threading
+import numpy as np
+
+def read():
+    mine = np.arange(1000)
+    for _ in range(2000):
+        np.repeat(mine, 2)
+
+threads = [threading.Thread(target=read) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+""")))
+
+
+def test_a_lock_is_no_race(run, numpy_affected):
+    assert_silent(run.ftsan(numpy_affected, run.script("""\
+import threading
+import numpy as np
+
+shared = np.arange(1000)
+lock = threading.Lock()
+
+def read():
+    for _ in range(1000):
+        with lock:
+            np.repeat(shared, 2)
+
+threads = [threading.Thread(target=read) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+""")))

@@ -1,0 +1,206 @@
+#!/bin/sh
+# Gets what the demo and the tests need. Progress goes to stderr, results to stdout.
+set -eu
+
+usage() {
+	cat <<'TEXT'
+usage: sh tools/setup.sh packages [tests]
+       sh tools/setup.sh build DIR COMPILER [CMAKE-ARGUMENT...]
+       sh tools/setup.sh python
+       sh tools/setup.sh venv [--find] NAME
+
+packages   installs the Debian or Ubuntu packages that are missing
+build      configures DIR with COMPILER (gcc, clang) and builds it
+python     prints a free-threaded interpreter's path (see tools/get-python.sh)
+venv       prints the path of a virtual environment, making it if need be; --find:
+           only if it is there. NAME: numpy-affected, numpy-fixed, runner
+
+Interpreter and environments live in $XDG_CACHE_HOME/ftsan (~/.cache/ftsan) and are
+used again by later runs. FTSAN_PYTHON names an interpreter to use instead.
+TEXT
+}
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+root=$(dirname -- "$here")
+. "$here/lib.sh"
+cache=${XDG_CACHE_HOME:-${HOME:?neither HOME nor XDG_CACHE_HOME is set}/.cache}/ftsan
+
+# requirements NAME: what is installed in the environment. Changing a line here makes
+# a new environment.
+requirements() {
+	case $1 in
+	numpy-affected) echo "numpy==2.2.1 pytest==9.2.0" ;;
+	numpy-fixed) echo "numpy==2.4.6 pytest==9.2.0 hypothesis==6.139.3" ;;
+	runner) echo "pytest==9.2.0" ;;
+	*) die "there is no environment '$1'; see sh tools/setup.sh --help" ;;
+	esac
+}
+
+# in_turn COMMAND...: runs it while no other set-up of this user runs.
+in_turn() {
+	mkdir -p "$cache"
+	(
+		if ! flock -n 9; then
+			say "waiting for another set-up to end"
+			flock 9
+		fi
+		"$@" 9>&-
+	) 9>"$cache/lock"
+}
+
+# --- packages ---------------------------------------------------------------------
+
+has_header() {
+	echo "#include <$1>" | cc -E - >/dev/null 2>&1
+}
+
+# packages_for_build: those whose files are not there, wherever they came from.
+packages_for_build() {
+	command -v cmake >/dev/null || echo cmake
+	command -v ninja >/dev/null || echo ninja-build
+	command -v pkg-config >/dev/null || echo pkg-config
+	if ! command -v gcc >/dev/null || ! has_header stdio.h; then
+		echo gcc libc6-dev
+	fi
+	pkg-config --exists libunwind 2>/dev/null || echo libunwind-dev
+	pkg-config --exists jansson 2>/dev/null || echo libjansson-dev
+	pkg-config --exists libdw 2>/dev/null || echo libdw-dev
+	has_header Zydis/Zydis.h || echo libzydis-dev
+}
+
+packages_for_tests() {
+	pkg-config --exists check 2>/dev/null || echo check
+	command -v clang >/dev/null || echo clang
+	command -v g++ >/dev/null || echo g++
+	# A child with the GIL, for the tests.
+	command -v python3 >/dev/null || echo python3
+}
+
+get_packages() {
+	wanted=$(packages_for_build)
+	[ "${1-}" != tests ] || wanted="$wanted $(packages_for_tests)"
+	# shellcheck disable=SC2086 # a list of words
+	need_packages $wanted
+}
+
+# --- build ------------------------------------------------------------------------
+
+# drop_other_cache DIR COMPILER: a cache of another compiler or another source tree
+# can't be configured again.
+drop_other_cache() {
+	known="$1/CMakeCache.txt"
+	[ -f "$known" ] || return 0
+	compiler=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$known")
+	source=$(sed -n 's/^CMAKE_HOME_DIRECTORY:[A-Z]*=//p' "$known")
+	generator=$(sed -n 's/^CMAKE_GENERATOR:[A-Z]*=//p' "$known")
+	if [ "$source" = "$root" ] && [ "$generator" = Ninja ] &&
+		[ "$(command -v "$compiler")" = "$(command -v "$2")" ]; then
+		return 0
+	fi
+	rm -rf "$known" "$1/CMakeFiles"
+}
+
+build() {
+	dir=$1
+	compiler=$2
+	shift 2
+	mkdir -p "$dir"
+	drop_other_cache "$dir" "$compiler"
+	say "building $dir with $compiler"
+	log=$dir/setup.log
+	if ! cmake -S "$root" -B "$dir" -G Ninja "-DCMAKE_C_COMPILER=$(command -v "$compiler")" \
+		"$@" >"$log" 2>&1 || ! cmake --build "$dir" >>"$log" 2>&1; then
+		tail -n 40 "$log" >&2
+		die "the build in $dir failed; the whole log is $log"
+	fi
+}
+
+# --- environments -----------------------------------------------------------------
+
+# environment_path NAME PYTHON: keyed by all that it was made from.
+environment_path() {
+	key=$("$2" -c 'import sys, sysconfig
+print(sys.version, sys.executable, sysconfig.get_config_var("SOABI"))')
+	key=$(printf '%s\n%s\n' "$key" "$(requirements "$1")" | cksum | cut -d ' ' -f 1)
+	echo "$cache/venv-$1-$key"
+}
+
+# is_complete DIR: the mark is written last, so a run that was cut short has none.
+is_complete() {
+	[ -f "$1/.complete" ] && [ -x "$1/bin/python" ]
+}
+
+# install PYTHON LOG REQUIREMENT...: three attempts, because indexes can be slow.
+install() {
+	python=$1
+	log=$2
+	shift 2
+	for attempt in 1 2 3; do
+		PIP_DEFAULT_TIMEOUT=${PIP_DEFAULT_TIMEOUT:-60} "$python" -m pip install \
+			--no-input --disable-pip-version-check --progress-bar off \
+			--only-binary=:all: "$@" >>"$log" 2>&1 </dev/null &
+		wait_with_progress $! "$log" && return 0
+		say "pip failed (attempt $attempt of 3)"
+		# Asking again doesn't help where the index answered that there is none.
+		! grep -q 'No matching distribution' "$log" || break
+	done
+	return 1
+}
+
+make_environment() {
+	name=$1
+	python=$2
+	dir=$(environment_path "$name" "$python")
+	if ! is_complete "$dir"; then
+		wanted=$(requirements "$name")
+		log=$dir.log
+		rm -rf "$dir"
+		say "making the environment $name ($wanted)"
+		"$python" -m venv "$dir" >"$log" 2>&1 || {
+			tail -n 5 "$log" >&2
+			die "$python can't make virtual environments; FTSAN_PYTHON can name another interpreter"
+		}
+		# shellcheck disable=SC2086 # a list of words
+		install "$dir/bin/python" "$log" $wanted || {
+			tail -n 5 "$log" >&2
+			die "no wheels for $wanted.
+They come from the package index that pip is configured for; without a network, point
+PIP_FIND_LINKS at a directory with the wheels of $("$python" -c 'import sys; print("cp%d%dt" % sys.version_info[:2])') (pip download) and set PIP_NO_INDEX=1.
+numpy 2.2.1 has wheels for CPython 3.13t only. The whole log is $log"
+		}
+		: >"$dir/.complete"
+	fi
+	echo "$dir"
+}
+
+find_environment() {
+	python=$(sh "$here/get-python.sh" --find) ||
+		die "no free-threaded interpreter yet; sh tools/test.sh gets one"
+	dir=$(environment_path "$1" "$python")
+	is_complete "$dir" || die "the environment $1 is not there yet; sh tools/setup.sh venv $1 makes it"
+	echo "$dir"
+}
+
+case "${1-}" in
+packages)
+	in_turn get_packages "${2-}"
+	;;
+build)
+	[ $# -ge 3 ] || { usage >&2; exit 2; }
+	shift
+	build "$@"
+	;;
+python)
+	in_turn sh "$here/get-python.sh"
+	;;
+venv)
+	if [ "${2-}" = --find ]; then
+		find_environment "${3-}"
+	else
+		python=$(in_turn sh "$here/get-python.sh")
+		in_turn make_environment "${2-}" "$python"
+	fi
+	;;
+-h | --help) usage ;;
+*) usage >&2; exit 2 ;;
+esac

@@ -1,0 +1,49 @@
+#!/bin/sh
+# Builds with gcc and clang (warnings are errors) and runs every test; the last line is
+# pytest's summary. Exit status 0 when all passed.
+set -eu
+
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+root=$(dirname -- "$here")
+. "$here/lib.sh"
+
+if [ $# -gt 0 ]; then
+	cat <<'TEXT'
+usage: sh tools/test.sh
+
+FTSAN_REPEAT=N   runs of each race that is left to chance (default 3; 20 is thorough)
+FTSAN_PYTHON     the free-threaded interpreter to test with
+TEXT
+	[ "$1" = -h ] || [ "$1" = --help ] || exit 2
+	exit 0
+fi
+
+# What the caller has set is not to change what is tested.
+unset FTSAN_OPTIONS FTSAN_RUN_ID FTSAN_ROOT_PID FTSAN_LIBRARY PYTHON_GIL PYTHONPATH \
+	PYTEST_ADDOPTS LD_PRELOAD || true
+
+sh "$here/setup.sh" packages tests
+python=$(sh "$here/setup.sh" python)
+runner=$(sh "$here/setup.sh" venv runner)
+affected=$(sh "$here/setup.sh" venv numpy-affected)
+fixed=$(sh "$here/setup.sh" venv numpy-fixed)
+
+# The interpreters that ctest compares stacks with: ours, and one with the GIL.
+pythons=$python
+if system=$(command -v python3) && [ "$system" != "$python" ]; then
+	pythons="$python;$system"
+fi
+sh "$here/setup.sh" build "$root/build" gcc -DFTSAN_TESTS=ON -DFTSAN_WERROR=ON \
+	"-DFTSAN_TEST_PYTHONS=$pythons"
+sh "$here/setup.sh" build "$root/build-clang" clang -DFTSAN_TESTS=ON -DFTSAN_WERROR=ON \
+	"-DFTSAN_TEST_PYTHONS=$pythons"
+
+failed=0
+ctest --test-dir "$root/build" -j2 --output-on-failure || failed=1
+[ "$failed" = 0 ] || say "ctest failed; see above"
+
+cd "$root"
+FTSAN_BUILD=$root/build FTSAN_PYTHON=$python FTSAN_VENV_AFFECTED=$affected \
+	FTSAN_VENV_FIXED=$fixed "$runner/bin/python" -m pytest -ra --durations=5 \
+	-p no:cacheprovider tests/python || failed=1
+exit "$failed"
