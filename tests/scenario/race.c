@@ -108,7 +108,8 @@ static void *reader(void *argument)
 	return NULL;
 }
 
-static void run(void (*write)(struct fake_array *, int64_t), void (*read)(struct fake_array *))
+static void run(void (*write)(struct fake_array *, int64_t),
+		void (*read)(struct fake_array *))
 {
 	struct race race = {.write = write, .read = read};
 	pthread_t thread;

@@ -19,13 +19,13 @@
 #define NOINLINE __attribute__((noinline, noclone))
 
 /* The state of the process is what failed, so it ends at once, as a crash would. */
-#define EXPECT(condition)                                                                  \
-	do {                                                                               \
-		if (!(condition)) {                                                        \
-			dprintf(2, "%s:%d: expected %s\n", __FILE__, __LINE__,             \
-				#condition);                                               \
-			abort();                                                           \
-		}                                                                          \
+#define EXPECT(condition)                                                                \
+	do {                                                                             \
+		if (!(condition)) {                                                      \
+			dprintf(2, "%s:%d: expected %s\n", __FILE__, __LINE__,           \
+				#condition);                                             \
+			abort();                                                         \
+		}                                                                        \
 	} while (0)
 
 static const struct fake_numpy *numpy;
@@ -41,9 +41,13 @@ static inline void import_numpy(void)
 	}
 	numpy = dlsym(library, "fake_numpy");
 	EXPECT(numpy != NULL);
-	/* The first one shows libftsan which call allocates dims. */
-	for (int i = 0; i < 3; i++)
-		numpy->destroy(numpy->create(1, 1, 0));
+	/* The first one shows libftsan which call allocates dims, by the time of the
+	 * second. */
+	struct fake_array *first = numpy->create(1, 1, 0);
+	struct fake_array *second = numpy->create(1, 1, 0);
+
+	numpy->destroy(first);
+	numpy->destroy(second);
 }
 
 static inline void pause_ms(unsigned ms)

@@ -9,13 +9,15 @@
 #include "thread.h"
 
 /* Each test runs in a process of its own, so each has an arena of its own. */
-enum { SLOTS = 100 };
+enum { PAGES = 128, SLOTS = PAGES - PAGES / 16 };
 
 static struct ftsan_thread thread;
 
 static void setup(void)
 {
-	ck_assert_int_eq(ftsan_arena_init(SLOTS), 0);
+	ck_assert_int_eq(ftsan_arena_init(PAGES), 0);
+	for (uint32_t i = 0; i < PAGES; i++)
+		ftsan_slot_at(i)->pages = 1;
 }
 
 /* Patterns that show a neighbour's bit in any of the three fields. */
@@ -77,17 +79,17 @@ START_TEST(addresses_and_slots_agree)
 	uintptr_t base = ftsan_arena.base;
 
 	ck_assert(ftsan_arena_holds(base));
-	ck_assert(ftsan_arena_holds(base + SLOTS * FTSAN_PAGE - 1));
+	ck_assert(ftsan_arena_holds(base + PAGES * FTSAN_PAGE - 1));
 	ck_assert(!ftsan_arena_holds(base - 1));
-	ck_assert(!ftsan_arena_holds(base + SLOTS * FTSAN_PAGE));
+	ck_assert(!ftsan_arena_holds(base + PAGES * FTSAN_PAGE));
 	ck_assert(!ftsan_arena_holds(0));
-	for (uint32_t i = 0; i < SLOTS; i++) {
+	for (uint32_t i = 0; i < PAGES; i++) {
 		ck_assert_uint_eq(ftsan_slot_of(ftsan_slot_page(i)), i);
 		ck_assert_uint_eq(ftsan_slot_of(ftsan_slot_page(i) + FTSAN_PAGE - 1), i);
 	}
 	ftsan_slot_at(7)->offset = 64;
 	ck_assert_uint_eq(ftsan_slot_buffer(7), base + 7 * FTSAN_PAGE + 64);
-	ck_assert_uint_ge(ftsan_arena_bound_bytes(), SLOTS * FTSAN_PAGE);
+	ck_assert_uint_ge(ftsan_arena_bound_bytes(), PAGES * FTSAN_PAGE);
 }
 END_TEST
 
@@ -169,7 +171,6 @@ START_TEST(every_slot_is_handed_out_once)
 	}
 	ck_assert_uint_eq(ftsan_slot_take(&thread), FTSAN_NO_SLOT);
 	ck_assert_uint_eq(ftsan_slots_taken(), SLOTS);
-	ck_assert_uint_eq(ftsan_slots_high_water(), SLOTS);
 }
 END_TEST
 
@@ -184,11 +185,21 @@ START_TEST(a_full_arena_serves_again_after_one_came_back)
 }
 END_TEST
 
+static uint32_t count_walked(void)
+{
+	uint32_t n = 0;
+
+	for (uint32_t slot = 0; slot < PAGES; slot = ftsan_slot_next(slot))
+		n++;
+	return n;
+}
+
 START_TEST(a_small_program_uses_low_slots)
 {
 	ck_assert_uint_eq(ftsan_slot_take(&thread), 0);
 	ck_assert_uint_eq(ftsan_slot_take(&thread), 1);
-	ck_assert_uint_lt(ftsan_slots_high_water(), SLOTS / 2);
+	/* So that little has to be looked at. */
+	ck_assert_uint_eq(count_walked(), FTSAN_MAGAZINE / 2);
 }
 END_TEST
 
@@ -223,6 +234,60 @@ START_TEST(a_magazine_never_overflows)
 		ck_assert(!seen[slot]);
 		seen[slot] = true;
 	}
+}
+END_TEST
+
+START_TEST(a_span_is_one_slot)
+{
+	uint32_t span = ftsan_slot_take_span(3), other = ftsan_slot_take_span(2);
+
+	ck_assert_uint_ge(span, SLOTS);
+	ck_assert_uint_le(span + 3, PAGES);
+	ck_assert(other + 2 <= span || span + 3 <= other);
+	for (uintptr_t page = 0; page < 3; page++)
+		ck_assert_uint_eq(
+			ftsan_slot_of(ftsan_slot_page(span) + page * FTSAN_PAGE + 5),
+			span);
+	ftsan_slot_at(span)->pages = 3;
+	ck_assert_int_eq(ftsan_slot_protect(span, 1, PROT_NONE), 0);
+	ck_assert_int_eq(ftsan_slot_protect(span, 1, PROT_READ | PROT_WRITE), 0);
+	*(volatile char *)(ftsan_slot_page(span) + 3 * FTSAN_PAGE - 1) = 1;
+	/* One of the same length takes its place, and no other. */
+	ftsan_slot_give(NULL, span);
+	ck_assert_uint_ne(ftsan_slot_take_span(1), span);
+	ck_assert_uint_eq(ftsan_slot_take_span(3), span);
+}
+END_TEST
+
+START_TEST(spans_end_where_single_slots_begin)
+{
+	unsigned n = 0;
+	uint32_t slot;
+
+	while ((slot = ftsan_slot_take_span(2)) != FTSAN_NO_SLOT) {
+		ck_assert_uint_ge(slot, SLOTS);
+		n++;
+	}
+	ck_assert_uint_eq(n, (PAGES - SLOTS) / 2);
+	ck_assert_uint_eq(ftsan_slot_take_span(16), FTSAN_NO_SLOT);
+	ck_assert_uint_eq(ftsan_slot_take(&thread), 0);
+}
+END_TEST
+
+START_TEST(a_walk_sees_both_ends)
+{
+	uint32_t single, span = ftsan_slot_take_span(3);
+	bool seen[2] = {false};
+
+	do
+		single = ftsan_slot_take(&thread);
+	while (ftsan_slots_taken() < SLOTS);
+	for (uint32_t slot = 0; slot < PAGES; slot = ftsan_slot_next(slot)) {
+		seen[0] |= slot == single;
+		seen[1] |= slot == span;
+	}
+	ck_assert(seen[0] && seen[1]);
+	ck_assert_uint_eq(count_walked(), SLOTS + 3);
 }
 END_TEST
 
@@ -284,7 +349,6 @@ START_TEST(protection_is_of_the_named_pages_only)
 	ck_assert_int_eq(*(volatile char *)ftsan_slot_page(11), 1);
 	*(volatile char *)(ftsan_slot_page(11) - 1) = 1;
 	*(volatile char *)ftsan_slot_page(13) = 1;
-	ck_assert_int_ne(ftsan_slot_protect(SLOTS + 100000, 1, PROT_READ), 0);
 }
 END_TEST
 
@@ -317,6 +381,9 @@ int main(void)
 	tcase_add_test(tests, a_small_program_uses_low_slots);
 	tcase_add_test(tests, the_last_freed_is_the_first_reused);
 	tcase_add_test(tests, a_magazine_never_overflows);
+	tcase_add_test(tests, a_span_is_one_slot);
+	tcase_add_test(tests, spans_end_where_single_slots_begin);
+	tcase_add_test(tests, a_walk_sees_both_ends);
 	tcase_add_test(tests, an_ending_thread_leaves_nothing_behind);
 	tcase_add_test(tests, no_slot_has_two_holders);
 	tcase_add_test(tests, protection_is_of_the_named_pages_only);

@@ -1,0 +1,137 @@
+#!/usr/bin/env python3
+"""Runs a scenario under libftsan.so several times and holds its logs against cases.py.
+
+usage: run.py LIBFTSAN PROGRAM_DIRECTORY CASE
+
+FTSAN_REPEAT: runs of each variant, 5 by default.
+"""
+
+import glob
+import json
+import os
+import subprocess
+import sys
+import tempfile
+
+import cases
+
+# A window is to be met by a thread that may have to wait for a processor first.
+PATIENT = "window_us=20000:window_budget=100"
+
+# name: (options, environment)
+VARIANTS = {
+    "auto": ("", {}),
+    "step": ("store=step", {}),
+    "emulate": ("store=emulate", {}),
+    "defaults": (None, {}),
+    "undecoded": ("", {"LD_LIBRARY_PATH": "{programs}/undecoded"}),
+}
+
+
+def read_log(path):
+    records = []
+    with open(path, encoding="utf-8") as log:
+        for line in log:
+            records.append(json.loads(line))
+    return records
+
+
+def of_type(records, kind):
+    return [r for r in records if r["type"] == kind]
+
+
+def run_once(library, programs, case, variant, directory):
+    """Returns what is wrong with one run, as a list of sentences, and its logs."""
+    log = os.path.join(directory, "log")
+    options, extra = VARIANTS[variant]
+    parts = ["print=0", f"log='{log}'"]
+    if options is not None:
+        parts += [PATIENT] + ([options] if options else [])
+    env = {k: v for k, v in os.environ.items() if not k.startswith("FTSAN_")}
+    env.update({k: v.format(programs=programs) for k, v in extra.items()})
+    env.update(FTSAN_OPTIONS=":".join(parts), LD_PRELOAD=library, SCENARIO_LOG=log)
+    command = [os.path.join(programs, "scenario_" + case.program), case.name]
+    done = subprocess.run(command, env=env, cwd=directory, timeout=60, check=False,
+                          stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    logs = {path: read_log(path) for path in sorted(glob.glob(log + "*"))}
+    wrong = []
+    if done.returncode != case.status:
+        wrong.append(f"status {done.returncode} instead of {case.status}")
+    if done.stdout or done.stderr:
+        wrong.append("it said: " + done.stdout + done.stderr)
+    if log not in logs:
+        return wrong + ["no log"], logs
+    return wrong + check_logs(case, variant, logs, log), logs
+
+
+def check_logs(case, variant, logs, root):
+    wrong = []
+    for path, records in logs.items():
+        if not records or records[0]["type"] != "process":
+            wrong.append(f"{path} does not begin with the process")
+    engines = of_type(logs[root], "engine")
+    if len(engines) != 1 or not engines[0]["active"] or not engines[0]["canary"]:
+        wrong.append(f"the engine does not work: {engines}")
+    elif ("no decoder" in engines[0]["detail"]) != (variant == "undecoded"):
+        wrong.append(f"not the variant {variant}: {engines[0]['detail']}")
+    where = {p: r for p, r in logs.items() if (p == root) != case.in_child}
+    findings = [f for r in where.values() for f in of_type(r, "finding")]
+    others = [f for r in logs.values() for f in of_type(r, "finding") if f not in findings]
+    wrong += check_findings(case, findings, others)
+    wrong += check_ends(case, logs, root)
+    return wrong
+
+
+def check_findings(case, findings, others):
+    wrong = []
+    if others:
+        wrong.append(f"findings in the wrong process: {others}")
+    if case.finding is None:
+        return wrong + ([f"findings where there are none: {findings}"] if findings else [])
+    if not any(case.finding(f) for f in findings):
+        wrong.append(f"not found; findings: {findings}")
+    for finding in findings:
+        if not (case.finding(finding) or any(also(finding) for also in case.also)):
+            wrong.append(f"another finding: {finding}")
+    return wrong
+
+
+def check_ends(case, logs, root):
+    wrong = []
+    if len(logs) - 1 != case.children:
+        wrong.append(f"{len(logs) - 1} logs of children instead of {case.children}")
+    ends = of_type(logs[root], "end")
+    if [e["reason"] for e in ends] != ([case.end] if case.end else []):
+        wrong.append(f"ends: {ends}")
+    if not case.end:
+        return wrong
+    counters = of_type(logs[root], "coverage")[-1]["counters"]
+    for name, least in case.counters.items():
+        if counters[name] < least:
+            wrong.append(f"the run shows nothing: {name} is {counters[name]}")
+    for name in ("reports_lost", "log_errors", "left_out_kernel", "left_out_thread"):
+        if counters[name]:
+            wrong.append(f"{name} is {counters[name]}")
+    return wrong
+
+
+def main():
+    library, programs, name = sys.argv[1:]
+    case = cases.BY_NAME[name]
+    repeat = int(os.environ.get("FTSAN_REPEAT", "5"))
+    failed = 0
+    for variant in case.variants:
+        for number in range(1, repeat + 1):
+            with tempfile.TemporaryDirectory() as directory:
+                wrong, logs = run_once(library, programs, case, variant, directory)
+            if wrong:
+                failed += 1
+                print(f"{name}, {variant}, run {number} of {repeat}:")
+                print("".join(f"  {w}\n" for w in wrong))
+                for records in logs.values():
+                    print("".join(f"    {r}\n" for r in of_type(records, "coverage")))
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
