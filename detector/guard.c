@@ -107,10 +107,7 @@ static void fill_slot(uint32_t index, uint8_t adapter, size_t size_bytes, uintpt
 	struct ftsan_slot *slot = ftsan_slot_at(index);
 
 	atomic_store_explicit(&slot->object, object, memory_order_relaxed);
-	slot->alloc_pc = site->pc;
-	slot->alloc_code = site->code;
-	slot->alloc_instr = site->instr;
-	slot->alloc_tlbc = site->tlbc;
+	slot->alloc = *site;
 	slot->alloc_tid = tid;
 	slot->birth_tick = ftsan_guard_tick_number();
 	slot->seal_tick = slot->birth_tick;
@@ -198,11 +195,9 @@ void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
 void *ftsan_guard_realloc(const void *pointer, size_t size_bytes, uintptr_t pc)
 {
 	const struct ftsan_slot *slot = ftsan_slot_at(ftsan_slot_of((uintptr_t)pointer));
-	const struct ftsan_alloc_site site = {.pc = pc,
-					      .code = slot->alloc_code,
-					      .instr = slot->alloc_instr,
-					      .tlbc = slot->alloc_tlbc};
+	struct ftsan_alloc_site site = slot->alloc;
 
+	site.pc = pc;
 	return ftsan_guard_alloc(slot->adapter, size_bytes, ftsan_guard_object(pointer),
 				 &site);
 }

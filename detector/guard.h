@@ -39,14 +39,6 @@ extern struct ftsan_guard_config ftsan_guard_config;
 int ftsan_guard_init(const struct ftsan_options *options);
 bool ftsan_guard_ready(void);
 
-/* Where an allocation comes from; see struct ftsan_slot for the members. */
-struct ftsan_alloc_site {
-	uintptr_t pc;
-	uintptr_t code;
-	uintptr_t instr;
-	int32_t tlbc;
-};
-
 /**
  * ftsan_guard_alloc() - a buffer of its own
  * @adapter:    enum ftsan_adapter_id

@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "counters.h"
 #include "fingerprint.h"
+#include "guard.h"
 #include "log.h"
 #include "pyabi.h"
 #include "slot.h"
@@ -186,20 +187,20 @@ static void fill_stack(unsigned at, const struct ftsan_party *party)
 }
 
 /* alloc_party() - the little that was noted when the buffer was allocated. */
-static struct ftsan_party alloc_party(const struct ftsan_slot *slot)
+static struct ftsan_party alloc_party(const struct ftsan_alloc_site *site, int tid)
 {
 	struct ftsan_stack *stack = &work->alloc;
 
-	stack->n_native = slot->alloc_pc != 0;
-	stack->pc[0] = slot->alloc_pc - 1; /* back into the call */
+	stack->n_native = site->pc != 0;
+	stack->pc[0] = site->pc - 1; /* back into the call */
 	stack->n_python = 0;
 	stack->truncated = true;
-	if (py != NULL && slot->alloc_code != 0 &&
-	    ftsan_pyframe_resolve(py, slot->alloc_code, slot->alloc_instr, slot->alloc_tlbc,
-				  py_code_type, &stack->python[0]))
+	if (py != NULL && site->code != 0 &&
+	    ftsan_pyframe_resolve(py, site->code, site->instr, site->tlbc, py_code_type,
+				  &stack->python[0]))
 		stack->n_python = 1;
 	return (struct ftsan_party){
-		.role = FTSAN_ROLE_ALLOC, .tid = slot->alloc_tid, .name = "", .stack = stack};
+		.role = FTSAN_ROLE_ALLOC, .tid = tid, .name = "", .stack = stack};
 }
 
 static void describe_slot(struct ftsan_view *view, uint32_t slot, uintptr_t address)
@@ -240,6 +241,7 @@ static void make_title(struct ftsan_view *view, const struct ftsan_incident *inc
 static void make_view(const struct ftsan_incident *incident)
 {
 	struct ftsan_view *view = &work->view;
+	struct ftsan_party alloc;
 	unsigned n = incident->n_parties;
 
 	memset(view, 0, sizeof(*view));
@@ -259,10 +261,13 @@ static void make_view(const struct ftsan_incident *incident)
 	for (unsigned i = 0; i < n; i++)
 		fill_stack(i, &incident->parties[i]);
 	if (incident->slot >= 0) {
-		const struct ftsan_party alloc =
-			alloc_party(ftsan_slot_at((uint32_t)incident->slot));
+		const struct ftsan_slot *slot = ftsan_slot_at((uint32_t)incident->slot);
 
 		describe_slot(view, (uint32_t)incident->slot, incident->address);
+		alloc = alloc_party(&slot->alloc, slot->alloc_tid);
+		fill_stack(n++, &alloc);
+	} else if (incident->alloc != NULL) {
+		alloc = alloc_party(incident->alloc, incident->alloc_tid);
 		fill_stack(n++, &alloc);
 	}
 	view->stacks = work->stacks;

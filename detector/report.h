@@ -10,6 +10,8 @@
 #include "access.h"
 #include "stack.h"
 
+struct ftsan_alloc_site;
+
 enum ftsan_kind {
 	FTSAN_KIND_RACE,
 	FTSAN_KIND_USE_AFTER_FREE,
@@ -48,6 +50,7 @@ enum { FTSAN_PARTIES_MAX = 4, FTSAN_NO_REPORT_SLOT = -1 };
  * @address: the byte that the object's description is asked for
  * @title:   a sentence fragment; NULL: made from the kind
  * @description: used when there is no slot
+ * @alloc, @alloc_tid: where the object was made, when there is no slot; NULL: unknown
  * @parties: the guilty first; the stack that allocated a slot's buffer is added
  */
 struct ftsan_incident {
@@ -57,6 +60,8 @@ struct ftsan_incident {
 	uintptr_t address;
 	const char *title;
 	const char *description;
+	const struct ftsan_alloc_site *alloc;
+	int alloc_tid;
 	bool has_old, has_new;
 	int64_t old_value, new_value;
 	unsigned n_parties;

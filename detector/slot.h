@@ -90,11 +90,22 @@ enum ftsan_parked {
 };
 
 /**
+ * struct ftsan_alloc_site - where something was allocated
+ * @pc:   return address
+ * @code, @instr, @tlbc: the Python position; to be validated before use, the code object
+ *        may be gone
+ */
+struct ftsan_alloc_site {
+	uintptr_t pc;
+	uintptr_t code;
+	uintptr_t instr;
+	int32_t tlbc;
+};
+
+/**
  * struct ftsan_slot - what is known of the buffer in a slot
  * @object:   the adapter's: address of the header that owns the buffer; 0 when unbound
- * @alloc_pc: return address of the allocation
- * @alloc_code, @alloc_instr, @alloc_tlbc: the Python position of the allocation; to be
- *            validated before use, the code object may be gone
+ * @alloc:    where it was allocated
  * @alloc_tid: kernel thread id of the owner
  * @birth_tick: scout tick of the allocation
  * @seal_tick: scout tick from which its age counts for publication
@@ -120,10 +131,7 @@ enum ftsan_parked {
  */
 struct ftsan_slot {
 	_Atomic uintptr_t object;
-	uintptr_t alloc_pc;
-	uintptr_t alloc_code;
-	uintptr_t alloc_instr;
-	int32_t alloc_tlbc;
+	struct ftsan_alloc_site alloc;
 	int32_t alloc_tid;
 	uint32_t birth_tick;
 	uint32_t seal_tick;

@@ -3,6 +3,7 @@
 
 #include "guard.h"
 #include "hook_cython.h"
+#include "hook_frames.h"
 #include "hook_numpy.h"
 #include "module_gil.h"
 #include "real.h"
@@ -109,15 +110,41 @@ int ftsan_hook_PyUnstable_Module_SetGIL(void *module, void *gil)
 void *ftsan_hook_PyFrame_New(void *tstate, void *code, void *globals, void *locals)
 {
 	ftsan_cython_filled();
+	if (ftsan_frames_refuse(tstate, code, globals))
+		return NULL;
 	return ftsan_real.PyFrame_New(tstate, code, globals, locals);
 }
 
 void *ftsan_hook_PyCode_NewEmpty(const char *file, const char *function, int line)
 {
-	return ftsan_real.PyCode_NewEmpty(file, function, line);
+	void *code = ftsan_real.PyCode_NewEmpty(file, function, line);
+
+	ftsan_frames_created(code, (uintptr_t)__builtin_return_address(0));
+	return code;
 }
 
 int ftsan_hook_PyTraceBack_Here(void *frame)
 {
+	ftsan_frames_traceback();
 	return ftsan_real.PyTraceBack_Here(frame);
+}
+
+/* Where an inlined Py_DECREF ends: a refused code object's header is not touched. */
+
+void ftsan_hook__Py_DecRefShared(void *object)
+{
+	if (!ftsan_frames_absorb(object))
+		ftsan_real._Py_DecRefShared(object);
+}
+
+void ftsan_hook__Py_MergeZeroLocalRefcount(void *object)
+{
+	if (!ftsan_frames_absorb(object))
+		ftsan_real._Py_MergeZeroLocalRefcount(object);
+}
+
+void ftsan_hook__Py_Dealloc(void *object)
+{
+	if (!ftsan_frames_absorb(object))
+		ftsan_real._Py_Dealloc(object);
 }

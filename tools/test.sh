@@ -35,12 +35,14 @@ if system=$(command -v python3) && [ "$system" != "$python" ]; then
 fi
 sh "$here/setup.sh" build "$root/build" gcc -DFTSAN_TESTS=ON -DFTSAN_WERROR=ON \
 	"-DFTSAN_TEST_PYTHONS=$pythons"
-sh "$here/setup.sh" build "$root/build-clang" clang -DFTSAN_TESTS=ON -DFTSAN_WERROR=ON \
-	"-DFTSAN_TEST_PYTHONS=$pythons"
-
 failed=0
-ctest --test-dir "$root/build" -j2 --output-on-failure || failed=1
-[ "$failed" = 0 ] || say "ctest failed; see above"
+sh "$here/setup.sh" build "$root/build-clang" clang -DFTSAN_TESTS=ON -DFTSAN_WERROR=ON \
+	"-DFTSAN_TEST_PYTHONS=$pythons" || failed=1
+
+ctest --test-dir "$root/build" -j2 --output-on-failure || {
+	say "ctest failed"
+	failed=1
+}
 
 cd "$root"
 FTSAN_BUILD=$root/build FTSAN_PYTHON=$python FTSAN_VENV_AFFECTED=$affected \

@@ -1,0 +1,30 @@
+/*
+ * Checks at PyFrame_New(), PyCode_NewEmpty() and PyTraceBack_Here().
+ *
+ * Context of everything: normal context.
+ */
+#ifndef FTSAN_PRELOAD_HOOK_FRAMES_H
+#define FTSAN_PRELOAD_HOOK_FRAMES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/**
+ * ftsan_frames_refuse() - look at the arguments of PyFrame_New()
+ *
+ * Reports what is wrong with them. Return: true when the call would kill the process
+ * and heal mode saves it: an exception is set, the caller returns NULL.
+ */
+bool ftsan_frames_refuse(void *tstate, void *code, void *globals);
+
+/* PyCode_NewEmpty() returned @code to @caller. */
+void ftsan_frames_created(void *code, uintptr_t caller);
+
+/* PyTraceBack_Here() is called: reports a missing exception, and sets one to heal. */
+void ftsan_frames_traceback(void);
+
+/* A reference to @object is given up: is it the bad object that was just refused, whose
+ * header is not to be touched? Once for each refusal. */
+bool ftsan_frames_absorb(const void *object);
+
+#endif
