@@ -29,6 +29,14 @@ static const uint64_t SETTLED_NS = 20u * 1000 * 1000;
  */
 static const uint64_t HEAD_START_NS = 6u * 1000 * 1000;
 
+/*
+ * What was exhausted gets a little more later: a site a window in this time, a buffer
+ * some each time it is sealed again. On a busy machine the second thread may not have
+ * run at all while the first windows were open.
+ */
+static const uint64_t SITE_REFILL_NS = 100u * 1000 * 1000;
+enum { OBJECT_REFILL = 2 };
+
 static uint64_t began_ns; /* set once at start */
 
 void ftsan_collide_init(void)
@@ -110,9 +118,10 @@ static void decide(struct ftsan_window *window, uint32_t index, const struct fts
 		.threads = ftsan_threads_alive(),
 		.site_proven = window->proven,
 		.site_windows = atomic_load_explicit(&site->windows, memory_order_relaxed),
-		.site_limit = config->windows_per_site,
+		.site_limit = config->windows_per_site +
+			      (uint32_t)((now - began_ns) / SITE_REFILL_NS),
 		.object_windows = atomic_load_explicit(&slot->windows, memory_order_relaxed),
-		.object_limit = config->windows_per_object,
+		.object_limit = config->windows_per_object + slot->cooled * OBJECT_REFILL,
 		.spent_ns = ftsan_counted(window_ns),
 		.elapsed_ns = now - began_ns,
 		.budget_percent = config->window_budget_percent,
@@ -417,12 +426,20 @@ void ftsan_collide_free(uint32_t slot)
 	ftsan_slot_unpin(slot);
 }
 
+static const char *late_headline(uint32_t slot, const struct ftsan_access *access)
+{
+	if (access->role == FTSAN_ROLE_FREE)
+		return "double free";
+	return ftsan_slot_at(slot)->moved ? "use after realloc" : "use after free";
+}
+
 static void report_late(struct ftsan_thread *thread, uint32_t slot,
 			const struct ftsan_access *access)
 {
 	const struct ftsan_quarantine_entry *entry = ftsan_quarantine_find(slot);
 	struct ftsan_incident incident = {
 		.kind = FTSAN_KIND_USE_AFTER_FREE,
+		.headline = late_headline(slot, access),
 		.confidence = FTSAN_CONFIRMED,
 		.slot = slot,
 		.address = access->address,

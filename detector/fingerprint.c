@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-enum { NATIVE_FRAMES = 3 };
+/* With so many native frames a place is named; else the Python function helps. */
+enum { NATIVE_FRAMES = 2 };
 
 /* FNV-1a, 64 bits. */
 static uint64_t mix(uint64_t hash, const char *text)
@@ -43,12 +44,16 @@ static uint64_t side(const struct ftsan_view_stack *stack)
 	for (unsigned i = 0; i < stack->n_frames; i++) {
 		const struct ftsan_view_frame *frame = &stack->frames[i];
 
+		if (native == NATIVE_FRAMES)
+			break;
 		if (frame->python) {
 			hash = mix(hash, frame->file == NULL ? "" : base_name(frame->file));
 			return mix(hash, frame->function == NULL ? "" : frame->function);
 		}
-		if (native++ < NATIVE_FRAMES)
-			hash = mix_native(hash, frame);
+		if (ftsan_view_is_libc(frame))
+			continue;
+		hash = mix_native(hash, frame);
+		native++;
 	}
 	return hash;
 }

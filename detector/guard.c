@@ -112,6 +112,7 @@ static void fill_slot(uint32_t index, uint8_t adapter, size_t size_bytes, uintpt
 	slot->birth_tick = ftsan_guard_tick_number();
 	slot->seal_tick = slot->birth_tick;
 	slot->published = false;
+	slot->moved = false;
 	slot->cooled = 0;
 	slot->size = (uint32_t)size_bytes;
 	slot->offset = stagger(index, size_bytes);
@@ -357,6 +358,12 @@ void ftsan_guard_free(void *pointer)
 		ftsan_collide_double_free(index);
 		return;
 	}
+}
+
+void ftsan_guard_free_moved(void *pointer)
+{
+	ftsan_slot_at(ftsan_slot_of((uintptr_t)pointer))->moved = true;
+	ftsan_guard_free(pointer);
 }
 
 /* --- publication -------------------------------------------------------------- */

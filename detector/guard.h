@@ -66,6 +66,9 @@ static inline bool ftsan_guard_owns(const void *pointer)
  */
 void ftsan_guard_free(void *pointer);
 
+/* The same for the old block of a realloc, so that a late access is told as one. */
+void ftsan_guard_free_moved(void *pointer);
+
 /*
  * A new buffer of the same adapter and object for a realloc of @pointer, which stays as
  * it is; NULL: take the ordinary allocator. @pc: who asked. Normal context.

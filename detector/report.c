@@ -231,7 +231,9 @@ static void make_title(struct ftsan_view *view, const struct ftsan_incident *inc
 	if (incident->title != NULL) {
 		ftsan_buf_str(&buf, incident->title);
 	} else {
-		ftsan_buf_str(&buf, ftsan_kind_headline(view->kind));
+		ftsan_buf_str(&buf, incident->headline != NULL
+					    ? incident->headline
+					    : ftsan_kind_headline(view->kind));
 		ftsan_buf_str(&buf, " on ");
 		ftsan_buf_str(&buf, view->description != NULL ? view->description : "memory");
 	}

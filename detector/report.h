@@ -48,7 +48,8 @@ enum { FTSAN_PARTIES_MAX = 4, FTSAN_NO_REPORT_SLOT = -1 };
  * struct ftsan_incident - something to report
  * @slot:    the guarded buffer it is about, pinned by the caller; -1 for none
  * @address: the byte that the object's description is asked for
- * @title:   a sentence fragment; NULL: made from the kind
+ * @title:   a sentence fragment; NULL: made from the headline and the object
+ * @headline: what happened; NULL: the kind's
  * @description: used when there is no slot
  * @alloc, @alloc_tid: where the object was made, when there is no slot; NULL: unknown
  * @parties: the guilty first; the stack that allocated a slot's buffer is added
@@ -59,6 +60,7 @@ struct ftsan_incident {
 	int64_t slot;
 	uintptr_t address;
 	const char *title;
+	const char *headline;
 	const char *description;
 	const struct ftsan_alloc_site *alloc;
 	int alloc_tid;

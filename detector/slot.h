@@ -110,6 +110,7 @@ struct ftsan_alloc_site {
  * @birth_tick: scout tick of the allocation
  * @seal_tick: scout tick from which its age counts for publication
  * @published: it was sealed at least once
+ * @moved:    it was freed by a realloc
  * @cooled:   exponent of the next cool-down
  * @size:     bytes of the buffer
  * @offset:   of the buffer in its first page
@@ -141,6 +142,7 @@ struct ftsan_slot {
 	uint16_t span_back;
 	uint8_t adapter;
 	bool published;
+	bool moved;
 	uint8_t cooled;
 	_Atomic uint8_t parked;
 	uint16_t site;

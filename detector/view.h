@@ -81,6 +81,12 @@ struct ftsan_view {
 void ftsan_view_json(struct ftsan_buf *out, const struct ftsan_view *view);
 void ftsan_view_text(struct ftsan_buf *out, const struct ftsan_view *view);
 
+/*
+ * Is the frame libc's or the loader's? Such a frame (a memmove, say) is where an access
+ * was made, but names nobody: summaries and fingerprints look past it. Pure.
+ */
+bool ftsan_view_is_libc(const struct ftsan_view_frame *frame);
+
 /* What ThreadSanitizer's headline would call the kind: "data race", ... Pure. */
 const char *ftsan_kind_headline(const char *kind);
 

@@ -249,6 +249,21 @@ static void put_evidence(struct ftsan_buf *out, const struct ftsan_view *view)
 			      "that module does not claim to be safe without it.\n");
 }
 
+bool ftsan_view_is_libc(const struct ftsan_view_frame *frame)
+{
+	static const char *const names[] = {"libc.so", "libc-2", "ld-linux", "libpthread"};
+	const char *slash;
+
+	if (frame->python || !known(frame->module))
+		return false;
+	slash = strrchr(frame->module, '/');
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(names); i++)
+		if (strncmp(slash == NULL ? frame->module : slash + 1, names[i],
+			    strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
 /* The innermost frame of a kind in the stack that a finding is named after. */
 static const struct ftsan_view_frame *innermost(const struct ftsan_view *view,
 						bool python)
@@ -258,7 +273,8 @@ static const struct ftsan_view_frame *innermost(const struct ftsan_view *view,
 	if (view->n_stacks == 0)
 		return NULL;
 	for (unsigned i = 0; i < stack->n_frames; i++)
-		if (stack->frames[i].python == python)
+		if (stack->frames[i].python == python &&
+		    !ftsan_view_is_libc(&stack->frames[i]))
 			return &stack->frames[i];
 	return NULL;
 }

@@ -46,7 +46,7 @@ void *ftsan_cython_realloc(void *block, size_t size_bytes, uintptr_t caller)
 		return NULL;
 	/* Sealed before the module stores its address: others read it right away. */
 	(void)ftsan_guard_publish(to);
-	ftsan_guard_free(block);
+	ftsan_guard_free_moved(block);
 	return to;
 }
 

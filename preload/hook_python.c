@@ -43,7 +43,7 @@ static void *move(void *block, size_t size, void *to)
 		return NULL;
 	if (ftsan_guard_copy(to, block, old < size ? old : size) != 0)
 		return NULL;
-	ftsan_guard_free(block);
+	ftsan_guard_free_moved(block);
 	return to;
 }
 

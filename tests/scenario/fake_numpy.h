@@ -23,6 +23,8 @@ struct fake_array {
 
 /* What _multiarray_umath.so exports to these programs, by dlsym. */
 struct fake_numpy {
+	/* PyInit: publishes the table that extension modules take the API from. */
+	void (*import)(void);
 	/* An array whose every dimension is @length; the constructor pauses before it
 	 * fills the dims in. */
 	struct fake_array *(*create)(int nd, int64_t length, unsigned pause_us);

@@ -113,13 +113,14 @@ static void method(struct fake_array *array)
 	((struct type *)array->type)->methods[0].function(array, NULL);
 }
 
-EXPORT extern const struct fake_numpy fake_numpy;
-const struct fake_numpy fake_numpy = {create, destroy, resize, method};
-
-__attribute__((constructor)) static void import(void)
+/* Not a constructor: an import's dlopen() is over when CPython calls PyInit. */
+static void import(void)
 {
 	/* Others come first in the real module, too. */
 	(void)PyCapsule_New(&float64, "another", NULL);
 	(void)PyCapsule_New(NULL, NULL, NULL);
 	(void)PyCapsule_New(api_table, NULL, NULL);
 }
+
+EXPORT extern const struct fake_numpy fake_numpy;
+const struct fake_numpy fake_numpy = {import, create, destroy, resize, method};

@@ -105,7 +105,10 @@ def check_ends(case, logs, root):
         wrong.append(f"ends: {ends}")
     if not case.end:
         return wrong
-    counters = of_type(logs[root], "coverage")[-1]["counters"]
+    coverage = of_type(logs[root], "coverage")
+    if not coverage:
+        return wrong + ["no coverage"]
+    counters = coverage[-1]["counters"]
     for name, least in case.counters.items():
         if counters[name] < least:
             wrong.append(f"the run shows nothing: {name} is {counters[name]}")
@@ -129,7 +132,9 @@ def main():
                 print(f"{name}, {variant}, run {number} of {repeat}:")
                 print("".join(f"  {w}\n" for w in wrong))
                 for records in logs.values():
-                    print("".join(f"    {r}\n" for r in of_type(records, "coverage")))
+                    for record in of_type(records, "coverage"):
+                        counted = record["counters"].items()
+                        print("   ", {name: n for name, n in counted if n})
     return 1 if failed else 0
 
 
