@@ -179,6 +179,7 @@ static void fill_window(struct ftsan_thread *thread, uint32_t slot, uintptr_t ip
 {
 	struct ftsan_window *window = &thread->window;
 
+	window->tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
 	window->slot = slot;
 	window->ip = ip;
 	window->access = thread->insn.access;
@@ -244,12 +245,14 @@ static void answer(struct ftsan_window *window, uint32_t state)
 	ftsan_sys_futex_wake(&window->state);
 }
 
-void ftsan_window_release(uint32_t owner_plus_1)
+void ftsan_window_release(uint32_t owner_plus_1, uint32_t round)
 {
 	struct ftsan_thread *owner =
 		owner_plus_1 == 0 ? NULL : ftsan_thread_at(owner_plus_1 - 1);
 
-	if (owner != NULL)
+	/* Another round: it gave up waiting, and is in a window of its own again. */
+	if (owner != NULL &&
+	    atomic_load_explicit(&owner->window.round, memory_order_acquire) == round)
 		answer(&owner->window, FTSAN_WINDOW_SERVED);
 }
 
@@ -285,6 +288,12 @@ static void end_overdue(struct ftsan_thread *owner, uint32_t slot)
 		atomic_load_explicit(&owner->window.deadline_ns, memory_order_relaxed);
 	uint32_t open = FTSAN_WINDOW_OPEN;
 
+	/* Its thread is gone: cancelled, or ended, in the middle of a store. */
+	if (atomic_load_explicit(&owner->tid, memory_order_relaxed) == 0) {
+		(void)ftsan_slot_protect(slot, 1, PROT_READ);
+		(void)ftsan_slot_transition(slot, FTSAN_WINDOWED, FTSAN_PUBLISHED);
+		return;
+	}
 	if (ftsan_sys_now_ns() < deadline + CLAIM_NS ||
 	    !atomic_compare_exchange_strong(&owner->window.state, &open, FTSAN_WINDOW_ENDED))
 		return;
@@ -316,7 +325,10 @@ static struct ftsan_thread *claim(struct ftsan_thread *thread, uint32_t slot)
 		return NULL;
 	}
 	thread->rival = owner->window;
-	if (thread->rival.slot == slot &&
+	if (thread->rival.slot == slot && thread->rival.round == round &&
+	    thread->rival.tid ==
+		    atomic_load_explicit(&owner->tid, memory_order_relaxed) &&
+	    atomic_load_explicit(&owner->window.round, memory_order_acquire) == round &&
 	    atomic_load_explicit(&owner->window.state, memory_order_acquire) ==
 		    FTSAN_WINDOW_CLAIMED)
 		return owner;
@@ -345,7 +357,7 @@ static void report_race(struct ftsan_thread *thread, struct ftsan_thread *owner,
 	ftsan_thread_read_name(thread);
 	incident.parties[0] = (struct ftsan_party){
 		.role = FTSAN_ROLE_WRITE,
-		.tid = atomic_load_explicit(&owner->tid, memory_order_relaxed),
+		.tid = rival->tid,
 		.name = owner->name,
 		.access = &rival->access,
 		.stack = &rival->stack,
@@ -390,6 +402,7 @@ enum ftsan_collision ftsan_collide(struct ftsan_thread *thread, uint32_t slot,
 	ftsan_stack_capture(&thread->stack, ucontext);
 	report_race(thread, owner, access);
 	*served = owner->index + 1;
+	thread->step.round = thread->rival.round;
 	return access->role == FTSAN_ROLE_READ ? FTSAN_COLLISION_READ : FTSAN_COLLISION_WRITE;
 }
 

@@ -34,8 +34,9 @@ bool ftsan_window_enter(struct ftsan_thread *thread, uint32_t slot, const void *
 /* The store is done: back to PUBLISHED, everybody who waits goes on. Signal handler. */
 void ftsan_window_leave(struct ftsan_thread *thread);
 
-/* The access of another thread that thread->step.served names has been let through. */
-void ftsan_window_release(uint32_t owner_plus_1);
+/* The access of another thread has been let through: the owner of that window, in that
+ * round, may go on. */
+void ftsan_window_release(uint32_t owner_plus_1, uint32_t round);
 
 enum ftsan_collision {
 	FTSAN_COLLISION_RETRY, /* let the instruction fault again */

@@ -105,6 +105,24 @@ static bool is_locked(const ZydisDecodedInstruction *insn)
 	       insn->mnemonic == ZYDIS_MNEMONIC_XCHG;
 }
 
+/*
+ * looks_locked() - the same by the first bytes, for instructions that are not decoded:
+ * atomics must not become races for want of a decoder. Never reads past the opcode.
+ */
+static bool looks_locked(const unsigned char *ip)
+{
+	static const char prefixes[] = "\x26\x2e\x36\x3e\x64\x65\x66\x67\xf2\xf3";
+	unsigned at = 0;
+
+	while (at < FTSAN_INSN_MAX - 1 && strchr(prefixes, ip[at]) != NULL && ip[at] != 0)
+		at++;
+	if (ip[at] == 0xf0)
+		return true;
+	if ((ip[at] & 0xf0) == 0x40 && at < FTSAN_INSN_MAX - 1)
+		at++; /* REX */
+	return (ip[at] & 0xfe) == 0x86; /* xchg; with a register as operand it can't fault */
+}
+
 /* find_operand() - the memory operand whose range holds the faulting byte. */
 static const ZydisDecodedOperand *find_operand(const struct decoded *d, const greg_t *gregs,
 					       uintptr_t fault, bool is_write,
@@ -272,6 +290,7 @@ void ftsan_decode_fault(struct ftsan_insn *out, const void *ucontext, uintptr_t 
 					    .size = 1,
 					    .role = is_write ? FTSAN_ROLE_WRITE
 							     : FTSAN_ROLE_READ};
+	out->access.atomic = looks_locked(ip);
 	out->length = 0;
 	out->plan = FTSAN_PLAN_NONE;
 	out->base = -1;

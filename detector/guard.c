@@ -31,7 +31,8 @@ static _Atomic uint64_t next_tick_ns;	  /* for allocations */
 static _Atomic uint32_t sealed;		  /* slots whose page is not read/write */
 static _Atomic uint32_t merged;		  /* of these, not a fragment of their own */
 static uint32_t recounted;		  /* tick of the last recount; under ticking */
-static uint64_t looked_again_at;	  /* left-outs at that time; under ticking */
+static _Atomic uint32_t refusals;	  /* publications that the limit put off */
+static uint32_t looked_again_at;	  /* refusals at that time; under ticking */
 static _Atomic uint32_t site_published[SITES];
 
 static const struct ftsan_adapter *const adapters[FTSAN_ADAPTERS] = {
@@ -171,7 +172,9 @@ void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
 	if (!ready || thread == NULL)
 		return NULL;
 	bump(&thread->counts.seen);
-	if (pages_of(size_bytes) > FTSAN_SPAN_PAGES) {
+	if (size_bytes == 0)
+		size_bytes = 1;
+	if (size_bytes > FTSAN_SPAN_PAGES * FTSAN_PAGE) {
 		ftsan_count(left_out_size);
 		return NULL;
 	}
@@ -213,16 +216,18 @@ size_t ftsan_guard_size(const void *pointer)
 	return ftsan_slot_at(ftsan_slot_of((uintptr_t)pointer))->size;
 }
 
-int ftsan_guard_copy(void *to, const void *from, size_t size_bytes)
+void ftsan_guard_copy(void *to, const void *from, size_t size_bytes)
 {
 	uint32_t slot = ftsan_slot_of((uintptr_t)from);
 	enum ftsan_state state = ftsan_word_state(ftsan_slot_word(slot));
 
 	if (state != FTSAN_WINDOWED && state != FTSAN_QUARANTINED) {
 		memcpy(to, from, size_bytes);
-		return 0;
+		return;
 	}
-	return ftsan_mem_read(to, (uintptr_t)from, size_bytes);
+	/* Without /proc/self/mem the copy faults, and is dealt with as any read. */
+	if (ftsan_mem_read(to, (uintptr_t)from, size_bytes) != 0)
+		memcpy(to, from, size_bytes);
 }
 
 /* --- freeing ------------------------------------------------------------------ */
@@ -265,12 +270,12 @@ bool ftsan_guard_recycle(uint32_t index)
 		if (ftsan_word_state(word) != FTSAN_QUARANTINED || ftsan_word_pins(word) != 0)
 			return false;
 	} while (!ftsan_slot_move(index, &word, FTSAN_RECYCLING));
-	unsealed(ftsan_slot_at(index));
 	if (ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE) != 0) {
-		/* Out of map entries: the slot is lost, and the arena smaller by one. */
 		ftsan_count(left_out_kernel);
-		return true;
+		(void)ftsan_slot_transition(index, FTSAN_RECYCLING, FTSAN_QUARANTINED);
+		return false;
 	}
+	unsealed(ftsan_slot_at(index));
 	(void)ftsan_slot_transition(index, FTSAN_RECYCLING, FTSAN_FREE);
 	ftsan_slot_give(NULL, index);
 	return true;
@@ -404,6 +409,12 @@ static void recount(void)
 	atomic_store_explicit(&merged, credit, memory_order_relaxed);
 }
 
+/* cooling() - unsealed, and not to be sealed again yet. */
+static bool cooling(const struct ftsan_slot *slot)
+{
+	return slot->cooled > 0 && age_ticks(slot->seal_tick) == 0;
+}
+
 static enum ftsan_publish_answer ask(uint32_t index, bool foreign)
 {
 	const struct ftsan_slot *slot = ftsan_slot_at(index);
@@ -411,7 +422,7 @@ static enum ftsan_publish_answer ask(uint32_t index, bool foreign)
 	struct ftsan_publish_question question = {
 		.bound = true,
 		.foreign = foreign,
-		.cooling = slot->cooled > 0 && age == 0,
+		.cooling = cooling(slot),
 		/* The tick it was born in was not a whole one. */
 		.age_ticks = age > 0 ? age - 1 : 0,
 		.fragments = fragments(),
@@ -513,6 +524,7 @@ static bool consider(uint32_t index, bool *waits)
 			*waits = true;
 		return false;
 	case FTSAN_PUBLISH_OVER_LIMIT:
+		atomic_fetch_add_explicit(&refusals, 1, memory_order_relaxed);
 		park(index, FTSAN_PARKED_LIMIT);
 		return false;
 	}
@@ -544,9 +556,11 @@ static void scan_group(uint32_t group, uint32_t end)
 /* look_again() - room has come back for those that the limit left out; under ticking. */
 static void look_again(uint32_t end)
 {
-	if (ftsan_counted(left_out_fragments) == looked_again_at)
+	uint32_t refused = atomic_load_explicit(&refusals, memory_order_relaxed);
+
+	if (refused == looked_again_at)
 		return;
-	looked_again_at = ftsan_counted(left_out_fragments);
+	looked_again_at = refused;
 	for (uint32_t group = 0; group * 64 < end; group++)
 		atomic_store_explicit(&ftsan_arena.dirty[group], 1, memory_order_relaxed);
 }
@@ -638,6 +652,10 @@ void ftsan_guard_enter(const void *pointer)
 	    ftsan_slot_at(index)->alloc_tid ==
 		    atomic_load_explicit(&thread->tid, memory_order_relaxed))
 		return;
+	if (cooling(ftsan_slot_at(index)) ||
+	    atomic_load_explicit(&ftsan_slot_at(index)->parked, memory_order_relaxed) ==
+		    FTSAN_PARKED_LIMIT)
+		return;
 	ftsan_count(foreign_entries);
 	(void)ftsan_guard_publish(pointer);
 }
@@ -695,6 +713,7 @@ void ftsan_guard_fork_child(void)
 		return;
 	for (uint32_t i = 0; i < ftsan_arena.n_slots; i = ftsan_slot_next(i))
 		settle(i);
+	ftsan_slots_rebuild();
 	atomic_store_explicit(&ticking, 0, memory_order_relaxed);
 	atomic_store_explicit(&scout, false, memory_order_relaxed);
 	ftsan_collide_fork_child();

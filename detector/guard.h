@@ -81,8 +81,8 @@ bool ftsan_guard_is(const void *pointer, uint8_t adapter);
 /* Bytes that were asked for. */
 size_t ftsan_guard_size(const void *pointer);
 
-/* Copies out of a buffer of ours in whatever state it is. Return: 0 or -errno. */
-int ftsan_guard_copy(void *to, const void *from, size_t size_bytes);
+/* Copies out of a buffer of ours in whatever state it is. Normal context. */
+void ftsan_guard_copy(void *to, const void *from, size_t size_bytes);
 
 /* The object that owns the buffer has been seen: its header points at it. */
 void ftsan_guard_bind(const void *pointer, uintptr_t object);

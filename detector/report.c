@@ -51,6 +51,7 @@ struct seen {
 };
 
 static struct workspace *work;
+static uint32_t log_number = 1; /* the child of a fork writes another one */
 static struct seen *seen;	    /* under the lock */
 static _Atomic uint32_t n_seen;	    /* written under the lock */
 static _Atomic uint32_t lock_owner; /* tid + 1 of who makes a report, 0: nobody */
@@ -112,19 +113,20 @@ static bool take_lock(uint64_t *mask)
 	/* Faults of ftsan_safe_read() must still reach the handler. */
 	const uint64_t all = ~(1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1));
 	uint32_t me = (uint32_t)ftsan_sys_gettid() + 1, holder = 0;
-	uint64_t deadline = ftsan_sys_now_ns() + LOCK_NS;
+	uint64_t before, deadline = ftsan_sys_now_ns() + LOCK_NS;
 
 	if (atomic_load_explicit(&lock_owner, memory_order_relaxed) == me)
 		return false;
-	(void)ftsan_sys_sigmask(SIG_BLOCK, &all, mask);
+	(void)ftsan_sys_sigmask(SIG_BLOCK, &all, &before);
 	while (!atomic_compare_exchange_strong(&lock_owner, &holder, me)) {
 		if (ftsan_sys_now_ns() >= deadline) {
-			(void)ftsan_sys_sigmask(SIG_SETMASK, mask, NULL);
+			(void)ftsan_sys_sigmask(SIG_SETMASK, &before, NULL);
 			return false;
 		}
 		(void)ftsan_sys_futex_wait(&lock_owner, holder, deadline);
 		holder = 0;
 	}
+	*mask = before; /* may be shared: only the holder writes it */
 	return true;
 }
 
@@ -291,7 +293,8 @@ static void write_module(struct ftsan_module *module)
 {
 	struct ftsan_buf line;
 
-	if (atomic_exchange_explicit(&module->logged, true, memory_order_relaxed))
+	if (atomic_exchange_explicit(&module->logged, log_number, memory_order_relaxed) ==
+	    log_number)
 		return;
 	begin_record(&line, "module");
 	ftsan_buf_str(&line, ",\"path\":");
@@ -437,24 +440,37 @@ void ftsan_report_duplicates(void (*visit)(uint64_t fingerprint, uint32_t more, 
 
 /* --- fork --------------------------------------------------------------------- */
 
-static uint64_t fork_mask;
-static bool fork_locked;
+static uint64_t fork_mask;	    /* the holder's, while it forks */
+static _Atomic uint32_t fork_owner; /* lock_owner during a fork */
 
 void ftsan_report_fork_prepare(void)
 {
-	fork_locked = take_lock(&fork_mask);
+	if (work != NULL && take_lock(&fork_mask))
+		atomic_store_explicit(&fork_owner,
+				      atomic_load_explicit(&lock_owner, memory_order_relaxed),
+				      memory_order_relaxed);
 }
 
 void ftsan_report_fork_parent(void)
 {
-	if (fork_locked)
-		drop_lock(&fork_mask);
+	uint64_t mask = fork_mask;
+	uint32_t me = (uint32_t)ftsan_sys_gettid() + 1;
+
+	if (atomic_load_explicit(&fork_owner, memory_order_relaxed) != me)
+		return;
+	atomic_store_explicit(&fork_owner, 0, memory_order_relaxed);
+	drop_lock(&mask);
 }
 
 void ftsan_report_fork_child(void)
 {
-	/* The tid is another one now; nobody else can hold or wait for the lock. */
+	uint64_t mask = fork_mask;
+	bool locked = atomic_exchange_explicit(&fork_owner, 0, memory_order_relaxed) != 0;
+
+	/* The only thread, with another tid than the one that took the lock. */
 	atomic_store_explicit(&n_seen, 0, memory_order_relaxed);
-	ftsan_report_fork_parent();
+	log_number++;
+	if (locked)
+		drop_lock(&mask);
 	atomic_store_explicit(&lock_owner, 0, memory_order_relaxed);
 }

@@ -24,6 +24,8 @@ static const struct ftsan_host *host;
 static const struct ftsan_options *options;
 static struct ftsan_pyabi abi;
 static bool root;
+static int guard_error;
+static bool canary;
 static _Atomic int own_pid;
 static _Atomic bool active;
 static _Atomic bool ended;
@@ -65,17 +67,20 @@ static int start_guard(void)
 	return error;
 }
 
-static void say_start(int guard_error)
+static void record_engine(void)
 {
-	bool works = guard_error == 0 && options->guard;
-	bool canary = works && options->canary && ftsan_canary_run();
-
-	ftsan_record_process(host, options, &abi, root);
-	ftsan_record_engine(host, works, !options->guard ? "switched off (guard=0)"
-					 : guard_error == -EINVAL
-						 ? "unknown value of the option store"
-						 : "no memory for the arena",
+	ftsan_record_engine(host, guard_error == 0 && options->guard,
+			    !options->guard ? "switched off (guard=0)"
+			    : guard_error == -EINVAL ? "unknown value of the option store"
+						     : "no memory for the arena",
 			    canary);
+}
+
+static void say_start(void)
+{
+	canary = guard_error == 0 && options->guard && options->canary && ftsan_canary_run();
+	ftsan_record_process(host, options, &abi, root);
+	record_engine();
 }
 
 int ftsan_runtime_start(const struct ftsan_host *the_host,
@@ -94,7 +99,8 @@ int ftsan_runtime_start(const struct ftsan_host *the_host,
 		return error;
 	(void)ftsan_thread_self();
 	error = ftsan_log_open(options->log, root);
-	say_start(start_guard());
+	guard_error = start_guard();
+	say_start();
 	atomic_store_explicit(&active, true, memory_order_release);
 	return error;
 }
@@ -181,6 +187,9 @@ void ftsan_runtime_thread_end(void)
 
 	if (thread == NULL)
 		return;
+	if (atomic_load_explicit(&thread->window.state, memory_order_relaxed) !=
+	    FTSAN_WINDOW_CLOSED)
+		ftsan_window_leave(thread);
 	ftsan_slot_give_all(thread);
 	ftsan_thread_release();
 }
@@ -203,7 +212,7 @@ void ftsan_runtime_fork_child(void)
 {
 	atomic_store_explicit(&own_pid, ftsan_sys_getpid(), memory_order_relaxed);
 	ftsan_mem_fork_child();
-	ftsan_thread_records_fork_child(ftsan_slot_give_all);
+	ftsan_thread_records_fork_child();
 	ftsan_report_fork_child();
 	ftsan_guard_fork_child();
 	ftsan_stack_fork_done();
@@ -212,6 +221,7 @@ void ftsan_runtime_fork_child(void)
 	root = false;
 	(void)ftsan_log_open(options->log, root);
 	ftsan_record_process(host, options, &abi, root);
+	record_engine();
 }
 
 bool ftsan_runtime_own_process(void)

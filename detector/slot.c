@@ -95,9 +95,17 @@ void ftsan_slot_unpin(uint32_t slot)
 int ftsan_slot_protect(uint32_t slot, uint32_t n_slots, int protection)
 {
 	size_t pages = n_slots == 1 ? ftsan_slot_at(slot)->pages : n_slots;
+	int error = ftsan_sys_protect((void *)ftsan_slot_page(slot), pages * FTSAN_PAGE,
+				      protection);
 
-	return ftsan_sys_protect((void *)ftsan_slot_page(slot), pages * FTSAN_PAGE,
-				 protection);
+	/* Out of map entries, and somebody may wait for this page: opening all of them
+	 * needs none. Every sealed page is laxer than its state then. */
+	if (error == -ENOMEM && protection == (PROT_READ | PROT_WRITE)) {
+		ftsan_count(left_out_kernel);
+		error = ftsan_sys_protect((void *)ftsan_arena.base, ftsan_arena.size_bytes,
+					  protection);
+	}
+	return error;
 }
 
 static uint32_t singles(void)
@@ -228,6 +236,30 @@ void ftsan_slot_give_all(struct ftsan_thread *thread)
 {
 	while (thread->n_magazine > 0)
 		give_one(thread->magazine[--thread->n_magazine]);
+}
+
+void ftsan_slots_rebuild(void)
+{
+	uint32_t n_free = 0, n = 0;
+
+	atomic_store_explicit(&free_head, 0, memory_order_relaxed);
+	for (unsigned i = 0; i <= FTSAN_SPAN_PAGES; i++)
+		atomic_store_explicit(&span_head[i], 0, memory_order_relaxed);
+	for (uint32_t i = 0; i < ftsan_arena.n_slots; i = ftsan_slot_next(i)) {
+		/* Slot 0 is visited even when it was never taken. */
+		if (ftsan_slot_at(i)->span_back != 0 ||
+		    i == atomic_load_explicit(&fresh, memory_order_relaxed))
+			continue;
+		n++;
+		if (ftsan_word_state(ftsan_slot_word(i)) != FTSAN_FREE)
+			continue;
+		n_free++;
+		if (ftsan_slot_at(i)->pages > 1)
+			push(&span_head[ftsan_slot_at(i)->pages], i);
+		else
+			push(&free_head, i);
+	}
+	atomic_store_explicit(&taken, n - n_free, memory_order_relaxed);
 }
 
 uint32_t ftsan_slots_taken(void)

@@ -232,6 +232,12 @@ uint32_t ftsan_slot_take_span(uint32_t pages);
 void ftsan_slot_give(struct ftsan_thread *thread, uint32_t slot);
 /* Empties a magazine: the thread ends, or was lost in a fork. */
 void ftsan_slot_give_all(struct ftsan_thread *thread);
+/*
+ * The child of a fork: forgets every free list and makes them anew from the slots that
+ * are FREE (a list or a magazine may have been caught half changed). Every thread's
+ * magazine must have been emptied.
+ */
+void ftsan_slots_rebuild(void);
 /* Slots not in the arena's free list: taken, or in a magazine. */
 uint32_t ftsan_slots_taken(void);
 /* Walks the slots that were ever taken: from 0 until the result is n_slots. */

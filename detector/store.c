@@ -77,7 +77,7 @@ static void settle(struct ftsan_thread *thread, uint32_t slot)
 	}
 	if (ftsan_word_state(ftsan_slot_word(slot)) == FTSAN_WINDOWED)
 		(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
-	ftsan_window_release(thread->step.served);
+	ftsan_window_release(thread->step.served, thread->step.round);
 }
 
 bool ftsan_step_finish(struct ftsan_thread *thread, void *ucontext)
@@ -180,6 +180,7 @@ bool ftsan_store_perform(struct ftsan_thread *thread, uint32_t slot, void *ucont
 void ftsan_step_serve(struct ftsan_thread *thread, uint32_t slot, void *ucontext,
 		      uint32_t served)
 {
-	(void)ftsan_slot_protect(slot, 1, PROT_READ);
+	if (ftsan_slot_protect(slot, 1, PROT_READ) != 0)
+		(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
 	arm(thread, ucontext, FTSAN_STEP_SERVE, slot, served);
 }

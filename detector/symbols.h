@@ -33,7 +33,7 @@ typedef int (*ftsan_phdr_callback)(struct dl_phdr_info *info, size_t size,
  * @bias:     load address minus link address; pc - bias is the file's own address
  * @begin:    lowest mapped address of its PT_LOAD segments
  * @end:      one past the highest
- * @logged:   the log has its `module` record already (the log's writer sets it)
+ * @logged:   number of the log that has its `module` record (the log's writer sets it)
  */
 struct ftsan_module {
 	char path[FTSAN_PATH_MAX];
@@ -41,7 +41,7 @@ struct ftsan_module {
 	uintptr_t bias;
 	uintptr_t begin;
 	uintptr_t end;
-	_Atomic bool logged;
+	_Atomic uint32_t logged;
 };
 
 /**

@@ -60,7 +60,7 @@ static FTSAN_NOINLINE struct ftsan_thread *attach(void)
 		thread = create(tid);
 	if (thread == NULL)
 		return NULL;
-	atomic_store_explicit(&thread->logged, false, memory_order_relaxed);
+	thread->name[0] = '\0';
 	atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&seen, 1, memory_order_relaxed);
 	self = thread;
@@ -123,7 +123,7 @@ void ftsan_thread_read_name(struct ftsan_thread *thread)
 	thread->name[length] = '\0';
 }
 
-void ftsan_thread_records_fork_child(void (*lost)(struct ftsan_thread *thread))
+void ftsan_thread_records_fork_child(void)
 {
 	uint32_t n = atomic_load_explicit(&used, memory_order_relaxed);
 
@@ -134,11 +134,10 @@ void ftsan_thread_records_fork_child(void (*lost)(struct ftsan_thread *thread))
 			continue;
 		atomic_store_explicit(&thread->counts.seen, 0, memory_order_relaxed);
 		atomic_store_explicit(&thread->counts.guarded, 0, memory_order_relaxed);
-		atomic_store_explicit(&thread->logged, false, memory_order_relaxed);
+		thread->n_magazine = 0;
 		if (thread == self ||
 		    atomic_load_explicit(&thread->tid, memory_order_relaxed) == 0)
 			continue;
-		lost(thread);
 		thread->step.kind = FTSAN_STEP_NONE;
 		atomic_store_explicit(&thread->window.state, FTSAN_WINDOW_CLOSED,
 				      memory_order_relaxed);

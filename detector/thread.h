@@ -37,7 +37,8 @@ enum ftsan_step_kind {
  * @mask:    the signal mask to give back: asynchronous signals wait for the trap
  * @base, @delta: REDIRECT: gregs[base] was moved by delta
  * @address, @size: the operand
- * @served:  SERVE: index + 1 of the thread whose window waits for this
+ * @served:  index + 1 of the thread whose window waits for this, 0: none
+ * @round:   of that window
  */
 struct ftsan_step {
 	enum ftsan_step_kind kind;
@@ -48,6 +49,7 @@ struct ftsan_step {
 	uintptr_t address;
 	uint32_t size;
 	uint32_t served;
+	uint32_t round;
 };
 
 enum ftsan_window_state {
@@ -66,6 +68,7 @@ enum ftsan_window_state {
  *          stored CLAIMED (acquire)
  * @round:  counts windows; waiters use it as their futex
  * @deadline_ns: absolute, monotonic; past it anybody may end the window
+ * @tid:    the owner's
  * @held:   the page was made inaccessible and the owner waited
  * @proven: a race was proven at this site, or just now
  * @cools:  the buffer is unsealed for a while when the window is left
@@ -74,6 +77,7 @@ struct ftsan_window {
 	_Atomic uint32_t state;
 	_Atomic uint32_t round;
 	_Atomic uint64_t deadline_ns;
+	int tid;
 	uint32_t slot;
 	uintptr_t ip;
 	struct ftsan_access access;
@@ -97,7 +101,6 @@ struct ftsan_thread {
 	_Atomic int tid; /* 0: the record is free */
 	uint32_t index;
 	char name[FTSAN_THREAD_NAME];
-	_Atomic bool logged; /* the log has its `thread` record */
 	uint32_t n_magazine;
 	uint32_t magazine[FTSAN_MAGAZINE];
 	uint32_t allocations; /* since the last look at the clock */
@@ -131,9 +134,8 @@ uint32_t ftsan_threads_seen(void);
 /* Reads the kernel's name of the thread into the record. Async-signal-safe. */
 void ftsan_thread_read_name(struct ftsan_thread *thread);
 
-/* fork child: forgets every other thread, renews the own tid; @lost is called for
- * each forgotten record, to take back what it held. */
-void ftsan_thread_records_fork_child(void (*lost)(struct ftsan_thread *thread));
+/* fork child: forgets every other thread and all magazines, renews the own tid. */
+void ftsan_thread_records_fork_child(void);
 
 /* Sums of the per-thread counters, ended threads included. */
 void ftsan_thread_counts_sum(uint64_t *seen, uint64_t *guarded);

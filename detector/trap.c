@@ -39,7 +39,11 @@ static bool is_own(const ucontext_t *uc)
 static void reconcile(uint32_t slot, int protection)
 {
 	ftsan_count(reconciled);
-	(void)ftsan_slot_protect(slot, 1, protection);
+	if (ftsan_slot_protect(slot, 1, protection) != 0)
+		(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
+	/* The state that was read may be past: a page left open would stay so. */
+	if (ftsan_word_state(ftsan_slot_word(slot)) == FTSAN_PUBLISHED)
+		(void)ftsan_slot_protect(slot, 1, PROT_READ);
 }
 
 /* give_up() - no record for this thread: the buffer goes unguarded from now on. */

@@ -42,8 +42,9 @@ void *ftsan_cython_realloc(void *block, size_t size_bytes, uintptr_t caller)
 	if (!ftsan_guard_is(block, FTSAN_ADAPTER_CYTHON))
 		return NULL;
 	to = cleared(ftsan_guard_realloc(block, size_bytes, caller), size_bytes);
-	if (to == NULL || ftsan_guard_copy(to, block, old < size_bytes ? old : size_bytes) != 0)
+	if (to == NULL)
 		return NULL;
+	ftsan_guard_copy(to, block, old < size_bytes ? old : size_bytes);
 	/* Sealed before the module stores its address: others read it right away. */
 	(void)ftsan_guard_publish(to);
 	ftsan_guard_free_moved(block);

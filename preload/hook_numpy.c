@@ -33,6 +33,7 @@ struct caller {
 /* Lock-free, filled at the first allocations. */
 static struct caller callers[CALLERS];
 static uintptr_t module_begin, module_end; /* of _multiarray_umath; set once */
+static _Atomic bool taken; /* somebody hooks the type: once, and one thread */
 static _Atomic bool ready;
 
 /*
@@ -107,7 +108,10 @@ void *ftsan_numpy_alloc(size_t size_bytes, uintptr_t pc)
 	uintptr_t header = fresh_header;
 	struct caller *caller;
 
+	/* Builds with a GIL keep dims buffers in a cache of NumPy's own and hand them to
+	 * the next array: sealed ones would make every constructor trap. */
 	if (!atomic_load_explicit(&ready, memory_order_acquire) ||
+	    !ftsan_runtime_abi()->free_threaded ||
 	    pc - module_begin >= module_end - module_begin ||
 	    !ftsan_numpy_is_dims_size(size_bytes))
 		return NULL;
@@ -193,11 +197,12 @@ void ftsan_numpy_see_capsule(const void *table, uintptr_t caller)
 	if (module == NULL)
 		return;
 	type = (void *)api[API_ARRAY_TYPE];
+	if (ftsan_type_get(type, FTSAN_TP_ALLOC) == NULL ||
+	    atomic_exchange_explicit(&taken, true, memory_order_acq_rel))
+		return;
 	module_begin = module->begin;
 	module_end = module->end;
 	generic_alloc = (void *(*)(void *, ptrdiff_t))ftsan_type_get(type, FTSAN_TP_ALLOC);
-	if (generic_alloc == NULL)
-		return;
 	atomic_store_explicit(&ready, true, memory_order_release);
 	ftsan_type_set(type, FTSAN_TP_ALLOC, (void *)hook_tp_alloc);
 	ftsan_ops_hook_type(type, enter);

@@ -41,8 +41,7 @@ static void *move(void *block, size_t size, void *to)
 
 	if (to == NULL)
 		return NULL;
-	if (ftsan_guard_copy(to, block, old < size ? old : size) != 0)
-		return NULL;
+	ftsan_guard_copy(to, block, old < size ? old : size);
 	ftsan_guard_free_moved(block);
 	return to;
 }

@@ -279,9 +279,9 @@ int ftsan_signal_take(void)
 	};
 	uint64_t bits = FTSAN_SIG_OWNED, mask = 0;
 
-	sigfillset(&act.sa_mask);
-	sigdelset(&act.sa_mask, SIGSEGV);
-	sigdelset(&act.sa_mask, SIGBUS);
+	/* Not sigfillset(), which leaves out libc's own signals: a thread that is
+	 * cancelled asynchronously would unwind out of a handler of ours. */
+	ftsan_sigset_put(&act.sa_mask, ~(FTSAN_SIGBIT(SIGSEGV) | FTSAN_SIGBIT(SIGBUS)));
 	for (unsigned i = 0; i < N_OWNED; i++)
 		if (FTSAN_REAL(sigaction)(owned[i], &act, &program[i]) != 0)
 			return -errno;

@@ -195,10 +195,12 @@ python)
 	;;
 venv)
 	if [ "${2-}" = --find ]; then
-		find_environment "${3-}"
+		requirements "${3-}" >/dev/null
+		find_environment "$3"
 	else
+		requirements "${2-}" >/dev/null
 		python=$(in_turn sh "$here/get-python.sh")
-		in_turn make_environment "${2-}" "$python"
+		in_turn make_environment "$2" "$python"
 	fi
 	;;
 -h | --help) usage ;;

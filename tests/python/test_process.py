@@ -11,25 +11,38 @@ from conftest import PROGRAMS, assert_repeat_race, assert_silent
 
 HOT = PROGRAMS / "repeat_hot.py"
 
-# Goes in front of the programs below. The array is old enough to be watched by the
-# time that the threads start; race() stays below what makes the bug kill the program.
+# Goes in front of the programs below. The calls of a round are few and seldom, because
+# the bug kills programs that overdo it, and the array is old enough to be watched. On a
+# busy machine two threads may not meet; rounds go on until the log tells of a finding.
 RACE = """\
-import threading, time
+import os, re, threading, time
 import numpy as np
 
 shared = np.arange(1000)
-time.sleep(0.02)
 
-def race(n_calls=30):
-    start = threading.Barrier(2)
-    def read(seed):
-        start.wait()
-        for i in range(n_calls):
-            time.sleep((i * 7 + seed * 3) % 10 / 10000)
-            np.repeat(shared, 2)
-    threads = [threading.Thread(target=read, args=(seed,)) for seed in range(2)]
-    for thread in threads: thread.start()
-    for thread in threads: thread.join()
+def found():
+    log = re.findall("log='([^']*)'", os.environ.get("FTSAN_OPTIONS", ""))
+    names = [f"{log[-1]}.{os.getpid()}", log[-1]] if log else []
+    for name in filter(os.path.exists, names):
+        with open(name) as lines:
+            return '"type":"finding"' in lines.read()
+    return False
+
+def race(n_rounds=25):
+    global shared
+    for _ in range(n_rounds):
+        shared = np.arange(1000)
+        time.sleep(0.02)
+        start = threading.Barrier(2)
+        def read(seed):
+            start.wait()
+            for i in range(20):
+                time.sleep((i * 7 + seed * 3) % 10 / 10000)
+                np.repeat(shared, 2)
+        threads = [threading.Thread(target=read, args=(seed,)) for seed in range(2)]
+        for thread in threads: thread.start()
+        for thread in threads: thread.join()
+        if found(): break
 
 """
 
@@ -295,6 +308,7 @@ def test_ends(run, racy, numpy_affected, end, status, bare):
 def test_ends_without_race(run, racy, numpy_affected, end, status):
     script = racy(f"""
         import os
+        time.sleep(0.02)
         np.repeat(shared, 2)
         {end}
     """)
@@ -426,12 +440,12 @@ def test_forced_gil_is_in_the_finding(run, racy, numpy_affected, gil_module):
 
 
 def test_disabled(run, racy, numpy_affected):
-    outcome = run.preload(numpy_affected, racy("race()"), options="enabled=0")
+    outcome = run.preload(numpy_affected, racy("race(1)"), options="enabled=0")
     assert (outcome.status, outcome.stderr, outcome.logs) == (0, "", {}), outcome
 
 
 def test_disabled_by_the_command(run, racy, numpy_affected):
-    outcome = run.ftsan(numpy_affected, racy("race()"), options="enabled=0")
+    outcome = run.ftsan(numpy_affected, racy("race(1)"), options="enabled=0")
     assert (outcome.status, outcome.findings) == (0, []), outcome
 
 

@@ -12,6 +12,10 @@ EXIT_FINDINGS = 66
 # A program with this bug may die of it, but not of anything else.
 DEATHS = {-signal.SIGSEGV, -signal.SIGABRT, 128 + signal.SIGSEGV, 128 + signal.SIGABRT}
 
+# The rare program's threads meet by chance. The thorough run, on a machine of its own,
+# expects them to meet each time; a busy machine may need more than one try.
+TRIES = 1 if REPEAT >= 20 else 3
+
 repeated = pytest.mark.parametrize("attempt", range(REPEAT))
 preloaded = pytest.mark.parametrize("how", ["ftsan", "preload"])
 
@@ -20,7 +24,10 @@ preloaded = pytest.mark.parametrize("how", ["ftsan", "preload"])
 @preloaded
 @pytest.mark.parametrize("program", [HOT, RARE], ids=["hot", "rare"])
 def test_affected(run, numpy_affected, program, how, attempt):
-    outcome = getattr(run, how)(numpy_affected, program)
+    for _ in range(TRIES):
+        outcome = getattr(run, how)(numpy_affected, program)
+        if outcome.findings:
+            break
     assert_repeat_race(outcome, program)
     if outcome.status not in DEATHS or program is RARE:
         assert outcome.status == EXIT_FINDINGS, outcome

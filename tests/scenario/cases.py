@@ -14,7 +14,6 @@ class Case:
     name: str
     program: str
     finding: typing.Optional[typing.Callable] = None
-    also: tuple = ()
     variants: tuple = ("auto",)
     status: int = 0
     end: typing.Optional[str] = "exit"
@@ -74,9 +73,7 @@ CASES = [
     Case("byte", "race", race("write", "read", name=DIM), **FOUND),
     Case("rmw", "race", race("write", "read", name=DIM,
                              functions=("write_rmw", "read_dim")), **FOUND),
-    # Inside a window the page cannot be read: the first access of the other is its load.
-    Case("rmw_rmw", "race", race("write", "read", name=DIM),
-         also=(race("write", "write", name=DIM),), **FOUND),
+    Case("rmw_rmw", "race", race("write", "write", name=DIM), **FOUND),
     Case("vector", "race", race("write", "read", name=DIM,
                                 functions=("write_vector", "read_dim")), **FOUND),
     # Where the store begins is all that is known without a decoder.
@@ -95,6 +92,9 @@ CASES = [
     Case("use_after_resize", "lifetime", late("read", "resize"),
          variants=STORES, status=66, counters={"late_accesses": 1}),
     Case("double_free", "lifetime", late("free", "give_back"), status=66),
+    Case("wild_jump", "lifetime", status=-11, end=None),
+    # One page of the two is sealed again while the other is opened: no window is meant.
+    Case("wild_store", "lifetime", variants=QUIET, counters={"traps": 1}),
     Case("others_freed", "lifetime", variants=QUIET,
          counters={"traps": 1, "windows": 1, "quarantined": 1}),
     Case("thread_exit", "lifetime", variants=QUIET, counters={"traps": 1}),

@@ -149,6 +149,19 @@ static void double_free(void)
 	join(thread);
 }
 
+/* A pointer to data taken for one to code ends the program as it does without us. */
+static void wild_jump(void)
+{
+	pthread_t thread = start(idle, NULL);
+	void (*jump)(void);
+
+	shared = old_array(2, 4);
+	memcpy(&jump, &shared->dims, sizeof(jump));
+	jump();
+	stop = 1;
+	join(thread);
+}
+
 /* --- nothing of this is a finding ------------------------------------------------ */
 
 static void *store_for_long(void *unused)
@@ -187,6 +200,25 @@ static void others_freed(void)
 	numpy->destroy(shared);
 }
 
+/* Far beyond its buffer, across two sealed pages: wrong, but it has to come to an end. */
+static void wild_store(void)
+{
+	pthread_t thread = start(idle, NULL);
+	struct fake_array *arrays[64];
+
+	for (unsigned i = 0; i < 64; i++)
+		arrays[i] = numpy->create(2, 5, 0);
+	pause_ms(8);
+	for (unsigned i = 0; i < 8; i++) {
+		uintptr_t page = (uintptr_t)arrays[i]->dims | 4095;
+
+		store((int64_t *)(page - 3), 1);
+	}
+	check_and_destroy(arrays, 64, 5);
+	stop = 1;
+	join(thread);
+}
+
 /* A buffer's last user is gone for good before another thread gives it back. */
 static void *use_and_end(void *array)
 {
@@ -216,6 +248,8 @@ int main(int argc, char **argv)
 		{"store_after_free", store_after_free},
 		{"use_after_resize", use_after_resize},
 		{"double_free", double_free},
+		{"wild_jump", wild_jump},
+		{"wild_store", wild_store},
 		{"others_freed", others_freed},
 		{"thread_exit", thread_exit},
 		{0},

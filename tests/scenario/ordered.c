@@ -84,6 +84,7 @@ static void *exchange(void *unused)
 
 static void *add_counted(void *count)
 {
+	pause_ms(8);
 	for (unsigned i = 0; i < 3000; i++)
 		__atomic_fetch_add(&shared->dims[0], 1, __ATOMIC_SEQ_CST);
 	return count;
@@ -104,7 +105,7 @@ static void atomics_add_up(void)
 {
 	pthread_t threads[2];
 
-	shared = old_array(2, 0);
+	shared = numpy->create(2, 0, 0);
 	for (unsigned i = 0; i < 2; i++)
 		threads[i] = start(add_counted, NULL);
 	for (unsigned i = 0; i < 2; i++)

@@ -82,17 +82,26 @@ def check_logs(case, variant, logs, root):
     return wrong
 
 
+def brief(finding):
+    def side(stack):
+        frames = [f.get("function", f.get("module")) for f in stack["frames"]]
+        return f"{stack['role']} by {stack['tid']} in {' < '.join(map(str, frames[:4]))}"
+
+    name = finding["object"].get("name")
+    return f"{finding['kind']} on {name}: " + "; ".join(map(side, finding["stacks"]))
+
+
 def check_findings(case, findings, others):
     wrong = []
     if others:
-        wrong.append(f"findings in the wrong process: {others}")
+        wrong.append("in the wrong process: " + ", ".join(map(brief, others)))
     if case.finding is None:
-        return wrong + ([f"findings where there are none: {findings}"] if findings else [])
+        return wrong + ["nothing is wrong there: " + brief(f) for f in findings]
     if not any(case.finding(f) for f in findings):
-        wrong.append(f"not found; findings: {findings}")
+        wrong.append("not found")
     for finding in findings:
-        if not (case.finding(finding) or any(also(finding) for also in case.also)):
-            wrong.append(f"another finding: {finding}")
+        if not case.finding(finding):
+            wrong.append("another finding: " + brief(finding))
     return wrong
 
 

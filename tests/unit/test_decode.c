@@ -428,8 +428,31 @@ START_TEST(without_a_decoder)
 	ck_assert_uint_eq(insn.length, 0);
 	decode(insn_load64, TO, false);
 	assert_inexact(TO);
+	ck_assert(!insn.access.atomic);
 	ftsan_decode_init(zydis("ZydisDecoderInit"), NULL);
 	ck_assert(!ftsan_decode_available());
+}
+END_TEST
+
+/* What synchronises is told all the same. */
+START_TEST(atomics_without_a_decoder)
+{
+	static const unsigned char *const locked[] = {
+		insn_lock_add,	   insn_lock_inc, insn_lock_xadd, insn_lock_cmpxchg,
+		insn_lock_xchg_16, insn_xchg,	  insn_xchg_byte, insn_xchg_r9};
+	static const unsigned char *const others[] = {
+		insn_add,    insn_xadd,	    insn_mov_r9w, insn_mov_imm16, insn_rep_movsq,
+		insn_mov_fs, insn_prefixes, insn_invalid, insn_movups};
+
+	ftsan_decode_init(NULL, NULL);
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(locked); i++) {
+		decode(locked[i], TO, true);
+		ck_assert_msg(insn.access.atomic, "locked instruction %u", i);
+	}
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(others); i++) {
+		decode(others[i], TO, true);
+		ck_assert_msg(!insn.access.atomic, "other instruction %u", i);
+	}
 }
 END_TEST
 
@@ -461,6 +484,7 @@ static void add_others(TCase *tests)
 	tcase_add_test(tests, any_bytes_at_all);
 	tcase_add_test(tests, code_at_the_end_of_a_mapping);
 	tcase_add_test(tests, without_a_decoder);
+	tcase_add_test(tests, atomics_without_a_decoder);
 }
 
 int main(void)

@@ -1,0 +1,311 @@
+"""cython#6718: modules of Cython 3.1.0a1 share a cache of code objects, unprotected.
+
+scikit-image 0.25.2 is the published case. Modules of other releases are made here by
+tools/make_cython_module.py; Cython 3.1.0a1 itself is no longer on the package index:
+FTSAN_CYTHON_3_1_0A1 can name a source tree of it.
+"""
+
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+
+import pytest
+from conftest import REPEAT, REPOSITORY, assert_silent, found
+
+EXIT_FINDINGS = 66
+EXIT_UNAVAILABLE = 3
+RACY = "3.1.0a1"
+FIXED = ["3.1.0b1", "3.1.*", "3.2.*"]
+THREADS = 8
+
+# The suite takes most of a minute, so the default is once.
+SUITE_REPEAT = 5 if "FTSAN_REPEAT" in os.environ else 1
+
+# Threads raise on each line of the module, in orders of their own, and look whether
+# the traceback says so. The cache grows at each 64 lines.
+HAMMER = """\
+import random, sys, threading
+import steps
+
+n_lines, n_threads = int(sys.argv[1]), int(sys.argv[2])
+start = threading.Barrier(n_threads)
+wrong = []
+
+def hammer(seed):
+    order = list(range(n_lines))
+    random.Random(seed).shuffle(order)
+    start.wait()
+    for _ in range(3):
+        for step in order:
+            try:
+                steps.STEPS[step]()
+            except LookupError as error:
+                last = error.__traceback__
+                while last.tb_next:
+                    last = last.tb_next
+                function = last.tb_frame.f_code.co_name.rpartition(".")[2]
+                if (error.args, function, last.tb_lineno) != (
+                        (step,), f"step_{step}", steps.LINES[step]):
+                    wrong.append((step, function, last.tb_lineno))
+
+threads = [threading.Thread(target=hammer, args=(seed,)) for seed in range(n_threads)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(n_lines, "lines, wrong:", wrong)
+"""
+
+# As many lines of _mcp as wrong arguments get to raise, by several threads.
+RAISE_IN_MCP = """\
+import random, threading, warnings
+import numpy as np
+from skimage.graph import MCP, MCP_Connect, MCP_Flexible, MCP_Geometric, _mcp
+
+warnings.simplefilter("ignore")
+N_THREADS = 8
+costs = np.ones((8, 8))
+
+def found(*arguments):
+    return lambda: MCP(costs).find_costs(*arguments)
+
+def traced(end):
+    def call():
+        mcp = MCP(costs)
+        mcp.find_costs([(0, 0)])
+        mcp.traceback(end)
+    return call
+
+MISTAKES = [
+    lambda: MCP(), lambda: MCP("x"), lambda: MCP(np.float64(1)),
+    lambda: MCP(costs, offsets=[(1, 2, 3)]), lambda: MCP(costs, offsets=3),
+    lambda: MCP(costs, sampling=3), lambda: MCP(costs, sampling=(1,)),
+    lambda: MCP(costs, fully_connected=np.ones(3)),
+    found(), found([(100, 100)]), found([(0, 0)], [(100, 100)]), found(3), found([]),
+    found([("a", "b")]), found([(0, 0)], 3),
+    traced((0,)), traced(3), traced("ab"), lambda: MCP(costs).traceback((1, 1)),
+    lambda: MCP(costs).goal_reached(), lambda: _mcp.make_offsets(),
+    lambda: _mcp.make_offsets("a", 1), lambda: _mcp._offset_edge_map(),
+    lambda: _mcp._offset_edge_map(3, 3), lambda: _mcp._offset_edge_map((3, 3), 3),
+    lambda: MCP_Geometric(3), lambda: MCP_Geometric(costs, sampling=("a", "b")),
+    lambda: MCP_Connect(3), lambda: MCP_Connect(costs).create_connection(1),
+    lambda: MCP_Flexible(costs).travel_cost("a", 1, 1),
+    lambda: MCP_Flexible(costs).examine_neighbor("a", 1, 1),
+    lambda: MCP_Flexible(costs).update_node("a", 1, 1),
+    lambda: _mcp._unravel_index_fortran(3, "a"), lambda: _mcp._ravel_index_fortran([3], 3),
+    lambda: _mcp._normalize_indices([3], (1, 2)), lambda: _mcp._reverse(3),
+]
+start = threading.Barrier(N_THREADS)
+failures = []
+
+def hammer(seed):
+    mistakes = MISTAKES * 5
+    random.Random(seed).shuffle(mistakes)
+    start.wait()
+    for mistake in mistakes:
+        try:
+            mistake()
+        except Exception:
+            continue
+        failures.append(mistake)
+
+threads = [threading.Thread(target=hammer, args=(seed,)) for seed in range(N_THREADS)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("unexpected successes:", len(failures))
+"""
+
+
+# --- scikit-image ---------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def skimage():
+    return found("FTSAN_VENV_SKIMAGE", "setup.sh", "venv", "--find", "skimage") + "/bin/python"
+
+
+def accesses(finding):
+    return [stack for stack in finding["stacks"] if stack["role"] in ("read", "write", "free")]
+
+
+def module_frames(stack, module):
+    return [frame for frame in stack["frames"] if frame["type"] == "native" and
+            os.path.basename(frame.get("module", "")).startswith(f"{module}.")]
+
+
+def races_of(outcome, module):
+    """The confirmed races on the module's cache, both threads inside the module."""
+    races = []
+    for finding in outcome.findings:
+        if finding["kind"] != "race" or f"code-object cache of {module}." not in finding["title"]:
+            continue
+        assert finding["confidence"] == "confirmed", finding
+        assert f"(Cython {RACY})" in finding["title"], finding
+        first, second = accesses(finding)
+        assert first["tid"] != second["tid"], finding
+        assert "write" in (first["role"], second["role"]), finding
+        assert module_frames(first, module) and module_frames(second, module), finding
+        races.append(finding)
+    return races
+
+
+def assert_gil_was_asked_for(outcome, module):
+    assert any(module in name for name in outcome.coverage["gil_requested_by"]), outcome.coverage
+    assert outcome.coverage["gil"] == "off", outcome.coverage
+    assert {finding["gil_forced"] for finding in outcome.findings} == {True}, outcome.findings
+
+
+@pytest.mark.parametrize("attempt", range(SUITE_REPEAT))
+def test_scikit_image_suite(run, skimage, attempt):
+    """The report that cython#6718 began with."""
+    outcome = run.ftsan(skimage, "-m", "pytest", "-q", "-p", "no:cacheprovider",
+                        "--pyargs", "skimage.graph", "--parallel-threads=4")
+    assert re.search(r"^44 passed", outcome.stdout, re.MULTILINE), outcome
+    assert outcome.status == EXIT_FINDINGS, outcome
+    assert races_of(outcome, "_mcp"), outcome
+    # pytest's plugins and fixtures import more of scikit-image than graph.
+    assert_gil_was_asked_for(outcome, "_skeletonize_lee_cy")
+
+
+@pytest.mark.parametrize("attempt", range(REPEAT))
+@pytest.mark.parametrize("how", ["ftsan", "preload"])
+def test_scikit_image_script(run, skimage, how, attempt):
+    outcome = getattr(run, how)(skimage, run.script(RAISE_IN_MCP))
+    assert (outcome.status, outcome.stdout) == (
+        EXIT_FINDINGS, "unexpected successes: 0\n"), outcome
+    assert races_of(outcome, "_mcp"), outcome
+
+
+@pytest.mark.parametrize("import_morphology", [True, False])
+def test_gil_of_scikit_image(run, skimage, import_morphology):
+    module = "skimage.morphology._skeletonize_lee_cy"
+    program = (f"import {module}\n" if import_morphology else "") + RAISE_IN_MCP
+    outcome = run.ftsan(skimage, run.script(program))
+    assert outcome.status == EXIT_FINDINGS, outcome
+    assert races_of(outcome, "_mcp"), outcome
+    if import_morphology:
+        assert_gil_was_asked_for(outcome, "_skeletonize_lee_cy")
+    else:
+        assert not any("_skeletonize_lee_cy" in name
+                       for name in outcome.coverage.get("gil_requested_by", []))
+
+
+# --- generated modules ------------------------------------------------------------------
+
+
+@pytest.fixture(scope="session")
+def generated(interpreter, tmp_path_factory):
+    """A directory with the module `steps` of a Cython release, each made once."""
+    made = {}
+
+    def make(version, python=interpreter):
+        if version not in made:
+            directory = tmp_path_factory.mktemp("cython")
+            # -O0: compiling takes most of the time, and the cache works the same.
+            done = subprocess.run(
+                [interpreter, REPOSITORY / "tools" / "make_cython_module.py",
+                 "--version", version, "--python", python, "--lines", "300",
+                 "--output", directory, "--cflags=-O0"], capture_output=True, text=True)
+            assert done.returncode in (0, EXIT_UNAVAILABLE), done.stderr
+            assert done.returncode or pathlib.Path(done.stdout.strip()).is_file(), done.stdout
+            made[version] = (None, done.stderr.strip()) if done.returncode else (directory, None)
+        directory, why = made[version]
+        if directory is None:
+            pytest.skip(why)
+        return {"PYTHONPATH": str(directory)}
+
+    return make
+
+
+def hammer(run, how, python, environment, n_lines, n_threads=THREADS, **settings):
+    return getattr(run, how)(python, run.script(HAMMER), n_lines, n_threads,
+                             environment=environment, **settings)
+
+
+@pytest.mark.parametrize("n_lines", [60, 300])
+@pytest.mark.parametrize("version", FIXED)
+def test_fixed(run, interpreter, generated, version, n_lines):
+    module = generated(version)
+    bare = hammer(run, "bare", interpreter, module, n_lines)
+    assert (bare.status, bare.stdout) == (0, f"{n_lines} lines, wrong: []\n"), bare
+    for _ in range(REPEAT):
+        outcome = hammer(run, "ftsan", interpreter, module, n_lines)
+        assert outcome.stdout == bare.stdout, outcome
+        assert_silent(outcome)
+        # Silence counts only if the cache, and each larger one, was watched.
+        assert outcome.coverage["buffers_published"] >= 1 + n_lines // 64, outcome.coverage
+        assert outcome.coverage["traps"] > 0, outcome.coverage
+
+
+@pytest.mark.parametrize("n_lines", [60, 300])
+def test_not_shared(run, interpreter, generated, n_lines):
+    outcome = hammer(run, "ftsan", interpreter, generated(FIXED[0]), n_lines, n_threads=1)
+    assert outcome.stdout == f"{n_lines} lines, wrong: []\n", outcome
+    assert_silent(outcome)
+    assert outcome.coverage["buffers_guarded"] >= 1, outcome.coverage
+
+
+@pytest.mark.parametrize("n_lines", [60, 300])
+def test_racy_not_shared(run, interpreter, generated, n_lines):
+    """The racy release is no finding by itself."""
+    outcome = hammer(run, "ftsan", interpreter, generated(RACY), n_lines, n_threads=1)
+    assert outcome.stdout == f"{n_lines} lines, wrong: []\n", outcome
+    assert_silent(outcome)
+    assert outcome.coverage["buffers_guarded"] >= 1, outcome.coverage
+
+
+@pytest.mark.parametrize("attempt", range(REPEAT))
+@pytest.mark.parametrize("how", ["ftsan", "preload"])
+def test_racy(run, interpreter, generated, how, attempt):
+    """Too few lines for the cache to grow: the program never crashes by itself."""
+    outcome = hammer(run, how, interpreter, generated(RACY), 60)
+    assert outcome.status == EXIT_FINDINGS, outcome
+    assert races_of(outcome, "steps"), outcome
+
+
+@pytest.mark.parametrize("attempt", range(2 * REPEAT))
+def test_racy_growing(run, interpreter, generated, attempt):
+    """Most runs crash without ftsan: a reader uses the array that the writer replaced."""
+    outcome = hammer(run, "ftsan", interpreter, generated(RACY), 300)
+    assert outcome.status == EXIT_FINDINGS, outcome
+    assert "300 lines, wrong: " in outcome.stdout, outcome
+    findings = [finding for finding in outcome.findings
+                if "code-object cache of steps." in finding["title"]]
+    assert findings, outcome
+
+
+def test_use_after_realloc(run, interpreter, generated):
+    module = generated(RACY)
+    for _ in range(10):  # the reader has to be late, which a run or two may not show
+        outcome = hammer(run, "ftsan", interpreter, module, 300)
+        # The same bug also makes two threads replace one array: a double free.
+        late = [finding for finding in outcome.findings
+                if finding["kind"] == "use-after-free" and "double free" not in finding["title"]]
+        if late:
+            break
+    assert late, outcome
+    for finding in late:
+        assert "use after realloc" in finding["title"], finding
+        assert finding["confidence"] == "confirmed", finding
+        roles = [stack["role"] for stack in finding["stacks"]]
+        assert roles[0] in ("read", "write") and roles[1:] == ["free", "alloc"], finding
+        assert all(module_frames(stack, "steps") for stack in finding["stacks"]), finding
+
+
+# --- interpreters with the GIL --------------------------------------------------------
+
+
+@pytest.mark.parametrize("n_lines", [60, 300])
+def test_gil(run, generated, n_lines):
+    """Cython 3.0 has the same cache; here the GIL protects it."""
+    python = shutil.which("python3", path="/usr/bin:/bin")
+    if python is None:
+        pytest.skip("no python3 of the distribution's")
+    module = generated("3.0.12", python)
+    outcome = hammer(run, "ftsan", python, module, n_lines)
+    assert outcome.stdout == f"{n_lines} lines, wrong: []\n", outcome
+    assert_silent(outcome)
