@@ -1,5 +1,6 @@
 #include "fingerprint.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /* With so many native frames a place is named; else the Python function helps. */
@@ -36,6 +37,18 @@ static uint64_t mix_native(uint64_t hash, const struct ftsan_view_frame *frame)
 	return mix(hash, ftsan_buf_cstr(&buf));
 }
 
+/*
+ * Whatever raised: below this function it is always Cython's cache that is at work, and
+ * every caller would make a finding of its own.
+ */
+static bool ends_side(const struct ftsan_view_frame *frame)
+{
+	static const char last[] = "__Pyx_AddTraceback";
+
+	return frame->function != NULL &&
+	       strncmp(frame->function, last, sizeof(last) - 1) == 0;
+}
+
 static uint64_t side(const struct ftsan_view_stack *stack)
 {
 	uint64_t hash = mix(SEED, stack->role);
@@ -53,6 +66,8 @@ static uint64_t side(const struct ftsan_view_stack *stack)
 		if (ftsan_view_is_libc(frame))
 			continue;
 		hash = mix_native(hash, frame);
+		if (ends_side(frame))
+			break;
 		native++;
 	}
 	return hash;

@@ -117,6 +117,9 @@ bool ftsan_step_cancel(struct ftsan_thread *thread, void *ucontext)
 		uc->uc_mcontext.gregs[step->base] -= step->delta;
 	if (step->kind == FTSAN_STEP_OPEN)
 		(void)ftsan_slot_protect(step->slot, 1, PROT_READ);
+	/* A store across two sealed pages faults on one while the other is open, and
+	 * would for ever: so this one is unsealed. */
+	thread->window.cools = true;
 	disarm(thread, uc);
 	settle(thread, step->slot);
 	return true;

@@ -14,6 +14,8 @@
 
 /* Bit 1 of the page-fault error code: the access was a write. */
 #define FAULT_WRITE 2
+/* Bit 4: it was the fetch of an instruction. A jump into data is the program's. */
+#define FAULT_FETCH 16
 
 static uintptr_t own_begin, own_end; /* set once at start */
 
@@ -26,6 +28,11 @@ void ftsan_trap_set_own_text(uintptr_t begin, uintptr_t end)
 static bool is_write(const ucontext_t *uc)
 {
 	return (uc->uc_mcontext.gregs[REG_ERR] & FAULT_WRITE) != 0;
+}
+
+static bool is_fetch(const ucontext_t *uc)
+{
+	return (uc->uc_mcontext.gregs[REG_ERR] & FAULT_FETCH) != 0;
 }
 
 static bool is_own(const ucontext_t *uc)
@@ -138,7 +145,7 @@ bool ftsan_trap_fault(const siginfo_t *info, void *ucontext)
 	thread = ftsan_thread_self();
 	if (thread != NULL)
 		cancel_step(thread, uc);
-	if (!ftsan_arena_holds(address))
+	if (!ftsan_arena_holds(address) || is_fetch(uc))
 		return false;
 	slot = ftsan_slot_of(address);
 	if (thread == NULL) {

@@ -26,14 +26,18 @@ static void *idle(void *unused)
 	return unused;
 }
 
+static _Atomic unsigned stores;
+
 /* Stores in a row, most of the time inside a window; the last one is still pending when
  * the buffer goes. */
 static void *store_until_freed(void *unused)
 {
 	int64_t *dims = shared->dims;
 
-	while (!freed)
+	while (!freed) {
+		stores++;
 		store(&dims[0], 1);
+	}
 	return unused;
 }
 
@@ -49,29 +53,33 @@ static void check_and_destroy(struct fake_array **arrays, unsigned n, int64_t le
 }
 
 /* A free during another thread's store, with buffers around it that must not change. */
-static void free_in_window(void)
+static void free_once(void)
 {
 	struct fake_array *around[40];
-	pthread_t thread;
+	pthread_t writer;
 
 	for (unsigned i = 0; i < 20; i++)
 		around[i] = numpy->create(2, 5, 0);
-	shared = numpy->create(2, 1, 0);
+	shared = shown_array(2, 1);
 	for (unsigned i = 20; i < 30; i++)
 		around[i] = numpy->create(2, 5, 0);
-	thread = start(idle, NULL);
-	pause_ms(8);
-	pthread_t writer = start(store_until_freed, NULL);
-	pause_ms(10);
+	freed = stores = 0;
+	writer = start(store_until_freed, NULL);
+	while (stores == 0)
+		usleep(100);
+	pause_ms(2);
 	give_back(shared);
 	freed = 1;
 	for (unsigned i = 30; i < 40; i++)
 		around[i] = numpy->create(2, 5, 0);
 	join(writer);
-	pause_ms(3);
 	check_and_destroy(around, 40, 5);
-	stop = 1;
-	join(thread);
+}
+
+static void free_in_window(void)
+{
+	for (unsigned i = 0; i < 50 && !found_here(); i++)
+		free_once();
 }
 
 static void *use_late(void *dims)
@@ -93,7 +101,7 @@ static void late(void *(*access)(void *), int64_t *(*leave)(struct fake_array *)
 	pthread_t thread = start(idle, NULL);
 	int64_t *dims;
 
-	shared = old_array(2, 4);
+	shared = shown_array(2, 4);
 	dims = leave(shared);
 	/* A late access never reaches what was allocated since. */
 	other = numpy->create(2, 6, 0);
@@ -141,7 +149,7 @@ static void double_free(void)
 	pthread_t thread = start(idle, NULL);
 	int64_t *dims;
 
-	shared = old_array(2, 4);
+	shared = shown_array(2, 4);
 	dims = shared->dims;
 	give_back(shared);
 	PyMem_RawFree(dims);
@@ -155,7 +163,7 @@ static void wild_jump(void)
 	pthread_t thread = start(idle, NULL);
 	void (*jump)(void);
 
-	shared = old_array(2, 4);
+	shared = shown_array(2, 4);
 	memcpy(&jump, &shared->dims, sizeof(jump));
 	jump();
 	stop = 1;
@@ -184,7 +192,7 @@ static void others_freed(void)
 	thread = start(store_for_long, NULL);
 	for (unsigned i = 0; i < 8; i++)
 		aged[i] = numpy->create(2, 7, 0);
-	until = now_ms() + 60;
+	until = now_ms() + 40;
 	for (unsigned round = 0; now_ms() < until; round++) {
 		for (unsigned i = 0; i < 60; i++)
 			arrays[i] = numpy->create(2, 5, 0);
@@ -209,7 +217,7 @@ static void wild_store(void)
 	for (unsigned i = 0; i < 64; i++)
 		arrays[i] = numpy->create(2, 5, 0);
 	pause_ms(8);
-	for (unsigned i = 0; i < 8; i++) {
+	for (unsigned i = 0; i < 2; i++) {
 		uintptr_t page = (uintptr_t)arrays[i]->dims | 4095;
 
 		store((int64_t *)(page - 3), 1);
@@ -232,8 +240,8 @@ static void *use_and_end(void *array)
 
 static void thread_exit(void)
 {
-	for (unsigned i = 0; i < 12; i++) {
-		shared = old_array(2, 1);
+	for (unsigned i = 0; i < 6; i++) {
+		shared = shown_array(2, 1);
 		join(start(use_and_end, shared));
 		EXPECT(load(&shared->dims[0]) == 2);
 		numpy->destroy(shared);

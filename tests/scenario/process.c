@@ -43,19 +43,6 @@ static void end_race(void)
 	stop = 0;
 }
 
-/* Is a finding in the log? The driver says where the log is. */
-static int found(const char *path)
-{
-	static char text[1 << 20];
-	int fd = open(path, O_RDONLY);
-	ssize_t length = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
-
-	if (fd >= 0)
-		close(fd);
-	text[length > 0 ? length : 0] = '\0';
-	return strstr(text, "\"type\":\"finding\"") != NULL;
-}
-
 static void wait_for_finding(const char *path)
 {
 	EXPECT(path != NULL);

@@ -5,7 +5,7 @@
 #include "scenario.h"
 
 /* A reader that did not run in the one window finds itself in the next. */
-enum { ROUNDS = 300 };
+enum { ENOUGH_MS = 10000 };
 
 struct race {
 	struct fake_array *array;
@@ -113,15 +113,18 @@ static void run(void (*write)(struct fake_array *, int64_t),
 {
 	struct race race = {.write = write, .read = read};
 	pthread_t thread;
+	uint64_t until;
 
 	race.array = numpy->create(2, 1, 0);
 	thread = start(reader, &race);
-	pause_ms(8);
-	for (unsigned i = 0; i < ROUNDS; i++) {
-		race.write(race.array, 3);
-		race.write(race.array, 1);
-		usleep(100);
-	}
+	until = now_ms() + ENOUGH_MS;
+	do {
+		for (unsigned i = 0; i < 50; i++) {
+			race.write(race.array, 3);
+			race.write(race.array, 1);
+			usleep(100);
+		}
+	} while (!found_here() && now_ms() < until);
 	stop = 1;
 	join(thread);
 }

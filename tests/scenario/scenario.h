@@ -6,6 +6,7 @@
 #define FTSAN_TESTS_SCENARIO_H
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -56,12 +57,20 @@ static inline void pause_ms(unsigned ms)
 	usleep(ms * 1000);
 }
 
-/* An array that is old enough to be sealed. Something else runs meanwhile. */
-static inline struct fake_array *old_array(int nd, int64_t length)
+static void *enter_method(void *array)
+{
+	numpy->method(array);
+	return NULL;
+}
+
+/* An array that is sealed for sure: another thread has entered a method of it. */
+static inline struct fake_array *shown_array(int nd, int64_t length)
 {
 	struct fake_array *array = numpy->create(nd, length, 0);
+	pthread_t thread;
 
-	pause_ms(8);
+	EXPECT(pthread_create(&thread, NULL, enter_method, array) == 0);
+	EXPECT(pthread_join(thread, NULL) == 0);
 	return array;
 }
 
@@ -94,6 +103,25 @@ static inline pthread_t start(void *(*fn)(void *), void *argument)
 static inline void join(pthread_t thread)
 {
 	EXPECT(pthread_join(thread, NULL) == 0);
+}
+
+/* Is a finding in the log? */
+static inline int found(const char *path)
+{
+	static char text[1 << 20];
+	int fd = open(path, O_RDONLY);
+	ssize_t length = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	text[length > 0 ? length : 0] = '\0';
+	return strstr(text, "\"type\":\"finding\"") != NULL;
+}
+
+/* The driver says where the log is. */
+static inline int found_here(void)
+{
+	return found(getenv("SCENARIO_LOG"));
 }
 
 /* struct scenario_case - what `PROGRAM NAME` runs */
