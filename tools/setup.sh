@@ -13,7 +13,7 @@ packages   installs the Debian or Ubuntu packages that are missing
 build      configures DIR with COMPILER (gcc, clang) and builds it
 python     prints a free-threaded interpreter's path (see tools/get-python.sh)
 venv       prints the path of a virtual environment, making it if need be; --find:
-           only if it is there. NAME: numpy-affected, numpy-fixed, runner
+           only if it is there. NAME: numpy-affected, numpy-fixed, skimage, runner
 
 Interpreter and environments live in $XDG_CACHE_HOME/ftsan (~/.cache/ftsan) and are
 used again by later runs. FTSAN_PYTHON names an interpreter to use instead.
@@ -31,6 +31,10 @@ requirements() {
 	case $1 in
 	numpy-affected) echo "numpy==2.2.1 pytest==9.2.0" ;;
 	numpy-fixed) echo "numpy==2.4.6 pytest==9.2.0 hypothesis==6.139.3" ;;
+	skimage)
+		echo "numpy==2.2.1 scipy==1.15.2 scikit-image==0.25.2 pooch" \
+			"pytest==9.2.0 pytest-run-parallel==0.10.0"
+		;;
 	runner) echo "pytest==9.2.0" ;;
 	*) die "there is no environment '$1'; see sh tools/setup.sh --help" ;;
 	esac

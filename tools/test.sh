@@ -27,6 +27,7 @@ python=$(sh "$here/setup.sh" python)
 runner=$(sh "$here/setup.sh" venv runner)
 affected=$(sh "$here/setup.sh" venv numpy-affected)
 fixed=$(sh "$here/setup.sh" venv numpy-fixed)
+skimage=$(sh "$here/setup.sh" venv skimage)
 
 # The interpreters that ctest compares stacks with: ours, and one with the GIL.
 pythons=$python
@@ -46,6 +47,6 @@ ctest --test-dir "$root/build" -j2 --output-on-failure || {
 
 cd "$root"
 FTSAN_BUILD=$root/build FTSAN_PYTHON=$python FTSAN_VENV_AFFECTED=$affected \
-	FTSAN_VENV_FIXED=$fixed "$runner/bin/python" -m pytest -ra --durations=5 \
-	-p no:cacheprovider tests/python || failed=1
+	FTSAN_VENV_FIXED=$fixed FTSAN_VENV_SKIMAGE=$skimage \
+	"$runner/bin/python" -m pytest -ra --durations=5 -p no:cacheprovider tests/python || failed=1
 exit "$failed"
