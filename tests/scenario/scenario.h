@@ -63,6 +63,22 @@ static void *enter_method(void *array)
 	return NULL;
 }
 
+/* Has libftsan taken the right to write away? */
+static inline int is_sealed(const void *address)
+{
+	unsigned long begin, end, wanted = (unsigned long)address;
+	char line[512], mode = 0;
+	FILE *maps = fopen("/proc/self/maps", "r");
+
+	EXPECT(maps != NULL);
+	while (mode == 0 && fgets(line, sizeof(line), maps) != NULL)
+		if (sscanf(line, "%lx-%lx", &begin, &end) == 2 && begin <= wanted &&
+		    wanted < end)
+			mode = strchr(line, ' ')[2];
+	fclose(maps);
+	return mode == '-';
+}
+
 /* An array that is sealed for sure: another thread has entered a method of it. */
 static inline struct fake_array *shown_array(int nd, int64_t length)
 {
@@ -71,6 +87,10 @@ static inline struct fake_array *shown_array(int nd, int64_t length)
 
 	EXPECT(pthread_create(&thread, NULL, enter_method, array) == 0);
 	EXPECT(pthread_join(thread, NULL) == 0);
+	/* The scout may have been at it already, and not be through. */
+	while (!is_sealed(array->dims))
+		usleep(500);
+	usleep(2000);
 	return array;
 }
 
