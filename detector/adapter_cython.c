@@ -8,7 +8,7 @@
 #include "base/safe_read.h"
 #include "symbols.h"
 
-enum { MODULES = 512, VERSION_ROOM = 24, CHUNK = 4096, OVERLAP = 64 };
+enum { MODULES = 512, VERSION_ROOM = 24, CHUNK = 2048, OVERLAP = 64 };
 
 /*
  * struct known - the answer for one loaded object
@@ -40,14 +40,16 @@ bool ftsan_cython_find_version(const char *text, size_t size, char *version, siz
 	static const char mark[] = "_cython_";
 	const size_t length = sizeof(mark) - 1;
 
-	for (const char *at = text; (at = memchr(at, '_', (size_t)(text + size - at))); at++) {
+	for (const char *at = text; (at = memchr(at, '_', (size_t)(text + size - at)));
+	     at++) {
 		const char *digit = at + length;
 		size_t n = 0;
 
-		if ((size_t)(text + size - at) <= length || memcmp(at, mark, length) != 0 ||
-		    *digit < '0' || *digit > '9')
+		if ((size_t)(text + size - at) <= length ||
+		    memcmp(at, mark, length) != 0 || *digit < '0' || *digit > '9')
 			continue;
-		while (digit + n < text + size && n + 1 < room && version_char(digit[n])) {
+		while (digit + n < text + size && n + 1 < room &&
+		       version_char(digit[n])) {
 			version[n] = digit[n] == '_' ? '.' : digit[n];
 			n++;
 		}
@@ -82,7 +84,8 @@ static struct known *entry_of(struct ftsan_module *module)
 	for (unsigned i = 0; i < MODULES; i++) {
 		struct ftsan_module *taken = NULL;
 
-		if (atomic_load_explicit(&known[i].module, memory_order_acquire) == module)
+		if (atomic_load_explicit(&known[i].module, memory_order_acquire) ==
+		    module)
 			return &known[i];
 		if (atomic_compare_exchange_strong(&known[i].module, &taken, module) ||
 		    taken == module)
@@ -131,7 +134,8 @@ static void describe(uint32_t slot, uintptr_t address, struct ftsan_object *out)
 {
 	uintptr_t number =
 		atomic_load_explicit(&ftsan_slot_at(slot)->object, memory_order_relaxed);
-	uint32_t entry = (uint32_t)(address - ftsan_slot_buffer(slot)) / FTSAN_CYTHON_ENTRY;
+	uint32_t entry =
+		(uint32_t)(address - ftsan_slot_buffer(slot)) / FTSAN_CYTHON_ENTRY;
 	const struct known *module = number == 0 ? NULL : &known[number - 1];
 	struct ftsan_buf name, text;
 

@@ -49,9 +49,10 @@ const char *ftsan_frame_fault_text(enum ftsan_frame_fault fault)
 		[FTSAN_FRAME_GOOD] = "nothing",
 		[FTSAN_FRAME_CODE_NULL] = "the code object is NULL",
 		[FTSAN_FRAME_CODE_UNREADABLE] = "the code object's memory is not there",
-		[FTSAN_FRAME_CODE_NOT_CODE] =
-			"the code argument is not a code object (freed and reused memory?)",
-		[FTSAN_FRAME_CODE_DEAD] = "the code object is dead by its reference count",
+		[FTSAN_FRAME_CODE_NOT_CODE] = "the code argument is not a code object "
+					      "(freed and reused memory?)",
+		[FTSAN_FRAME_CODE_DEAD] =
+			"the code object is dead by its reference count",
 		[FTSAN_FRAME_CODE_NO_NAME] =
 			"the code object is half-initialised: co_name is no str",
 		[FTSAN_FRAME_CODE_NO_FILENAME] =
@@ -96,7 +97,8 @@ static bool references(const struct ftsan_pyabi *abi, uintptr_t object, int64_t 
 	return true;
 }
 
-static bool holds_str(const struct ftsan_pyabi *abi, uintptr_t field, uintptr_t unicode_type)
+static bool holds_str(const struct ftsan_pyabi *abi, uintptr_t field,
+		      uintptr_t unicode_type)
 {
 	uintptr_t value, type;
 

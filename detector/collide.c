@@ -63,11 +63,13 @@ static uintptr_t word_of(uintptr_t address)
 }
 
 /* learn() - from now on @address is the word to judge by. */
-static void learn(struct ftsan_slot *slot, uintptr_t address, uint64_t value, uint64_t span)
+static void learn(struct ftsan_slot *slot, uintptr_t address, uint64_t value,
+		  uint64_t span)
 {
 	atomic_store_explicit(&slot->stable_value, value, memory_order_relaxed);
 	atomic_store_explicit(&slot->stable_address, address, memory_order_relaxed);
-	atomic_store_explicit(&slot->stable_span_ns, span < SETTLED_NS ? span : SETTLED_NS,
+	atomic_store_explicit(&slot->stable_span_ns,
+			      span < SETTLED_NS ? span : SETTLED_NS,
 			      memory_order_relaxed);
 }
 
@@ -79,8 +81,10 @@ static void learn(struct ftsan_slot *slot, uintptr_t address, uint64_t value, ui
  */
 static bool deviates(struct ftsan_slot *slot, uintptr_t address, uint64_t now)
 {
-	uintptr_t word = atomic_load_explicit(&slot->stable_address, memory_order_relaxed);
-	uint64_t span = now - atomic_load_explicit(&slot->changed_ns, memory_order_relaxed);
+	uintptr_t word =
+		atomic_load_explicit(&slot->stable_address, memory_order_relaxed);
+	uint64_t span =
+		now - atomic_load_explicit(&slot->changed_ns, memory_order_relaxed);
 	uint64_t longest =
 		atomic_load_explicit(&slot->stable_span_ns, memory_order_relaxed);
 	uint64_t value;
@@ -88,8 +92,8 @@ static bool deviates(struct ftsan_slot *slot, uintptr_t address, uint64_t now)
 	if (word == 0 || !ftsan_safe_u64(word, &value)) {
 		longest = 0;
 		word = 0;
-	} else if (value !=
-			   atomic_load_explicit(&slot->stable_value, memory_order_relaxed) &&
+	} else if (value != atomic_load_explicit(&slot->stable_value,
+						 memory_order_relaxed) &&
 		   span <= longest) {
 		return true;
 	}
@@ -100,7 +104,8 @@ static bool deviates(struct ftsan_slot *slot, uintptr_t address, uint64_t now)
 }
 
 /* decide() - hold this store up? unseal the buffer behind it? */
-static void decide(struct ftsan_window *window, uint32_t index, const struct ftsan_site *site)
+static void decide(struct ftsan_window *window, uint32_t index,
+		   const struct ftsan_site *site)
 {
 	struct ftsan_slot *slot = ftsan_slot_at(index);
 	const struct ftsan_guard_config *config = &ftsan_guard_config;
@@ -110,17 +115,19 @@ static void decide(struct ftsan_window *window, uint32_t index, const struct fts
 	window->held = false;
 	window->cools = true;
 	now = ftsan_sys_now_ns();
-	window->proven = site != NULL &&
-			 atomic_load_explicit(&site->proven, memory_order_relaxed);
+	window->proven =
+		site != NULL && atomic_load_explicit(&site->proven, memory_order_relaxed);
 	if (site == NULL)
 		return;
 	struct ftsan_window_question question = {
 		.threads = ftsan_threads_alive(),
 		.site_proven = window->proven,
-		.site_windows = atomic_load_explicit(&site->windows, memory_order_relaxed),
+		.site_windows =
+			atomic_load_explicit(&site->windows, memory_order_relaxed),
 		.site_limit = config->windows_per_site +
 			      (uint32_t)((now - began_ns) / SITE_REFILL_NS),
-		.object_windows = atomic_load_explicit(&slot->windows, memory_order_relaxed),
+		.object_windows =
+			atomic_load_explicit(&slot->windows, memory_order_relaxed),
 		.object_limit = config->windows_per_object + slot->cooled * OBJECT_REFILL,
 		.spent_ns = ftsan_counted(window_ns),
 		.elapsed_ns = now - began_ns,
@@ -136,8 +143,9 @@ static void decide(struct ftsan_window *window, uint32_t index, const struct fts
 /* note_values() - the 8-byte word before and after; emulated stores know both. */
 static void note_values(struct ftsan_window *window, const struct ftsan_insn *insn)
 {
-	window->has_values = insn->access.size <= 8 &&
-			     ftsan_safe_u64(word_of(insn->access.address), &window->old_value);
+	window->has_values =
+		insn->access.size <= 8 &&
+		ftsan_safe_u64(word_of(insn->access.address), &window->old_value);
 	window->has_new = window->has_values && insn->plan == FTSAN_PLAN_DIRECT;
 	if (!window->has_new)
 		return;
@@ -207,7 +215,8 @@ bool ftsan_window_enter(struct ftsan_thread *thread, uint32_t index, const void 
 	}
 	ftsan_count(windows);
 	atomic_fetch_add_explicit(&site->windows, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&ftsan_slot_at(index)->windows, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&ftsan_slot_at(index)->windows, 1,
+				  memory_order_relaxed);
 	until = ftsan_sys_now_ns() + ftsan_guard_config.window_ns;
 	atomic_store_explicit(&window->deadline_ns, until, memory_order_relaxed);
 	atomic_store_explicit(&window->state, FTSAN_WINDOW_OPEN, memory_order_release);
@@ -226,7 +235,8 @@ void ftsan_window_leave(struct ftsan_thread *thread)
 	/* Freed meanwhile: the page stays as the quarantine wants it. */
 	if (ftsan_word_state(ftsan_slot_word(index)) == FTSAN_WINDOWED && window->cools)
 		ftsan_guard_unseal(index, window->proven);
-	else if (ftsan_word_state(ftsan_slot_word(index)) == FTSAN_WINDOWED && window->held)
+	else if (ftsan_word_state(ftsan_slot_word(index)) == FTSAN_WINDOWED &&
+		 window->held)
 		(void)ftsan_slot_protect(index, 1, PROT_READ);
 	atomic_store_explicit(&window->state, FTSAN_WINDOW_CLOSED, memory_order_release);
 	(void)ftsan_slot_transition(index, FTSAN_WINDOWED, FTSAN_PUBLISHED);
@@ -295,7 +305,8 @@ static void end_overdue(struct ftsan_thread *owner, uint32_t slot)
 		return;
 	}
 	if (ftsan_sys_now_ns() < deadline + CLAIM_NS ||
-	    !atomic_compare_exchange_strong(&owner->window.state, &open, FTSAN_WINDOW_ENDED))
+	    !atomic_compare_exchange_strong(&owner->window.state, &open,
+					    FTSAN_WINDOW_ENDED))
 		return;
 	ftsan_count(windows_forced);
 	(void)ftsan_slot_protect(slot, 1, PROT_READ);
@@ -373,7 +384,8 @@ static void report_race(struct ftsan_thread *thread, struct ftsan_thread *owner,
 		atomic_store_explicit(&site->proven, true, memory_order_relaxed);
 }
 
-static bool is_race(uint32_t slot, const struct ftsan_access *a, const struct ftsan_access *b)
+static bool is_race(uint32_t slot, const struct ftsan_access *a,
+		    const struct ftsan_access *b)
 {
 	return ftsan_rule_race(ftsan_adapter_of(slot)->extent, a, b);
 }
@@ -403,7 +415,8 @@ enum ftsan_collision ftsan_collide(struct ftsan_thread *thread, uint32_t slot,
 	report_race(thread, owner, access);
 	*served = owner->index + 1;
 	thread->step.round = thread->rival.round;
-	return access->role == FTSAN_ROLE_READ ? FTSAN_COLLISION_READ : FTSAN_COLLISION_WRITE;
+	return access->role == FTSAN_ROLE_READ ? FTSAN_COLLISION_READ
+					       : FTSAN_COLLISION_WRITE;
 }
 
 /* --- freeing ------------------------------------------------------------------ */

@@ -22,8 +22,9 @@ void ftsan_counters_reset(void);
 
 /* Context: any, async-signal-safe. */
 #define ftsan_count(name) ftsan_count_add(name, 1)
-#define ftsan_count_add(name, n)                                                               \
+#define ftsan_count_add(name, n)                                                         \
 	((void)atomic_fetch_add_explicit(&ftsan_counters.name, (n), memory_order_relaxed))
-#define ftsan_counted(name) atomic_load_explicit(&ftsan_counters.name, memory_order_relaxed)
+#define ftsan_counted(name)                                                              \
+	atomic_load_explicit(&ftsan_counters.name, memory_order_relaxed)
 
 #endif

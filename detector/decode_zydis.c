@@ -26,7 +26,8 @@ void ftsan_decode_init(void *zydis_init, void *zydis_decode)
 	decode = NULL;
 	if (init == NULL || zydis_decode == NULL)
 		return;
-	if (ZYAN_SUCCESS(init(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)))
+	if (ZYAN_SUCCESS(
+		    init(&decoder, ZYDIS_MACHINE_MODE_LONG_64, ZYDIS_STACK_WIDTH_64)))
 		decode = (decode_fn)zydis_decode;
 }
 
@@ -94,8 +95,8 @@ static bool effective_address(const ZydisDecodedInstruction *insn,
 
 static bool is_repeated(const ZydisDecodedInstruction *insn)
 {
-	return (insn->attributes &
-		(ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE | ZYDIS_ATTRIB_HAS_REPNE)) != 0;
+	return (insn->attributes & (ZYDIS_ATTRIB_HAS_REP | ZYDIS_ATTRIB_HAS_REPE |
+				    ZYDIS_ATTRIB_HAS_REPNE)) != 0;
 }
 
 static bool is_locked(const ZydisDecodedInstruction *insn)
@@ -120,23 +121,24 @@ static bool looks_locked(const unsigned char *ip)
 		return true;
 	if ((ip[at] & 0xf0) == 0x40 && at < FTSAN_INSN_MAX - 1)
 		at++; /* REX */
-	return (ip[at] & 0xfe) == 0x86; /* xchg; with a register as operand it can't fault */
+	return (ip[at] & 0xfe) ==
+	       0x86; /* xchg; with a register as operand it can't fault */
 }
 
 /* find_operand() - the memory operand whose range holds the faulting byte. */
-static const ZydisDecodedOperand *find_operand(const struct decoded *d, const greg_t *gregs,
-					       uintptr_t fault, bool is_write,
-					       struct ftsan_access *access)
+static const ZydisDecodedOperand *find_operand(const struct decoded *d,
+					       const greg_t *gregs, uintptr_t fault,
+					       bool is_write, struct ftsan_access *access)
 {
-	ZydisOperandActions wanted =
-		is_write ? ZYDIS_OPERAND_ACTION_MASK_WRITE : ZYDIS_OPERAND_ACTION_MASK_READ;
+	ZydisOperandActions wanted = is_write ? ZYDIS_OPERAND_ACTION_MASK_WRITE
+					      : ZYDIS_OPERAND_ACTION_MASK_READ;
 
 	for (unsigned i = 0; i < d->insn.operand_count; i++) {
 		const ZydisDecodedOperand *op = &d->operand[i];
 		uintptr_t address;
 
-		if (op->type != ZYDIS_OPERAND_TYPE_MEMORY || (op->actions & wanted) == 0 ||
-		    op->size == 0)
+		if (op->type != ZYDIS_OPERAND_TYPE_MEMORY ||
+		    (op->actions & wanted) == 0 || op->size == 0)
 			continue;
 		if (!effective_address(&d->insn, op, gregs, &address))
 			continue;
@@ -159,7 +161,8 @@ static bool register_value(ZydisRegister reg, uint32_t size, const ucontext_t *u
 	if (reg >= ZYDIS_REGISTER_XMM0 && reg <= ZYDIS_REGISTER_XMM15 && size <= 16) {
 		if (uc->uc_mcontext.fpregs == NULL)
 			return false;
-		memcpy(value, &uc->uc_mcontext.fpregs->_xmm[reg - ZYDIS_REGISTER_XMM0], size);
+		memcpy(value, &uc->uc_mcontext.fpregs->_xmm[reg - ZYDIS_REGISTER_XMM0],
+		       size);
 		return true;
 	}
 	if (greg < 0 || size > 8)
@@ -207,7 +210,8 @@ static bool plan_direct(const struct decoded *d, const ZydisDecodedOperand *targ
 	    out->access.size > FTSAN_OPERAND_MAX)
 		return false;
 	if (source->type == ZYDIS_OPERAND_TYPE_IMMEDIATE) {
-		/* Zydis sign-extends the immediate to 64 bits where the processor does. */
+		/* Zydis sign-extends the immediate to 64 bits where the processor does.
+		 */
 		memcpy(out->value, &source->imm.value.u,
 		       out->access.size < 8 ? out->access.size : 8);
 		return out->access.size <= 8;
@@ -217,12 +221,14 @@ static bool plan_direct(const struct decoded *d, const ZydisDecodedOperand *targ
 }
 
 /* uses_register() - does another operand, the index included, involve @greg? */
-static bool uses_register(const struct decoded *d, const ZydisDecodedOperand *target, int greg)
+static bool uses_register(const struct decoded *d, const ZydisDecodedOperand *target,
+			  int greg)
 {
 	for (unsigned i = 0; i < d->insn.operand_count; i++) {
 		const ZydisDecodedOperand *op = &d->operand[i];
 
-		if (op->type == ZYDIS_OPERAND_TYPE_REGISTER && family_of(op->reg.value) == greg)
+		if (op->type == ZYDIS_OPERAND_TYPE_REGISTER &&
+		    family_of(op->reg.value) == greg)
 			return true;
 		if (op->type == ZYDIS_OPERAND_TYPE_MEMORY &&
 		    ((op != target && greg_of(op->mem.base) == greg) ||
@@ -299,8 +305,9 @@ void ftsan_decode_fault(struct ftsan_insn *out, const void *ucontext, uintptr_t 
 	if (decode == NULL)
 		return;
 	size_t room = FTSAN_PAGE - (uintptr_t)ip % FTSAN_PAGE;
-	if (!ZYAN_SUCCESS(decode(&decoder, ip, room < FTSAN_INSN_MAX ? room : FTSAN_INSN_MAX,
-				 &d.insn, d.operand)) &&
+	if (!ZYAN_SUCCESS(decode(&decoder, ip,
+				 room < FTSAN_INSN_MAX ? room : FTSAN_INSN_MAX, &d.insn,
+				 d.operand)) &&
 	    (room >= FTSAN_INSN_MAX ||
 	     !ZYAN_SUCCESS(decode(&decoder, ip, FTSAN_INSN_MAX, &d.insn, d.operand))))
 		return;

@@ -60,7 +60,8 @@ static uint64_t side(const struct ftsan_view_stack *stack)
 		if (native == NATIVE_FRAMES)
 			break;
 		if (frame->python) {
-			hash = mix(hash, frame->file == NULL ? "" : base_name(frame->file));
+			hash = mix(hash,
+				   frame->file == NULL ? "" : base_name(frame->file));
 			return mix(hash, frame->function == NULL ? "" : frame->function);
 		}
 		if (ftsan_view_is_libc(frame))

@@ -14,25 +14,25 @@
 
 enum {
 	SITES = 4096,
-	TICK_LOOK = 64,	     /* allocations of a thread between two looks at the clock */
-	RECOUNT_TICKS = 64,  /* exact count of sealed runs at most this often */
-	OLD_US = 10000,	     /* "old" in the coverage record */
-	COOL_PROVEN = 11,    /* exponents of the periods that an unsealed buffer stays so */
+	TICK_LOOK = 64,	    /* allocations of a thread between two looks at the clock */
+	RECOUNT_TICKS = 64, /* exact count of sealed runs at most this often */
+	OLD_US = 10000,	    /* "old" in the coverage record */
+	COOL_PROVEN = 11, /* exponents of the periods that an unsealed buffer stays so */
 	COOL_MAX = 14,
 };
 
 struct ftsan_guard_config ftsan_guard_config;
 
-static bool ready;			  /* set once at start */
-static _Atomic uint32_t tick;		  /* scout periods so far */
-static _Atomic uint32_t ticking;	  /* somebody is in ftsan_guard_tick() */
-static _Atomic bool scout;		  /* a scout ticks; allocations need not */
-static _Atomic uint64_t next_tick_ns;	  /* for allocations */
-static _Atomic uint32_t sealed;		  /* slots whose page is not read/write */
-static _Atomic uint32_t merged;		  /* of these, not a fragment of their own */
-static uint32_t recounted;		  /* tick of the last recount; under ticking */
-static _Atomic uint32_t refusals;	  /* publications that the limit put off */
-static uint32_t looked_again_at;	  /* refusals at that time; under ticking */
+static bool ready;		      /* set once at start */
+static _Atomic uint32_t tick;	      /* scout periods so far */
+static _Atomic uint32_t ticking;      /* somebody is in ftsan_guard_tick() */
+static _Atomic bool scout;	      /* a scout ticks; allocations need not */
+static _Atomic uint64_t next_tick_ns; /* for allocations */
+static _Atomic uint32_t sealed;	      /* slots whose page is not read/write */
+static _Atomic uint32_t merged;	      /* of these, not a fragment of their own */
+static uint32_t recounted;	      /* tick of the last recount; under ticking */
+static _Atomic uint32_t refusals;     /* publications that the limit put off */
+static uint32_t looked_again_at;      /* refusals at that time; under ticking */
 static _Atomic uint32_t site_published[SITES];
 
 static const struct ftsan_adapter *const adapters[FTSAN_ADAPTERS] = {
@@ -86,7 +86,8 @@ uint32_t ftsan_guard_tick_number(void)
 
 static uint16_t site_bucket(const struct ftsan_alloc_site *site)
 {
-	uint64_t mix = (site->pc ^ site->code * 31 ^ site->instr * 131) * 0x9e3779b97f4a7c15ull;
+	uint64_t mix =
+		(site->pc ^ site->code * 31 ^ site->instr * 131) * 0x9e3779b97f4a7c15ull;
 
 	return (uint16_t)(mix >> 52);
 }
@@ -102,8 +103,9 @@ static uint32_t pages_of(size_t size_bytes)
 	return (uint32_t)((size_bytes + FTSAN_PAGE - 1) / FTSAN_PAGE);
 }
 
-static void fill_slot(uint32_t index, uint8_t adapter, size_t size_bytes, uintptr_t object,
-		      const struct ftsan_alloc_site *site, uint16_t bucket, int tid)
+static void fill_slot(uint32_t index, uint8_t adapter, size_t size_bytes,
+		      uintptr_t object, const struct ftsan_alloc_site *site,
+		      uint16_t bucket, int tid)
 {
 	struct ftsan_slot *slot = ftsan_slot_at(index);
 
@@ -248,7 +250,8 @@ static void count_end_of_life(const struct ftsan_slot *slot)
 	ftsan_count(old_buffers);
 	if (slot->published)
 		ftsan_count(old_published);
-	else if (atomic_load_explicit(&slot->parked, memory_order_relaxed) != FTSAN_PARKED_NOT)
+	else if (atomic_load_explicit(&slot->parked, memory_order_relaxed) !=
+		 FTSAN_PARKED_NOT)
 		ftsan_count(old_left_out);
 }
 
@@ -264,10 +267,12 @@ bool ftsan_guard_recycle(uint32_t index)
 
 	/* A reader that is still in an old cache may come at any time, and die of what
 	 * it finds; the caches of a module are few. */
-	if (ftsan_slot_at(index)->adapter == FTSAN_ADAPTER_CYTHON && ftsan_guard_config.heal)
+	if (ftsan_slot_at(index)->adapter == FTSAN_ADAPTER_CYTHON &&
+	    ftsan_guard_config.heal)
 		return false;
 	do {
-		if (ftsan_word_state(word) != FTSAN_QUARANTINED || ftsan_word_pins(word) != 0)
+		if (ftsan_word_state(word) != FTSAN_QUARANTINED ||
+		    ftsan_word_pins(word) != 0)
 			return false;
 	} while (!ftsan_slot_move(index, &word, FTSAN_RECYCLING));
 	if (ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE) != 0) {
@@ -478,7 +483,8 @@ static void conclude(uint32_t index, bool ok)
 	if (!slot->published && slot->adapter != FTSAN_ADAPTER_CANARY)
 		ftsan_count(buffers_published);
 	slot->published = true;
-	atomic_store_explicit(&slot->changed_ns, ftsan_sys_now_ns(), memory_order_relaxed);
+	atomic_store_explicit(&slot->changed_ns, ftsan_sys_now_ns(),
+			      memory_order_relaxed);
 	if (ftsan_slot_transition(index, FTSAN_SEALING, FTSAN_PUBLISHED))
 		return;
 	unsealed(slot);
@@ -510,7 +516,8 @@ static bool consider(uint32_t index, bool *waits)
 			*waits = true;
 			return false;
 		}
-		atomic_store_explicit(&slot->parked, FTSAN_PARKED_NOT, memory_order_relaxed);
+		atomic_store_explicit(&slot->parked, FTSAN_PARKED_NOT,
+				      memory_order_relaxed);
 		return true;
 	case FTSAN_PUBLISH_LATER:
 		*waits = true;
@@ -574,7 +581,8 @@ void ftsan_guard_tick(void)
 	atomic_fetch_add_explicit(&tick, 1, memory_order_relaxed);
 	end = ftsan_arena.n_slots;
 	for (uint32_t group = 0; group * 64 < end; group++)
-		if (atomic_load_explicit(&ftsan_arena.dirty[group], memory_order_relaxed) != 0)
+		if (atomic_load_explicit(&ftsan_arena.dirty[group],
+					 memory_order_relaxed) != 0)
 			scan_group(group, end);
 	if (fragments() >= ftsan_guard_config.fragments / 2)
 		recount();
@@ -629,8 +637,8 @@ void ftsan_guard_bind(const void *pointer, uintptr_t object)
 	struct ftsan_slot *slot = ftsan_slot_at(index);
 
 	atomic_store_explicit(&slot->object, object, memory_order_relaxed);
-	if (atomic_exchange_explicit(&slot->parked, FTSAN_PARKED_NOT, memory_order_relaxed) ==
-	    FTSAN_PARKED_UNBOUND)
+	if (atomic_exchange_explicit(&slot->parked, FTSAN_PARKED_NOT,
+				     memory_order_relaxed) == FTSAN_PARKED_UNBOUND)
 		atomic_fetch_sub_explicit(&ftsan_counters.left_out_unbound, 1,
 					  memory_order_relaxed);
 	mark_dirty(index);
@@ -701,8 +709,8 @@ static void settle(uint32_t index)
 	default:
 		break;
 	}
-	atomic_store_explicit(&ftsan_arena.words[index], ftsan_word_with_state(word, state),
-			      memory_order_relaxed);
+	atomic_store_explicit(&ftsan_arena.words[index],
+			      ftsan_word_with_state(word, state), memory_order_relaxed);
 	if (state == FTSAN_PRIVATE)
 		mark_dirty(index);
 }

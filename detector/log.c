@@ -56,8 +56,8 @@ static void expand(struct ftsan_buf *out, const char *pattern, bool root)
 static int reopen(void)
 {
 	int raw = ftsan_sys_open(path,
-				 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY |
-					 O_NONBLOCK,
+				 O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC | O_NOFOLLOW |
+					 O_NOCTTY | O_NONBLOCK,
 				 0600);
 
 	if (raw < 0)

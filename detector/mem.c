@@ -15,7 +15,7 @@ struct wiped {
 	_Atomic uint32_t opening;
 };
 
-static struct wiped *wiped;	   /* set once at start */
+static struct wiped *wiped;	  /* set once at start */
 static struct ftsan_fd inherited; /* not wiped: what a child has to close */
 static _Atomic bool writable;
 
@@ -58,14 +58,16 @@ int ftsan_mem_write(uintptr_t to, const void *from, size_t size_bytes)
 {
 	int fd = number();
 
-	return fd < 0 ? -EBADF : whole(ftsan_sys_pwrite(fd, from, size_bytes, to), size_bytes);
+	return fd < 0 ? -EBADF
+		      : whole(ftsan_sys_pwrite(fd, from, size_bytes, to), size_bytes);
 }
 
 int ftsan_mem_read(void *to, uintptr_t from, size_t size_bytes)
 {
 	int fd = number();
 
-	return fd < 0 ? -EBADF : whole(ftsan_sys_pread(fd, to, size_bytes, from), size_bytes);
+	return fd < 0 ? -EBADF
+		      : whole(ftsan_sys_pread(fd, to, size_bytes, from), size_bytes);
 }
 
 /* try_out() - does a write really go through the protection of a page? */

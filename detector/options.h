@@ -14,7 +14,8 @@ enum { FTSAN_OPTION_STRING_MAX = 1024 };
 
 /* struct ftsan_options - one member for each line of options.def, same name */
 struct ftsan_options {
-#define FTSAN_OPTION(type, name, default_, min, max, unit, help) FTSAN_OPTION_MEMBER_##type(name)
+#define FTSAN_OPTION(type, name, default_, min, max, unit, help)                         \
+	FTSAN_OPTION_MEMBER_##type(name)
 #define FTSAN_OPTION_MEMBER_bool(name) bool name;
 #define FTSAN_OPTION_MEMBER_uint(name) uint32_t name;
 #define FTSAN_OPTION_MEMBER_string(name) char name[FTSAN_OPTION_STRING_MAX];

@@ -140,10 +140,14 @@ static const char *gil_word(const struct ftsan_host *host, const struct ftsan_py
 {
 	if (!abi->free_threaded)
 		return "on";
-	return host->gil_kept_off ? "off" : "unknown";
+	if (host->gil_kept_off)
+		return "off";
+	/* Nobody keeps it off, so the first request switched it on. */
+	return ftsan_gil_requests() > 0 ? "on" : "unknown";
 }
 
-void ftsan_record_process(const struct ftsan_host *host, const struct ftsan_options *options,
+void ftsan_record_process(const struct ftsan_host *host,
+			  const struct ftsan_options *options,
 			  const struct ftsan_pyabi *abi, bool root)
 {
 	struct ftsan_buf line;
@@ -177,13 +181,14 @@ static void put_guard_detail(struct ftsan_buf *line, const struct ftsan_host *ho
 		ftsan_buf_str(&detail, "; /proc/self/mem is refused");
 	if (!ftsan_decode_available()) {
 		ftsan_buf_str(&detail, "; no decoder: ");
-		ftsan_buf_str(&detail,
-			      host->zydis_reason != NULL ? host->zydis_reason : "not found");
+		ftsan_buf_str(&detail, host->zydis_reason != NULL ? host->zydis_reason
+								  : "not found");
 	}
 	if (host->unwinder == NULL) {
 		ftsan_buf_str(&detail, "; no native stacks: ");
-		ftsan_buf_str(&detail, host->unwinder_reason != NULL ? host->unwinder_reason
-								     : "not found");
+		ftsan_buf_str(&detail, host->unwinder_reason != NULL
+					       ? host->unwinder_reason
+					       : "not found");
 	}
 	put_str(line, "detail", ftsan_buf_cstr(&detail));
 }
@@ -210,7 +215,8 @@ static void put_hooks(struct ftsan_buf *line, const struct ftsan_host *host)
 	ftsan_buf_char(line, '{');
 	for (unsigned i = 0; i < host->n_hooks; i++)
 		put_u64(line, host->hook_names[i],
-			atomic_load_explicit(&host->hook_counts[i], memory_order_relaxed));
+			atomic_load_explicit(&host->hook_counts[i],
+					     memory_order_relaxed));
 	ftsan_buf_char(line, '}');
 }
 
@@ -255,8 +261,10 @@ static void sum_threads(void)
 	uint64_t buffers, guarded;
 
 	ftsan_thread_counts_sum(&buffers, &guarded);
-	atomic_store_explicit(&ftsan_counters.buffers_seen, buffers, memory_order_relaxed);
-	atomic_store_explicit(&ftsan_counters.buffers_guarded, guarded, memory_order_relaxed);
+	atomic_store_explicit(&ftsan_counters.buffers_seen, buffers,
+			      memory_order_relaxed);
+	atomic_store_explicit(&ftsan_counters.buffers_guarded, guarded,
+			      memory_order_relaxed);
 }
 
 void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pyabi *abi)
@@ -276,8 +284,9 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	put_u64(&line, "collisions", ftsan_counted(collisions));
 	put_u64(&line, "quarantined", ftsan_counted(quarantined));
 	put_u64(&line, "guard_bytes",
-		ftsan_guard_ready() ? ftsan_arena_bound_bytes() + ftsan_quarantine_bound_bytes()
-				    : 0);
+		ftsan_guard_ready()
+			? ftsan_arena_bound_bytes() + ftsan_quarantine_bound_bytes()
+			: 0);
 	put_u64(&line, "threads", ftsan_threads_seen());
 	put_u64(&line, "arrays_over_10ms", ftsan_counted(old_buffers));
 	put_u64(&line, "arrays_over_10ms_published", ftsan_counted(old_published));

@@ -10,7 +10,8 @@
  * Each appends one line to the log. Context: normal, or a thread that is about to end
  * the process; async-signal-safe. They share one buffer: one caller at a time.
  */
-void ftsan_record_process(const struct ftsan_host *host, const struct ftsan_options *options,
+void ftsan_record_process(const struct ftsan_host *host,
+			  const struct ftsan_options *options,
 			  const struct ftsan_pyabi *abi, bool root);
 void ftsan_record_engine(const struct ftsan_host *host, bool active, const char *reason,
 			 bool canary);

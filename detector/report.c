@@ -10,6 +10,7 @@
 #include "base/sys.h"
 #include "counters.h"
 #include "fingerprint.h"
+#include "gil.h"
 #include "guard.h"
 #include "log.h"
 #include "pyabi.h"
@@ -51,14 +52,14 @@ struct seen {
 };
 
 static struct workspace *work;
-static uint32_t log_number = 1; /* the child of a fork writes another one */
+static uint32_t log_number = 1;	    /* the child of a fork writes another one */
 static struct seen *seen;	    /* under the lock */
 static _Atomic uint32_t n_seen;	    /* written under the lock */
 static _Atomic uint32_t lock_owner; /* tid + 1 of who makes a report, 0: nobody */
-static _Atomic bool gil_forced;
 
 /* Set once at start. */
 static bool print_text;
+static bool gil_kept_off;
 static const struct ftsan_pyabi *py;
 static uintptr_t py_code_type;
 
@@ -82,19 +83,16 @@ static const char *const role_names[] = {
 	[FTSAN_ROLE_CALL] = "call",
 };
 
-int ftsan_report_init(bool print, const struct ftsan_pyabi *abi, uintptr_t code_type)
+int ftsan_report_init(bool print, bool keeps_gil_off, const struct ftsan_pyabi *abi,
+		      uintptr_t code_type)
 {
 	print_text = print;
+	gil_kept_off = keeps_gil_off;
 	py = abi;
 	py_code_type = code_type;
 	work = ftsan_sys_map(sizeof(*work));
 	seen = ftsan_sys_map(SEEN_MAX * sizeof(*seen));
 	return work == NULL || seen == NULL ? -ENOMEM : 0;
-}
-
-void ftsan_report_set_gil_forced(void)
-{
-	atomic_store_explicit(&gil_forced, true, memory_order_relaxed);
 }
 
 unsigned ftsan_report_count(void)
@@ -237,7 +235,8 @@ static void make_title(struct ftsan_view *view, const struct ftsan_incident *inc
 					    ? incident->headline
 					    : ftsan_kind_headline(view->kind));
 		ftsan_buf_str(&buf, " on ");
-		ftsan_buf_str(&buf, view->description != NULL ? view->description : "memory");
+		ftsan_buf_str(&buf,
+			      view->description != NULL ? view->description : "memory");
 	}
 	view->title = ftsan_buf_cstr(&buf);
 }
@@ -253,7 +252,7 @@ static void make_view(const struct ftsan_incident *incident)
 	view->time = (double)ftsan_sys_wall_ns() / 1e9;
 	view->kind = kind_names[incident->kind];
 	view->confidence = confidence_names[incident->confidence];
-	view->gil_forced = atomic_load_explicit(&gil_forced, memory_order_relaxed);
+	view->gil_forced = gil_kept_off && ftsan_gil_requests() > 0;
 	view->address = incident->address;
 	view->word = -1;
 	view->n_shape = -1;
@@ -446,9 +445,10 @@ static _Atomic uint32_t fork_owner; /* lock_owner during a fork */
 void ftsan_report_fork_prepare(void)
 {
 	if (work != NULL && take_lock(&fork_mask))
-		atomic_store_explicit(&fork_owner,
-				      atomic_load_explicit(&lock_owner, memory_order_relaxed),
-				      memory_order_relaxed);
+		atomic_store_explicit(
+			&fork_owner,
+			atomic_load_explicit(&lock_owner, memory_order_relaxed),
+			memory_order_relaxed);
 }
 
 void ftsan_report_fork_parent(void)

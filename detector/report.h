@@ -90,13 +90,12 @@ void ftsan_report_duplicates(void (*visit)(uint64_t fingerprint, uint32_t more, 
 /**
  * ftsan_report_init() - start-up
  * @print:      findings go to stderr as text, too
+ * @gil_kept_off: a finding after a module asked for the GIL carries gil_forced
  * @code_type, @abi: for Python positions of allocations; NULL: left out
  */
 struct ftsan_pyabi;
-int ftsan_report_init(bool print, const struct ftsan_pyabi *abi, uintptr_t code_type);
-
-/* Findings carry gil_forced from now on: a module asked for the GIL in vain. */
-void ftsan_report_set_gil_forced(void);
+int ftsan_report_init(bool print, bool gil_kept_off, const struct ftsan_pyabi *abi,
+		      uintptr_t code_type);
 
 /* Own text: faults there are no findings, frames there are not shown. */
 void ftsan_report_fork_prepare(void);

@@ -86,12 +86,13 @@ struct ftsan_publish_question {
 
 enum ftsan_publish_answer {
 	FTSAN_PUBLISH_NOW,
-	FTSAN_PUBLISH_LATER,	 /* too young */
-	FTSAN_PUBLISH_UNBOUND,	 /* nobody's header points at it (yet) */
+	FTSAN_PUBLISH_LATER,	  /* too young */
+	FTSAN_PUBLISH_UNBOUND,	  /* nobody's header points at it (yet) */
 	FTSAN_PUBLISH_OVER_LIMIT, /* left out: the bound on sealed pages */
 };
 
-enum ftsan_publish_answer ftsan_rule_publish(const struct ftsan_publish_question *question);
+enum ftsan_publish_answer
+ftsan_rule_publish(const struct ftsan_publish_question *question);
 
 /*
  * May another buffer of an allocation site that has @site_live of them be guarded, with

@@ -39,7 +39,8 @@ static unsigned walk_python(struct ftsan_pyframe *out, unsigned max, bool *more)
 		tstate = host->tstate_gilstate();
 	if (tstate == NULL)
 		return 0;
-	return ftsan_pyframes_walk(&abi, (uintptr_t)tstate, host->py_code_type, out, max, more);
+	return ftsan_pyframes_walk(&abi, (uintptr_t)tstate, host->py_code_type, out, max,
+				   more);
 }
 
 static void start_stacks(void)
@@ -70,7 +71,7 @@ static int start_guard(void)
 static void record_engine(void)
 {
 	ftsan_record_engine(host, guard_error == 0 && options->guard,
-			    !options->guard ? "switched off (guard=0)"
+			    !options->guard	     ? "switched off (guard=0)"
 			    : guard_error == -EINVAL ? "unknown value of the option store"
 						     : "no memory for the arena",
 			    canary);
@@ -78,7 +79,8 @@ static void record_engine(void)
 
 static void say_start(void)
 {
-	canary = guard_error == 0 && options->guard && options->canary && ftsan_canary_run();
+	canary = guard_error == 0 && options->guard && options->canary &&
+		 ftsan_canary_run();
 	ftsan_record_process(host, options, &abi, root);
 	record_engine();
 }
@@ -94,7 +96,8 @@ int ftsan_runtime_start(const struct ftsan_host *the_host,
 	atomic_store_explicit(&own_pid, ftsan_sys_getpid(), memory_order_relaxed);
 	start_stacks();
 	ftsan_log_keep_stderr();
-	error = ftsan_report_init(options->print, abi.known ? &abi : NULL, host->py_code_type);
+	error = ftsan_report_init(options->print, host->gil_kept_off,
+				  abi.known ? &abi : NULL, host->py_code_type);
 	if (error != 0)
 		return error;
 	(void)ftsan_thread_self();

@@ -66,7 +66,8 @@ struct ftsan_host {
  *          already installed. May map memory and open files; no malloc.
  * Return:  0; -errno when nothing can be detected here (the process runs on as bare).
  */
-int ftsan_runtime_start(const struct ftsan_host *host, const struct ftsan_options *options);
+int ftsan_runtime_start(const struct ftsan_host *host,
+			const struct ftsan_options *options);
 bool ftsan_runtime_active(void);
 
 /*

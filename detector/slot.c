@@ -20,7 +20,7 @@ struct ftsan_arena ftsan_arena;
  * Slots that were never used come from a rising mark instead, so that the pages of a
  * small program stay together.
  */
-static _Atomic uint64_t free_head; /* tag << 32 | slot + 1 */
+static _Atomic uint64_t free_head;			 /* tag << 32 | slot + 1 */
 static _Atomic uint64_t span_head[FTSAN_SPAN_PAGES + 1]; /* by number of pages */
 static _Atomic uint32_t fresh;
 static _Atomic uint32_t span_low; /* lowest page that a span ever took */
@@ -29,7 +29,8 @@ static uint32_t *links;
 
 static size_t tables_bytes(uint32_t n)
 {
-	return (size_t)n * (sizeof(struct ftsan_slot) + sizeof(uint64_t) + sizeof(uint32_t)) +
+	return (size_t)n *
+		       (sizeof(struct ftsan_slot) + sizeof(uint64_t) + sizeof(uint32_t)) +
 	       n / 64 + 1;
 }
 
@@ -42,7 +43,8 @@ int ftsan_arena_init(uint32_t n_slots)
 	void *base = ftsan_sys_reserve(pages);
 
 	links = ftsan_sys_map(n_slots * sizeof(*links));
-	if (slots == NULL || words == NULL || dirty == NULL || links == NULL || base == NULL)
+	if (slots == NULL || words == NULL || dirty == NULL || links == NULL ||
+	    base == NULL)
 		return -ENOMEM;
 	/* Transparent huge pages would make one write resident 2 MiB of single pages. */
 	(void)ftsan_sys_madvise(base, pages, MADV_NOHUGEPAGE);
@@ -102,8 +104,8 @@ int ftsan_slot_protect(uint32_t slot, uint32_t n_slots, int protection)
 	 * needs none. Every sealed page is laxer than its state then. */
 	if (error == -ENOMEM && protection == (PROT_READ | PROT_WRITE)) {
 		ftsan_count(left_out_kernel);
-		error = ftsan_sys_protect((void *)ftsan_arena.base, ftsan_arena.size_bytes,
-					  protection);
+		error = ftsan_sys_protect((void *)ftsan_arena.base,
+					  ftsan_arena.size_bytes, protection);
 	}
 	return error;
 }
@@ -272,7 +274,8 @@ uint32_t ftsan_slot_next(uint32_t slot)
 	uint32_t next = slot + 1;
 
 	/* Between the two ends nothing was ever taken. */
-	if (next >= atomic_load_explicit(&fresh, memory_order_relaxed) && next <= singles())
+	if (next >= atomic_load_explicit(&fresh, memory_order_relaxed) &&
+	    next <= singles())
 		next = atomic_load_explicit(&span_low, memory_order_relaxed);
 	return next;
 }

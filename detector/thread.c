@@ -144,7 +144,8 @@ void ftsan_thread_records_fork_child(void)
 		atomic_store_explicit(&thread->tid, 0, memory_order_relaxed);
 	}
 	if (self != NULL)
-		atomic_store_explicit(&self->tid, ftsan_sys_gettid(), memory_order_relaxed);
+		atomic_store_explicit(&self->tid, ftsan_sys_gettid(),
+				      memory_order_relaxed);
 	atomic_store_explicit(&alive, self != NULL, memory_order_relaxed);
 	atomic_store_explicit(&seen, self != NULL, memory_order_relaxed);
 }
@@ -160,8 +161,9 @@ void ftsan_thread_counts_sum(uint64_t *seen_sum, uint64_t *guarded_sum)
 
 		if (thread == NULL)
 			continue;
-		*seen_sum += atomic_load_explicit(&thread->counts.seen, memory_order_relaxed);
-		*guarded_sum +=
-			atomic_load_explicit(&thread->counts.guarded, memory_order_relaxed);
+		*seen_sum +=
+			atomic_load_explicit(&thread->counts.seen, memory_order_relaxed);
+		*guarded_sum += atomic_load_explicit(&thread->counts.guarded,
+						     memory_order_relaxed);
 	}
 }

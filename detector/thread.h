@@ -27,7 +27,7 @@ enum ftsan_step_kind {
 	FTSAN_STEP_SERVE,    /* an access that collided is let through, page readable */
 	FTSAN_STEP_REDIRECT, /* a store is made to the scratch page, to be written back */
 	FTSAN_STEP_OPEN,     /* a store is made to its page, opened for it */
-	FTSAN_STEP_KEY,	     /* a store is made under the thread's own protection key rights */
+	FTSAN_STEP_KEY, /* a store is made under the thread's own protection key rights */
 };
 
 /**
@@ -54,8 +54,8 @@ struct ftsan_step {
 
 enum ftsan_window_state {
 	FTSAN_WINDOW_CLOSED,
-	FTSAN_WINDOW_BRIEF,   /* a store in progress that nobody is meant to collide with */
-	FTSAN_WINDOW_OPEN,    /* held up, waiting for a collision */
+	FTSAN_WINDOW_BRIEF, /* a store in progress that nobody is meant to collide with */
+	FTSAN_WINDOW_OPEN,  /* held up, waiting for a collision */
 	FTSAN_WINDOW_CLAIMED, /* a colliding thread is looking at it: the owner waits */
 	FTSAN_WINDOW_SERVED,  /* the colliding access is done: the owner may store */
 	FTSAN_WINDOW_ENDED,   /* somebody ended it early: the owner may store */

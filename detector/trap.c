@@ -99,8 +99,8 @@ static bool on_quarantined(struct ftsan_thread *thread, uint32_t slot, ucontext_
 }
 
 /* dispatch() - true when the pin can go; false: a step keeps it. */
-static bool dispatch(struct ftsan_thread *thread, uint32_t slot, uint64_t word, ucontext_t *uc,
-		     uintptr_t address)
+static bool dispatch(struct ftsan_thread *thread, uint32_t slot, uint64_t word,
+		     ucontext_t *uc, uintptr_t address)
 {
 	switch (ftsan_word_state(word)) {
 	case FTSAN_FREE:

@@ -251,7 +251,8 @@ static void put_evidence(struct ftsan_buf *out, const struct ftsan_view *view)
 
 bool ftsan_view_is_libc(const struct ftsan_view_frame *frame)
 {
-	static const char *const names[] = {"libc.so", "libc-2", "ld-linux", "libpthread"};
+	static const char *const names[] = {"libc.so", "libc-2", "ld-linux",
+					    "libpthread"};
 	const char *slash;
 
 	if (frame->python || !known(frame->module))

@@ -44,7 +44,8 @@ static int tid_of_caller(void)
 {
 	const struct ftsan_thread *thread = ftsan_thread_self();
 
-	return thread == NULL ? 0 : atomic_load_explicit(&thread->tid, memory_order_relaxed);
+	return thread == NULL ? 0
+			      : atomic_load_explicit(&thread->tid, memory_order_relaxed);
 }
 
 /* CPython calls this; it must not run Python code or raise. */
@@ -101,8 +102,8 @@ bool ftsan_code_history_find(uintptr_t code, struct ftsan_code_past *past)
 	*past = (struct ftsan_code_past){.created = entry->created,
 					 .created_tid = entry->created_tid};
 	number = atomic_load_explicit(&entry->death, memory_order_acquire);
-	if (number != 0 &&
-	    atomic_load_explicit(&deaths[number - 1].code, memory_order_acquire) == code) {
+	if (number != 0 && atomic_load_explicit(&deaths[number - 1].code,
+						memory_order_acquire) == code) {
 		past->destroyed = &deaths[number - 1].stack;
 		past->destroyed_tid = deaths[number - 1].tid;
 	}

@@ -12,7 +12,8 @@ static FTSAN_TLS void *unfilled;
 
 static void *cleared(void *block, size_t size_bytes)
 {
-	/* A racy module counts its first entry before it fills it; line 0 matches none. */
+	/* A racy module counts its first entry before it fills it; line 0 matches none.
+	 */
 	if (block != NULL)
 		memset(block, 0, size_bytes);
 	return block;
@@ -29,8 +30,9 @@ void *ftsan_cython_alloc(size_t size_bytes, uintptr_t caller)
 	if (module == 0)
 		return NULL;
 	ftsan_runtime_alloc_site(caller, &site);
-	unfilled = cleared(ftsan_guard_alloc(FTSAN_ADAPTER_CYTHON, size_bytes, module, &site),
-			   size_bytes);
+	unfilled = cleared(
+		ftsan_guard_alloc(FTSAN_ADAPTER_CYTHON, size_bytes, module, &site),
+		size_bytes);
 	return unfilled;
 }
 

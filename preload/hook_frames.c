@@ -34,7 +34,8 @@ static void look_up(void)
 	*(void **)&errors.occurred = ftsan_real_lookup(RTLD_DEFAULT, "PyErr_Occurred");
 	*(void **)&errors.no_memory = ftsan_real_lookup(RTLD_DEFAULT, "PyErr_NoMemory");
 	*(void **)&errors.set_string = ftsan_real_lookup(RTLD_DEFAULT, "PyErr_SetString");
-	*(void **)&errors.system_error = ftsan_real_lookup(RTLD_DEFAULT, "PyExc_SystemError");
+	*(void **)&errors.system_error =
+		ftsan_real_lookup(RTLD_DEFAULT, "PyExc_SystemError");
 	atomic_store_explicit(&errors.ready, true, memory_order_release);
 }
 
@@ -128,8 +129,8 @@ bool ftsan_frames_refuse(void *tstate, void *code, void *globals)
 	fault = check(tstate, code, globals);
 	if (FTSAN_LIKELY(fault == FTSAN_FRAME_GOOD))
 		return false;
-	report(FTSAN_KIND_BAD_CODE, ftsan_frame_fault_text(fault), "an argument of PyFrame_New()",
-	       code);
+	report(FTSAN_KIND_BAD_CODE, ftsan_frame_fault_text(fault),
+	       "an argument of PyFrame_New()", code);
 	return ftsan_rule_frame_fatal(fault, abi->version) && heal(code);
 }
 
@@ -150,7 +151,8 @@ void ftsan_frames_traceback(void)
 	look_up();
 	if (errors.occurred == NULL || errors.occurred() != NULL)
 		return;
-	report(FTSAN_KIND_NO_EXCEPTION, "PyTraceBack_Here() was called with no exception set",
+	report(FTSAN_KIND_NO_EXCEPTION,
+	       "PyTraceBack_Here() was called with no exception set",
 	       "the exception that a traceback is added to", NULL);
 	if (ftsan_preload_options()->heal && errors.set_string != NULL &&
 	    errors.system_error != NULL)

@@ -51,12 +51,14 @@ static FTSAN_TLS struct caller *judged;
 static struct caller *caller_of(uintptr_t pc)
 {
 	for (unsigned i = 0; i < CALLERS; i++) {
-		uintptr_t known = atomic_load_explicit(&callers[i].pc, memory_order_relaxed);
+		uintptr_t known =
+			atomic_load_explicit(&callers[i].pc, memory_order_relaxed);
 
 		if (known == pc)
 			return &callers[i];
 		if (known == 0 &&
-		    (atomic_compare_exchange_strong(&callers[i].pc, &known, pc) || known == pc))
+		    (atomic_compare_exchange_strong(&callers[i].pc, &known, pc) ||
+		     known == pc))
 			return &callers[i];
 	}
 	return NULL;
@@ -73,12 +75,14 @@ static void judge(void)
 	judged = NULL;
 	if (ftsan_safe_ptr(judged_header + ftsan_numpy_dims_offset(), &dims) &&
 	    dims == judged_buffer)
-		atomic_store_explicit(&caller->verdict, VERDICT_DIMS, memory_order_relaxed);
+		atomic_store_explicit(&caller->verdict, VERDICT_DIMS,
+				      memory_order_relaxed);
 	else if (atomic_fetch_add_explicit(&caller->misses, 1, memory_order_relaxed) ==
 			 MISSES_MAX &&
 		 atomic_load_explicit(&caller->verdict, memory_order_relaxed) ==
 			 VERDICT_UNKNOWN)
-		atomic_store_explicit(&caller->verdict, VERDICT_OTHER, memory_order_relaxed);
+		atomic_store_explicit(&caller->verdict, VERDICT_OTHER,
+				      memory_order_relaxed);
 }
 
 static void *guarded(size_t size_bytes, uintptr_t header, uintptr_t pc)
@@ -202,7 +206,8 @@ void ftsan_numpy_see_capsule(const void *table, uintptr_t caller)
 		return;
 	module_begin = module->begin;
 	module_end = module->end;
-	generic_alloc = (void *(*)(void *, ptrdiff_t))ftsan_type_get(type, FTSAN_TP_ALLOC);
+	generic_alloc =
+		(void *(*)(void *, ptrdiff_t))ftsan_type_get(type, FTSAN_TP_ALLOC);
 	atomic_store_explicit(&ready, true, memory_order_release);
 	ftsan_type_set(type, FTSAN_TP_ALLOC, (void *)hook_tp_alloc);
 	ftsan_ops_hook_type(type, enter);

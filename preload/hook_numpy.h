@@ -16,7 +16,8 @@
  */
 void ftsan_numpy_see_capsule(const void *table, uintptr_t caller);
 
-/* PyMem_RawMalloc() called from @caller: a guarded buffer if it is for dims, else NULL. */
+/* PyMem_RawMalloc() called from @caller: a guarded buffer if it is for dims, else NULL.
+ */
 void *ftsan_numpy_alloc(size_t size_bytes, uintptr_t caller);
 
 #endif

@@ -19,7 +19,8 @@ void *ftsan_hook_PyMem_RawMalloc(size_t size)
 
 void ftsan_hook_PyMem_RawFree(void *block)
 {
-	/* Whoever frees it, and whoever's free it is: a buffer of ours comes back here. */
+	/* Whoever frees it, and whoever's free it is: a buffer of ours comes back here.
+	 */
 	if (ftsan_guard_owns(block))
 		ftsan_guard_free(block);
 	else
@@ -34,7 +35,8 @@ void ftsan_hook_PyMem_Free(void *block)
 		ftsan_real.PyMem_Free(block);
 }
 
-/* move() - realloc of a guarded block to one that @allocate made; NULL: nothing changed. */
+/* move() - realloc of a guarded block to one that @allocate made; NULL: nothing changed.
+ */
 static void *move(void *block, size_t size, void *to)
 {
 	size_t old = ftsan_guard_size(block);
@@ -79,7 +81,8 @@ void *ftsan_hook_PyMem_Realloc(void *block, size_t size)
 
 /* --- NumPy, modules --------------------------------------------------------------- */
 
-void *ftsan_hook_PyCapsule_New(void *pointer, const char *name, void (*destructor)(void *))
+void *ftsan_hook_PyCapsule_New(void *pointer, const char *name,
+			       void (*destructor)(void *))
 {
 	if (name == NULL)
 		ftsan_numpy_see_capsule(pointer, (uintptr_t)__builtin_return_address(0));

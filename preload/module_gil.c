@@ -7,7 +7,6 @@
 #include "base/annot.h"
 #include "gil.h"
 #include "pyabi.h"
-#include "report.h"
 #include "runtime.h"
 
 /*
@@ -56,17 +55,10 @@ static bool declares(const struct slot *slot)
 	return false;
 }
 
-static void request(const char *name)
-{
-	ftsan_gil_note_request(name);
-	if (ftsan_runtime_host()->gil_kept_off)
-		ftsan_report_set_gil_forced();
-}
-
 void ftsan_module_defined(const void *definition)
 {
 	if (applies() && !declares(member(definition, AFTER_SLOTS)))
-		request(member(definition, AFTER_NAME));
+		ftsan_gil_note_request(member(definition, AFTER_NAME));
 }
 
 void ftsan_module_created(const void *definition)

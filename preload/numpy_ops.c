@@ -32,11 +32,12 @@ enum { METH_CLASS = 0x10, METH_STATIC = 0x20 };
 typedef void *(*operation)(void *self, void *a, void *b, void *c, void *d);
 
 #define REPEAT_8(m, n) m(n##0) m(n##1) m(n##2) m(n##3) m(n##4) m(n##5) m(n##6) m(n##7)
-#define REPEAT_64(m, n)                                                                \
-	REPEAT_8(m, n##0)                                                              \
-	REPEAT_8(m, n##1)                                                              \
-	REPEAT_8(m, n##2)                                                              \
-	REPEAT_8(m, n##3) REPEAT_8(m, n##4) REPEAT_8(m, n##5) REPEAT_8(m, n##6) REPEAT_8(m, n##7)
+#define REPEAT_64(m, n)                                                                  \
+	REPEAT_8(m, n##0)                                                                \
+	REPEAT_8(m, n##1)                                                                \
+	REPEAT_8(m, n##2)                                                                \
+	REPEAT_8(m, n##3)                                                                \
+	REPEAT_8(m, n##4) REPEAT_8(m, n##5) REPEAT_8(m, n##6) REPEAT_8(m, n##7)
 /* Octal numbers 0000 to 0277: 192 trampolines. */
 #define EACH_TRAMPOLINE(m) REPEAT_64(m, 00) REPEAT_64(m, 01) REPEAT_64(m, 02)
 enum { TRAMPOLINES = 192 };
@@ -47,11 +48,11 @@ static void (*entered)(void *self);
 static unsigned used;
 static unsigned left_out;
 
-#define DEFINE(n)                                                                      \
-	static void *trampoline_##n(void *self, void *a, void *b, void *c, void *d)    \
-	{                                                                              \
-		entered(self);                                                         \
-		return originals[n](self, a, b, c, d);                                 \
+#define DEFINE(n)                                                                        \
+	static void *trampoline_##n(void *self, void *a, void *b, void *c, void *d)      \
+	{                                                                                \
+		entered(self);                                                           \
+		return originals[n](self, a, b, c, d);                                   \
 	}
 EACH_TRAMPOLINE(DEFINE)
 #undef DEFINE

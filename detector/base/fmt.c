@@ -88,8 +88,10 @@ static size_t utf8_length(const unsigned char *s)
 		code = code << 6 | (s[i] & 0x3f);
 	}
 	/* Overlong forms, surrogates and values past Unicode are not UTF-8. */
-	if (code < (length == 2 ? 0x80u : length == 3 ? 0x800u : 0x10000u) || code > 0x10ffff ||
-	    (code >= 0xd800 && code <= 0xdfff))
+	if (code < (length == 2	  ? 0x80u
+		    : length == 3 ? 0x800u
+				  : 0x10000u) ||
+	    code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff))
 		return 0;
 	return length;
 }

@@ -63,7 +63,8 @@ bool ftsan_safe_read_fixup(void *context)
 	ucontext_t *uc = context;
 	uintptr_t ip = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
 
-	if (ip < (uintptr_t)ftsan_safe_copy_begin || ip >= (uintptr_t)ftsan_safe_copy_fail)
+	if (ip < (uintptr_t)ftsan_safe_copy_begin ||
+	    ip >= (uintptr_t)ftsan_safe_copy_fail)
 		return false;
 	uc->uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)ftsan_safe_copy_fail;
 	return true;

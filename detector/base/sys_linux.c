@@ -53,13 +53,14 @@ ssize_t ftsan_sys_write(int fd, const void *from, size_t size_bytes)
 
 ssize_t ftsan_sys_pread(int fd, void *to, size_t size_bytes, uint64_t offset)
 {
-	return ftsan_sys_call6(SYS_pread64, fd, (long)to, (long)size_bytes, (long)offset, 0, 0);
+	return ftsan_sys_call6(SYS_pread64, fd, (long)to, (long)size_bytes, (long)offset,
+			       0, 0);
 }
 
 ssize_t ftsan_sys_pwrite(int fd, const void *from, size_t size_bytes, uint64_t offset)
 {
-	return ftsan_sys_call6(SYS_pwrite64, fd, (long)from, (long)size_bytes, (long)offset, 0,
-			       0);
+	return ftsan_sys_call6(SYS_pwrite64, fd, (long)from, (long)size_bytes,
+			       (long)offset, 0, 0);
 }
 
 int ftsan_sys_fstat(int fd, struct stat *out)
@@ -75,7 +76,8 @@ int ftsan_sys_fcntl(int fd, int command, long argument)
 
 static void *map(size_t size_bytes, int protection, int flags, int fd)
 {
-	long base = ftsan_sys_call6(SYS_mmap, 0, (long)size_bytes, protection, flags, fd, 0);
+	long base =
+		ftsan_sys_call6(SYS_mmap, 0, (long)size_bytes, protection, flags, fd, 0);
 
 	return base < 0 && base > -4096 ? NULL : (void *)base;
 }
@@ -87,7 +89,8 @@ void *ftsan_sys_map(size_t size_bytes)
 
 void *ftsan_sys_reserve(size_t size_bytes)
 {
-	return map(size_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
+	return map(size_bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+		   -1);
 }
 
 void *ftsan_sys_map_file(int fd, size_t size_bytes)
@@ -127,7 +130,8 @@ int ftsan_sys_tgkill(int pid, int tid, int signal)
 
 int ftsan_sys_sigmask(int how, const uint64_t *set, uint64_t *old)
 {
-	return (int)ftsan_sys_call6(SYS_rt_sigprocmask, how, (long)set, (long)old, 8, 0, 0);
+	return (int)ftsan_sys_call6(SYS_rt_sigprocmask, how, (long)set, (long)old, 8, 0,
+				    0);
 }
 
 void ftsan_sys_yield(void)
@@ -140,8 +144,8 @@ int ftsan_sys_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t dea
 	struct timespec until = {.tv_sec = (time_t)(deadline_ns / 1000000000u),
 				 .tv_nsec = (long)(deadline_ns % 1000000000u)};
 
-	return (int)ftsan_sys_call6(SYS_futex, (long)word, WAIT_OP, expected, (long)&until, 0,
-				    FUTEX_BITSET_MATCH_ANY);
+	return (int)ftsan_sys_call6(SYS_futex, (long)word, WAIT_OP, expected,
+				    (long)&until, 0, FUTEX_BITSET_MATCH_ANY);
 }
 
 void ftsan_sys_futex_wake(_Atomic uint32_t *word)

@@ -41,7 +41,7 @@ def check_symbols(checks, hooks_def):
     exported, imported = set(), set()
     for line in checks.dump("--dyn-syms").splitlines():
         fields = line.split()
-        if len(fields) < 8 or not fields[0].endswith(":") or fields[0] == "0:":
+        if len(fields) < 8 or not re.fullmatch(r"[1-9]\d*:", fields[0]):
             continue
         name = fields[7].partition("@")[0]
         (imported if fields[6] == "UND" else exported).add(name)

@@ -15,7 +15,7 @@ PURE = "reads and writes its arguments' memory only"
 ALLOWED = {
     "memcpy": PURE, "memmove": PURE, "memset": PURE, "memcmp": PURE, "memchr": PURE,
     "strlen": PURE, "strnlen": PURE, "strcmp": PURE, "strncmp": PURE, "strchr": PURE,
-    "strrchr": PURE, "strcspn": PURE, "strspn": PURE, "strstr": PURE,
+    "bcmp": PURE, "strrchr": PURE, "strcspn": PURE, "strspn": PURE, "strstr": PURE,
     "clock_gettime": "async-signal-safe by POSIX; the vDSO's, without a lock of libc's",
     "__errno_location": "the address of a thread-local: to save and restore errno",
     "_GLOBAL_OFFSET_TABLE_": "the linker's",
@@ -27,9 +27,9 @@ def symbols(nm, archive):
     listing = subprocess.run([nm, "--print-file-name", archive], check=True,
                              capture_output=True, text=True).stdout
     for line in listing.splitlines():
-        where, _, rest = line.rpartition(":") if " U " not in line else line.partition(": ")
+        where, _, rest = line.rpartition(":")
         fields = rest.split()
-        yield where.rstrip(":").split(":")[-1], fields[-2], fields[-1]
+        yield where.rpartition(":")[2], fields[-2], fields[-1]
 
 
 def main():

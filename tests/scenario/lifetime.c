@@ -63,7 +63,8 @@ static void free_once(void)
 	shared = shown_array(2, 1);
 	for (unsigned i = 20; i < 30; i++)
 		around[i] = numpy->create(2, 5, 0);
-	freed = stores = 0;
+	freed = 0;
+	stores = 0;
 	writer = start(store_until_freed, NULL);
 	while (stores == 0)
 		usleep(100);

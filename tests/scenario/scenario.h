@@ -17,7 +17,7 @@
 
 #include "fake_numpy.h"
 
-#define NOINLINE __attribute__((noinline, noclone))
+#define NOINLINE __attribute__((noinline))
 
 /* The state of the process is what failed, so it ends at once, as a crash would. */
 #define EXPECT(condition)                                                                \
