@@ -1,5 +1,7 @@
 #include "code_check.h"
 
+#include <string.h>
+
 #include "base/safe_read.h"
 
 /* Free-threaded object header (Include/object.h, 3.13.5). */
@@ -77,24 +79,23 @@ int64_t ftsan_references_free_threaded(uint32_t local, int64_t shared)
 	return (int64_t)local + (shared >> SHARED_SHIFT);
 }
 
-/* references() - false when they can't be read. */
-static bool references(const struct ftsan_pyabi *abi, uintptr_t object, int64_t *out)
-{
-	int32_t local;
-	uint64_t shared;
+enum { HEAD_MAX = 32 };
 
-	if (abi->free_threaded) {
-		if (!ftsan_safe_i32(object + REF_LOCAL, &local) ||
-		    !ftsan_safe_u64(object + REF_SHARED, &shared))
-			return false;
-		*out = ftsan_references_free_threaded((uint32_t)local, (int64_t)shared);
-		return true;
+/* references() - out of an object's header. */
+static int64_t references(const struct ftsan_pyabi *abi, const unsigned char *head)
+{
+	uint32_t local;
+	int64_t shared;
+
+	if (!abi->free_threaded) {
+		/* The low half: 3.12 made it the count, with the upper bits for
+		 * immortality. */
+		memcpy(&local, head, sizeof(local));
+		return local == 0 ? 0 : 1;
 	}
-	/* The low half: 3.12 made it the count, with the upper bits for immortality. */
-	if (!ftsan_safe_i32(object, &local))
-		return false;
-	*out = local == 0 ? 0 : 1;
-	return true;
+	memcpy(&local, head + REF_LOCAL, sizeof(local));
+	memcpy(&shared, head + REF_SHARED, sizeof(shared));
+	return ftsan_references_free_threaded(local, shared);
 }
 
 static bool holds_str(const struct ftsan_pyabi *abi, uintptr_t field,
@@ -106,18 +107,30 @@ static bool holds_str(const struct ftsan_pyabi *abi, uintptr_t field,
 	       ftsan_safe_ptr(value + abi->ob_type, &type) && type == unicode_type;
 }
 
+bool ftsan_code_read_head(const struct ftsan_pyabi *abi, uintptr_t code, uintptr_t code_type,
+			  struct ftsan_frame_facts *facts)
+{
+	unsigned char head[HEAD_MAX];
+	uintptr_t type = 0;
+
+	facts->code_null = code == 0;
+	/* One read for the header: this is on the way of every exception. */
+	facts->readable = code != 0 && abi->object_size <= sizeof(head) &&
+			  ftsan_safe_read(head, (const void *)code, abi->object_size) == 0;
+	if (!facts->readable)
+		return false;
+	memcpy(&type, head + abi->ob_type, sizeof(type));
+	facts->references = references(abi, head);
+	facts->is_code = type == code_type;
+	return facts->is_code;
+}
+
 void ftsan_code_read(const struct ftsan_pyabi *abi, uintptr_t code, uintptr_t code_type,
 		     uintptr_t unicode_type, struct ftsan_frame_facts *facts)
 {
-	uintptr_t type, tlbc;
+	uintptr_t tlbc;
 
-	facts->code_null = code == 0;
-	if (facts->code_null)
-		return;
-	facts->readable = ftsan_safe_ptr(code + abi->ob_type, &type) &&
-			  references(abi, code, &facts->references);
-	facts->is_code = facts->readable && type == code_type;
-	if (!facts->is_code)
+	if (!ftsan_code_read_head(abi, code, code_type, facts))
 		return;
 	facts->has_name = holds_str(abi, code + abi->code_name, unicode_type);
 	facts->has_filename = holds_str(abi, code + abi->code_filename, unicode_type);

@@ -65,6 +65,10 @@ const char *ftsan_frame_fault_text(enum ftsan_frame_fault fault);
 void ftsan_code_read(const struct ftsan_pyabi *abi, uintptr_t code, uintptr_t code_type,
 		     uintptr_t unicode_type, struct ftsan_frame_facts *facts);
 
+/* The first part of it, the object's header; false when there is nothing more to read. */
+bool ftsan_code_read_head(const struct ftsan_pyabi *abi, uintptr_t code, uintptr_t code_type,
+			  struct ftsan_frame_facts *facts);
+
 /* The reference count that a free-threaded object header stands for (3.13.5,
  * Include/object.h): ob_ref_local and the shifted ob_ref_shared. Pure. */
 int64_t ftsan_references_free_threaded(uint32_t local, int64_t shared);

@@ -20,6 +20,7 @@ enum { EVENT_DESTROY = 1 };
 struct entry {
 	_Atomic uintptr_t code;
 	_Atomic uint32_t death; /* index + 1 into the deaths, 0: alive */
+	_Atomic bool whole;
 	struct ftsan_alloc_site created;
 	int created_tid;
 };
@@ -34,6 +35,7 @@ static struct entry entries[ENTRIES];
 static struct death *deaths;
 static _Atomic uint32_t next_death;
 static atomic_flag watching = ATOMIC_FLAG_INIT;
+static _Atomic bool told; /* CPython tells of destructions */
 
 static struct entry *bucket(uintptr_t code)
 {
@@ -59,6 +61,7 @@ static int on_event(int event, void *object)
 	    atomic_load_explicit(&entry->code, memory_order_acquire) != (uintptr_t)object)
 		return 0;
 	number = atomic_fetch_add_explicit(&next_death, 1, memory_order_relaxed) % DEATHS;
+	atomic_store_explicit(&entry->whole, false, memory_order_relaxed);
 	death = &deaths[number];
 	atomic_store_explicit(&death->code, 0, memory_order_relaxed);
 	death->tid = tid_of_caller();
@@ -77,7 +80,7 @@ static void watch(void)
 	deaths = ftsan_sys_map(DEATHS * sizeof(*deaths));
 	*(void **)&add_watcher = ftsan_real_lookup(RTLD_DEFAULT, "PyCode_AddWatcher");
 	if (add_watcher != NULL && deaths != NULL)
-		(void)add_watcher(on_event);
+		atomic_store_explicit(&told, add_watcher(on_event) >= 0, memory_order_release);
 }
 
 void ftsan_code_history_created(uintptr_t code, const struct ftsan_alloc_site *site)
@@ -87,9 +90,27 @@ void ftsan_code_history_created(uintptr_t code, const struct ftsan_alloc_site *s
 	watch();
 	atomic_store_explicit(&entry->code, 0, memory_order_relaxed);
 	atomic_store_explicit(&entry->death, 0, memory_order_relaxed);
+	atomic_store_explicit(&entry->whole, false, memory_order_relaxed);
 	entry->created = *site;
 	entry->created_tid = tid_of_caller();
 	atomic_store_explicit(&entry->code, code, memory_order_release);
+}
+
+bool ftsan_code_history_is_whole(uintptr_t code)
+{
+	const struct entry *entry = bucket(code);
+
+	return atomic_load_explicit(&entry->code, memory_order_acquire) == code &&
+	       atomic_load_explicit(&entry->whole, memory_order_relaxed);
+}
+
+void ftsan_code_history_set_whole(uintptr_t code)
+{
+	struct entry *entry = bucket(code);
+
+	if (atomic_load_explicit(&told, memory_order_acquire) &&
+	    atomic_load_explicit(&entry->code, memory_order_acquire) == code)
+		atomic_store_explicit(&entry->whole, true, memory_order_relaxed);
 }
 
 bool ftsan_code_history_find(uintptr_t code, struct ftsan_code_past *past)

@@ -27,6 +27,13 @@ struct ftsan_code_past {
  * destructions (PyCode_AddWatcher, 3.12 and later). */
 void ftsan_code_history_created(uintptr_t code, const struct ftsan_alloc_site *site);
 
+/*
+ * Was a whole code object found at this address, and not destroyed or made since?
+ * Always false where destructions are not told (before 3.12). Any context.
+ */
+bool ftsan_code_history_is_whole(uintptr_t code);
+void ftsan_code_history_set_whole(uintptr_t code);
+
 /* Context: normal context. False: never heard of, or forgotten. */
 bool ftsan_code_history_find(uintptr_t code, struct ftsan_code_past *past);
 

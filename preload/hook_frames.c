@@ -23,8 +23,7 @@ static struct {
 	_Atomic bool ready;
 } errors;
 
-/* The object that this thread's last PyFrame_New() was refused for. */
-static FTSAN_TLS const void *refused;
+FTSAN_TLS const void *ftsan_frames_refused;
 
 static void look_up(void)
 {
@@ -74,7 +73,8 @@ static void report(enum ftsan_kind kind, const char *title, const char *descript
 					  .description = description,
 					  .n_parties = 1};
 
-	if (thread == NULL)
+	/* A vfork child shares our memory and must leave no trace in it. */
+	if (thread == NULL || !ftsan_preload_own())
 		return;
 	ftsan_thread_read_name(thread);
 	ftsan_stack_capture_here(&thread->stack);
@@ -97,10 +97,20 @@ static enum ftsan_frame_fault check(void *tstate, void *code, void *globals)
 		.tstate_null = tstate == NULL,
 		.tstate_foreign = own != NULL && tstate != own,
 	};
+	enum ftsan_frame_fault fault;
 
+	if (ftsan_code_history_is_whole((uintptr_t)code)) {
+		facts.has_name = facts.has_filename = facts.has_bytecode = true;
+		(void)ftsan_code_read_head(ftsan_runtime_abi(), (uintptr_t)code,
+					   host->py_code_type, &facts);
+		return ftsan_rule_frame(&facts);
+	}
 	ftsan_code_read(ftsan_runtime_abi(), (uintptr_t)code, host->py_code_type,
 			host->py_unicode_type, &facts);
-	return ftsan_rule_frame(&facts);
+	fault = ftsan_rule_frame(&facts);
+	if (fault == FTSAN_FRAME_GOOD)
+		ftsan_code_history_set_whole((uintptr_t)code);
+	return fault;
 }
 
 static bool heal(const void *code)
@@ -112,7 +122,7 @@ static bool heal(const void *code)
 	/* The caller that adds a traceback has its exception pending; it stays. */
 	if (errors.occurred() == NULL)
 		(void)errors.no_memory();
-	refused = code;
+	ftsan_frames_refused = code;
 	return true;
 }
 
@@ -121,7 +131,7 @@ bool ftsan_frames_refuse(void *tstate, void *code, void *globals)
 	const struct ftsan_pyabi *abi;
 	enum ftsan_frame_fault fault;
 
-	if (!ftsan_preload_own())
+	if (!ftsan_preload_active())
 		return false;
 	abi = ftsan_runtime_abi();
 	if (!abi->known)
@@ -158,12 +168,4 @@ void ftsan_frames_traceback(void)
 	    errors.system_error != NULL)
 		errors.set_string(*errors.system_error,
 				  "PyTraceBack_Here() was called with no exception set");
-}
-
-bool ftsan_frames_absorb(const void *object)
-{
-	if (FTSAN_LIKELY(refused == NULL) || refused != object)
-		return false;
-	refused = NULL;
-	return true;
 }

@@ -9,6 +9,7 @@ import os
 import pathlib
 import re
 import shutil
+import signal
 import subprocess
 
 import pytest
@@ -207,23 +208,30 @@ def generated(interpreter, tmp_path_factory):
     """A directory with the module `steps` of a Cython release, each made once."""
     made = {}
 
-    def make(version, python=interpreter):
-        if version not in made:
+    def make(version, python=interpreter, cflags="-O0"):
+        key = version, cflags
+        if key not in made:
             directory = tmp_path_factory.mktemp("cython")
-            # -O0: compiling takes most of the time, and the cache works the same.
+            # -O0: compiling takes most of the time, and without a race the cache works
+            # the same.
             done = subprocess.run(
                 [interpreter, REPOSITORY / "tools" / "make_cython_module.py",
                  "--version", version, "--python", python, "--lines", "300",
-                 "--output", directory, "--cflags=-O0"], capture_output=True, text=True)
+                 "--output", directory, f"--cflags={cflags}"], capture_output=True, text=True)
             assert done.returncode in (0, EXIT_UNAVAILABLE), done.stderr
             assert done.returncode or pathlib.Path(done.stdout.strip()).is_file(), done.stdout
-            made[version] = (None, done.stderr.strip()) if done.returncode else (directory, None)
-        directory, why = made[version]
+            made[key] = (None, done.stderr.rpartition("error: ")[2].strip()) if done.returncode else (directory, None)
+        directory, why = made[key]
         if directory is None:
             pytest.skip(why)
         return {"PYTHONPATH": str(directory)}
 
     return make
+
+
+def of_cache(outcome):
+    return [finding for finding in outcome.findings
+            if "code-object cache of steps." in finding["title"]]
 
 
 def hammer(run, how, python, environment, n_lines, n_threads=THREADS, **settings):
@@ -243,7 +251,9 @@ def test_fixed(run, interpreter, generated, version, n_lines):
         assert_silent(outcome)
         # Silence counts only if the cache, and each larger one, was watched.
         assert outcome.coverage["buffers_published"] >= 1 + n_lines // 64, outcome.coverage
-        assert outcome.coverage["traps"] > 0, outcome.coverage
+        # The first one is watched from its owner's first traceback on, by when the other
+        # threads may have filled it; a larger one before anybody sees it.
+        assert outcome.coverage["traps"] > 0 or n_lines < 64, outcome.coverage
 
 
 @pytest.mark.parametrize("n_lines", [60, 300])
@@ -274,13 +284,19 @@ def test_racy(run, interpreter, generated, how, attempt):
 
 @pytest.mark.parametrize("attempt", range(2 * REPEAT))
 def test_racy_growing(run, interpreter, generated, attempt):
-    """Most runs crash without ftsan: a reader uses the array that the writer replaced."""
+    """A reader uses the array that a writer has replaced, of which bare runs die."""
     outcome = hammer(run, "ftsan", interpreter, generated(RACY), 300)
     assert outcome.status == EXIT_FINDINGS, outcome
     assert "300 lines, wrong: " in outcome.stdout, outcome
-    findings = [finding for finding in outcome.findings
-                if "code-object cache of steps." in finding["title"]]
-    assert findings, outcome
+    assert of_cache(outcome), outcome
+
+
+@pytest.mark.parametrize("attempt", range(REPEAT))
+def test_racy_growing_optimised(run, interpreter, generated, attempt):
+    """An optimised insertion can run away, and no hook is in its way (docs/heal.md)."""
+    outcome = hammer(run, "ftsan", interpreter, generated(RACY, cflags="-O1"), 300)
+    assert outcome.status in (EXIT_FINDINGS, 128 + signal.SIGSEGV), outcome
+    assert of_cache(outcome), outcome
 
 
 def test_use_after_realloc(run, interpreter, generated):
