@@ -18,7 +18,8 @@ enum ftsan_frame_fault ftsan_rule_frame(const struct ftsan_frame_facts *facts)
 	if (facts->references < 1)
 		return FTSAN_FRAME_CODE_DEAD;
 	if (!facts->has_name)
-		return FTSAN_FRAME_CODE_NO_NAME;
+		return facts->name_null ? FTSAN_FRAME_CODE_NO_NAME
+					: FTSAN_FRAME_CODE_ODD_NAME;
 	if (!facts->has_filename)
 		return FTSAN_FRAME_CODE_NO_FILENAME;
 	if (!facts->has_bytecode)
@@ -35,6 +36,7 @@ bool ftsan_rule_frame_fatal(enum ftsan_frame_fault fault, uint32_t version)
 	switch (fault) {
 	case FTSAN_FRAME_GOOD:
 	case FTSAN_FRAME_TSTATE_FOREIGN:
+	case FTSAN_FRAME_CODE_ODD_NAME:	   /* copied, not looked at */
 	case FTSAN_FRAME_CODE_NO_FILENAME: /* read when a traceback is printed */
 		return false;
 	case FTSAN_FRAME_TSTATE_NULL:
@@ -51,11 +53,13 @@ const char *ftsan_frame_fault_text(enum ftsan_frame_fault fault)
 		[FTSAN_FRAME_GOOD] = "nothing",
 		[FTSAN_FRAME_CODE_NULL] = "the code object is NULL",
 		[FTSAN_FRAME_CODE_UNREADABLE] = "the code object's memory is not there",
-		[FTSAN_FRAME_CODE_NOT_CODE] = "the code argument is not a code object "
-					      "(freed and reused memory?)",
+		[FTSAN_FRAME_CODE_NOT_CODE] = ("the code argument is not a code object "
+					       "(freed and reused memory?)"),
 		[FTSAN_FRAME_CODE_DEAD] =
 			"the code object is dead by its reference count",
 		[FTSAN_FRAME_CODE_NO_NAME] =
+			"the code object is half-initialised: co_name is NULL",
+		[FTSAN_FRAME_CODE_ODD_NAME] =
 			"the code object is half-initialised: co_name is no str",
 		[FTSAN_FRAME_CODE_NO_FILENAME] =
 			"the code object is half-initialised: co_filename is no str",
@@ -107,16 +111,17 @@ static bool holds_str(const struct ftsan_pyabi *abi, uintptr_t field,
 	       ftsan_safe_ptr(value + abi->ob_type, &type) && type == unicode_type;
 }
 
-bool ftsan_code_read_head(const struct ftsan_pyabi *abi, uintptr_t code, uintptr_t code_type,
-			  struct ftsan_frame_facts *facts)
+bool ftsan_code_read_head(const struct ftsan_pyabi *abi, uintptr_t code,
+			  uintptr_t code_type, struct ftsan_frame_facts *facts)
 {
 	unsigned char head[HEAD_MAX];
 	uintptr_t type = 0;
 
 	facts->code_null = code == 0;
 	/* One read for the header: this is on the way of every exception. */
-	facts->readable = code != 0 && abi->object_size <= sizeof(head) &&
-			  ftsan_safe_read(head, (const void *)code, abi->object_size) == 0;
+	facts->readable =
+		code != 0 && abi->object_size <= sizeof(head) &&
+		ftsan_safe_read(head, (const void *)code, abi->object_size) == 0;
 	if (!facts->readable)
 		return false;
 	memcpy(&type, head + abi->ob_type, sizeof(type));
@@ -128,10 +133,11 @@ bool ftsan_code_read_head(const struct ftsan_pyabi *abi, uintptr_t code, uintptr
 void ftsan_code_read(const struct ftsan_pyabi *abi, uintptr_t code, uintptr_t code_type,
 		     uintptr_t unicode_type, struct ftsan_frame_facts *facts)
 {
-	uintptr_t tlbc;
+	uintptr_t tlbc, name;
 
 	if (!ftsan_code_read_head(abi, code, code_type, facts))
 		return;
+	facts->name_null = !ftsan_safe_ptr(code + abi->code_name, &name) || name == 0;
 	facts->has_name = holds_str(abi, code + abi->code_name, unicode_type);
 	facts->has_filename = holds_str(abi, code + abi->code_filename, unicode_type);
 	facts->has_bytecode = abi->code_tlbc == 0 ||

@@ -19,6 +19,7 @@ enum ftsan_frame_fault {
 	FTSAN_FRAME_CODE_NOT_CODE,
 	FTSAN_FRAME_CODE_DEAD,
 	FTSAN_FRAME_CODE_NO_NAME,
+	FTSAN_FRAME_CODE_ODD_NAME,
 	FTSAN_FRAME_CODE_NO_FILENAME,
 	FTSAN_FRAME_CODE_NO_BYTECODE,
 	FTSAN_FRAME_GLOBALS_NULL,
@@ -36,6 +37,7 @@ enum ftsan_frame_fault {
  * @references: its reference count, both halves; at least 1 while alive. An immortal
  *             object counts as 1
  * @has_name, @has_filename: the field holds a str
+ * @name_null: it holds nothing, which CPython does not survive
  * @has_bytecode: 3.14 free-threaded: co_tlbc is there
  */
 struct ftsan_frame_facts {
@@ -44,6 +46,7 @@ struct ftsan_frame_facts {
 	bool is_code;
 	int64_t references;
 	bool has_name, has_filename, has_bytecode;
+	bool name_null;
 };
 
 /* Pure: the worst fault. */
@@ -66,8 +69,8 @@ void ftsan_code_read(const struct ftsan_pyabi *abi, uintptr_t code, uintptr_t co
 		     uintptr_t unicode_type, struct ftsan_frame_facts *facts);
 
 /* The first part of it, the object's header; false when there is nothing more to read. */
-bool ftsan_code_read_head(const struct ftsan_pyabi *abi, uintptr_t code, uintptr_t code_type,
-			  struct ftsan_frame_facts *facts);
+bool ftsan_code_read_head(const struct ftsan_pyabi *abi, uintptr_t code,
+			  uintptr_t code_type, struct ftsan_frame_facts *facts);
 
 /* The reference count that a free-threaded object header stands for (3.13.5,
  * Include/object.h): ob_ref_local and the shifted ob_ref_shared. Pure. */

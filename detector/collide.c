@@ -323,7 +323,7 @@ static struct ftsan_thread *claim(struct ftsan_thread *thread, uint32_t slot)
 	struct ftsan_thread *owner = owner_of(slot);
 	uint32_t open = FTSAN_WINDOW_OPEN, round;
 
-	if (owner == NULL || owner == thread) {
+	if (owner == NULL || owner == thread || ftsan_thread_is_copy(thread)) {
 		ftsan_sys_yield();
 		return NULL;
 	}
@@ -492,7 +492,13 @@ static void report_late(struct ftsan_thread *thread, uint32_t slot,
 
 void ftsan_collide_late(struct ftsan_thread *thread, uint32_t slot, const void *ucontext)
 {
+	uintptr_t offset = thread->insn.access.address - ftsan_slot_buffer(slot);
+
 	ftsan_count(late_accesses);
+	/* Outside the buffer it is no use of it, but something that has gone astray. */
+	if (offset >= ftsan_slot_at(slot)->size ||
+	    ftsan_slot_at(slot)->adapter == FTSAN_ADAPTER_CANARY)
+		return;
 	ftsan_stack_capture(&thread->stack, ucontext);
 	report_late(thread, slot, &thread->insn.access);
 }

@@ -40,12 +40,15 @@ int ftsan_arena_init(uint32_t n_slots)
 	struct ftsan_slot *slots = ftsan_sys_map(n_slots * sizeof(*slots));
 	_Atomic uint64_t *words = ftsan_sys_map(n_slots * sizeof(*words));
 	_Atomic uint8_t *dirty = ftsan_sys_map(n_slots / 64 + 1);
-	void *base = ftsan_sys_reserve(pages);
+	/* A page without access at either end: a loop of the program that runs out of
+	 * its buffer ends there, and not in our tables. */
+	char *base = ftsan_sys_reserve(pages + 2 * FTSAN_PAGE);
 
 	links = ftsan_sys_map(n_slots * sizeof(*links));
 	if (slots == NULL || words == NULL || dirty == NULL || links == NULL ||
 	    base == NULL)
 		return -ENOMEM;
+	base += FTSAN_PAGE;
 	/* Transparent huge pages would make one write resident 2 MiB of single pages. */
 	(void)ftsan_sys_madvise(base, pages, MADV_NOHUGEPAGE);
 	if (ftsan_sys_protect(base, pages, PROT_READ | PROT_WRITE) != 0)

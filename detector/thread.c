@@ -101,6 +101,12 @@ uint32_t ftsan_threads_seen(void)
 	return atomic_load_explicit(&seen, memory_order_relaxed);
 }
 
+bool ftsan_thread_is_copy(const struct ftsan_thread *thread)
+{
+	return atomic_load_explicit(&thread->tid, memory_order_relaxed) !=
+	       ftsan_sys_gettid();
+}
+
 void ftsan_thread_read_name(struct ftsan_thread *thread)
 {
 	char path[64];

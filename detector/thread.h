@@ -131,6 +131,13 @@ void ftsan_thread_release(void);
 uint32_t ftsan_threads_alive(void);
 uint32_t ftsan_threads_seen(void);
 
+/*
+ * Is @thread, the caller's, a copy that no handler was told of: the process was split by
+ * a raw clone, or is a vfork child? Then no other thread that the records name exists
+ * here. Async-signal-safe.
+ */
+bool ftsan_thread_is_copy(const struct ftsan_thread *thread);
+
 /* Reads the kernel's name of the thread into the record. Async-signal-safe. */
 void ftsan_thread_read_name(struct ftsan_thread *thread);
 

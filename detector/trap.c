@@ -53,7 +53,10 @@ static void reconcile(uint32_t slot, int protection)
 		(void)ftsan_slot_protect(slot, 1, PROT_READ);
 }
 
-/* give_up() - no record for this thread: the buffer goes unguarded from now on. */
+/*
+ * give_up() - no record of its own for this thread: the buffer goes unguarded. A window
+ * whose owner is in another process would never end.
+ */
 static void give_up(uint32_t slot)
 {
 	ftsan_count(left_out_thread);
@@ -148,7 +151,7 @@ bool ftsan_trap_fault(const siginfo_t *info, void *ucontext)
 	if (!ftsan_arena_holds(address) || is_fetch(uc))
 		return false;
 	slot = ftsan_slot_of(address);
-	if (thread == NULL) {
+	if (thread == NULL || ftsan_thread_is_copy(thread)) {
 		give_up(slot);
 		return true;
 	}

@@ -80,7 +80,8 @@ static void watch(void)
 	deaths = ftsan_sys_map(DEATHS * sizeof(*deaths));
 	*(void **)&add_watcher = ftsan_real_lookup(RTLD_DEFAULT, "PyCode_AddWatcher");
 	if (add_watcher != NULL && deaths != NULL)
-		atomic_store_explicit(&told, add_watcher(on_event) >= 0, memory_order_release);
+		atomic_store_explicit(&told, add_watcher(on_event) >= 0,
+				      memory_order_release);
 }
 
 void ftsan_code_history_created(uintptr_t code, const struct ftsan_alloc_site *site)
