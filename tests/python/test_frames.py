@@ -27,7 +27,7 @@ BAD = BAD_CODE | NO_EXCEPTION
 GOOD = ["good_frame", "good_locals", "good_traceback"]
 
 # CPython up to 3.13 gets by with these, so there is nothing to save.
-HARMLESS = {"filename_null", "filename_is_bytes", "tstate_null", "tstate_foreign"}
+HARMLESS = {"name_is_bytes", "filename_null", "filename_is_bytes", "tstate_null", "tstate_foreign"}
 
 CALL = """\
 import sys
