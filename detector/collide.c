@@ -132,10 +132,14 @@ static void decide(struct ftsan_window *window, uint32_t index,
 		.spent_ns = ftsan_counted(window_ns),
 		.elapsed_ns = now - began_ns,
 		.budget_percent = config->window_budget_percent,
-		.length_ns = config->window_ns,
+		.length_ns = ftsan_rule_window_length(
+			config->window_ns,
+			atomic_load_explicit(&slot->windows, memory_order_relaxed),
+			config->windows_per_object),
 		.deviates = ftsan_adapter_of(index)->undoes &&
 			    deviates(slot, window->access.address, now),
 	};
+	window->length_ns = question.length_ns;
 	window->held = ftsan_rule_open_window(&question);
 	window->cools = ftsan_rule_exhausted(&question);
 }
@@ -217,7 +221,7 @@ bool ftsan_window_enter(struct ftsan_thread *thread, uint32_t index, const void 
 	atomic_fetch_add_explicit(&site->windows, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&ftsan_slot_at(index)->windows, 1,
 				  memory_order_relaxed);
-	until = ftsan_sys_now_ns() + ftsan_guard_config.window_ns;
+	until = ftsan_sys_now_ns() + window->length_ns;
 	atomic_store_explicit(&window->deadline_ns, until, memory_order_relaxed);
 	atomic_store_explicit(&window->state, FTSAN_WINDOW_OPEN, memory_order_release);
 	if (ftsan_slot_protect(index, 1, PROT_NONE) == 0)

@@ -2,7 +2,8 @@
  * The guarded-buffer engine: buffers on pages of their own, sealed once they can be
  * seen by more than one thread, so that the processor reports every store to them.
  *
- *   guard.c       allocation, freeing, publication, the scout's tick
+ *   guard.c       allocation and freeing
+ *   publish.c     sealing and unsealing, the scout's tick
  *   quarantine.c  freed buffers, kept inaccessible for a while
  *   trap.c        faults: what a fault means, and what is done about it
  *   window.c      holding a store up until a second thread touches the same thing

@@ -37,6 +37,12 @@ bool ftsan_rule_exhausted(const struct ftsan_window_question *q)
 	       q->object_windows >= q->object_limit;
 }
 
+uint64_t ftsan_rule_window_length(uint64_t option_ns, uint32_t object_windows,
+				  uint32_t object_limit)
+{
+	return object_windows < object_limit / 2 ? option_ns : 4 * option_ns;
+}
+
 bool ftsan_rule_open_window(const struct ftsan_window_question *q)
 {
 	if (q->threads < 2 || q->length_ns == 0 || q->budget_percent == 0)

@@ -57,6 +57,14 @@ struct ftsan_window_question {
 	bool deviates;
 };
 
+/*
+ * How long a window is, in ns: what the option says for the first half of an object's
+ * windows, four times that for the others: on a busy machine the second thread needs a
+ * processor first.
+ */
+uint64_t ftsan_rule_window_length(uint64_t option_ns, uint32_t object_windows,
+				  uint32_t object_limit);
+
 bool ftsan_rule_open_window(const struct ftsan_window_question *question);
 
 /*

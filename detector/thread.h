@@ -69,6 +69,7 @@ enum ftsan_window_state {
  * @round:  counts windows; waiters use it as their futex
  * @deadline_ns: absolute, monotonic; past it anybody may end the window
  * @tid:    the owner's
+ * @length_ns: how long it may be held up
  * @held:   the page was made inaccessible and the owner waited
  * @proven: a race was proven at this site, or just now
  * @cools:  the buffer is unsealed for a while when the window is left
@@ -81,6 +82,7 @@ struct ftsan_window {
 	uint32_t slot;
 	uintptr_t ip;
 	struct ftsan_access access;
+	uint64_t length_ns;
 	uint64_t old_value;
 	uint64_t new_value;
 	bool has_values;

@@ -36,6 +36,15 @@ static bool overlap(uintptr_t a, uint32_t a_size, uintptr_t b, uint32_t b_size)
 	return answer;
 }
 
+START_TEST(later_windows_are_longer)
+{
+	ck_assert_uint_eq(ftsan_rule_window_length(1000, 0, 8), 1000);
+	ck_assert_uint_eq(ftsan_rule_window_length(1000, 3, 8), 1000);
+	ck_assert_uint_eq(ftsan_rule_window_length(1000, 4, 8), 4000);
+	ck_assert_uint_eq(ftsan_rule_window_length(0, 4, 8), 0);
+}
+END_TEST
+
 START_TEST(common_bytes_overlap)
 {
 	ck_assert(overlap(1000, 8, 1000, 8));
@@ -341,6 +350,7 @@ END_TEST
 
 static void add_races(TCase *tests)
 {
+	tcase_add_test(tests, later_windows_are_longer);
 	tcase_add_test(tests, common_bytes_overlap);
 	tcase_add_test(tests, neighbours_do_not_overlap);
 	tcase_add_test(tests, empty_ranges_overlap_nothing);

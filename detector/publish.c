@@ -1,0 +1,377 @@
+#include "publish.h"
+
+#include <sys/mman.h>
+
+#include "adapter.h"
+#include "base/sys.h"
+#include "counters.h"
+#include "guard.h"
+#include "rules.h"
+#include "thread.h"
+
+enum {
+	SITES = 4096,	    /* site_bucket() of guard.c has as many values */
+	RECOUNT_TICKS = 64, /* exact count of sealed runs at most this often */
+	UNBOUND_TICKS = 8,  /* a buffer that nobody points at by then is left out */
+	COOL_PROVEN = 11, /* exponents of the periods that an unsealed buffer stays so */
+	COOL_MAX = 14,
+};
+
+static _Atomic uint32_t tick;	      /* scout periods so far */
+static _Atomic uint32_t ticking;      /* somebody is in ftsan_guard_tick() */
+static _Atomic bool scout;	      /* a scout ticks; allocations need not */
+static _Atomic uint64_t next_tick_ns; /* for allocations */
+static _Atomic uint32_t sealed;	      /* slots whose page is not read/write */
+static _Atomic uint32_t merged;	      /* of these, not a fragment of their own */
+static uint32_t recounted;	      /* tick of the last recount; under ticking */
+static _Atomic uint32_t refusals;     /* publications that the limit put off */
+static uint32_t looked_again_at;      /* refusals at that time; under ticking */
+static _Atomic uint32_t site_published[SITES];
+
+uint32_t ftsan_guard_tick_number(void)
+{
+	return atomic_load_explicit(&tick, memory_order_relaxed);
+}
+
+uint32_t ftsan_ticks_since(uint32_t since)
+{
+	int32_t age = (int32_t)(ftsan_guard_tick_number() - since);
+
+	return age > 0 ? (uint32_t)age : 0;
+}
+
+uint32_t ftsan_publish_count(uint16_t site)
+{
+	return atomic_load_explicit(&site_published[site], memory_order_relaxed);
+}
+
+void ftsan_publish_later(uint32_t index)
+{
+	_Atomic uint8_t *mark = &ftsan_arena.dirty[index / 64];
+
+	/* Read first: the line stays shared while the mark is set already. */
+	if (atomic_load_explicit(mark, memory_order_relaxed) == 0)
+		atomic_store_explicit(mark, 1, memory_order_release);
+}
+
+void ftsan_publish_undone(const struct ftsan_slot *slot)
+{
+	atomic_fetch_sub_explicit(&sealed, 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&site_published[slot->site], 1, memory_order_relaxed);
+}
+
+/*
+ * cool_down() - periods until the next seal; doubles each time. A seal can fall between
+ * an operation's store and its undoing, whose trap then lengthens the very state that
+ * the race is about: so where a race is proven, it is long from the start.
+ */
+static uint32_t cool_down(struct ftsan_slot *slot, bool proven)
+{
+	uint8_t exponent = slot->cooled;
+
+	if (proven && exponent < COOL_PROVEN)
+		exponent = COOL_PROVEN;
+	slot->cooled = exponent < COOL_MAX ? exponent + 1 : COOL_MAX;
+	return 1u << exponent;
+}
+
+void ftsan_guard_unseal(uint32_t index, bool proven)
+{
+	struct ftsan_slot *slot = ftsan_slot_at(index);
+
+	if (ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE) != 0)
+		return;
+	slot->seal_tick = ftsan_guard_tick_number() + cool_down(slot, proven);
+	if (!ftsan_slot_transition(index, FTSAN_WINDOWED, FTSAN_PRIVATE))
+		return;
+	ftsan_publish_undone(slot);
+	ftsan_publish_later(index);
+}
+
+static bool is_bound(uint32_t index)
+{
+	const struct ftsan_adapter *adapter = ftsan_adapter_of(index);
+
+	return adapter->bound == NULL || adapter->bound(index);
+}
+
+/* The sealed pages that stand alone; adjacent ones share their map entries. */
+static uint32_t fragments(void)
+{
+	uint32_t pages = atomic_load_explicit(&sealed, memory_order_relaxed);
+	uint32_t credit = atomic_load_explicit(&merged, memory_order_relaxed);
+
+	return pages > credit ? pages - credit : 0;
+}
+
+/* recount() - how many sealed pages follow one of their own kind; under ticking. */
+static void recount(void)
+{
+	uint32_t credit = 0;
+	enum ftsan_state previous = FTSAN_FREE;
+
+	if (ftsan_guard_tick_number() - recounted < RECOUNT_TICKS)
+		return;
+	recounted = ftsan_guard_tick_number();
+	for (uint32_t i = 0; i < ftsan_arena.n_slots; i = ftsan_slot_next(i)) {
+		enum ftsan_state state = ftsan_word_state(ftsan_slot_word(i));
+
+		if (state == previous &&
+		    (state == FTSAN_PUBLISHED || state == FTSAN_QUARANTINED))
+			credit++;
+		previous = state;
+	}
+	atomic_store_explicit(&merged, credit, memory_order_relaxed);
+}
+
+/* cooling() - unsealed, and not to be sealed again yet. */
+static bool cooling(const struct ftsan_slot *slot)
+{
+	return slot->cooled > 0 && ftsan_ticks_since(slot->seal_tick) == 0;
+}
+
+static enum ftsan_publish_answer ask(uint32_t index, bool foreign)
+{
+	const struct ftsan_slot *slot = ftsan_slot_at(index);
+	uint32_t age = ftsan_ticks_since(slot->seal_tick);
+	struct ftsan_publish_question question = {
+		.bound = true,
+		.foreign = foreign,
+		.cooling = cooling(slot),
+		/* The tick it was born in was not a whole one. */
+		.age_ticks = age > 0 ? age - 1 : 0,
+		.fragments = fragments(),
+		.fragment_limit = ftsan_guard_config.fragments,
+		.site_published = atomic_load_explicit(&site_published[slot->site],
+						       memory_order_relaxed),
+	};
+
+	/* Looking at the header costs most, so it comes last. */
+	enum ftsan_publish_answer answer = ftsan_rule_publish(&question);
+
+	if (answer != FTSAN_PUBLISH_NOW)
+		return answer;
+	question.bound = is_bound(index);
+	return ftsan_rule_publish(&question);
+}
+
+static void park(uint32_t index, enum ftsan_parked why)
+{
+	if (atomic_exchange_explicit(&ftsan_slot_at(index)->parked, (uint8_t)why,
+				     memory_order_relaxed) == (uint8_t)why)
+		return;
+	if (why == FTSAN_PARKED_UNBOUND)
+		ftsan_count(left_out_unbound);
+	else if (why == FTSAN_PARKED_LIMIT)
+		ftsan_count(left_out_fragments);
+	else
+		ftsan_count(left_out_kernel);
+}
+
+/* bury() - freed while it was being sealed: nobody can have seen it sealed. */
+static void bury(uint32_t index)
+{
+	(void)ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE);
+	(void)ftsan_slot_transition(index, FTSAN_SEALING_DEAD, FTSAN_FREE);
+	ftsan_slot_give(NULL, index);
+}
+
+/* conclude() - SEALING to what follows from how the seal went. */
+static void conclude(uint32_t index, bool ok)
+{
+	struct ftsan_slot *slot = ftsan_slot_at(index);
+
+	if (!ok) {
+		park(index, FTSAN_PARKED_KERNEL);
+		if (!ftsan_slot_transition(index, FTSAN_SEALING, FTSAN_PRIVATE))
+			bury(index);
+		return;
+	}
+	/* Counted before it can be freed by somebody else. */
+	atomic_fetch_add_explicit(&sealed, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&site_published[slot->site], 1, memory_order_relaxed);
+	if (!slot->published && slot->adapter != FTSAN_ADAPTER_CANARY)
+		ftsan_count(buffers_published);
+	slot->published = true;
+	atomic_store_explicit(&slot->changed_ns, ftsan_sys_now_ns(),
+			      memory_order_relaxed);
+	if (ftsan_slot_transition(index, FTSAN_SEALING, FTSAN_PUBLISHED))
+		return;
+	ftsan_publish_undone(slot);
+	bury(index);
+}
+
+static void seal_run(uint32_t first, uint32_t n)
+{
+	bool ok = n > 0 && ftsan_slot_protect(first, n, PROT_READ) == 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		conclude(first + i, ok);
+}
+
+/* consider() - PRIVATE to SEALING when the rule says so; is it waiting otherwise? */
+static bool consider(uint32_t index, bool *waits)
+{
+	struct ftsan_slot *slot = ftsan_slot_at(index);
+	uint8_t parked = atomic_load_explicit(&slot->parked, memory_order_relaxed);
+	/* The answer is about this generation, so the change of state is, too. */
+	uint64_t word = ftsan_slot_word(index);
+
+	if (ftsan_word_state(word) != FTSAN_PRIVATE || parked == FTSAN_PARKED_UNBOUND ||
+	    parked == FTSAN_PARKED_KERNEL)
+		return false;
+	switch (ask(index, false)) {
+	case FTSAN_PUBLISH_NOW:
+		if (!ftsan_slot_move(index, &word, FTSAN_SEALING)) {
+			*waits = true;
+			return false;
+		}
+		atomic_store_explicit(&slot->parked, FTSAN_PARKED_NOT,
+				      memory_order_relaxed);
+		return true;
+	case FTSAN_PUBLISH_LATER:
+		*waits = true;
+		return false;
+	case FTSAN_PUBLISH_UNBOUND:
+		/* A constructor may be held up before it stored the pointer: only what
+		 * stays unbound for long is given up. */
+		if (ftsan_ticks_since(slot->birth_tick) > UNBOUND_TICKS)
+			park(index, FTSAN_PARKED_UNBOUND);
+		else
+			*waits = true;
+		return false;
+	case FTSAN_PUBLISH_OVER_LIMIT:
+		atomic_fetch_add_explicit(&refusals, 1, memory_order_relaxed);
+		park(index, FTSAN_PARKED_LIMIT);
+		return false;
+	}
+	return false;
+}
+
+static void scan_group(uint32_t group, uint32_t end)
+{
+	uint32_t first = group * 64, run = 0;
+	bool waits = false;
+
+	if (end > first + 64)
+		end = first + 64;
+	/* Cleared before the look, so that an allocation meanwhile marks it again. */
+	atomic_store_explicit(&ftsan_arena.dirty[group], 0, memory_order_seq_cst);
+	for (uint32_t i = first; i < end; i++) {
+		if (consider(i, &waits)) {
+			run++;
+			continue;
+		}
+		seal_run(i - run, run);
+		run = 0;
+	}
+	seal_run(end - run, run);
+	if (waits)
+		atomic_store_explicit(&ftsan_arena.dirty[group], 1, memory_order_relaxed);
+}
+
+/* look_again() - room has come back for those that the limit left out; under ticking. */
+static void look_again(uint32_t end)
+{
+	uint32_t refused = atomic_load_explicit(&refusals, memory_order_relaxed);
+
+	if (refused == looked_again_at)
+		return;
+	looked_again_at = refused;
+	for (uint32_t group = 0; group * 64 < end; group++)
+		atomic_store_explicit(&ftsan_arena.dirty[group], 1, memory_order_relaxed);
+}
+
+void ftsan_guard_tick(void)
+{
+	uint32_t expected = 0, end;
+
+	if (!ftsan_guard_ready() ||
+	    !atomic_compare_exchange_strong(&ticking, &expected, 1))
+		return;
+	atomic_fetch_add_explicit(&tick, 1, memory_order_relaxed);
+	end = ftsan_arena.n_slots;
+	for (uint32_t group = 0; group * 64 < end; group++)
+		if (atomic_load_explicit(&ftsan_arena.dirty[group],
+					 memory_order_relaxed) != 0)
+			scan_group(group, end);
+	if (fragments() >= ftsan_guard_config.fragments / 2)
+		recount();
+	else
+		look_again(end);
+	atomic_store_explicit(&ticking, 0, memory_order_release);
+}
+
+void ftsan_guard_tick_if_due(void)
+{
+	uint64_t now, due;
+
+	if (atomic_load_explicit(&scout, memory_order_relaxed))
+		return;
+	now = ftsan_sys_now_ns();
+	due = atomic_load_explicit(&next_tick_ns, memory_order_relaxed);
+	if (now < due)
+		return;
+	/* Several periods may have passed unnoticed: ages are counted in periods. */
+	if (due != 0) {
+		uint64_t missed =
+			(now - due) / ((uint64_t)ftsan_guard_config.tick_us * 1000);
+		atomic_fetch_add_explicit(&tick, missed > 1000 ? 1000 : (uint32_t)missed,
+					  memory_order_relaxed);
+	}
+	atomic_store_explicit(&next_tick_ns,
+			      now + (uint64_t)ftsan_guard_config.tick_us * 1000,
+			      memory_order_relaxed);
+	ftsan_guard_tick();
+}
+
+void ftsan_guard_scout_running(bool running)
+{
+	atomic_store_explicit(&scout, running, memory_order_relaxed);
+}
+
+bool ftsan_guard_publish(const void *pointer)
+{
+	uint32_t index = ftsan_slot_of((uintptr_t)pointer);
+	uint64_t word = ftsan_slot_word(index);
+
+	if (ftsan_word_state(word) == FTSAN_PRIVATE &&
+	    ask(index, true) == FTSAN_PUBLISH_NOW &&
+	    ftsan_slot_move(index, &word, FTSAN_SEALING))
+		seal_run(index, 1);
+	return ftsan_word_state(ftsan_slot_word(index)) == FTSAN_PUBLISHED;
+}
+
+void ftsan_guard_enter(const void *pointer)
+{
+	uint32_t index = ftsan_slot_of((uintptr_t)pointer);
+	const struct ftsan_thread *thread = ftsan_thread_self();
+
+	if (ftsan_word_state(ftsan_slot_word(index)) != FTSAN_PRIVATE || thread == NULL ||
+	    ftsan_slot_at(index)->alloc_tid ==
+		    atomic_load_explicit(&thread->tid, memory_order_relaxed))
+		return;
+	if (cooling(ftsan_slot_at(index)) ||
+	    atomic_load_explicit(&ftsan_slot_at(index)->parked, memory_order_relaxed) ==
+		    FTSAN_PARKED_LIMIT)
+		return;
+	ftsan_count(foreign_entries);
+	(void)ftsan_guard_publish(pointer);
+}
+
+void ftsan_guard_fork_prepare(void)
+{
+	/* The scout is stopped; an allocation of another thread may be ticking. What it
+	 * leaves half done in the child is put right there. */
+	uint64_t deadline = ftsan_sys_now_ns() + 20000000;
+
+	while (atomic_load_explicit(&ticking, memory_order_acquire) != 0 &&
+	       ftsan_sys_now_ns() < deadline)
+		ftsan_sys_yield();
+}
+
+void ftsan_publish_fork_child(void)
+{
+	atomic_store_explicit(&ticking, 0, memory_order_relaxed);
+	atomic_store_explicit(&scout, false, memory_order_relaxed);
+}
