@@ -32,12 +32,15 @@ need_packages() {
 	[ -n "$missing" ] || return 0
 	command -v apt-get >/dev/null 2>&1 ||
 		die "these packages are missing and there is no apt-get to install them:$missing"
+	# Here, because below its message would end in the log.
+	[ "$(id -u)" = 0 ] || command -v sudo >/dev/null 2>&1 ||
+		die "these packages are missing, and there is neither root nor sudo to install them:$missing"
 	say "installing$missing"
 	log=$(mktemp)
+	# env, because sudo drops the caller's variables.
+	set -- env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends
 	# shellcheck disable=SC2086 # a list of words
-	if ! { DEBIAN_FRONTEND=noninteractive as_root apt-get install -y --no-install-recommends $missing ||
-		{ as_root apt-get update &&
-			DEBIAN_FRONTEND=noninteractive as_root apt-get install -y --no-install-recommends $missing; }; } \
+	if ! { as_root "$@" $missing || { as_root apt-get update && as_root "$@" $missing; }; } \
 		>"$log" 2>&1 </dev/null; then
 		tail -n 15 "$log" >&2
 		rm -f "$log"

@@ -94,11 +94,11 @@ get_packages() {
 drop_other_cache() {
 	known="$1/CMakeCache.txt"
 	[ -f "$known" ] || return 0
-	compiler=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$known")
+	known_compiler=$(sed -n 's/^CMAKE_C_COMPILER:[A-Z]*=//p' "$known")
 	source=$(sed -n 's/^CMAKE_HOME_DIRECTORY:[A-Z]*=//p' "$known")
 	generator=$(sed -n 's/^CMAKE_GENERATOR:[A-Z]*=//p' "$known")
 	if [ "$source" = "$root" ] && [ "$generator" = Ninja ] &&
-		[ "$(command -v "$compiler")" = "$(command -v "$2")" ]; then
+		[ "$(command -v "$known_compiler")" = "$(command -v "$2")" ]; then
 		return 0
 	fi
 	rm -rf "$known" "$1/CMakeFiles"
