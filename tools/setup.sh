@@ -78,6 +78,8 @@ packages_for_tests() {
 	command -v g++ >/dev/null || echo g++
 	# A child with the GIL, for the tests.
 	command -v python3 >/dev/null || echo python3
+	# Its headers, for the extension modules that the tests build.
+	ls /usr/include/python3.*/Python.h >/dev/null 2>&1 || echo python3-dev
 }
 
 get_packages() {
