@@ -5,6 +5,7 @@
 
 #include "base/sys.h"
 #include "counters.h"
+#include "pkey.h"
 #include "thread.h"
 
 /*
@@ -97,18 +98,31 @@ void ftsan_slot_unpin(uint32_t slot)
 					memory_order_acq_rel);
 }
 
+/* protect() - what sealed, open and inaccessible mean with a protection key, and without.
+ * An inaccessible page keeps the key: it goes back to sealed without ever being open. */
+static int protect(uintptr_t base, size_t size_bytes, int protection)
+{
+	unsigned key = ftsan_pkey();
+
+	if (key == 0)
+		return ftsan_sys_protect((void *)base, size_bytes, protection);
+	if (protection == (PROT_READ | PROT_WRITE))
+		return ftsan_pkey_protect((void *)base, size_bytes, protection, 0);
+	if (protection == PROT_READ)
+		protection = PROT_READ | PROT_WRITE;
+	return ftsan_pkey_protect((void *)base, size_bytes, protection, key);
+}
+
 int ftsan_slot_protect(uint32_t slot, uint32_t n_slots, int protection)
 {
 	size_t pages = n_slots == 1 ? ftsan_slot_at(slot)->pages : n_slots;
-	int error = ftsan_sys_protect((void *)ftsan_slot_page(slot), pages * FTSAN_PAGE,
-				      protection);
+	int error = protect(ftsan_slot_page(slot), pages * FTSAN_PAGE, protection);
 
 	/* Out of map entries, and somebody may wait for this page: opening all of them
 	 * needs none. Every sealed page is laxer than its state then. */
 	if (error == -ENOMEM && protection == (PROT_READ | PROT_WRITE)) {
 		ftsan_count(left_out_kernel);
-		error = ftsan_sys_protect((void *)ftsan_arena.base,
-					  ftsan_arena.size_bytes, protection);
+		error = protect(ftsan_arena.base, ftsan_arena.size_bytes, protection);
 	}
 	return error;
 }

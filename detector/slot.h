@@ -216,7 +216,8 @@ void ftsan_slot_unpin(uint32_t slot);
 
 /*
  * Changes the protection (PROT_*) of one slot, whatever its pages, or of a run of
- * neighbouring single ones. Return: 0 or -errno. Async-signal-safe.
+ * neighbouring single ones. PROT_READ means sealed, which is done by a protection key
+ * where there is one. Return: 0 or -errno. Async-signal-safe.
  */
 int ftsan_slot_protect(uint32_t slot, uint32_t n_slots, int protection);
 

@@ -10,26 +10,43 @@
 #include "collide.h"
 #include "counters.h"
 #include "mem.h"
+#include "pkey.h"
 #include "slot.h"
 
 /* The trap flag of RFLAGS: SIGTRAP after the next instruction. */
 #define TRAP_FLAG 0x100L
 
-static bool emulates; /* set once at start */
+#define NO_KEY "; protection keys are not available: "
+
+/* Set once at start. */
+static bool emulates;
+static int key_error; /* why there is no key though one was asked for */
 
 int ftsan_store_init(const char *choice)
 {
+	bool asks_for_key = strcmp(choice, "pkey") == 0;
+
 	if (strcmp(choice, "step") == 0)
 		emulates = false;
-	else if (strcmp(choice, "auto") == 0 || strcmp(choice, "emulate") == 0)
+	else if (asks_for_key || strcmp(choice, "auto") == 0 ||
+		 strcmp(choice, "emulate") == 0)
 		emulates = ftsan_mem_writable() && ftsan_decode_available();
 	else
 		return -EINVAL;
+	key_error = asks_for_key ? ftsan_pkey_init() : 0;
 	return 0;
 }
 
 const char *ftsan_store_name(void)
 {
+	if (ftsan_pkey() != 0)
+		return "pkey";
+	if (key_error == -ENOSPC)
+		return emulates ? "emulate" NO_KEY "all are taken"
+				: "step" NO_KEY "all are taken";
+	if (key_error != 0)
+		return emulates ? "emulate" NO_KEY "the CPU or the kernel has none"
+				: "step" NO_KEY "the CPU or the kernel has none";
 	return emulates ? "emulate" : "step";
 }
 
@@ -97,8 +114,10 @@ bool ftsan_step_finish(struct ftsan_thread *thread, void *ucontext)
 	case FTSAN_STEP_OPEN:
 		(void)ftsan_slot_protect(step->slot, 1, PROT_READ);
 		break;
-	case FTSAN_STEP_SERVE:
 	case FTSAN_STEP_KEY:
+		ftsan_pkey_close(uc);
+		break;
+	case FTSAN_STEP_SERVE:
 		break;
 	}
 	disarm(thread, uc);
@@ -117,6 +136,8 @@ bool ftsan_step_cancel(struct ftsan_thread *thread, void *ucontext)
 		uc->uc_mcontext.gregs[step->base] -= step->delta;
 	if (step->kind == FTSAN_STEP_OPEN)
 		(void)ftsan_slot_protect(step->slot, 1, PROT_READ);
+	if (step->kind == FTSAN_STEP_KEY)
+		ftsan_pkey_close(uc);
 	/* A store across two sealed pages faults on one while the other is open, and
 	 * would for ever: so this one is unsealed. */
 	thread->window.cools = true;
@@ -126,6 +147,23 @@ bool ftsan_step_cancel(struct ftsan_thread *thread, void *ucontext)
 }
 
 /* --- stores ------------------------------------------------------------------- */
+
+/* store_keyed() - for a held up store, and for one that collided, the page may be
+ * inaccessible: then it is sealed again first, and only this thread gets further. */
+static bool store_keyed(struct ftsan_thread *thread, uint32_t slot, ucontext_t *uc,
+			uint32_t served)
+{
+	if (ftsan_pkey() == 0)
+		return false;
+	if ((thread->window.held || served != 0) &&
+	    ftsan_slot_protect(slot, 1, PROT_READ) != 0)
+		return false;
+	if (!ftsan_pkey_open(uc))
+		return false;
+	arm(thread, uc, FTSAN_STEP_KEY, slot, served);
+	ftsan_count(traps_key);
+	return true;
+}
 
 static bool store_direct(struct ftsan_thread *thread, ucontext_t *uc)
 {
@@ -170,6 +208,8 @@ static void store_opened(struct ftsan_thread *thread, uint32_t slot, ucontext_t 
 bool ftsan_store_perform(struct ftsan_thread *thread, uint32_t slot, void *ucontext,
 			 uint32_t served)
 {
+	if (store_keyed(thread, slot, ucontext, served))
+		return false;
 	if (store_direct(thread, ucontext)) {
 		thread->step.served = served;
 		settle(thread, slot);
@@ -185,5 +225,7 @@ void ftsan_step_serve(struct ftsan_thread *thread, uint32_t slot, void *ucontext
 {
 	if (ftsan_slot_protect(slot, 1, PROT_READ) != 0)
 		(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
+	/* The thread may be in a signal handler, where the kernel denies it reads. */
+	(void)ftsan_pkey_allow_reads(ucontext);
 	arm(thread, ucontext, FTSAN_STEP_SERVE, slot, served);
 }

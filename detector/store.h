@@ -2,6 +2,10 @@
  * Performing a trapped store without letting other threads at the page.
  *
  * The first rung that works is taken:
+ *   pkey       the thread's own rights to the key of sealed pages are widened for one
+ *              step. Nothing is decoded, and the page is never open to others; but any
+ *              other sealed page that the instruction writes to is written unseen. Only
+ *              when asked for: it has not been seen on real hardware.
  *   emulation  the operand's bytes are known, or the instruction is stepped on a copy
  *              of the operand; then the whole operand is written through
  *              /proc/self/mem. Writing only the changed bytes would tear values that
@@ -19,11 +23,13 @@
 
 /**
  * ftsan_store_init() - choose the rungs
- * @choice: "auto", "emulate" or "step"
+ * @choice: "auto", "pkey", "emulate" or "step"; the next rung where the one asked for
+ *          does not work
  * Context: start-up, after ftsan_mem_init(). Return: 0; -EINVAL for another word.
  */
 int ftsan_store_init(const char *choice);
-/* The rung that plain stores take, for the log: "emulate" or "step". */
+/* The rung that plain stores take, for the log: "pkey", "emulate" or "step"; with the
+ * reason when protection keys were asked for in vain. */
 const char *ftsan_store_name(void);
 
 /**

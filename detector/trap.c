@@ -8,6 +8,7 @@
 #include "collide.h"
 #include "counters.h"
 #include "guard.h"
+#include "pkey.h"
 #include "slot.h"
 #include "store.h"
 #include "thread.h"
@@ -126,6 +127,17 @@ static bool dispatch(struct ftsan_thread *thread, uint32_t slot, uint64_t word,
 	return on_quarantined(thread, slot, uc);
 }
 
+/*
+ * is_denied_read() - a read that only the thread's PKRU forbids, which is the kernel's
+ * in every signal handler; repaired now. Whatever the state: a page that is inaccessible
+ * besides faults again, for that reason alone.
+ */
+static bool is_denied_read(const siginfo_t *info, ucontext_t *uc)
+{
+	return info->si_code == SEGV_PKUERR && !is_write(uc) &&
+	       ftsan_pkey_allow_reads(uc);
+}
+
 /* cancel_step() - also gives up the pin that the step held. */
 static void cancel_step(struct ftsan_thread *thread, ucontext_t *uc)
 {
@@ -145,11 +157,14 @@ bool ftsan_trap_fault(const siginfo_t *info, void *ucontext)
 	/* si_code above 0 is the kernel's own; kill() and friends have none. */
 	if (!ftsan_guard_ready() || info->si_code <= 0)
 		return false;
+	ftsan_pkey_enter();
 	thread = ftsan_thread_self();
 	if (thread != NULL)
 		cancel_step(thread, uc);
 	if (!ftsan_arena_holds(address) || is_fetch(uc))
 		return false;
+	if (is_denied_read(info, uc))
+		return true;
 	slot = ftsan_slot_of(address);
 	if (thread == NULL || ftsan_thread_is_copy(thread)) {
 		give_up(slot);
@@ -172,6 +187,7 @@ bool ftsan_trap_step(void *ucontext)
 
 	if (!ftsan_guard_ready())
 		return false;
+	ftsan_pkey_enter();
 	thread = ftsan_thread_self();
 	if (thread == NULL)
 		return false;

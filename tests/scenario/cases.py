@@ -3,7 +3,7 @@
 import dataclasses
 import typing
 
-STORES = ("auto", "step", "emulate", "undecoded")
+STORES = ("auto", "step", "emulate", "pkey", "undecoded")
 # Ways to store make no difference to what is no finding; the engine's own do.
 QUIET = ("auto", "step", "defaults", "undecoded")
 TRAPPED = {"traps": 1, "windows": 1}

@@ -23,6 +23,7 @@ VARIANTS = {
     "auto": ("", {}),
     "step": ("store=step", {}),
     "emulate": ("store=emulate", {}),
+    "pkey": ("store=pkey", {}),  # the next rung where the CPU has no protection keys
     "defaults": (None, {}),
     "windowless": ("window_us=0", {}),
     "undecoded": ("", {"LD_LIBRARY_PATH": "{programs}/undecoded"}),
