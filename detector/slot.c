@@ -12,7 +12,7 @@
  * Slots move between a magazine and the arena in batches of BATCH. One in SPAN_SHARE of
  * the arena's pages, at its end, is for buffers of several pages.
  */
-enum { BATCH = 16, SPAN_SHARE = 16 };
+enum { BATCH = 16, SPAN_SHARE = 16, PAD_BYTES = 1 << 20 };
 
 struct ftsan_arena ftsan_arena;
 
@@ -41,15 +41,18 @@ int ftsan_arena_init(uint32_t n_slots)
 	struct ftsan_slot *slots = ftsan_sys_map(n_slots * sizeof(*slots));
 	_Atomic uint64_t *words = ftsan_sys_map(n_slots * sizeof(*words));
 	_Atomic uint8_t *dirty = ftsan_sys_map(n_slots / 64 + 1);
-	/* A page without access at either end: a loop of the program that runs out of
-	 * its buffer ends there, and not in our tables. */
-	char *base = ftsan_sys_reserve(pages + 2 * FTSAN_PAGE);
+	/* A loop of the program that runs out of its buffer (a racy Cython cache does,
+	 * downwards) ends in the padding, or at a page without access behind it, and
+	 * not in our tables. */
+	char *base = ftsan_sys_reserve(pages + PAD_BYTES + 2 * FTSAN_PAGE);
 
 	links = ftsan_sys_map(n_slots * sizeof(*links));
 	if (slots == NULL || words == NULL || dirty == NULL || links == NULL ||
 	    base == NULL)
 		return -ENOMEM;
 	base += FTSAN_PAGE;
+	(void)ftsan_sys_protect(base, PAD_BYTES, PROT_READ | PROT_WRITE);
+	base += PAD_BYTES;
 	/* Transparent huge pages would make one write resident 2 MiB of single pages. */
 	(void)ftsan_sys_madvise(base, pages, MADV_NOHUGEPAGE);
 	if (ftsan_sys_protect(base, pages, PROT_READ | PROT_WRITE) != 0)

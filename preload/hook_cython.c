@@ -7,8 +7,7 @@
 #include "guard.h"
 #include "runtime.h"
 
-/* A cache that this thread has allocated and not yet filled. */
-static FTSAN_TLS void *unfilled;
+FTSAN_TLS void *ftsan_cython_unfilled;
 
 static void *cleared(void *block, size_t size_bytes)
 {
@@ -30,10 +29,10 @@ void *ftsan_cython_alloc(size_t size_bytes, uintptr_t caller)
 	if (module == 0)
 		return NULL;
 	ftsan_runtime_alloc_site(caller, &site);
-	unfilled = cleared(
+	ftsan_cython_unfilled = cleared(
 		ftsan_guard_alloc(FTSAN_ADAPTER_CYTHON, size_bytes, module, &site),
 		size_bytes);
-	return unfilled;
+	return ftsan_cython_unfilled;
 }
 
 void *ftsan_cython_realloc(void *block, size_t size_bytes, uintptr_t caller)
@@ -53,12 +52,10 @@ void *ftsan_cython_realloc(void *block, size_t size_bytes, uintptr_t caller)
 	return to;
 }
 
-void ftsan_cython_filled(void)
+void ftsan_cython_publish_filled(void)
 {
-	void *block = unfilled;
+	void *block = ftsan_cython_unfilled;
 
-	if (FTSAN_LIKELY(block == NULL))
-		return;
-	unfilled = NULL;
+	ftsan_cython_unfilled = NULL;
 	(void)ftsan_guard_publish(block);
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/annot.h"
+
 /* PyMem_Malloc() called from @caller: a guarded block if it may become a cache. */
 void *ftsan_cython_alloc(size_t size_bytes, uintptr_t caller);
 
@@ -16,7 +18,16 @@ void *ftsan_cython_alloc(size_t size_bytes, uintptr_t caller);
  * in quarantine; NULL: it is no cache, or there is no room. */
 void *ftsan_cython_realloc(void *block, size_t size_bytes, uintptr_t caller);
 
-/* The thread has filled its cache and goes on to use the code object: publishes it. */
-void ftsan_cython_filled(void);
+/* A cache that this thread has allocated and not yet filled. */
+extern FTSAN_TLS void *ftsan_cython_unfilled;
+void ftsan_cython_publish_filled(void);
+
+/* The thread has filled its cache and goes on to use the code object: publishes it.
+ * Inline: every exception comes by. */
+static inline void ftsan_cython_filled(void)
+{
+	if (FTSAN_UNLIKELY(ftsan_cython_unfilled != NULL))
+		ftsan_cython_publish_filled();
+}
 
 #endif

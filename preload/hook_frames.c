@@ -156,9 +156,11 @@ void ftsan_frames_created(void *code, uintptr_t caller)
 
 void ftsan_frames_traceback(void)
 {
-	if (!ftsan_preload_active() || !attached())
+	if (!ftsan_preload_active())
 		return;
 	look_up();
+	/* The caller is attached: PyTraceBack_Here() itself relies on it just the same.
+	 */
 	if (errors.occurred == NULL || errors.occurred() != NULL)
 		return;
 	report(FTSAN_KIND_NO_EXCEPTION,
