@@ -42,16 +42,16 @@ int ftsan_arena_init(uint32_t n_slots)
 	_Atomic uint64_t *words = ftsan_sys_map(n_slots * sizeof(*words));
 	_Atomic uint8_t *dirty = ftsan_sys_map(n_slots / 64 + 1);
 	/* A loop of the program that runs out of its buffer (a racy Cython cache does,
-	 * downwards) ends in the padding, or at a page without access behind it, and
+	 * either way) ends in the padding, or at a page without access behind it, and
 	 * not in our tables. */
-	char *base = ftsan_sys_reserve(pages + PAD_BYTES + 2 * FTSAN_PAGE);
+	char *base = ftsan_sys_reserve(pages + 2 * PAD_BYTES + 2 * FTSAN_PAGE);
 
 	links = ftsan_sys_map(n_slots * sizeof(*links));
 	if (slots == NULL || words == NULL || dirty == NULL || links == NULL ||
 	    base == NULL)
 		return -ENOMEM;
 	base += FTSAN_PAGE;
-	(void)ftsan_sys_protect(base, PAD_BYTES, PROT_READ | PROT_WRITE);
+	(void)ftsan_sys_protect(base, pages + 2 * PAD_BYTES, PROT_READ | PROT_WRITE);
 	base += PAD_BYTES;
 	/* Transparent huge pages would make one write resident 2 MiB of single pages. */
 	(void)ftsan_sys_madvise(base, pages, MADV_NOHUGEPAGE);
