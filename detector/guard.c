@@ -33,8 +33,9 @@ const struct ftsan_adapter *ftsan_adapter_of(uint32_t slot)
 	return adapters[ftsan_slot_at(slot)->adapter];
 }
 
-int ftsan_guard_init(const struct ftsan_options *options)
+int ftsan_guard_init(const struct ftsan_options *options, bool free_threaded)
 {
+	bool race = ftsan_options_race(options);
 	int error;
 
 	ftsan_guard_config = (struct ftsan_guard_config){
@@ -42,11 +43,16 @@ int ftsan_guard_init(const struct ftsan_options *options)
 		.fragments = options->fragments,
 		.quarantine = options->quarantine,
 		.tick_us = options->scout_us,
-		.window_ns = (uint64_t)options->window_us * 1000,
+		.window_ns = race ? (uint64_t)options->window_us * 1000 : 0,
 		.windows_per_object = options->windows,
 		.windows_per_site = options->windows * 8,
 		.window_budget_percent = options->window_budget,
 		.heal = options->heal,
+		.aged = {[FTSAN_ADAPTER_CANARY] = true,
+			 /* Builds with a GIL hand dims buffers from one array to the
+			  * next, so that nothing may stay sealed. */
+			 [FTSAN_ADAPTER_NUMPY] = race && free_threaded,
+			 [FTSAN_ADAPTER_CYTHON] = true},
 		.store = options->store,
 	};
 	error = ftsan_arena_init(options->slots);
@@ -106,6 +112,8 @@ static void fill_slot(uint32_t index, uint8_t adapter, size_t size_bytes,
 	slot->site = bucket;
 	atomic_store_explicit(&slot->parked, FTSAN_PARKED_NOT, memory_order_relaxed);
 	atomic_store_explicit(&slot->window_owner, 0, memory_order_relaxed);
+	atomic_store_explicit(&slot->holds, 0, memory_order_relaxed);
+	atomic_store_explicit(&slot->on_hold, false, memory_order_relaxed);
 	atomic_store_explicit(&slot->windows, 0, memory_order_relaxed);
 	atomic_store_explicit(&slot->stable_address, 0, memory_order_relaxed);
 	slot->quarantine = FTSAN_NO_ENTRY;

@@ -31,13 +31,15 @@ struct ftsan_guard_config {
 	uint32_t windows_per_site;
 	uint32_t window_budget_percent;
 	bool heal;
+	bool aged[FTSAN_ADAPTERS]; /* published once old enough */
 	const char *store;
 };
 
 extern struct ftsan_guard_config ftsan_guard_config;
 
-/* Context: start-up. Return: 0 or -errno; nothing is guarded then. */
-int ftsan_guard_init(const struct ftsan_options *options);
+/* Context: start-up. @free_threaded: of the interpreter.
+ * Return: 0 or -errno; nothing is guarded then. */
+int ftsan_guard_init(const struct ftsan_options *options, bool free_threaded);
 bool ftsan_guard_ready(void);
 
 /**
@@ -93,6 +95,19 @@ uintptr_t ftsan_guard_object(const void *pointer);
 /* An operation on the buffer's object is entered: publishes it at once if the calling
  * thread is not its owner. Normal context. */
 void ftsan_guard_enter(const void *pointer);
+
+/**
+ * ftsan_guard_hold() - seal a buffer for the length of an operation
+ * @generation: set; for ftsan_guard_unhold()
+ *
+ * Holds of several operations and threads count. A buffer that was published before
+ * stays so afterwards; others are unsealed by the last unhold.
+ *
+ * Context: normal context. Return: false when it is not sealed now (the bound on sealed
+ * pages, or another thread is about to change it): then there is nothing to undo.
+ */
+bool ftsan_guard_hold(const void *pointer, uint64_t *generation);
+void ftsan_guard_unhold(const void *pointer, uint64_t generation);
 
 /* Publishes now, whatever the age; true if the page is sealed afterwards. */
 bool ftsan_guard_publish(const void *pointer);

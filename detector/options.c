@@ -456,3 +456,13 @@ void ftsan_options_help(struct ftsan_buf *out)
 		ftsan_buf_char(out, '\n');
 	}
 }
+
+bool ftsan_options_race(const struct ftsan_options *options)
+{
+	return strcmp(options->mode, "latent") != 0;
+}
+
+bool ftsan_options_latent(const struct ftsan_options *options)
+{
+	return strcmp(options->mode, "race") != 0;
+}

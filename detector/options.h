@@ -40,6 +40,10 @@ void ftsan_options_init(struct ftsan_options *options);
 unsigned ftsan_options_parse(struct ftsan_options *options, const char *text,
 			     struct ftsan_buf *errors);
 
+/* Does the mode include races, or latent hazards? Pure. */
+bool ftsan_options_race(const struct ftsan_options *options);
+bool ftsan_options_latent(const struct ftsan_options *options);
+
 /* Prints the table: name, unit, default, range, meaning, as aligned text. */
 void ftsan_options_help(struct ftsan_buf *out);
 

@@ -209,6 +209,22 @@ static void seal_run(uint32_t first, uint32_t n)
 		conclude(first + i, ok);
 }
 
+/* unseal() - PUBLISHED to PRIVATE, for a buffer that was sealed for an operation. */
+static void unseal(uint32_t index)
+{
+	struct ftsan_slot *slot = ftsan_slot_at(index);
+
+	if (!ftsan_slot_transition(index, FTSAN_PUBLISHED, FTSAN_SEALING))
+		return;
+	atomic_store_explicit(&slot->on_hold, false, memory_order_relaxed);
+	(void)ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE);
+	ftsan_publish_undone(slot);
+	if (!ftsan_slot_transition(index, FTSAN_SEALING, FTSAN_PRIVATE))
+		bury(index);
+	else
+		ftsan_publish_later(index);
+}
+
 /* consider() - PRIVATE to SEALING when the rule says so; is it waiting otherwise? */
 static bool consider(uint32_t index, bool *waits)
 {
@@ -218,7 +234,7 @@ static bool consider(uint32_t index, bool *waits)
 	uint64_t word = ftsan_slot_word(index);
 
 	if (ftsan_word_state(word) != FTSAN_PRIVATE || parked == FTSAN_PARKED_UNBOUND ||
-	    parked == FTSAN_PARKED_KERNEL)
+	    parked == FTSAN_PARKED_KERNEL || !ftsan_guard_config.aged[slot->adapter])
 		return false;
 	switch (ask(index, false)) {
 	case FTSAN_PUBLISH_NOW:
@@ -357,6 +373,56 @@ void ftsan_guard_enter(const void *pointer)
 		return;
 	ftsan_count(foreign_entries);
 	(void)ftsan_guard_publish(pointer);
+}
+
+/* take() - the state is PRIVATE: seal it now, for operations only. */
+static bool take(uint32_t index, uint64_t word)
+{
+	struct ftsan_slot *slot = ftsan_slot_at(index);
+
+	if (cooling(slot) || fragments() >= ftsan_guard_config.fragments ||
+	    !ftsan_slot_move(index, &word, FTSAN_SEALING))
+		return false;
+	atomic_store_explicit(&slot->on_hold, true, memory_order_relaxed);
+	seal_run(index, 1);
+	return true;
+}
+
+bool ftsan_guard_hold(const void *pointer, uint64_t *generation)
+{
+	uint32_t index = ftsan_slot_of((uintptr_t)pointer);
+	struct ftsan_slot *slot = ftsan_slot_at(index);
+	uint64_t word = ftsan_slot_word(index);
+
+	*generation = ftsan_word_generation(word);
+	/* Counted first: the last of the others must not unseal it meanwhile. */
+	atomic_fetch_add_explicit(&slot->holds, 1, memory_order_acq_rel);
+	if (ftsan_word_state(word) == FTSAN_PRIVATE && take(index, word))
+		ftsan_count(held);
+	if (ftsan_word_state(ftsan_slot_word(index)) == FTSAN_PUBLISHED)
+		return true;
+	atomic_fetch_sub_explicit(&slot->holds, 1, memory_order_acq_rel);
+	return false;
+}
+
+void ftsan_guard_unhold(const void *pointer, uint64_t generation)
+{
+	uint32_t index = ftsan_slot_of((uintptr_t)pointer);
+	struct ftsan_slot *slot = ftsan_slot_at(index);
+	uint32_t holds = atomic_load_explicit(&slot->holds, memory_order_relaxed);
+
+	/* Freed and used again meanwhile: these are other holds. */
+	do {
+		if (holds == 0 ||
+		    ftsan_word_generation(ftsan_slot_word(index)) != generation)
+			return;
+	} while (!atomic_compare_exchange_weak_explicit(&slot->holds, &holds, holds - 1,
+							memory_order_acq_rel,
+							memory_order_relaxed));
+	/* Somebody who holds it from here on finds it sealed, and is wrong a moment
+	 * later: that is a missed trap at worst. */
+	if (holds == 1 && atomic_load_explicit(&slot->on_hold, memory_order_relaxed))
+		unseal(index);
 }
 
 void ftsan_guard_fork_prepare(void)

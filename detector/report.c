@@ -13,6 +13,7 @@
 #include "gil.h"
 #include "guard.h"
 #include "log.h"
+#include "operation.h"
 #include "pyabi.h"
 #include "slot.h"
 #include "symbols.h"
@@ -42,7 +43,8 @@ struct workspace {
 	struct ftsan_object object;
 	char id[32];
 	char fingerprint[20];
-	char title[160];
+	char title[256];
+	char operation[96];
 	char line[LINE_MAX_BYTES];
 };
 
@@ -237,8 +239,31 @@ static void make_title(struct ftsan_view *view, const struct ftsan_incident *inc
 		ftsan_buf_str(&buf, " on ");
 		ftsan_buf_str(&buf,
 			      view->description != NULL ? view->description : "memory");
+		if (view->operation != NULL) {
+			ftsan_buf_str(&buf, view->output ? ", an output of "
+							 : ", an input of ");
+			ftsan_buf_str(&buf, view->operation);
+		}
 	}
 	view->title = ftsan_buf_cstr(&buf);
+}
+
+/* "ndarray.repeat", or the bare name of a C function. */
+static void name_operation(struct ftsan_view *view,
+			   const struct ftsan_operation_frame *frame)
+{
+	struct ftsan_buf buf;
+	const char *name;
+
+	if (frame == NULL)
+		return;
+	name = frame->name != NULL ? frame->name : frame->operation->name;
+	ftsan_buf_init(&buf, work->operation, sizeof(work->operation));
+	ftsan_buf_str(&buf, frame->operation->owner);
+	if (buf.length > 0)
+		ftsan_buf_char(&buf, '.');
+	ftsan_buf_str(&buf, name);
+	view->operation = ftsan_buf_cstr(&buf);
 }
 
 static void make_view(const struct ftsan_incident *incident)
@@ -261,6 +286,8 @@ static void make_view(const struct ftsan_incident *incident)
 	view->old_value = incident->old_value;
 	view->new_value = incident->new_value;
 	view->description = incident->description;
+	view->output = incident->output;
+	name_operation(view, incident->operation);
 	for (unsigned i = 0; i < n; i++)
 		fill_stack(i, &incident->parties[i]);
 	if (incident->slot >= 0) {

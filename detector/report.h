@@ -11,6 +11,7 @@
 #include "stack.h"
 
 struct ftsan_alloc_site;
+struct ftsan_operation_frame;
 
 enum ftsan_kind {
 	FTSAN_KIND_RACE,
@@ -51,6 +52,8 @@ enum { FTSAN_PARTIES_MAX = 4, FTSAN_NO_REPORT_SLOT = -1 };
  * @title:   a sentence fragment; NULL: made from the headline and the object
  * @headline: what happened; NULL: the kind's
  * @description: used when there is no slot
+ * @operation: the innermost operation at the time, NULL: none, or not of interest
+ * @output:  the object was given to it to be written to
  * @alloc, @alloc_tid: where the object was made, when there is no slot; NULL: unknown
  * @parties: the guilty first; the stack that allocated a slot's buffer is added
  */
@@ -64,6 +67,8 @@ struct ftsan_incident {
 	const char *description;
 	const struct ftsan_alloc_site *alloc;
 	int alloc_tid;
+	const struct ftsan_operation_frame *operation;
+	bool output;
 	bool has_old, has_new;
 	int64_t old_value, new_value;
 	unsigned n_parties;

@@ -76,3 +76,26 @@ bool ftsan_rule_admit(uint32_t used, uint32_t limit, uint32_t site_live)
 {
 	return within(used, limit, site_live);
 }
+
+/* floor(log2(n)) for n > 0 */
+static uint32_t log2_of(uint32_t n)
+{
+	return 31 - (uint32_t)__builtin_clz(n);
+}
+
+bool ftsan_rule_sample(uint32_t calls, uint32_t always)
+{
+	uint32_t period;
+
+	if (always == 0 || calls < always)
+		return true;
+	period = 1u << log2_of(calls / always);
+	if (period > FTSAN_SAMPLE_RAREST / 2)
+		period = FTSAN_SAMPLE_RAREST / 2;
+	return calls % (2 * period) == 0;
+}
+
+bool ftsan_rule_hazard(const struct ftsan_hazard_question *q)
+{
+	return q->is_argument && q->points_here && !q->mutator && !q->fresh;
+}

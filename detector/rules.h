@@ -109,4 +109,35 @@ ftsan_rule_publish(const struct ftsan_publish_question *question);
  */
 bool ftsan_rule_admit(uint32_t used, uint32_t limit, uint32_t site_live);
 
+/* A call site that has been seen often enough is watched once in so many calls. */
+enum { FTSAN_SAMPLE_RAREST = 256 };
+
+/*
+ * Is the call of a site that had @calls before to be watched? The first @always are;
+ * then one of two, of four, ... each for as many watched calls again, down to one of
+ * FTSAN_SAMPLE_RAREST. @always 0: every call.
+ */
+bool ftsan_rule_sample(uint32_t calls, uint32_t always);
+
+/**
+ * struct ftsan_hazard_question - a store to an array's metadata inside an operation
+ * @is_argument: the array was given to the innermost operation of this thread
+ * @mutator:     that operation is documented to change it
+ * @fresh:       the array may be younger than the outermost operation of this thread:
+ *               then it may be the operation's own work, that nobody else has seen
+ * @points_here: the array still uses the memory that was stored to
+ */
+struct ftsan_hazard_question {
+	bool is_argument;
+	bool mutator;
+	bool fresh;
+	bool points_here;
+};
+
+/*
+ * Would the store race if a second thread used the array? Reference counts say nothing
+ * about that: whoever called can hand the array to another thread at any time.
+ */
+bool ftsan_rule_hazard(const struct ftsan_hazard_question *question);
+
 #endif

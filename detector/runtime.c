@@ -13,6 +13,7 @@
 #include "guard.h"
 #include "log.h"
 #include "mem.h"
+#include "operation.h"
 #include "pyabi.h"
 #include "records.h"
 #include "report.h"
@@ -63,8 +64,9 @@ static int start_guard(void)
 	ftsan_decode_init(host->zydis_init, host->zydis_decode);
 	ftsan_numpy_init(abi.object_size);
 	ftsan_cython_init(abi.ob_type, host->py_code_type);
+	ftsan_operation_init(options, abi.free_threaded);
 	if (options->guard)
-		error = ftsan_guard_init(options);
+		error = ftsan_guard_init(options, abi.free_threaded);
 	return error;
 }
 

@@ -26,6 +26,7 @@ void ftsan_sites_reset(void)
 	for (unsigned i = 0; i < SITES; i++) {
 		atomic_store_explicit(&table[i].ip, 0, memory_order_relaxed);
 		atomic_store_explicit(&table[i].windows, 0, memory_order_relaxed);
+		atomic_store_explicit(&table[i].hazards, 0, memory_order_relaxed);
 		atomic_store_explicit(&table[i].proven, false, memory_order_relaxed);
 	}
 }

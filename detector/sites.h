@@ -14,6 +14,7 @@
 struct ftsan_site {
 	_Atomic uintptr_t ip;
 	_Atomic uint32_t windows;
+	_Atomic uint32_t hazards;
 	_Atomic bool proven;
 };
 

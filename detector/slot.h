@@ -120,6 +120,8 @@ struct ftsan_alloc_site {
  * @parked:   enum ftsan_parked
  * @site:     bucket of the allocation site
  * @window_owner: index + 1 of the thread whose store is in progress
+ * @holds:    operations that want it sealed while they last
+ * @on_hold:  it was sealed for them, and is unsealed after the last
  * @windows:  collision windows opened on this buffer
  * @stable_address, @stable_value: a word that stores change, and what it holds most of
  *            the time; 0 before the first trap
@@ -147,6 +149,8 @@ struct ftsan_slot {
 	_Atomic uint8_t parked;
 	uint16_t site;
 	_Atomic uint32_t window_owner;
+	_Atomic uint32_t holds;
+	_Atomic bool on_hold;
 	_Atomic uint32_t windows;
 	_Atomic uintptr_t stable_address;
 	_Atomic uint64_t stable_value;

@@ -61,6 +61,7 @@ static FTSAN_NOINLINE struct ftsan_thread *attach(void)
 	if (thread == NULL)
 		return NULL;
 	thread->name[0] = '\0';
+	thread->operation = NULL;
 	atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&seen, 1, memory_order_relaxed);
 	self = thread;

@@ -99,6 +99,20 @@ struct ftsan_thread_counts {
 	_Atomic uint64_t guarded;
 };
 
+enum { FTSAN_BIRTHS = 256 };
+
+/**
+ * struct ftsan_births - arrays made since the outermost operation was entered
+ * @incomplete: there may be more
+ */
+struct ftsan_births {
+	uint32_t n;
+	bool incomplete;
+	uintptr_t headers[FTSAN_BIRTHS];
+};
+
+struct ftsan_operation_frame;
+
 struct ftsan_thread {
 	_Atomic int tid; /* 0: the record is free */
 	uint32_t index;
@@ -110,6 +124,8 @@ struct ftsan_thread {
 	struct ftsan_step step;
 	struct ftsan_window window;
 	struct ftsan_insn insn;
+	struct ftsan_operation_frame *operation; /* innermost one; operation.h */
+	struct ftsan_births births;
 	struct ftsan_stack stack;  /* of the access being handled */
 	struct ftsan_window rival; /* copy of the window it collided with */
 	unsigned char *scratch;	   /* a page, for redirected stores */

@@ -8,6 +8,8 @@
 #include "collide.h"
 #include "counters.h"
 #include "guard.h"
+#include "hazard.h"
+#include "operation.h"
 #include "pkey.h"
 #include "slot.h"
 #include "store.h"
@@ -72,6 +74,8 @@ static bool on_published(struct ftsan_thread *thread, uint32_t slot, ucontext_t 
 	}
 	if (!ftsan_window_enter(thread, slot, uc))
 		return true;
+	if (ftsan_latent())
+		ftsan_hazard_look(thread, slot, uc);
 	ftsan_count(traps);
 	return ftsan_store_perform(thread, slot, uc, 0);
 }

@@ -52,6 +52,8 @@ enum { FTSAN_VIEW_DIMS_MAX = 64 };
  * @description: what the memory is
  * @name:        the word, such as "dims[0]"; NULL when it has none
  * @word:        its index, -1 when there is none
+ * @operation:   "ndarray.repeat": the operation that it happened in; NULL: not said
+ * @output:      the operation was given the object to write to
  * @n_shape:     entries of @shape, -1 when the shape is unknown
  */
 struct ftsan_view {
@@ -72,6 +74,8 @@ struct ftsan_view {
 	int n_shape;
 	int64_t shape[FTSAN_VIEW_DIMS_MAX];
 	const char *dtype;
+	const char *operation;
+	bool output;
 	uint32_t size;
 	const struct ftsan_view_stack *stacks;
 	unsigned n_stacks;

@@ -93,6 +93,9 @@ static void put_object(struct ftsan_buf *out, const struct ftsan_view *view)
 	put_integer(out, "new", view->has_new, view->new_value);
 	put_shape(out, view);
 	put_string(out, "dtype", view->dtype);
+	put_string(out, "operation", view->operation);
+	if (view->output)
+		put_bool(out, "output", true);
 	put_integer(out, "size", view->size != 0, view->size);
 	ftsan_buf_char(out, '}');
 }

@@ -234,6 +234,20 @@ static void put_location(struct ftsan_buf *out, const struct ftsan_view *view)
 	ftsan_buf_str(out, ".\n");
 }
 
+/* What makes the store of an operation a finding although nobody raced with it. */
+static void put_operation(struct ftsan_buf *out, const struct ftsan_view *view)
+{
+	if (!known(view->operation) || !equal(view->kind, "hazard"))
+		return;
+	ftsan_buf_str(out, "  ");
+	put(out, view->operation);
+	ftsan_buf_str(out, view->output
+				   ? " was given the array for its result, but is not"
+				   : " was given the array to read, and is not");
+	ftsan_buf_str(out, " documented to change its metadata: a thread\n"
+			   "  that uses the array at that moment races with it.\n");
+}
+
 static void put_evidence(struct ftsan_buf *out, const struct ftsan_view *view)
 {
 	ftsan_buf_str(out, "  Confidence ");
@@ -322,6 +336,7 @@ void ftsan_view_text(struct ftsan_buf *out, const struct ftsan_view *view)
 	for (unsigned i = 0; i < view->n_stacks; i++)
 		put_stack(out, view, i);
 	put_location(out, view);
+	put_operation(out, view);
 	put_evidence(out, view);
 	ftsan_buf_char(out, '\n');
 	put_summary(out, view);

@@ -7,8 +7,10 @@
 #include "base/annot.h"
 #include "base/safe_read.h"
 #include "guard.h"
+#include "numpy_args.h"
 #include "numpy_ops.h"
 #include "numpy_type.h"
+#include "operation.h"
 #include "pyabi.h"
 #include "runtime.h"
 #include "symbols.h"
@@ -113,9 +115,9 @@ void *ftsan_numpy_alloc(size_t size_bytes, uintptr_t pc)
 	struct caller *caller;
 
 	/* Builds with a GIL keep dims buffers in a cache of NumPy's own and hand them to
-	 * the next array: sealed ones would make every constructor trap. */
+	 * the next array: there they are sealed for single operations only. */
 	if (!atomic_load_explicit(&ready, memory_order_acquire) ||
-	    !ftsan_runtime_abi()->free_threaded ||
+	    !(ftsan_runtime_abi()->free_threaded || ftsan_latent()) ||
 	    pc - module_begin >= module_end - module_begin ||
 	    !ftsan_numpy_is_dims_size(size_bytes))
 		return NULL;
@@ -148,6 +150,7 @@ static void *hook_tp_alloc(void *type, ptrdiff_t n_items)
 	judge();
 	header = generic_alloc(type, n_items);
 	fresh_header = (uintptr_t)header;
+	ftsan_operation_born((uintptr_t)header);
 	return header;
 }
 
@@ -156,21 +159,20 @@ static void adopt_type(void *type)
 {
 	void *alloc = ftsan_type_get(type, FTSAN_TP_ALLOC);
 
-	if (alloc == (void *)generic_alloc && alloc != NULL)
+	if (alloc == (void *)generic_alloc)
 		ftsan_type_set(type, FTSAN_TP_ALLOC, (void *)hook_tp_alloc);
+	ftsan_operation_born_unnoticed();
 }
 
-static void enter(void *self)
+void ftsan_numpy_bind(void *array, const void *buffer)
 {
-	void *buffer = ftsan_numpy_buffer(self);
+	void *type = ftsan_object_type(array);
 
-	if (buffer == NULL)
-		return;
-	if (FTSAN_UNLIKELY(ftsan_guard_object(buffer) != (uintptr_t)self)) {
-		ftsan_guard_bind(buffer, (uintptr_t)self);
-		adopt_type(ftsan_object_type(self));
-	}
-	ftsan_guard_enter(buffer);
+	if (FTSAN_UNLIKELY(ftsan_type_get(type, FTSAN_TP_ALLOC) != (void *)hook_tp_alloc))
+		adopt_type(type);
+	if (buffer != NULL &&
+	    FTSAN_UNLIKELY(ftsan_guard_object(buffer) != (uintptr_t)array))
+		ftsan_guard_bind(buffer, (uintptr_t)array);
 }
 
 static bool is_array_type(uintptr_t type)
@@ -208,7 +210,8 @@ void ftsan_numpy_see_capsule(const void *table, uintptr_t caller)
 	module_end = module->end;
 	generic_alloc =
 		(void *(*)(void *, ptrdiff_t))ftsan_type_get(type, FTSAN_TP_ALLOC);
+	ftsan_args_init(type);
 	atomic_store_explicit(&ready, true, memory_order_release);
 	ftsan_type_set(type, FTSAN_TP_ALLOC, (void *)hook_tp_alloc);
-	ftsan_ops_hook_type(type, enter);
+	ftsan_ops_hook_type(type, "ndarray");
 }

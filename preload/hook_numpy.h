@@ -16,6 +16,10 @@
  */
 void ftsan_numpy_see_capsule(const void *table, uintptr_t caller);
 
+/* An array has been given to an operation, with its guarded buffer, or NULL: makes sure
+ * that the one is known to belong to the other. */
+void ftsan_numpy_bind(void *array, const void *buffer);
+
 /* PyMem_RawMalloc() called from @caller: a guarded buffer if it is for dims, else NULL.
  */
 void *ftsan_numpy_alloc(size_t size_bytes, uintptr_t caller);

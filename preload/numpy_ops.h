@@ -1,23 +1,39 @@
 /*
- * Operations: the methods and attributes of a type, hooked in place in its (writable)
- * method and getset tables, so that every way of calling them is seen.
+ * Operations: functions that are given arrays, hooked in place in the (writable) tables
+ * that they are called through, so that every way of calling them is seen.
  */
 #ifndef FTSAN_PRELOAD_NUMPY_OPS_H
 #define FTSAN_PRELOAD_NUMPY_OPS_H
 
-/**
- * ftsan_ops_hook_type() - hook all instance methods and attributes
- * @type:  a ready PyTypeObject with static tables
- * @enter: called with self before each operation
- *
- * Context: normal context, once for a type, while nobody else can call its methods yet
- * (its module is being imported). Operations past the number of trampolines stay as
- * they are.
- */
-void ftsan_ops_hook_type(void *type, void (*enter)(void *self));
+#include <stdbool.h>
+#include <stdint.h>
 
-/* Operations hooked so far, and those that there was no trampoline for. */
-unsigned ftsan_ops_hooked(void);
-unsigned ftsan_ops_left_out(void);
+#include "operation.h"
+
+/**
+ * struct ftsan_op - what is known of a function that is to be hooked
+ * @operation:  strings are borrowed for good
+ * @convention: enum ftsan_convention
+ * @objects:    for FTSAN_ARGS_OBJECTS
+ */
+struct ftsan_op {
+	struct ftsan_operation operation;
+	uint8_t convention;
+	uint8_t objects;
+};
+
+/**
+ * ftsan_ops_hook() - have a function called through us
+ * @entry: where its address is; writable memory, written at once
+ * @op:    copied
+ *
+ * Context: normal context; one caller at a time (a module is being imported), while
+ * other threads may call through @entry already. Operations past the number of
+ * trampolines stay as they are, and are counted (left_out_operations).
+ */
+void ftsan_ops_hook(void **entry, const struct ftsan_op *op);
+
+/* All instance methods and attributes of a ready PyTypeObject with static tables. */
+void ftsan_ops_hook_type(void *type, const char *owner);
 
 #endif

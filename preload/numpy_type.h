@@ -13,6 +13,7 @@ enum ftsan_type_member {
 	FTSAN_TP_NAME = 0,
 	FTSAN_TP_METHODS = 208,
 	FTSAN_TP_GETSET = 224,
+	FTSAN_TP_BASE = 232,
 	FTSAN_TP_ALLOC = 280,
 };
 

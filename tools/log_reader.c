@@ -198,6 +198,8 @@ static void read_object(struct ftsan_view *view, const json_t *object)
 	json_int_t value = 0;
 
 	view->description = get_string(object, "description");
+	view->operation = get_string(object, "operation");
+	view->output = json_is_true(json_object_get(object, "output"));
 	view->name = get_string(object, "name");
 	view->address = get_address(object, "address");
 	view->word = get_int(object, "word", 0, -1);

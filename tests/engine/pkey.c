@@ -113,7 +113,7 @@ static void start(void)
 	snprintf(options.store, sizeof(options.store), "pkey");
 	options.windows = 0;
 	(void)ftsan_mem_init();
-	EXPECT(ftsan_guard_init(&options) == 0);
+	EXPECT(ftsan_guard_init(&options, true) == 0);
 	if (ftsan_pkey() == 0) {
 		printf("skipped: %s\n", ftsan_store_name());
 		exit(SKIPPED);

@@ -1,0 +1,103 @@
+/*
+ * Operations: what the program is doing to which arrays. The adapters' hooks enter one
+ * for every call of a method, a slot or an API function; the engines ask which one a
+ * trapped store belongs to.
+ *
+ * An operation lives in a frame on the stack of the hook that called it. The frames of a
+ * thread are linked from the innermost outwards, and only the thread itself (its signal
+ * handlers included) follows the links.
+ */
+#ifndef FTSAN_OPERATION_H
+#define FTSAN_OPERATION_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "options.h"
+
+enum { FTSAN_OPERATION_ARRAYS = 6 };
+
+/**
+ * struct ftsan_operation - one hooked operation; constant once it is hooked
+ * @owner:   of what: "ndarray", "ufunc", a module's name, or "" (a C function)
+ * @name:    "repeat", "shape=", "PyArray_Repeat"
+ * @mutator: it is documented to change the metadata of its first argument
+ * @in_place: its first argument is its output
+ */
+struct ftsan_operation {
+	const char *owner;
+	const char *name;
+	bool mutator;
+	bool in_place;
+};
+
+/**
+ * struct ftsan_operation_array - an array that the operation was given
+ * @header:  its address; the caller holds a reference for as long as the frame is there
+ * @buffer:  guarded buffer that the header pointed at on entry, 0: none
+ * @output:  given to be written to
+ * @held:    the buffer is sealed for the length of the operation
+ * @generation: of the held buffer's slot
+ */
+struct ftsan_operation_array {
+	uintptr_t header;
+	uintptr_t buffer;
+	bool output;
+	bool held;
+	uint64_t generation;
+};
+
+/**
+ * struct ftsan_operation_frame - one call of an operation
+ * @operation: which
+ * @name:      instead of the operation's own, when the object has one (a ufunc); NULL
+ * @outer:     the frame around it in this thread, NULL: none
+ * @arrays:    @n_arrays of them; those past the room are not watched
+ * @sampled:   it is watched (latent mode)
+ */
+struct ftsan_operation_frame {
+	const struct ftsan_operation *operation;
+	const char *name;
+	struct ftsan_operation_frame *outer;
+	unsigned n_arrays;
+	bool sampled;
+	struct ftsan_operation_array arrays[FTSAN_OPERATION_ARRAYS];
+};
+
+/* Context: start-up. @free_threaded: of the interpreter. */
+void ftsan_operation_init(const struct ftsan_options *options, bool free_threaded);
+
+/* Are hazards looked for (mode=latent, mode=all)? */
+bool ftsan_latent(void);
+
+/**
+ * ftsan_operation_begin() - a hooked operation is entered
+ * @frame: on the caller's stack; filled
+ * @pc:    where it was called from, for sampling by call site
+ *
+ * Frames that were left by a longjmp are dropped.
+ *
+ * Context: normal context of an attached thread. Everything here: the same.
+ */
+void ftsan_operation_begin(struct ftsan_operation_frame *frame,
+			   const struct ftsan_operation *operation, uintptr_t pc);
+
+/* One of the operation's arrays; @buffer as ftsan_numpy_buffer() has it. */
+void ftsan_operation_add(struct ftsan_operation_frame *frame, uintptr_t header,
+			 const void *buffer, bool output);
+
+/* Undoes ftsan_operation_begin() and what ftsan_operation_add() did to the arrays. */
+void ftsan_operation_end(struct ftsan_operation_frame *frame);
+
+/* An array has come into being at @header in this thread. */
+void ftsan_operation_born(uintptr_t header);
+/* Something may have come into being unnoticed: until the outermost operation of this
+ * thread ends, no array is taken for older than it. */
+void ftsan_operation_born_unnoticed(void);
+
+struct ftsan_thread;
+/* Was it made since the outermost operation of the thread was entered, or is that not
+ * known? For the thread itself, handlers included. */
+bool ftsan_operation_is_fresh(const struct ftsan_thread *thread, uintptr_t header);
+
+#endif

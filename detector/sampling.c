@@ -1,0 +1,67 @@
+#include "sampling.h"
+
+#include <stdatomic.h>
+
+#include "counters.h"
+#include "rules.h"
+
+enum { ENTRIES = 16384, PROBES = 8, COUNT_BITS = 20 };
+
+#define COUNT_MASK ((1ull << COUNT_BITS) - 1)
+
+/* tag << COUNT_BITS | calls; 0: free. One word, so that both change at once. */
+static _Atomic uint64_t table[ENTRIES];
+
+static uint64_t mix(uint64_t hash)
+{
+	hash = (hash ^ hash >> 33) * 0xff51afd7ed558ccdull;
+	hash = (hash ^ hash >> 33) * 0xc4ceb9fe1a85ec53ull;
+	return hash ^ hash >> 33;
+}
+
+/* count() - the calls so far of the entry with this tag; false: it is another's. */
+static bool count(_Atomic uint64_t *entry, uint64_t tag, uint32_t *calls)
+{
+	uint64_t word = atomic_load_explicit(entry, memory_order_relaxed);
+
+	if (word == 0 &&
+	    atomic_compare_exchange_strong_explicit(entry, &word, tag | 1,
+						    memory_order_relaxed,
+						    memory_order_relaxed)) {
+		*calls = 0;
+		return true;
+	}
+	if ((word & ~COUNT_MASK) != tag)
+		return false;
+	*calls = (uint32_t)(word & COUNT_MASK);
+	/* It stays at the top: the rate does not change there any more. */
+	atomic_store_explicit(entry,
+			      (word & COUNT_MASK) == COUNT_MASK
+				      ? tag | (COUNT_MASK + 1) / 2
+				      : word + 1,
+			      memory_order_relaxed);
+	return true;
+}
+
+bool ftsan_sampling_take(uint64_t site, uint32_t always)
+{
+	uint64_t hash = mix(site);
+	uint64_t tag = (hash | 1ull << 63) & ~COUNT_MASK;
+	static _Atomic uint32_t homeless;
+	uint32_t calls;
+
+	for (unsigned i = 0; i < PROBES; i++)
+		if (count(&table[(hash + i) % ENTRIES], tag, &calls))
+			return ftsan_rule_sample(calls, always);
+	ftsan_count(left_out_sites);
+	return ftsan_rule_sample(always * FTSAN_SAMPLE_RAREST +
+					 atomic_fetch_add_explicit(&homeless, 1,
+								   memory_order_relaxed),
+				 always);
+}
+
+void ftsan_sampling_reset(void)
+{
+	for (unsigned i = 0; i < ENTRIES; i++)
+		atomic_store_explicit(&table[i], 0, memory_order_relaxed);
+}
