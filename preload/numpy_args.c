@@ -111,7 +111,7 @@ static void add_tuple(struct ftsan_operation_frame *frame, void *tuple, void *di
 void ftsan_args_add(struct ftsan_operation_frame *frame, uint8_t convention,
 		    uint8_t objects, void *const registers[FTSAN_ARGS_REGISTERS])
 {
-	void *const *vector = registers[1];
+	void *const *vector = registers[1]; /* of the fast conventions only */
 	size_t n = (size_t)registers[2];
 
 	if (convention == FTSAN_ARGS_OBJECTS) {
@@ -126,6 +126,9 @@ void ftsan_args_add(struct ftsan_operation_frame *frame, uint8_t convention,
 		ftsan_args_add_object(frame, registers[0], frame->operation->in_place);
 	switch (convention) {
 	case FTSAN_ARGS_TUPLE:
+		add_tuple(frame, registers[1], NULL);
+		break;
+	case FTSAN_ARGS_TUPLE_DICT:
 		add_tuple(frame, registers[1], registers[2]);
 		break;
 	case FTSAN_ARGS_FAST:

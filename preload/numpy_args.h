@@ -13,7 +13,8 @@ struct ftsan_operation_frame;
 enum ftsan_convention {
 	FTSAN_ARGS_SELF,	  /* nothing but self */
 	FTSAN_ARGS_OBJECTS,	  /* objects one by one; NULL or no object past the last */
-	FTSAN_ARGS_TUPLE,	  /* self, a tuple, perhaps a dict */
+	FTSAN_ARGS_TUPLE,	  /* self, a tuple */
+	FTSAN_ARGS_TUPLE_DICT,	  /* self, a tuple, a dict or NULL */
 	FTSAN_ARGS_FAST,	  /* self, objects, their number */
 	FTSAN_ARGS_FAST_KEYWORDS, /* self, objects, number without keywords, names */
 	FTSAN_ARGS_VECTORCALL,	  /* callable, objects, number and flags, names */
@@ -27,6 +28,7 @@ enum { FTSAN_ARGS_REGISTERS = 5 };
  * @objects:    FTSAN_ARGS_OBJECTS: bit n set: argument n is an object or NULL
  * @registers:  the function's first arguments
  *
+ * No register is looked at that the convention does not name: it may hold anything.
  * Looks into the tuple of arguments and into tuples in it, not into lists, which another
  * thread may change. Context: normal context of an attached thread.
  */

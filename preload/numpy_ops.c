@@ -141,7 +141,7 @@ static uint8_t convention_of(int flags)
 	if (flags & METH_FASTCALL)
 		return flags & METH_KEYWORDS ? FTSAN_ARGS_FAST_KEYWORDS : FTSAN_ARGS_FAST;
 	if (flags & METH_VARARGS)
-		return FTSAN_ARGS_TUPLE;
+		return flags & METH_KEYWORDS ? FTSAN_ARGS_TUPLE_DICT : FTSAN_ARGS_TUPLE;
 	return flags & METH_O ? FTSAN_ARGS_OBJECTS : FTSAN_ARGS_SELF;
 }
 
