@@ -104,6 +104,7 @@ static void fill_slot(uint32_t index, uint8_t adapter, size_t size_bytes,
 	slot->seal_tick = slot->birth_tick;
 	slot->published = false;
 	slot->moved = false;
+	atomic_store_explicit(&slot->reused, false, memory_order_relaxed);
 	slot->cooled = 0;
 	slot->size = (uint32_t)size_bytes;
 	slot->offset = stagger(index, size_bytes);
@@ -218,7 +219,8 @@ static void count_end_of_life(const struct ftsan_slot *slot)
 {
 	if ((uint64_t)ftsan_ticks_since(slot->birth_tick) * ftsan_guard_config.tick_us <
 		    OLD_US ||
-	    slot->adapter == FTSAN_ADAPTER_CANARY)
+	    slot->adapter == FTSAN_ADAPTER_CANARY ||
+	    !ftsan_guard_config.aged[slot->adapter])
 		return;
 	ftsan_count(old_buffers);
 	if (slot->published)
@@ -322,7 +324,8 @@ void ftsan_guard_bind(const void *pointer, uintptr_t object)
 	uint32_t index = ftsan_slot_of((uintptr_t)pointer);
 	struct ftsan_slot *slot = ftsan_slot_at(index);
 
-	atomic_store_explicit(&slot->object, object, memory_order_relaxed);
+	if (atomic_exchange_explicit(&slot->object, object, memory_order_relaxed) != 0)
+		atomic_store_explicit(&slot->reused, true, memory_order_relaxed);
 	if (atomic_exchange_explicit(&slot->parked, FTSAN_PARKED_NOT,
 				     memory_order_relaxed) == FTSAN_PARKED_UNBOUND)
 		atomic_fetch_sub_explicit(&ftsan_counters.left_out_unbound, 1,

@@ -278,6 +278,8 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	put_u64(&line, "buffers_guarded", ftsan_counted(buffers_guarded));
 	put_u64(&line, "buffers_published", ftsan_counted(buffers_published));
 	put_left_out(&line);
+	put_u64(&line, "operations_watched", ftsan_counted(operations_sampled));
+	put_u64(&line, "arrays_held", ftsan_counted(held));
 	put_u64(&line, "traps", ftsan_counted(traps));
 	put_u64(&line, "windows", ftsan_counted(windows));
 	put_u64(&line, "window_ms", ftsan_counted(window_ns) / 1000000);

@@ -294,8 +294,10 @@ static void make_view(const struct ftsan_incident *incident)
 		const struct ftsan_slot *slot = ftsan_slot_at((uint32_t)incident->slot);
 
 		describe_slot(view, (uint32_t)incident->slot, incident->address);
-		alloc = alloc_party(&slot->alloc, slot->alloc_tid);
-		fill_stack(n++, &alloc);
+		if (!atomic_load_explicit(&slot->reused, memory_order_relaxed)) {
+			alloc = alloc_party(&slot->alloc, slot->alloc_tid);
+			fill_stack(n++, &alloc);
+		}
 	} else if (incident->alloc != NULL) {
 		alloc = alloc_party(incident->alloc, incident->alloc_tid);
 		fill_stack(n++, &alloc);

@@ -111,6 +111,7 @@ struct ftsan_alloc_site {
  * @seal_tick: scout tick from which its age counts for publication
  * @published: it was sealed at least once
  * @moved:    it was freed by a realloc
+ * @reused:   another header has it now than at first, so the allocation says little
  * @cooled:   exponent of the next cool-down
  * @size:     bytes of the buffer
  * @offset:   of the buffer in its first page
@@ -145,6 +146,7 @@ struct ftsan_slot {
 	uint8_t adapter;
 	bool published;
 	bool moved;
+	_Atomic bool reused;
 	uint8_t cooled;
 	_Atomic uint8_t parked;
 	uint16_t site;

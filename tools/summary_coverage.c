@@ -84,6 +84,12 @@ static void write_guard(FILE *out, const struct ftsan_session *session)
 			"watched\n",
 			(long long)total(session, "arrays_over_10ms_published"),
 			(long long)long_lived);
+	if (total(session, "operations_watched") > 0)
+		fprintf(out,
+			"ftsan:   %lld calls of operations were watched for hazards, "
+			"%lld arrays sealed for them\n",
+			(long long)total(session, "operations_watched"),
+			(long long)total(session, "arrays_held"));
 	fprintf(out, "ftsan:   %lld traps, %lld windows (%lld ms), %lld collisions\n",
 		(long long)total(session, "traps"), (long long)total(session, "windows"),
 		(long long)total(session, "window_ms"),
@@ -162,7 +168,8 @@ void ftsan_summary_gil(FILE *out, const struct ftsan_session *session)
 		const char *state, *meaning;
 	} states[] = {
 		{"off", ""},
-		{"on", ": threads took turns, so few races can show"},
+		{"on", ": threads took turns, so few races can show; hazards "
+		       "(mode=latent) show all the same"},
 		{"unknown", ""},
 	};
 
