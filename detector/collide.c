@@ -7,6 +7,7 @@
 #include "base/safe_read.h"
 #include "base/sys.h"
 #include "counters.h"
+#include "free_window.h"
 #include "guard.h"
 #include "report.h"
 #include "rules.h"
@@ -42,6 +43,17 @@ static uint64_t began_ns; /* set once at start */
 void ftsan_collide_init(void)
 {
 	began_ns = ftsan_sys_now_ns();
+}
+
+uint64_t ftsan_collide_elapsed_ns(void)
+{
+	return ftsan_sys_now_ns() - began_ns;
+}
+
+uint32_t ftsan_collide_site_limit(uint64_t elapsed_ns)
+{
+	return ftsan_guard_config.windows_per_site +
+	       (uint32_t)(elapsed_ns / SITE_REFILL_NS);
 }
 
 void ftsan_collide_fork_child(void)
@@ -124,8 +136,7 @@ static void decide(struct ftsan_window *window, uint32_t index,
 		.site_proven = window->proven,
 		.site_windows =
 			atomic_load_explicit(&site->windows, memory_order_relaxed),
-		.site_limit = config->windows_per_site +
-			      (uint32_t)((now - began_ns) / SITE_REFILL_NS),
+		.site_limit = ftsan_collide_site_limit(now - began_ns),
 		.object_windows =
 			atomic_load_explicit(&slot->windows, memory_order_relaxed),
 		.object_limit = config->windows_per_object + slot->cooled * OBJECT_REFILL,
@@ -412,6 +423,9 @@ enum ftsan_collision ftsan_collide(struct ftsan_thread *thread, uint32_t slot,
 		ftsan_count(collisions_harmless);
 		round = atomic_load_explicit(&owner->window.round, memory_order_acquire);
 		answer(&owner->window, FTSAN_WINDOW_OPEN);
+		/* What it does next may be what the window waits for. */
+		if (access->role == FTSAN_ROLE_READ)
+			return FTSAN_COLLISION_PASS;
 		wait_for(thread, owner, round);
 		return FTSAN_COLLISION_RETRY;
 	}
@@ -505,6 +519,7 @@ void ftsan_collide_late(struct ftsan_thread *thread, uint32_t slot, const void *
 		return;
 	ftsan_stack_capture(&thread->stack, ucontext);
 	report_late(thread, slot, &thread->insn.access);
+	ftsan_free_window_end();
 }
 
 void ftsan_collide_double_free(uint32_t slot)

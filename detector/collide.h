@@ -19,6 +19,10 @@
 void ftsan_collide_init(void);
 void ftsan_collide_fork_child(void);
 
+/* Run time so far, and how many windows a site may have had by then. Any context. */
+uint64_t ftsan_collide_elapsed_ns(void);
+uint32_t ftsan_collide_site_limit(uint64_t elapsed_ns);
+
 /**
  * ftsan_window_enter() - a trapped store begins
  * @thread: the caller's record; thread->insn is decoded
@@ -40,6 +44,7 @@ void ftsan_window_release(uint32_t owner_plus_1, uint32_t round);
 
 enum ftsan_collision {
 	FTSAN_COLLISION_RETRY, /* let the instruction fault again */
+	FTSAN_COLLISION_PASS,  /* no conflict: let the read through, the window stays */
 	FTSAN_COLLISION_READ,  /* a race was reported; let the read through now */
 	FTSAN_COLLISION_WRITE, /* a race was reported; perform the store now */
 };

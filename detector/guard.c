@@ -7,6 +7,7 @@
 #include "base/sys.h"
 #include "collide.h"
 #include "counters.h"
+#include "free_window.h"
 #include "mem.h"
 #include "publish.h"
 #include "rules.h"
@@ -262,6 +263,7 @@ static bool free_published(uint32_t index)
 		return false;
 	count_end_of_life(ftsan_slot_at(index));
 	ftsan_quarantine_add(index);
+	ftsan_free_window(index);
 	return true;
 }
 
