@@ -78,7 +78,24 @@ static void disarm(struct ftsan_thread *thread, ucontext_t *uc)
 {
 	memcpy(&uc->uc_sigmask, &thread->step.mask, sizeof(thread->step.mask));
 	uc->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
-	thread->step.kind = FTSAN_STEP_NONE;
+}
+
+/* close_again() - the window that a read was let through goes on, unless it ended. */
+static void close_again(uint32_t slot)
+{
+	if (ftsan_word_state(ftsan_slot_word(slot)) != FTSAN_WINDOWED)
+		return;
+	(void)ftsan_slot_protect(slot, 1, PROT_NONE);
+	switch (ftsan_word_state(ftsan_slot_word(slot))) {
+	case FTSAN_WINDOWED:
+	case FTSAN_QUARANTINED:
+		break;
+	case FTSAN_PUBLISHED:
+		(void)ftsan_slot_protect(slot, 1, PROT_READ);
+		break;
+	default:
+		(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
+	}
 }
 
 /*
@@ -88,6 +105,10 @@ static void disarm(struct ftsan_thread *thread, ucontext_t *uc)
  */
 static void settle(struct ftsan_thread *thread, uint32_t slot)
 {
+	if (thread->step.kind == FTSAN_STEP_PASS) {
+		close_again(slot);
+		return;
+	}
 	if (thread->step.served == 0) {
 		ftsan_window_leave(thread);
 		return;
@@ -95,6 +116,13 @@ static void settle(struct ftsan_thread *thread, uint32_t slot)
 	if (ftsan_word_state(ftsan_slot_word(slot)) == FTSAN_WINDOWED)
 		(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
 	ftsan_window_release(thread->step.served, thread->step.round);
+}
+
+static void end(struct ftsan_thread *thread, ucontext_t *uc)
+{
+	disarm(thread, uc);
+	settle(thread, thread->step.slot);
+	thread->step.kind = FTSAN_STEP_NONE;
 }
 
 bool ftsan_step_finish(struct ftsan_thread *thread, void *ucontext)
@@ -117,11 +145,11 @@ bool ftsan_step_finish(struct ftsan_thread *thread, void *ucontext)
 	case FTSAN_STEP_KEY:
 		ftsan_pkey_close(uc);
 		break;
+	case FTSAN_STEP_PASS:
 	case FTSAN_STEP_SERVE:
 		break;
 	}
-	disarm(thread, uc);
-	settle(thread, step->slot);
+	end(thread, uc);
 	return true;
 }
 
@@ -140,9 +168,9 @@ bool ftsan_step_cancel(struct ftsan_thread *thread, void *ucontext)
 		ftsan_pkey_close(uc);
 	/* A store across two sealed pages faults on one while the other is open, and
 	 * would for ever: so this one is unsealed. */
-	thread->window.cools = true;
-	disarm(thread, uc);
-	settle(thread, step->slot);
+	if (step->kind != FTSAN_STEP_PASS)
+		thread->window.cools = true;
+	end(thread, uc);
 	return true;
 }
 
@@ -218,6 +246,17 @@ bool ftsan_store_perform(struct ftsan_thread *thread, uint32_t slot, void *ucont
 	if (!store_redirected(thread, slot, ucontext, served))
 		store_opened(thread, slot, ucontext, served);
 	return false;
+}
+
+bool ftsan_step_pass(struct ftsan_thread *thread, uint32_t slot, void *ucontext)
+{
+	if (ftsan_slot_protect(slot, 1, PROT_READ) != 0)
+		return false;
+	/* Freed meanwhile, and closed for that. */
+	if (ftsan_word_state(ftsan_slot_word(slot)) == FTSAN_QUARANTINED)
+		(void)ftsan_slot_protect(slot, 1, PROT_NONE);
+	arm(thread, ucontext, FTSAN_STEP_PASS, slot, 0);
+	return true;
 }
 
 void ftsan_step_serve(struct ftsan_thread *thread, uint32_t slot, void *ucontext,

@@ -43,6 +43,12 @@ const char *ftsan_store_name(void);
 bool ftsan_store_perform(struct ftsan_thread *thread, uint32_t slot, void *ucontext,
 			 uint32_t served);
 
+/*
+ * Lets a read through that does not collide: page readable, one step, page inaccessible
+ * again if the window still lasts. Signal handler. Return: false when it must fault again.
+ */
+bool ftsan_step_pass(struct ftsan_thread *thread, uint32_t slot, void *ucontext);
+
 /* Lets a colliding read through: page readable, one step. Signal handler. */
 void ftsan_step_serve(struct ftsan_thread *thread, uint32_t slot, void *ucontext,
 		      uint32_t served);

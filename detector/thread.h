@@ -24,6 +24,7 @@ enum {
 /* What a thread is doing between arming a single step and its trap. */
 enum ftsan_step_kind {
 	FTSAN_STEP_NONE,
+	FTSAN_STEP_PASS,     /* a read of something else than the window is about */
 	FTSAN_STEP_SERVE,    /* an access that collided is let through, page readable */
 	FTSAN_STEP_REDIRECT, /* a store is made to the scratch page, to be written back */
 	FTSAN_STEP_OPEN,     /* a store is made to its page, opened for it */

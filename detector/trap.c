@@ -87,6 +87,8 @@ static bool on_windowed(struct ftsan_thread *thread, uint32_t slot, ucontext_t *
 	switch (ftsan_collide(thread, slot, uc, &served)) {
 	case FTSAN_COLLISION_RETRY:
 		return true;
+	case FTSAN_COLLISION_PASS:
+		return !ftsan_step_pass(thread, slot, uc);
 	case FTSAN_COLLISION_READ:
 		ftsan_step_serve(thread, slot, uc, served);
 		return false;
