@@ -22,13 +22,11 @@ enum { FTSAN_OPERATION_ARRAYS = 6 };
  * @owner:   of what: "ndarray", "ufunc", a module's name, or "" (a C function)
  * @name:    "repeat", "shape=", "PyArray_Repeat"
  * @mutator: it is documented to change the metadata of its first argument
- * @in_place: its first argument is its output
  */
 struct ftsan_operation {
 	const char *owner;
 	const char *name;
 	bool mutator;
-	bool in_place;
 };
 
 /**

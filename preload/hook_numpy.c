@@ -8,15 +8,15 @@
 #include "base/safe_read.h"
 #include "guard.h"
 #include "numpy_args.h"
-#include "numpy_ops.h"
+#include "numpy_methods.h"
 #include "numpy_type.h"
 #include "operation.h"
 #include "pyabi.h"
 #include "runtime.h"
 #include "symbols.h"
 
-/* Slot of PyArray_Type in the API table (numpy/_core/code_generators/numpy_api.py). */
-enum { API_ARRAY_TYPE = 2, API_SLOTS_READ = 3 };
+/* Slots of PyArray_Type and PyArrayIter_Type in the API table (numpy/_core/code_generators/numpy_api.py). */
+enum { API_ARRAY_TYPE = 2, API_ITERATOR_TYPE = 5, API_SLOTS_READ = 6 };
 
 /* What is known of a return address behind PyMem_RawMalloc in NumPy's module. */
 enum verdict { VERDICT_UNKNOWN, VERDICT_DIMS, VERDICT_OTHER };
@@ -210,8 +210,8 @@ void ftsan_numpy_see_capsule(const void *table, uintptr_t caller)
 	module_end = module->end;
 	generic_alloc =
 		(void *(*)(void *, ptrdiff_t))ftsan_type_get(type, FTSAN_TP_ALLOC);
-	ftsan_args_init(type);
+	ftsan_args_init(type, (void *)api[API_ITERATOR_TYPE]);
 	atomic_store_explicit(&ready, true, memory_order_release);
 	ftsan_type_set(type, FTSAN_TP_ALLOC, (void *)hook_tp_alloc);
-	ftsan_ops_hook_type(type, "ndarray");
+	ftsan_methods_hook_type(type, "ndarray");
 }

@@ -8,19 +8,25 @@
 #include "base/annot.h"
 #include "hook_numpy.h"
 #include "numpy_type.h"
+#include "pyabi.h"
 #include "operation.h"
 #include "real.h"
+#include "runtime.h"
 
 enum {
 	BASES_MAX = 16, /* of a type; deeper ones are no arrays to us */
 	DEPTH_MAX = 2,	/* tuples in tuples */
 };
 
-/* PY_VECTORCALL_ARGUMENTS_OFFSET (Include/cpython/abstract.h, 3.13). */
-#define VECTORCALL_OFFSET_FLAG (1ull << 63)
+/*
+ * PyArrayIterObject: the array is behind nd_m1, index, size and five tables of 32 words
+ * (numpy/_core/include/numpy/ndarraytypes.h, NPY_MAXDIMS_LEGACY_ITERS; 2.0 to HEAD).
+ */
+enum { ITERATOR_ARRAY = 3 * 8 + 5 * 32 * 8 };
 
 /* Set once, while NumPy is being imported. NULL: not in this interpreter. */
 static const void *array_type;
+static const void *iterator_type;
 static const void *tuple_type;
 static struct {
 	ptrdiff_t (*tuple_size)(void *);
@@ -29,9 +35,10 @@ static struct {
 	int (*compare)(void *, const char *);
 } py;
 
-void ftsan_args_init(const void *type)
+void ftsan_args_init(const void *type, const void *iterator)
 {
 	array_type = type;
+	iterator_type = iterator;
 	*(void **)&py.tuple_size = ftsan_real_lookup(RTLD_DEFAULT, "PyTuple_Size");
 	*(void **)&py.tuple_item = ftsan_real_lookup(RTLD_DEFAULT, "PyTuple_GetItem");
 	*(void **)&py.dict_item = ftsan_real_lookup(RTLD_DEFAULT, "PyDict_GetItemString");
@@ -53,21 +60,41 @@ static bool is_array(const void *object)
 	return false;
 }
 
+static void add_array(struct ftsan_operation_frame *frame, void *array, bool output)
+{
+	void *buffer = ftsan_numpy_buffer(array);
+
+	ftsan_numpy_bind(array, buffer);
+	ftsan_operation_add(frame, (uintptr_t)array, buffer, output);
+}
+
+/* The array that a flatiter goes over. */
+static void *iterated(const void *iterator)
+{
+	void *array;
+
+	memcpy(&array,
+	       (const char *)iterator + ftsan_runtime_abi()->object_size + ITERATOR_ARRAY,
+	       sizeof(array));
+	return array;
+}
+
 static void add(struct ftsan_operation_frame *frame, void *object, bool output,
 		unsigned depth)
 {
+	const void *type;
 	ptrdiff_t n;
 
 	if (object == NULL)
 		return;
 	if (is_array(object)) {
-		void *buffer = ftsan_numpy_buffer(object);
-
-		ftsan_numpy_bind(object, buffer);
-		ftsan_operation_add(frame, (uintptr_t)object, buffer, output);
+		add_array(frame, object, output);
 		return;
 	}
-	if (tuple_type == NULL || depth == 0 || ftsan_object_type(object) != tuple_type)
+	type = ftsan_object_type(object);
+	if (type == iterator_type && iterator_type != NULL)
+		add(frame, iterated(object), output, 0);
+	if (type != tuple_type || tuple_type == NULL || depth == 0)
 		return;
 	n = py.tuple_size(object);
 	for (ptrdiff_t i = 0; i < n && frame->n_arrays < FTSAN_OPERATION_ARRAYS; i++)
@@ -77,13 +104,6 @@ static void add(struct ftsan_operation_frame *frame, void *object, bool output,
 void ftsan_args_add_object(struct ftsan_operation_frame *frame, void *object, bool output)
 {
 	add(frame, object, output, DEPTH_MAX);
-}
-
-static void add_vector(struct ftsan_operation_frame *frame, void *const *objects,
-		       size_t n)
-{
-	for (size_t i = 0; i < n && frame->n_arrays < FTSAN_OPERATION_ARRAYS; i++)
-		ftsan_args_add_object(frame, objects[i], false);
 }
 
 /* The values of keywords follow the positional arguments; @names is a tuple or NULL. */
@@ -100,6 +120,14 @@ static void add_keywords(struct ftsan_operation_frame *frame, void *const *value
 				      py.compare(py.tuple_item(names, i), "out") == 0);
 }
 
+void ftsan_args_add_vector(struct ftsan_operation_frame *frame, void *const *objects,
+			   size_t n, size_t outputs, void *names)
+{
+	for (size_t i = 0; i < n && frame->n_arrays < FTSAN_OPERATION_ARRAYS; i++)
+		ftsan_args_add_object(frame, objects[i], i >= outputs);
+	add_keywords(frame, objects + n, names);
+}
+
 static void add_tuple(struct ftsan_operation_frame *frame, void *tuple, void *dict)
 {
 	ftsan_args_add_object(frame, tuple, false);
@@ -108,37 +136,41 @@ static void add_tuple(struct ftsan_operation_frame *frame, void *tuple, void *di
 		ftsan_args_add_object(frame, py.dict_item(dict, "out"), true);
 }
 
-void ftsan_args_add(struct ftsan_operation_frame *frame, uint8_t convention,
-		    uint8_t objects, void *const registers[FTSAN_ARGS_REGISTERS])
+static void add_objects(struct ftsan_operation_frame *frame,
+			const struct ftsan_args *args, void *const *words)
 {
-	void *const *vector = registers[1]; /* of the fast conventions only */
-	size_t n = (size_t)registers[2];
+	for (unsigned left = args->objects; left != 0; left &= left - 1) {
+		unsigned i = (unsigned)__builtin_ctz(left);
 
-	if (convention == FTSAN_ARGS_OBJECTS) {
-		for (unsigned i = 0; i < FTSAN_ARGS_REGISTERS; i++)
-			if (objects & 1u << i)
-				ftsan_args_add_object(
-					frame, registers[i],
-					i == 0 && frame->operation->in_place);
+		ftsan_args_add_object(frame, words[i], (args->outputs >> i & 1) != 0);
+	}
+}
+
+void ftsan_args_add(struct ftsan_operation_frame *frame, const struct ftsan_args *args,
+		    void *const *words)
+{
+	if (args->convention == FTSAN_ARGS_OBJECTS) {
+		add_objects(frame, args, words);
 		return;
 	}
-	if (convention != FTSAN_ARGS_VECTORCALL)
-		ftsan_args_add_object(frame, registers[0], frame->operation->in_place);
-	switch (convention) {
+	ftsan_args_add_object(frame, words[0], (args->outputs & 1) != 0);
+	switch (args->convention) {
 	case FTSAN_ARGS_TUPLE:
-		add_tuple(frame, registers[1], NULL);
+		add_tuple(frame, words[1], NULL);
 		break;
 	case FTSAN_ARGS_TUPLE_DICT:
-		add_tuple(frame, registers[1], registers[2]);
+		add_tuple(frame, words[1], words[2]);
 		break;
 	case FTSAN_ARGS_FAST:
-		add_vector(frame, vector, n);
+		ftsan_args_add_vector(frame, words[1], (size_t)words[2], SIZE_MAX, NULL);
 		break;
 	case FTSAN_ARGS_FAST_KEYWORDS:
-	case FTSAN_ARGS_VECTORCALL:
-		n &= ~VECTORCALL_OFFSET_FLAG;
-		add_vector(frame, vector, n);
-		add_keywords(frame, vector + n, registers[3]);
+		ftsan_args_add_vector(frame, words[1], (size_t)words[2], SIZE_MAX,
+				      words[3]);
+		break;
+	case FTSAN_ARGS_METHOD:
+		ftsan_args_add_vector(frame, words[2], (size_t)words[3], SIZE_MAX,
+				      words[4]);
 		break;
 	default:
 		break;

@@ -5,6 +5,7 @@
 #define FTSAN_PRELOAD_NUMPY_ARGS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct ftsan_operation_frame;
@@ -17,29 +18,42 @@ enum ftsan_convention {
 	FTSAN_ARGS_TUPLE_DICT,	  /* self, a tuple, a dict or NULL */
 	FTSAN_ARGS_FAST,	  /* self, objects, their number */
 	FTSAN_ARGS_FAST_KEYWORDS, /* self, objects, number without keywords, names */
-	FTSAN_ARGS_VECTORCALL,	  /* callable, objects, number and flags, names */
+	FTSAN_ARGS_METHOD,	  /* self, class, objects, number without keywords, names */
 };
 
-enum { FTSAN_ARGS_REGISTERS = 5 };
+/**
+ * struct ftsan_args - where a function's arrays are among its arguments
+ * @convention: enum ftsan_convention
+ * @objects:    FTSAN_ARGS_OBJECTS: bit n set: argument n is an object or NULL
+ * @outputs:    bit n set: argument n, itself and not in a vector, is written to
+ */
+struct ftsan_args {
+	uint8_t convention;
+	uint16_t objects;
+	uint16_t outputs;
+};
 
 /**
  * ftsan_args_add() - give an operation the arrays that its function was given
- * @convention: enum ftsan_convention
- * @objects:    FTSAN_ARGS_OBJECTS: bit n set: argument n is an object or NULL
- * @registers:  the function's first arguments
+ * @words: the function's arguments, as many as @args speaks of
  *
- * No register is looked at that the convention does not name: it may hold anything.
+ * No word is looked at that the convention does not name: it may hold anything.
  * Looks into the tuple of arguments and into tuples in it, not into lists, which another
  * thread may change. Context: normal context of an attached thread.
  */
-void ftsan_args_add(struct ftsan_operation_frame *frame, uint8_t convention,
-		    uint8_t objects, void *const registers[FTSAN_ARGS_REGISTERS]);
+void ftsan_args_add(struct ftsan_operation_frame *frame, const struct ftsan_args *args,
+		    void *const *words);
 
 /* One object that may be an array, an output perhaps; NULL is none. */
 void ftsan_args_add_object(struct ftsan_operation_frame *frame, void *object,
 			   bool output);
 
-/* Start-up of NumPy: the array type, and what is needed of CPython. */
-void ftsan_args_init(const void *array_type);
+/* A vector of objects: @n positional ones, of which those from @outputs on are written
+ * to, and the values of the keywords that the tuple @names (or NULL) has. */
+void ftsan_args_add_vector(struct ftsan_operation_frame *frame, void *const *objects,
+			   size_t n, size_t outputs, void *names);
+
+/* Start-up of NumPy: ndarray, flatiter (or NULL), and what is needed of CPython. */
+void ftsan_args_init(const void *array_type, const void *iterator_type);
 
 #endif

@@ -1,55 +1,25 @@
 #include "numpy_ops.h"
 
+#include <stdatomic.h>
 #include <stddef.h>
-#include <stdio.h>
-#include <string.h>
 
 #include "base/annot.h"
 #include "counters.h"
-#include "numpy_args.h"
-#include "numpy_type.h"
-
-/* Include/methodobject.h, Include/descrobject.h (3.13.5; the same since 3.0). */
-struct method_def {
-	const char *name;
-	void *function;
-	int flags;
-	const char *doc;
-};
-
-struct getset_def {
-	const char *name;
-	void *get;
-	void *set;
-	const char *doc;
-	void *closure;
-};
-
-/* Flags of a method (Include/methodobject.h, 3.13.5). */
-enum {
-	METH_VARARGS = 0x01,
-	METH_KEYWORDS = 0x02,
-	METH_NOARGS = 0x04,
-	METH_O = 0x08,
-	METH_CLASS = 0x10,  /* the first argument is no instance */
-	METH_STATIC = 0x20, /* nor here */
-	METH_FASTCALL = 0x80,
-	METH_METHOD = 0x200, /* a class comes between self and the arguments */
-};
-
-/* What changes its own array, and says so (numpy/_core/src/multiarray/methods.c and
- * getset.c, 2.2.1 to HEAD of August 2026; section 3 of the NumPy documentation of each). */
-static const char *const mutating_methods[] = {
-	"resize", "setflags", "__setstate__", "_set_shape", "_set_dtype",
-};
-static const char *const mutating_setters[] = {"shape", "strides", "dtype", "data"};
 
 /*
- * Every calling convention of methods, getters and setters passes at most five
- * pointer-sized arguments in registers and returns in rax, so one prototype forwards
- * them all; registers that a convention does not use carry whatever they held.
+ * The calling conventions of methods, slots and most API functions pass at most five
+ * pointer-sized arguments in registers and return in rax, so one prototype forwards them
+ * all; registers that a convention does not use carry whatever they held. The few
+ * functions with more arguments go through prototypes of FTSAN_OP_WIDE: what they did
+ * not pass is whatever the caller's frame holds there.
  */
-typedef void *(*function)(void *self, void *a, void *b, void *c, void *d);
+enum { NARROW = 5 };
+#define NARROW_PARAMS void *a, void *b, void *c, void *d, void *e
+#define NARROW_ARGS a, b, c, d, e
+#define WIDE_PARAMS NARROW_PARAMS, void *f, void *g, void *h, void *i, void *j, void *k
+#define WIDE_ARGS NARROW_ARGS, f, g, h, i, j, k
+typedef void *(*narrow_function)(NARROW_PARAMS);
+typedef void *(*wide_function)(WIDE_PARAMS);
 
 #define REPEAT_8(m, n) m(n##0) m(n##1) m(n##2) m(n##3) m(n##4) m(n##5) m(n##6) m(n##7)
 #define REPEAT_64(m, n)                                                                  \
@@ -64,141 +34,140 @@ typedef void *(*function)(void *self, void *a, void *b, void *c, void *d);
 	REPEAT_64(m, n##2)                                                               \
 	REPEAT_64(m, n##3)                                                               \
 	REPEAT_64(m, n##4) REPEAT_64(m, n##5) REPEAT_64(m, n##6) REPEAT_64(m, n##7)
-/* Octal numbers 00000 to 01777: 1024 trampolines. */
-#define EACH_TRAMPOLINE(m) REPEAT_512(m, 00) REPEAT_512(m, 01)
-enum { TRAMPOLINES = 1024 };
+/* Octal numbers 00000 to 03777 and 000 to 007: NumPy's own tables take about 400. */
+#define EACH_NARROW(m)                                                                   \
+	REPEAT_512(m, 00) REPEAT_512(m, 01) REPEAT_512(m, 02) REPEAT_512(m, 03)
+#define EACH_WIDE(m) REPEAT_8(m, 00)
+enum { NARROW_TRAMPOLINES = 2048, WIDE_TRAMPOLINES = 8 };
 
 struct hooked {
-	function original;
+	void *original;
 	struct ftsan_op op;
 };
 
-/* Filled while modules are being imported, constant afterwards. */
-static struct hooked hooked[TRAMPOLINES];
-static unsigned used;
+/* Each entry is filled before its trampoline is in any table, constant afterwards. */
+static struct hooked narrow_hooked[NARROW_TRAMPOLINES];
+static struct hooked wide_hooked[WIDE_TRAMPOLINES];
+static _Atomic unsigned narrow_used, wide_used;
 
-/* call() - returns to where the trampoline was called from: it is in its tail. */
-static FTSAN_NOINLINE void *call(unsigned n, void *self, void *a, void *b, void *c,
-				 void *d)
+/* begin() - false: no operation after all */
+static bool begin(struct ftsan_operation_frame *frame, const struct ftsan_op *op,
+		  void *const *words, uintptr_t pc)
 {
-	const struct hooked *the = &hooked[n];
-	void *const registers[FTSAN_ARGS_REGISTERS] = {self, a, b, c, d};
-	struct ftsan_operation_frame frame;
-	void *result;
+	ftsan_operation_begin(frame, &op->operation, pc);
+	ftsan_args_add(frame, &op->args, words);
+	if (!op->optional || frame->n_arrays != 0)
+		return true;
+	ftsan_operation_end(frame);
+	return false;
+}
 
-	ftsan_operation_begin(&frame, &the->op.operation,
-			      (uintptr_t)__builtin_return_address(0));
-	ftsan_args_add(&frame, the->op.convention, the->op.objects, registers);
-	result = the->original(self, a, b, c, d);
-	ftsan_operation_end(&frame);
+/* It returns to where the trampoline was called from: it is in its tail. */
+static FTSAN_NOINLINE void *call_narrow(unsigned n, NARROW_PARAMS)
+{
+	const struct hooked *the = &narrow_hooked[n];
+	narrow_function original = (narrow_function)the->original;
+	void *const words[NARROW] = {NARROW_ARGS};
+	struct ftsan_operation_frame frame;
+	bool begun = begin(&frame, &the->op, words,
+			   (uintptr_t)__builtin_return_address(0));
+	void *result = original(NARROW_ARGS);
+
+	if (FTSAN_LIKELY(begun))
+		ftsan_operation_end(&frame);
 	return result;
 }
 
+/* Its arguments are no tail call's: the trampoline says where it was called from. */
+static FTSAN_NOINLINE void *call_wide(unsigned n, uintptr_t pc, WIDE_PARAMS)
+{
+	const struct hooked *the = &wide_hooked[n];
+	wide_function original = (wide_function)the->original;
+	void *const words[FTSAN_OP_WIDE] = {WIDE_ARGS};
+	struct ftsan_operation_frame frame;
+	bool begun = begin(&frame, &the->op, words, pc);
+	void *result = original(WIDE_ARGS);
+
+	if (FTSAN_LIKELY(begun))
+		ftsan_operation_end(&frame);
+	return result;
+}
+
+/* In a section of their own, so that an address tells whether it is one of them. */
+#define TRAMPOLINE __attribute__((section("ftsan_trampolines"))) static void *
+extern const char __start_ftsan_trampolines[] __attribute__((visibility("hidden")));
+extern const char __stop_ftsan_trampolines[] __attribute__((visibility("hidden")));
+
 #define DEFINE(n)                                                                        \
-	static void *trampoline_##n(void *self, void *a, void *b, void *c, void *d)      \
+	TRAMPOLINE narrow_##n(NARROW_PARAMS)                                             \
 	{                                                                                \
-		return call(n, self, a, b, c, d);                                        \
+		return call_narrow(n, NARROW_ARGS);                                      \
 	}
-EACH_TRAMPOLINE(DEFINE)
+EACH_NARROW(DEFINE)
 #undef DEFINE
 
-#define ENTRY(n) trampoline_##n,
-static const function trampolines[TRAMPOLINES] = {EACH_TRAMPOLINE(ENTRY)};
+#define DEFINE(n)                                                                        \
+	TRAMPOLINE wide_##n(WIDE_PARAMS)                                                 \
+	{                                                                                \
+		return call_wide(n, (uintptr_t)__builtin_return_address(0), WIDE_ARGS);  \
+	}
+EACH_WIDE(DEFINE)
+#undef DEFINE
+
+#define ENTRY(n) narrow_##n,
+static const narrow_function narrow[NARROW_TRAMPOLINES] = {EACH_NARROW(ENTRY)};
+#undef ENTRY
+#define ENTRY(n) wide_##n,
+static const wide_function wide[WIDE_TRAMPOLINES] = {EACH_WIDE(ENTRY)};
 #undef ENTRY
 
-static bool is_ours(const void *entry)
+static bool is_ours(const void *function)
 {
-	for (unsigned i = 0; i < used; i++)
-		if (entry == (const void *)trampolines[i])
-			return true;
-	return false;
+	return (uintptr_t)function >= (uintptr_t)__start_ftsan_trampolines &&
+	       (uintptr_t)function < (uintptr_t)__stop_ftsan_trampolines;
 }
 
-void ftsan_ops_hook(void **entry, const struct ftsan_op *op)
+/* reserve() - a number below @limit that nobody else has, @limit when there is none */
+static unsigned reserve(_Atomic unsigned *used, unsigned limit)
 {
-	if (*entry == NULL || is_ours(*entry))
-		return;
-	if (used == TRAMPOLINES) {
+	unsigned n = atomic_load_explicit(used, memory_order_relaxed);
+
+	while (n < limit && !atomic_compare_exchange_weak_explicit(
+				    used, &n, n + 1, memory_order_relaxed,
+				    memory_order_relaxed))
+		;
+	return n;
+}
+
+/* The trampoline of the next free entry, which is filled; NULL: there is none. */
+static void *new_trampoline(void *original, const struct ftsan_op *op)
+{
+	unsigned n = op->wide ? reserve(&wide_used, WIDE_TRAMPOLINES)
+			      : reserve(&narrow_used, NARROW_TRAMPOLINES);
+	struct hooked *the = op->wide ? wide_hooked : narrow_hooked;
+
+	if (n == (op->wide ? WIDE_TRAMPOLINES : NARROW_TRAMPOLINES))
+		return NULL;
+	the[n] = (struct hooked){.original = original, .op = *op};
+	return op->wide ? (void *)wide[n] : (void *)narrow[n];
+}
+
+void *ftsan_ops_hook(void **entry, const struct ftsan_op *op)
+{
+	void *original = __atomic_load_n(entry, __ATOMIC_RELAXED);
+	void *trampoline;
+
+	if (original == NULL || is_ours(original))
+		return original;
+	trampoline = new_trampoline(original, op);
+	if (trampoline == NULL) {
 		ftsan_count(left_out_operations);
-		return;
+		return original;
 	}
-	hooked[used].original = (function)*entry;
-	hooked[used].op = *op;
-	__atomic_store_n(entry, (void *)trampolines[used], __ATOMIC_RELEASE);
-	used++;
-}
-
-static bool is_in(const char *name, const char *const *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return false;
-}
-
-static uint8_t convention_of(int flags)
-{
-	if (flags & METH_FASTCALL)
-		return flags & METH_KEYWORDS ? FTSAN_ARGS_FAST_KEYWORDS : FTSAN_ARGS_FAST;
-	if (flags & METH_VARARGS)
-		return flags & METH_KEYWORDS ? FTSAN_ARGS_TUPLE_DICT : FTSAN_ARGS_TUPLE;
-	return flags & METH_O ? FTSAN_ARGS_OBJECTS : FTSAN_ARGS_SELF;
-}
-
-static void hook_method(struct method_def *method, const char *owner)
-{
-	struct ftsan_op op = {
-		.operation = {.owner = owner,
-			      .name = method->name,
-			      .mutator = is_in(method->name, mutating_methods,
-					       FTSAN_ARRAY_LEN(mutating_methods))},
-		.convention = convention_of(method->flags),
-		.objects = 3, /* METH_O: self and one */
-	};
-
-	if ((method->flags & (METH_CLASS | METH_STATIC | METH_METHOD)) == 0)
-		ftsan_ops_hook(&method->function, &op);
-}
-
-/* The name of a setter says so; made once, kept for good. */
-static const char *setter_name(const char *name)
-{
-	static char names[128][24];
-	static unsigned n;
-
-	if (n == FTSAN_ARRAY_LEN(names))
-		return name;
-	(void)snprintf(names[n], sizeof(names[n]), "%s=", name);
-	return names[n++];
-}
-
-static void hook_attribute(struct getset_def *attribute, const char *owner)
-{
-	struct ftsan_op get = {
-		.operation = {.owner = owner, .name = attribute->name},
-		.convention = FTSAN_ARGS_SELF,
-	};
-	struct ftsan_op set = {
-		.operation = {.owner = owner,
-			      .name = setter_name(attribute->name),
-			      .mutator = is_in(attribute->name, mutating_setters,
-					       FTSAN_ARRAY_LEN(mutating_setters)),
-			      .in_place = true},
-		.convention = FTSAN_ARGS_OBJECTS,
-		.objects = 3,
-	};
-
-	ftsan_ops_hook(&attribute->get, &get);
-	ftsan_ops_hook(&attribute->set, &set);
-}
-
-void ftsan_ops_hook_type(void *type, const char *owner)
-{
-	struct method_def *method = ftsan_type_get(type, FTSAN_TP_METHODS);
-	struct getset_def *attribute = ftsan_type_get(type, FTSAN_TP_GETSET);
-
-	for (; method != NULL && method->name != NULL; method++)
-		hook_method(method, owner);
-	for (; attribute != NULL && attribute->name != NULL; attribute++)
-		hook_attribute(attribute, owner);
+	/* Release: who calls through it sees the entry of the trampoline. Another thread
+	 * may have hooked it meanwhile: then the trampoline is lost, and no more. */
+	if (!__atomic_compare_exchange_n(entry, &original, trampoline, false,
+					 __ATOMIC_RELEASE, __ATOMIC_RELAXED))
+		return original;
+	return trampoline;
 }

@@ -8,32 +8,41 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "numpy_args.h"
 #include "operation.h"
 
 /**
  * struct ftsan_op - what is known of a function that is to be hooked
- * @operation:  strings are borrowed for good
- * @convention: enum ftsan_convention
- * @objects:    for FTSAN_ARGS_OBJECTS
+ * @operation: strings are borrowed for good
+ * @args:      how it is given its arrays
+ * @wide:      it takes more than five arguments, up to FTSAN_OP_WIDE
+ * @optional:  without an array among its arguments a call is no operation. For functions
+ *             of whatever module: one that runs the whole program (an event loop, say)
+ *             must not make everything in it part of one operation
  */
 struct ftsan_op {
 	struct ftsan_operation operation;
-	uint8_t convention;
-	uint8_t objects;
+	struct ftsan_args args;
+	bool wide;
+	bool optional;
 };
+
+/* Most arguments of a wide function. */
+enum { FTSAN_OP_WIDE = 11 };
 
 /**
  * ftsan_ops_hook() - have a function called through us
- * @entry: where its address is; writable memory, written at once
+ * @entry: where its address is; writable memory (ftsan_writable()), written at once
  * @op:    copied
  *
- * Context: normal context; one caller at a time (a module is being imported), while
- * other threads may call through @entry already. Operations past the number of
- * trampolines stay as they are, and are counted (left_out_operations).
+ * The function takes pointers and integers and returns one of these or nothing.
+ *
+ * Context: normal context; several threads may import modules at a time, and call through
+ * @entry already. Operations past the number of trampolines stay as they are, and are
+ * counted (left_out_operations).
+ *
+ * Return: what @entry leads to now: a trampoline, or the function that it had before.
  */
-void ftsan_ops_hook(void **entry, const struct ftsan_op *op);
-
-/* All instance methods and attributes of a ready PyTypeObject with static tables. */
-void ftsan_ops_hook_type(void *type, const char *owner);
+void *ftsan_ops_hook(void **entry, const struct ftsan_op *op);
 
 #endif
