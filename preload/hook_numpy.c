@@ -9,14 +9,20 @@
 #include "guard.h"
 #include "numpy_args.h"
 #include "numpy_methods.h"
+#include "numpy_slots.h"
 #include "numpy_type.h"
 #include "operation.h"
 #include "pyabi.h"
 #include "runtime.h"
 #include "symbols.h"
 
-/* Slots of PyArray_Type and PyArrayIter_Type in the API table (numpy/_core/code_generators/numpy_api.py). */
-enum { API_ARRAY_TYPE = 2, API_ITERATOR_TYPE = 5, API_SLOTS_READ = 6 };
+/* Slots of PyArray_Type, PyArrayIter_Type and PyArrayMultiIter_Type in the API table (numpy/_core/code_generators/numpy_api.py). */
+enum {
+	API_ARRAY_TYPE = 2,
+	API_ITERATOR_TYPE = 5,
+	API_BROADCAST_TYPE = 6,
+	API_SLOTS_READ = 7,
+};
 
 /* What is known of a return address behind PyMem_RawMalloc in NumPy's module. */
 enum verdict { VERDICT_UNKNOWN, VERDICT_DIMS, VERDICT_OTHER };
@@ -188,6 +194,22 @@ static bool is_array_type(uintptr_t type)
 	       strcmp(text, "numpy.ndarray") == 0;
 }
 
+/* What NumPy's own types do with arrays. */
+static void hook_operations(const uintptr_t *api)
+{
+	void *array = (void *)api[API_ARRAY_TYPE];
+	void *iterator = (void *)api[API_ITERATOR_TYPE];
+	void *broadcast = (void *)api[API_BROADCAST_TYPE];
+
+	ftsan_methods_hook_type(array, "ndarray");
+	ftsan_slots_hook_array(array);
+	if (!ftsan_latent() || iterator == NULL || broadcast == NULL)
+		return;
+	ftsan_methods_hook_type(iterator, "flatiter");
+	ftsan_slots_hook_iterator(iterator);
+	ftsan_slots_hook_constructor(broadcast, FTSAN_TP_NEW, "broadcast");
+}
+
 void ftsan_numpy_see_capsule(const void *table, uintptr_t caller)
 {
 	const struct ftsan_module *module;
@@ -213,5 +235,5 @@ void ftsan_numpy_see_capsule(const void *table, uintptr_t caller)
 	ftsan_args_init(type, (void *)api[API_ITERATOR_TYPE]);
 	atomic_store_explicit(&ready, true, memory_order_release);
 	ftsan_type_set(type, FTSAN_TP_ALLOC, (void *)hook_tp_alloc);
-	ftsan_methods_hook_type(type, "ndarray");
+	hook_operations(api);
 }

@@ -19,10 +19,14 @@ void *ftsan_type_get(const void *type, enum ftsan_type_member member)
 	return value;
 }
 
+void **ftsan_type_entry(void *type, enum ftsan_type_member member)
+{
+	return (void **)((char *)type + ftsan_type_offset(member));
+}
+
 void ftsan_type_set(void *type, enum ftsan_type_member member, void *value)
 {
-	__atomic_store_n((void **)((char *)type + ftsan_type_offset(member)), value,
-			 __ATOMIC_RELEASE);
+	__atomic_store_n(ftsan_type_entry(type, member), value, __ATOMIC_RELEASE);
 }
 
 void *ftsan_object_type(const void *object)

@@ -11,14 +11,28 @@
 /* Offsets behind PyVarObject's ob_size. */
 enum ftsan_type_member {
 	FTSAN_TP_NAME = 0,
+	FTSAN_TP_VECTORCALL_OFFSET = 32,
+	FTSAN_TP_REPR = 64,
+	FTSAN_TP_AS_NUMBER = 72,
+	FTSAN_TP_AS_SEQUENCE = 80,
+	FTSAN_TP_AS_MAPPING = 88,
+	FTSAN_TP_STR = 112,
+	FTSAN_TP_AS_BUFFER = 136,
+	FTSAN_TP_RICHCOMPARE = 176,
+	FTSAN_TP_ITER = 192,
 	FTSAN_TP_METHODS = 208,
 	FTSAN_TP_GETSET = 224,
 	FTSAN_TP_BASE = 232,
+	FTSAN_TP_DICT = 240,
+	FTSAN_TP_INIT = 272,
 	FTSAN_TP_ALLOC = 280,
+	FTSAN_TP_NEW = 288,
 };
 
 uint32_t ftsan_type_offset(enum ftsan_type_member member);
 void *ftsan_type_get(const void *type, enum ftsan_type_member member);
+/* Where the member is. */
+void **ftsan_type_entry(void *type, enum ftsan_type_member member);
 /* A pointer-sized store to writable memory; other threads see the old or the new. */
 void ftsan_type_set(void *type, enum ftsan_type_member member, void *value);
 void *ftsan_object_type(const void *object);

@@ -1,0 +1,161 @@
+#include "numpy_slots.h"
+
+#include <dlfcn.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/annot.h"
+#include "counters.h"
+#include "numpy_ops.h"
+#include "numpy_type.h"
+#include "operation.h"
+#include "pyabi.h"
+#include "real.h"
+#include "runtime.h"
+#include "writable.h"
+
+/* The protocols' tables, in words (Include/cpython/object.h, 3.13.5; the same since 3.5). */
+enum { NB_BOOL = 9, NB_INT = 16, NB_FLOAT = 18, NB_INDEX = 33 };
+enum { SQ_ITEM = 3, SQ_ASS_ITEM = 5, SQ_CONTAINS = 7 };
+enum { MP_SUBSCRIPT = 1, MP_ASS_SUBSCRIPT = 2 };
+enum { BF_GETBUFFER = 0 };
+
+/* PyWrapperDescrObject behind PyObject_HEAD: d_type, d_name, d_qualname, d_base,
+ * d_wrapped (Include/cpython/descrobject.h, 3.13.5; the same since 3.3). */
+enum { DESCRIPTOR_WRAPPED = 32 };
+
+/**
+ * struct slot - one function of a type
+ * @table:   enum ftsan_type_member of the protocol's table, or of the slot itself
+ * @index:   word of that table, -1: @table is the slot itself
+ * @objects, @outputs: of struct ftsan_args
+ * @race:    in mode=race, too
+ */
+struct slot {
+	uint16_t table;
+	int8_t index;
+	uint8_t objects, outputs;
+	bool race;
+	const char *name;
+};
+
+/*
+ * Not here:
+ * - the operators of tp_as_number that do arithmetic. Each calls a ufunc, which is an
+ *   operation of its own (numpy_ufunc.c), and array_add() and its like compare the slot
+ *   of the other operand with their own address to tell a + b from a reflected b + a
+ *   (numpy/_core/src/common/binop_override.h, BINOP_IS_FORWARD, 2.1 to HEAD);
+ * - lengths, which read one word;
+ * - tp_dealloc, whose argument is no array any more when it returns.
+ */
+static const struct slot array_slots[] = {
+	{FTSAN_TP_AS_MAPPING, MP_SUBSCRIPT, 3, 0, true, "__getitem__"},
+	{FTSAN_TP_AS_MAPPING, MP_ASS_SUBSCRIPT, 7, 1, true, "__setitem__"},
+	{FTSAN_TP_AS_SEQUENCE, SQ_ITEM, 1, 0, false, "__getitem__"},
+	{FTSAN_TP_AS_SEQUENCE, SQ_ASS_ITEM, 5, 1, false, "__setitem__"},
+	{FTSAN_TP_AS_SEQUENCE, SQ_CONTAINS, 3, 0, false, "__contains__"},
+	{FTSAN_TP_AS_NUMBER, NB_BOOL, 1, 0, false, "__bool__"},
+	{FTSAN_TP_AS_NUMBER, NB_INT, 1, 0, false, "__int__"},
+	{FTSAN_TP_AS_NUMBER, NB_FLOAT, 1, 0, false, "__float__"},
+	{FTSAN_TP_AS_NUMBER, NB_INDEX, 1, 0, false, "__index__"},
+	{FTSAN_TP_AS_BUFFER, BF_GETBUFFER, 1, 0, false, "__buffer__"},
+	{FTSAN_TP_REPR, -1, 1, 0, false, "__repr__"},
+	{FTSAN_TP_STR, -1, 1, 0, false, "__str__"},
+	{FTSAN_TP_ITER, -1, 1, 0, false, "__iter__"},
+	/* All six comparisons; unless the dtype is structured, a ufunc does the work. */
+	{FTSAN_TP_RICHCOMPARE, -1, 3, 0, false, "__eq__ or another comparison"},
+};
+
+static const struct slot iterator_slots[] = {
+	{FTSAN_TP_AS_MAPPING, MP_SUBSCRIPT, 3, 0, false, "__getitem__"},
+	{FTSAN_TP_AS_MAPPING, MP_ASS_SUBSCRIPT, 7, 1, false, "__setitem__"},
+	{FTSAN_TP_RICHCOMPARE, -1, 3, 0, false, "__eq__ or another comparison"},
+};
+
+/*
+ * The type's wrapper descriptors (ndarray.__getitem__) hold the function's address, too.
+ * They are what super().__getitem__(i) calls, and what the slot of a subclass made by
+ * Python code is copied from (Objects/typeobject.c, update_one_slot(), 3.13.5).
+ */
+static void redirect_descriptors(const void *type, const void *from, void *to)
+{
+	void *dict = ftsan_type_get(type, FTSAN_TP_DICT);
+	const void *wrapper_type = ftsan_real_lookup(RTLD_DEFAULT, "PyWrapperDescr_Type");
+	int (*next)(void *, ptrdiff_t *, void **, void **);
+	ptrdiff_t position = 0;
+	void *key, *value;
+
+	*(void **)&next = ftsan_real_lookup(RTLD_DEFAULT, "PyDict_Next");
+	if (dict == NULL || wrapper_type == NULL || next == NULL)
+		return;
+	while (next(dict, &position, &key, &value)) {
+		void **wrapped = (void **)((char *)value +
+					   ftsan_runtime_abi()->object_size +
+					   DESCRIPTOR_WRAPPED);
+
+		if (ftsan_object_type(value) == wrapper_type && *wrapped == from)
+			__atomic_store_n(wrapped, to, __ATOMIC_RELEASE);
+	}
+}
+
+/* entry_of() - where the slot's address is; NULL: the type has no such table */
+static void **entry_of(void *type, const struct slot *slot)
+{
+	void **table;
+
+	if (slot->index < 0)
+		return ftsan_type_entry(type, slot->table);
+	table = ftsan_type_get(type, slot->table);
+	return table == NULL ? NULL : table + slot->index;
+}
+
+static void hook_slot(void *type, const struct slot *slot, const char *owner)
+{
+	struct ftsan_op op = {
+		.operation = {.owner = owner, .name = slot->name},
+		.args = {.convention = FTSAN_ARGS_OBJECTS,
+			 .objects = slot->objects,
+			 .outputs = slot->outputs},
+	};
+	void **entry = entry_of(type, slot);
+	void *original, *now;
+
+	if (entry == NULL || *entry == NULL || !(slot->race || ftsan_latent()))
+		return;
+	if (!ftsan_writable(entry, sizeof(*entry))) {
+		ftsan_count(left_out_operations);
+		return;
+	}
+	original = *entry;
+	now = ftsan_ops_hook(entry, &op);
+	if (now != original)
+		redirect_descriptors(type, original, now);
+}
+
+void ftsan_slots_hook_array(void *type)
+{
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(array_slots); i++)
+		hook_slot(type, &array_slots[i], "ndarray");
+}
+
+void ftsan_slots_hook_iterator(void *type)
+{
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(iterator_slots); i++)
+		hook_slot(type, &iterator_slots[i], "flatiter");
+}
+
+void ftsan_slots_hook_constructor(void *type, enum ftsan_type_member member,
+				  const char *owner)
+{
+	struct ftsan_op op = {
+		.operation = {.owner = owner,
+			      .name = member == FTSAN_TP_NEW ? "__new__" : "__init__"},
+		.args = {.convention = FTSAN_ARGS_TUPLE_DICT},
+	};
+	void **entry = ftsan_type_entry(type, member);
+
+	if (ftsan_latent() && ftsan_writable(entry, sizeof(*entry)))
+		ftsan_ops_hook(entry, &op);
+}
