@@ -181,19 +181,6 @@ void ftsan_numpy_bind(void *array, const void *buffer)
 		ftsan_guard_bind(buffer, (uintptr_t)array);
 }
 
-static bool is_array_type(uintptr_t type)
-{
-	const struct ftsan_pyabi *abi = ftsan_runtime_abi();
-	uintptr_t metatype, name;
-	char text[16];
-
-	return ftsan_safe_ptr(type + abi->ob_type, &metatype) &&
-	       metatype == ftsan_type_type() &&
-	       ftsan_safe_ptr(type + ftsan_type_offset(FTSAN_TP_NAME), &name) &&
-	       ftsan_safe_string(text, sizeof(text), name) &&
-	       strcmp(text, "numpy.ndarray") == 0;
-}
-
 /* What NumPy's own types do with arrays. */
 static void hook_operations(const uintptr_t *api)
 {
@@ -219,7 +206,7 @@ void ftsan_numpy_see_capsule(const void *table, uintptr_t caller)
 	/* Other capsules without a name come first, so nothing is taken on faith. */
 	if (atomic_load_explicit(&ready, memory_order_acquire) ||
 	    ftsan_safe_read(api, table, sizeof(api)) != 0 ||
-	    !is_array_type(api[API_ARRAY_TYPE]))
+	    !ftsan_type_is(api[API_ARRAY_TYPE], "numpy.ndarray"))
 		return;
 	module = ftsan_module_of(caller);
 	if (module == NULL)

@@ -6,6 +6,7 @@
 #include "hook_frames.h"
 #include "hook_numpy.h"
 #include "module_gil.h"
+#include "numpy_ufunc.h"
 #include "real.h"
 
 /* --- memory ---------------------------------------------------------------------- */
@@ -81,12 +82,26 @@ void *ftsan_hook_PyMem_Realloc(void *block, size_t size)
 
 /* --- NumPy, modules --------------------------------------------------------------- */
 
+static void see_capsule(void *pointer, uintptr_t caller)
+{
+	ftsan_numpy_see_capsule(pointer, caller);
+	ftsan_ufunc_see_capsule(pointer);
+}
+
 void *ftsan_hook_PyCapsule_New(void *pointer, const char *name,
 			       void (*destructor)(void *))
 {
 	if (name == NULL)
-		ftsan_numpy_see_capsule(pointer, (uintptr_t)__builtin_return_address(0));
+		see_capsule(pointer, (uintptr_t)__builtin_return_address(0));
 	return ftsan_real.PyCapsule_New(pointer, name, destructor);
+}
+
+int ftsan_hook_PyDict_SetItemString(void *dictionary, const char *key, void *value)
+{
+	int result = ftsan_real.PyDict_SetItemString(dictionary, key, value);
+
+	ftsan_ufunc_see_item(dictionary, key);
+	return result;
 }
 
 void *ftsan_hook_PyModuleDef_Init(void *definition)

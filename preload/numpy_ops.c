@@ -16,8 +16,8 @@
 enum { NARROW = 5 };
 #define NARROW_PARAMS void *a, void *b, void *c, void *d, void *e
 #define NARROW_ARGS a, b, c, d, e
-#define WIDE_PARAMS NARROW_PARAMS, void *f, void *g, void *h, void *i, void *j, void *k
-#define WIDE_ARGS NARROW_ARGS, f, g, h, i, j, k
+#define WIDE_PARAMS NARROW_PARAMS, void *f, void *g, void *h, void *i, void *j, void *k, void *l
+#define WIDE_ARGS NARROW_ARGS, f, g, h, i, j, k, l
 typedef void *(*narrow_function)(NARROW_PARAMS);
 typedef void *(*wide_function)(WIDE_PARAMS);
 
@@ -34,11 +34,11 @@ typedef void *(*wide_function)(WIDE_PARAMS);
 	REPEAT_64(m, n##2)                                                               \
 	REPEAT_64(m, n##3)                                                               \
 	REPEAT_64(m, n##4) REPEAT_64(m, n##5) REPEAT_64(m, n##6) REPEAT_64(m, n##7)
-/* Octal numbers 00000 to 03777 and 000 to 007: NumPy's own tables take about 400. */
+/* Octal numbers 00000 to 03777 and 0000 to 0017: NumPy's own tables take about 400. */
 #define EACH_NARROW(m)                                                                   \
 	REPEAT_512(m, 00) REPEAT_512(m, 01) REPEAT_512(m, 02) REPEAT_512(m, 03)
-#define EACH_WIDE(m) REPEAT_8(m, 00)
-enum { NARROW_TRAMPOLINES = 2048, WIDE_TRAMPOLINES = 8 };
+#define EACH_WIDE(m) REPEAT_8(m, 000) REPEAT_8(m, 001)
+enum { NARROW_TRAMPOLINES = 2048, WIDE_TRAMPOLINES = 16 };
 
 struct hooked {
 	void *original;
@@ -62,6 +62,15 @@ static bool begin(struct ftsan_operation_frame *frame, const struct ftsan_op *op
 	return false;
 }
 
+static void finish(struct ftsan_operation_frame *frame, const struct ftsan_op *op,
+		   bool begun, void *result)
+{
+	if (FTSAN_LIKELY(begun))
+		ftsan_operation_end(frame);
+	if (FTSAN_UNLIKELY(op->made != NULL))
+		op->made(result);
+}
+
 /* It returns to where the trampoline was called from: it is in its tail. */
 static FTSAN_NOINLINE void *call_narrow(unsigned n, NARROW_PARAMS)
 {
@@ -73,8 +82,7 @@ static FTSAN_NOINLINE void *call_narrow(unsigned n, NARROW_PARAMS)
 			   (uintptr_t)__builtin_return_address(0));
 	void *result = original(NARROW_ARGS);
 
-	if (FTSAN_LIKELY(begun))
-		ftsan_operation_end(&frame);
+	finish(&frame, &the->op, begun, result);
 	return result;
 }
 
@@ -88,8 +96,7 @@ static FTSAN_NOINLINE void *call_wide(unsigned n, uintptr_t pc, WIDE_PARAMS)
 	bool begun = begin(&frame, &the->op, words, pc);
 	void *result = original(WIDE_ARGS);
 
-	if (FTSAN_LIKELY(begun))
-		ftsan_operation_end(&frame);
+	finish(&frame, &the->op, begun, result);
 	return result;
 }
 

@@ -19,16 +19,18 @@
  * @optional:  without an array among its arguments a call is no operation. For functions
  *             of whatever module: one that runs the whole program (an event loop, say)
  *             must not make everything in it part of one operation
+ * @made:      is given each object that the function returns, or NULL; may be NULL
  */
 struct ftsan_op {
 	struct ftsan_operation operation;
 	struct ftsan_args args;
 	bool wide;
 	bool optional;
+	void (*made)(void *object);
 };
 
 /* Most arguments of a wide function. */
-enum { FTSAN_OP_WIDE = 11 };
+enum { FTSAN_OP_WIDE = 12 };
 
 /**
  * ftsan_ops_hook() - have a function called through us

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/safe_read.h"
 #include "pyabi.h"
 #include "runtime.h"
 
@@ -37,7 +38,13 @@ void *ftsan_object_type(const void *object)
 	return type;
 }
 
-uintptr_t ftsan_type_type(void)
+bool ftsan_type_is(uintptr_t type, const char *name)
 {
-	return ftsan_runtime_host()->py_type_type;
+	uintptr_t metatype, text;
+	char found[32];
+
+	return ftsan_safe_ptr(type + ftsan_runtime_abi()->ob_type, &metatype) &&
+	       metatype == ftsan_runtime_host()->py_type_type &&
+	       ftsan_safe_ptr(type + ftsan_type_offset(FTSAN_TP_NAME), &text) &&
+	       ftsan_safe_string(found, sizeof(found), text) && strcmp(found, name) == 0;
 }

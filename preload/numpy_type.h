@@ -6,6 +6,7 @@
 #ifndef FTSAN_PRELOAD_NUMPY_TYPE_H
 #define FTSAN_PRELOAD_NUMPY_TYPE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Offsets behind PyVarObject's ob_size. */
@@ -36,7 +37,7 @@ void **ftsan_type_entry(void *type, enum ftsan_type_member member);
 /* A pointer-sized store to writable memory; other threads see the old or the new. */
 void ftsan_type_set(void *type, enum ftsan_type_member member, void *value);
 void *ftsan_object_type(const void *object);
-/* &PyType_Type */
-uintptr_t ftsan_type_type(void);
+/* Is @type the address of a PyTypeObject of that name? It may be any number. */
+bool ftsan_type_is(uintptr_t type, const char *name);
 
 #endif

@@ -1,0 +1,169 @@
+#include "numpy_ufunc.h"
+
+#include <dlfcn.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "base/annot.h"
+#include "base/safe_read.h"
+#include "numpy_args.h"
+#include "numpy_methods.h"
+#include "numpy_ops.h"
+#include "numpy_slots.h"
+#include "numpy_type.h"
+#include "operation.h"
+#include "pyabi.h"
+#include "real.h"
+#include "runtime.h"
+#include "writable.h"
+
+/*
+ * Slots of the ufunc API table (numpy/_core/code_generators/numpy_api.py, 2.0 to HEAD):
+ * the type, and the functions PyUFunc_FromFuncAndData, ...AndSignature and
+ * ...AndSignatureAndIdentity.
+ */
+enum { API_TYPE = 0, API_SLOTS = 43 };
+static const unsigned api_constructors[] = {1, 31, 42};
+
+/* PyUFuncObject behind PyObject_HEAD: nin, nout, nargs, identity, functions, data,
+ * ntypes, _ufunc_flags, name (numpy/_core/include/numpy/ufuncobject.h, 2.0 to HEAD). */
+enum { UFUNC_NIN = 0, UFUNC_NOUT = 4, UFUNC_NAME = 40 };
+
+/* PY_VECTORCALL_ARGUMENTS_OFFSET (Include/cpython/abstract.h, 3.13). */
+#define VECTORCALL_OFFSET_FLAG (1ull << 63)
+
+typedef void *(*vectorcall)(void *callable, void *const *args, size_t n, void *names);
+
+static const struct ftsan_operation calling = {.owner = "ufunc", .name = "__call__"};
+
+/* Set while NumPy is being imported, by one thread; before any ufunc is redirected. */
+static void *ufunc_type;
+static vectorcall original;
+static bool layout_known;
+static _Atomic bool taken;
+
+static void *member_of(void *ufunc, size_t behind_head)
+{
+	return (char *)ufunc + ftsan_runtime_abi()->object_size + behind_head;
+}
+
+static int32_t number_of(void *ufunc, size_t behind_head)
+{
+	int32_t value;
+
+	memcpy(&value, member_of(ufunc, behind_head), sizeof(value));
+	return value;
+}
+
+static void *call(void *ufunc, void *const *args, size_t n, void *names)
+{
+	struct ftsan_operation_frame frame;
+	size_t inputs = SIZE_MAX;
+	void *result;
+
+	ftsan_operation_begin(&frame, &calling, (uintptr_t)__builtin_return_address(0));
+	if (FTSAN_LIKELY(layout_known)) {
+		memcpy(&frame.name, member_of(ufunc, UFUNC_NAME), sizeof(frame.name));
+		inputs = (size_t)number_of(ufunc, UFUNC_NIN);
+	}
+	ftsan_args_add_vector(&frame, args, n & ~VECTORCALL_OFFSET_FLAG, inputs, names);
+	result = original(ufunc, args, n, names);
+	ftsan_operation_end(&frame);
+	return result;
+}
+
+void ftsan_ufunc_made(void *object)
+{
+	vectorcall *entry;
+
+	if (object == NULL || ufunc_type == NULL ||
+	    ftsan_object_type(object) != ufunc_type)
+		return;
+	entry = (vectorcall *)((char *)object + (size_t)ftsan_type_get(
+							ufunc_type,
+							FTSAN_TP_VECTORCALL_OFFSET));
+	if (original == NULL)
+		original = *entry;
+	if (*entry == original)
+		__atomic_store_n(entry, call, __ATOMIC_RELEASE);
+}
+
+/* Does np.add have the members where they are looked for? */
+static bool is_add(void *ufunc)
+{
+	char name[8];
+	uintptr_t text;
+
+	memcpy(&text, member_of(ufunc, UFUNC_NAME), sizeof(text));
+	return number_of(ufunc, UFUNC_NIN) == 2 && number_of(ufunc, UFUNC_NOUT) == 1 &&
+	       ftsan_safe_string(name, sizeof(name), text) && strcmp(name, "add") == 0;
+}
+
+static void *item(void *dictionary, const char *key)
+{
+	void *(*get)(void *, const char *);
+
+	*(void **)&get = ftsan_real_lookup(RTLD_DEFAULT, "PyDict_GetItemString");
+	return get == NULL ? NULL : get(dictionary, key);
+}
+
+static void redirect_all(void *dictionary)
+{
+	int (*next)(void *, ptrdiff_t *, void **, void **);
+	ptrdiff_t position = 0;
+	void *key, *value;
+
+	*(void **)&next = ftsan_real_lookup(RTLD_DEFAULT, "PyDict_Next");
+	while (next != NULL && next(dictionary, &position, &key, &value))
+		ftsan_ufunc_made(value);
+}
+
+void ftsan_ufunc_see_item(void *dictionary, const char *key)
+{
+	void *add, *nditer;
+
+	if (ufunc_type == NULL || original != NULL || strcmp(key, "_UFUNC_API") != 0)
+		return;
+	add = item(dictionary, "add");
+	nditer = item(dictionary, "nditer");
+	if (add == NULL || ftsan_object_type(add) != ufunc_type)
+		return;
+	layout_known = is_add(add);
+	redirect_all(dictionary);
+	/* Of the types that take arrays, this one is in no API table. */
+	if (nditer != NULL && ftsan_type_is((uintptr_t)nditer, "numpy.nditer"))
+		ftsan_slots_hook_constructor(nditer, FTSAN_TP_INIT, "nditer");
+}
+
+static void hook_constructors(void **api)
+{
+	static const struct ftsan_op op = {
+		.operation = {.owner = "", .name = "PyUFunc_FromFuncAndData"},
+		.args = {.convention = FTSAN_ARGS_OBJECTS},
+		.wide = true,
+		.optional = true,
+		.made = ftsan_ufunc_made,
+	};
+
+	if (!ftsan_writable(api, API_SLOTS * sizeof(*api)))
+		return;
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(api_constructors); i++)
+		ftsan_ops_hook(&api[api_constructors[i]], &op);
+}
+
+void ftsan_ufunc_see_capsule(void *table)
+{
+	uintptr_t type;
+
+	if (!ftsan_safe_ptr((uintptr_t)table + API_TYPE * sizeof(void *), &type) ||
+	    !ftsan_type_is(type, "numpy.ufunc") ||
+	    ftsan_type_get((void *)type, FTSAN_TP_VECTORCALL_OFFSET) == NULL ||
+	    atomic_exchange_explicit(&taken, true, memory_order_acq_rel))
+		return;
+	ufunc_type = (void *)type;
+	ftsan_methods_hook(ftsan_type_get(ufunc_type, FTSAN_TP_METHODS), "ufunc", true);
+	hook_constructors(table);
+}
