@@ -7,6 +7,7 @@
 #include "base/annot.h"
 #include "base/safe_read.h"
 #include "guard.h"
+#include "numpy_api.h"
 #include "numpy_args.h"
 #include "numpy_methods.h"
 #include "numpy_slots.h"
@@ -182,7 +183,7 @@ void ftsan_numpy_bind(void *array, const void *buffer)
 }
 
 /* What NumPy's own types do with arrays. */
-static void hook_operations(const uintptr_t *api)
+static void hook_operations(void **table, const uintptr_t *api)
 {
 	void *array = (void *)api[API_ARRAY_TYPE];
 	void *iterator = (void *)api[API_ITERATOR_TYPE];
@@ -192,12 +193,13 @@ static void hook_operations(const uintptr_t *api)
 	ftsan_slots_hook_array(array);
 	if (!ftsan_latent() || iterator == NULL || broadcast == NULL)
 		return;
+	ftsan_api_hook(table);
 	ftsan_methods_hook_type(iterator, "flatiter");
 	ftsan_slots_hook_iterator(iterator);
 	ftsan_slots_hook_constructor(broadcast, FTSAN_TP_NEW, "broadcast");
 }
 
-void ftsan_numpy_see_capsule(const void *table, uintptr_t caller)
+void ftsan_numpy_see_capsule(void *table, uintptr_t caller)
 {
 	const struct ftsan_module *module;
 	uintptr_t api[API_SLOTS_READ];
@@ -222,5 +224,5 @@ void ftsan_numpy_see_capsule(const void *table, uintptr_t caller)
 	ftsan_args_init(type, (void *)api[API_ITERATOR_TYPE]);
 	atomic_store_explicit(&ready, true, memory_order_release);
 	ftsan_type_set(type, FTSAN_TP_ALLOC, (void *)hook_tp_alloc);
-	hook_operations(api);
+	hook_operations(table, api);
 }

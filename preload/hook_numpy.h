@@ -14,7 +14,7 @@
  * A capsule without a name was made by code at @caller: is @table NumPy's API table?
  * Then the type, its allocator, methods and attributes are hooked. Once.
  */
-void ftsan_numpy_see_capsule(const void *table, uintptr_t caller);
+void ftsan_numpy_see_capsule(void *table, uintptr_t caller);
 
 /* An array has been given to an operation, with its guarded buffer, or NULL: makes sure
  * that the one is known to belong to the other. */

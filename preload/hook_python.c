@@ -6,6 +6,7 @@
 #include "hook_frames.h"
 #include "hook_numpy.h"
 #include "module_gil.h"
+#include "numpy_modules.h"
 #include "numpy_ufunc.h"
 #include "real.h"
 
@@ -107,12 +108,14 @@ int ftsan_hook_PyDict_SetItemString(void *dictionary, const char *key, void *val
 void *ftsan_hook_PyModuleDef_Init(void *definition)
 {
 	ftsan_module_defined(definition);
+	ftsan_modules_hook(definition, (uintptr_t)__builtin_return_address(0));
 	return ftsan_real.PyModuleDef_Init(definition);
 }
 
 void *ftsan_hook_PyModule_Create2(void *definition, int api_version)
 {
 	ftsan_module_created(definition);
+	ftsan_modules_hook(definition, (uintptr_t)__builtin_return_address(0));
 	return ftsan_real.PyModule_Create2(definition, api_version);
 }
 

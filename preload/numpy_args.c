@@ -121,10 +121,11 @@ static void add_keywords(struct ftsan_operation_frame *frame, void *const *value
 }
 
 void ftsan_args_add_vector(struct ftsan_operation_frame *frame, void *const *objects,
-			   size_t n, size_t outputs, void *names)
+			   size_t n, uint64_t outputs, void *names)
 {
 	for (size_t i = 0; i < n && frame->n_arrays < FTSAN_OPERATION_ARRAYS; i++)
-		ftsan_args_add_object(frame, objects[i], i >= outputs);
+		ftsan_args_add_object(frame, objects[i],
+				      i < 64 && (outputs >> i & 1) != 0);
 	add_keywords(frame, objects + n, names);
 }
 
@@ -136,21 +137,40 @@ static void add_tuple(struct ftsan_operation_frame *frame, void *tuple, void *di
 		ftsan_args_add_object(frame, py.dict_item(dict, "out"), true);
 }
 
-static void add_objects(struct ftsan_operation_frame *frame,
+/* Those of @which: bit n set: argument n. */
+static void add_objects(struct ftsan_operation_frame *frame, unsigned which,
 			const struct ftsan_args *args, void *const *words)
 {
-	for (unsigned left = args->objects; left != 0; left &= left - 1) {
-		unsigned i = (unsigned)__builtin_ctz(left);
+	for (; which != 0; which &= which - 1) {
+		unsigned i = (unsigned)__builtin_ctz(which);
 
 		ftsan_args_add_object(frame, words[i], (args->outputs >> i & 1) != 0);
 	}
 }
 
+/* The number may be an int: the upper half of its word is anything then. */
+static void add_counted(struct ftsan_operation_frame *frame,
+			const struct ftsan_args *args, void *const *words)
+{
+	unsigned i = (unsigned)__builtin_ctz(args->objects);
+	int32_t n = (int32_t)(uintptr_t)words[i];
+
+	if (n > 0 && words[i + 1] != NULL)
+		ftsan_args_add_vector(frame, words[i + 1], (size_t)n, 0, NULL);
+	add_objects(frame, args->objects & (args->objects - 1u), args, words);
+}
+
 void ftsan_args_add(struct ftsan_operation_frame *frame, const struct ftsan_args *args,
 		    void *const *words)
 {
+	uint64_t outputs = args->outputs >> 1;
+
 	if (args->convention == FTSAN_ARGS_OBJECTS) {
-		add_objects(frame, args, words);
+		add_objects(frame, args->objects, args, words);
+		return;
+	}
+	if (args->convention == FTSAN_ARGS_COUNTED) {
+		add_counted(frame, args, words);
 		return;
 	}
 	ftsan_args_add_object(frame, words[0], (args->outputs & 1) != 0);
@@ -162,14 +182,14 @@ void ftsan_args_add(struct ftsan_operation_frame *frame, const struct ftsan_args
 		add_tuple(frame, words[1], words[2]);
 		break;
 	case FTSAN_ARGS_FAST:
-		ftsan_args_add_vector(frame, words[1], (size_t)words[2], SIZE_MAX, NULL);
+		ftsan_args_add_vector(frame, words[1], (size_t)words[2], outputs, NULL);
 		break;
 	case FTSAN_ARGS_FAST_KEYWORDS:
-		ftsan_args_add_vector(frame, words[1], (size_t)words[2], SIZE_MAX,
+		ftsan_args_add_vector(frame, words[1], (size_t)words[2], outputs,
 				      words[3]);
 		break;
 	case FTSAN_ARGS_METHOD:
-		ftsan_args_add_vector(frame, words[2], (size_t)words[3], SIZE_MAX,
+		ftsan_args_add_vector(frame, words[2], (size_t)words[3], outputs,
 				      words[4]);
 		break;
 	default:

@@ -18,14 +18,17 @@ enum ftsan_convention {
 	FTSAN_ARGS_TUPLE_DICT,	  /* self, a tuple, a dict or NULL */
 	FTSAN_ARGS_FAST,	  /* self, objects, their number */
 	FTSAN_ARGS_FAST_KEYWORDS, /* self, objects, number without keywords, names */
+	FTSAN_ARGS_COUNTED,	  /* a number, a vector of so many objects right behind it */
 	FTSAN_ARGS_METHOD,	  /* self, class, objects, number without keywords, names */
 };
 
 /**
  * struct ftsan_args - where a function's arrays are among its arguments
  * @convention: enum ftsan_convention
- * @objects:    FTSAN_ARGS_OBJECTS: bit n set: argument n is an object or NULL
- * @outputs:    bit n set: argument n, itself and not in a vector, is written to
+ * @objects:    FTSAN_ARGS_OBJECTS: bit n set: argument n is an object or NULL.
+ *              FTSAN_ARGS_COUNTED: the lowest bit is the number's, others as above
+ * @outputs:    bit n set: argument n is written to; where a vector follows self, bit 1
+ *              is the first in it
  */
 struct ftsan_args {
 	uint8_t convention;
@@ -48,10 +51,10 @@ void ftsan_args_add(struct ftsan_operation_frame *frame, const struct ftsan_args
 void ftsan_args_add_object(struct ftsan_operation_frame *frame, void *object,
 			   bool output);
 
-/* A vector of objects: @n positional ones, of which those from @outputs on are written
+/* A vector of objects: @n positional ones, those whose bit in @outputs is set are written
  * to, and the values of the keywords that the tuple @names (or NULL) has. */
 void ftsan_args_add_vector(struct ftsan_operation_frame *frame, void *const *objects,
-			   size_t n, size_t outputs, void *names);
+			   size_t n, uint64_t outputs, void *names);
 
 /* Start-up of NumPy: ndarray, flatiter (or NULL), and what is needed of CPython. */
 void ftsan_args_init(const void *array_type, const void *iterator_type);

@@ -9,6 +9,7 @@
 #include "counters.h"
 #include "numpy_ops.h"
 #include "numpy_type.h"
+#include "numpy_ufunc.h"
 #include "writable.h"
 
 /* Include/methodobject.h, Include/descrobject.h (3.13.5; the same since 3.0). */
@@ -44,6 +45,11 @@ enum {
 static const char *const mutating_methods[] = {
 	"resize", "setflags", "__setstate__", "_set_shape", "_set_dtype",
 };
+/* What writes to the data of its own array, or of the first one it is given. */
+static const char *const writing_methods[] = {
+	"fill", "partition", "put", "setfield", "sort",
+};
+static const char *const writing_functions[] = {"_place", "at", "copyto", "putmask"};
 static const char *const mutating_setters[] = {"shape", "strides", "dtype", "data"};
 
 static bool is_in(const char *name, const char *const *names, size_t n)
@@ -53,6 +59,8 @@ static bool is_in(const char *name, const char *const *names, size_t n)
 			return true;
 	return false;
 }
+
+#define IS_IN(name, names) is_in(name, names, FTSAN_ARRAY_LEN(names))
 
 static uint8_t convention_of(int flags)
 {
@@ -65,34 +73,54 @@ static uint8_t convention_of(int flags)
 	return flags & METH_O ? FTSAN_ARGS_OBJECTS : FTSAN_ARGS_SELF;
 }
 
-static void hook_method(struct method_def *method, const char *owner, bool mutator,
-			bool optional)
+/* METH_O: self and one. */
+static struct ftsan_op describe(const struct method_def *method, const char *owner)
 {
-	struct ftsan_op op = {
-		.operation = {.owner = owner, .name = method->name, .mutator = mutator},
-		.args = {.convention = convention_of(method->flags),
-			 .objects = 3 /* METH_O: self and one */},
-		.optional = optional,
+	return (struct ftsan_op){
+		.operation = {.owner = owner, .name = method->name},
+		.args = {.convention = convention_of(method->flags), .objects = 3},
 	};
+}
 
+static void hook_method(struct method_def *method, const char *owner)
+{
+	struct ftsan_op op = describe(method, owner);
+
+	op.operation.mutator = IS_IN(method->name, mutating_methods);
+	op.args.outputs = op.operation.mutator || IS_IN(method->name, writing_methods);
 	ftsan_ops_hook(&method->function, &op);
 }
 
-void ftsan_methods_hook(void *table, const char *owner, bool optional)
+static bool may_write(struct method_def *methods)
 {
-	struct method_def *methods = table;
 	size_t n = 0;
 
 	while (methods != NULL && methods[n].name != NULL)
 		n++;
-	if (n == 0)
-		return;
-	if (!ftsan_writable(methods, n * sizeof(*methods))) {
-		ftsan_count_add(left_out_operations, n);
-		return;
-	}
-	for (size_t i = 0; i < n; i++)
-		hook_method(&methods[i], owner, false, optional);
+	if (n != 0 && ftsan_writable(methods, n * sizeof(*methods)))
+		return true;
+	ftsan_count_add(left_out_operations, n);
+	return false;
+}
+
+static void hook_function(struct method_def *function, const char *owner, bool numpy)
+{
+	struct ftsan_op op = describe(function, owner);
+
+	op.optional = true;
+	if (numpy && IS_IN(function->name, writing_functions))
+		op.args.outputs = 2;
+	if (numpy && strcmp(function->name, "frompyfunc") == 0)
+		op.made = ftsan_ufunc_made;
+	ftsan_ops_hook(&function->function, &op);
+}
+
+void ftsan_methods_hook(void *table, const char *owner, bool numpy)
+{
+	struct method_def *function = table;
+
+	for (bool may = may_write(function); may && function->name != NULL; function++)
+		hook_function(function, owner, numpy);
 }
 
 /* The name of a setter says so; made once, kept for good. */
@@ -116,8 +144,7 @@ static void hook_attribute(struct getset_def *attribute, const char *owner)
 	struct ftsan_op set = {
 		.operation = {.owner = owner,
 			      .name = setter_name(attribute->name),
-			      .mutator = is_in(attribute->name, mutating_setters,
-					       FTSAN_ARRAY_LEN(mutating_setters))},
+			      .mutator = IS_IN(attribute->name, mutating_setters)},
 		.args = {.convention = FTSAN_ARGS_OBJECTS, .objects = 3, .outputs = 1},
 	};
 
@@ -131,10 +158,7 @@ void ftsan_methods_hook_type(void *type, const char *owner)
 	struct getset_def *attribute = ftsan_type_get(type, FTSAN_TP_GETSET);
 
 	for (; method != NULL && method->name != NULL; method++)
-		hook_method(method, owner,
-			    is_in(method->name, mutating_methods,
-				  FTSAN_ARRAY_LEN(mutating_methods)),
-			    false);
+		hook_method(method, owner);
 	for (; attribute != NULL && attribute->name != NULL; attribute++)
 		hook_attribute(attribute, owner);
 }

@@ -11,13 +11,14 @@
 
 /**
  * ftsan_methods_hook() - every function of a PyMethodDef table
- * @table:    ends with an entry without a name, or NULL
- * @owner:    borrowed for good
- * @optional: struct ftsan_op's
+ * @table: ends with an entry without a name, or NULL
+ * @owner: borrowed for good
+ * @numpy: they are NumPy's, so that more is known of some
  *
- * A table in read-only memory stays as it is, its functions are counted as left out.
+ * Calls without an array are no operation (struct ftsan_op's @optional). A table in
+ * read-only memory stays as it is, its functions are counted as left out.
  */
-void ftsan_methods_hook(void *table, const char *owner, bool optional);
+void ftsan_methods_hook(void *table, const char *owner, bool numpy);
 
 /* All instance methods and attributes of a ready PyTypeObject with static tables. */
 void ftsan_methods_hook_type(void *type, const char *owner);

@@ -61,15 +61,16 @@ static int32_t number_of(void *ufunc, size_t behind_head)
 static void *call(void *ufunc, void *const *args, size_t n, void *names)
 {
 	struct ftsan_operation_frame frame;
-	size_t inputs = SIZE_MAX;
+	uint64_t outputs = 0;
 	void *result;
 
 	ftsan_operation_begin(&frame, &calling, (uintptr_t)__builtin_return_address(0));
 	if (FTSAN_LIKELY(layout_known)) {
 		memcpy(&frame.name, member_of(ufunc, UFUNC_NAME), sizeof(frame.name));
-		inputs = (size_t)number_of(ufunc, UFUNC_NIN);
+		/* NPY_MAXARGS is 64: a ufunc without outputs may have as many inputs. */
+		outputs = ~0ull << (number_of(ufunc, UFUNC_NIN) & 63);
 	}
-	ftsan_args_add_vector(&frame, args, n & ~VECTORCALL_OFFSET_FLAG, inputs, names);
+	ftsan_args_add_vector(&frame, args, n & ~VECTORCALL_OFFSET_FLAG, outputs, names);
 	result = original(ufunc, args, n, names);
 	ftsan_operation_end(&frame);
 	return result;
