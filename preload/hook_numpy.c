@@ -17,7 +17,8 @@
 #include "runtime.h"
 #include "symbols.h"
 
-/* Slots of PyArray_Type, PyArrayIter_Type and PyArrayMultiIter_Type in the API table (numpy/_core/code_generators/numpy_api.py). */
+/* Slots of PyArray_Type, PyArrayIter_Type and PyArrayMultiIter_Type in the API table
+ * (numpy/_core/code_generators/numpy_api.py). */
 enum {
 	API_ARRAY_TYPE = 2,
 	API_ITERATOR_TYPE = 5,

@@ -188,10 +188,6 @@ void ftsan_args_add(struct ftsan_operation_frame *frame, const struct ftsan_args
 		ftsan_args_add_vector(frame, words[1], (size_t)words[2], outputs,
 				      words[3]);
 		break;
-	case FTSAN_ARGS_METHOD:
-		ftsan_args_add_vector(frame, words[2], (size_t)words[3], outputs,
-				      words[4]);
-		break;
 	default:
 		break;
 	}

@@ -12,14 +12,13 @@ struct ftsan_operation_frame;
 
 /* How a function of a method table, a slot or an API takes its arguments. */
 enum ftsan_convention {
-	FTSAN_ARGS_SELF,	  /* nothing but self */
-	FTSAN_ARGS_OBJECTS,	  /* objects one by one; NULL or no object past the last */
-	FTSAN_ARGS_TUPLE,	  /* self, a tuple */
-	FTSAN_ARGS_TUPLE_DICT,	  /* self, a tuple, a dict or NULL */
-	FTSAN_ARGS_FAST,	  /* self, objects, their number */
+	FTSAN_ARGS_SELF,       /* nothing but self */
+	FTSAN_ARGS_OBJECTS,    /* objects one by one; NULL or no object past the last */
+	FTSAN_ARGS_TUPLE,      /* self, a tuple */
+	FTSAN_ARGS_TUPLE_DICT, /* self, a tuple, a dict or NULL */
+	FTSAN_ARGS_FAST,       /* self, objects, their number */
 	FTSAN_ARGS_FAST_KEYWORDS, /* self, objects, number without keywords, names */
-	FTSAN_ARGS_COUNTED,	  /* a number, a vector of so many objects right behind it */
-	FTSAN_ARGS_METHOD,	  /* self, class, objects, number without keywords, names */
+	FTSAN_ARGS_COUNTED, /* a number, a vector of so many objects right behind it */
 };
 
 /**

@@ -34,14 +34,15 @@ enum {
 	METH_KEYWORDS = 0x02,
 	METH_NOARGS = 0x04,
 	METH_O = 0x08,
-	METH_CLASS = 0x10,  /* the first argument is the class */
-	METH_STATIC = 0x20, /* the first argument is NULL */
+	METH_CLASS = 0x10,  /* the first argument is no instance */
+	METH_STATIC = 0x20, /* nor here */
 	METH_FASTCALL = 0x80,
-	METH_METHOD = 0x200, /* a class comes between self and the arguments */
+	METH_METHOD = 0x200, /* a class comes after self; not possible in modules */
 };
 
 /* What changes its own array, and says so (numpy/_core/src/multiarray/methods.c and
- * getset.c, 2.2.1 to HEAD of August 2026; section 3 of the NumPy documentation of each). */
+ * getset.c, 2.2.1 to HEAD of August 2026; section 3 of the NumPy documentation of each).
+ */
 static const char *const mutating_methods[] = {
 	"resize", "setflags", "__setstate__", "_set_shape", "_set_dtype",
 };
@@ -64,8 +65,6 @@ static bool is_in(const char *name, const char *const *names, size_t n)
 
 static uint8_t convention_of(int flags)
 {
-	if (flags & METH_METHOD)
-		return FTSAN_ARGS_METHOD;
 	if (flags & METH_FASTCALL)
 		return flags & METH_KEYWORDS ? FTSAN_ARGS_FAST_KEYWORDS : FTSAN_ARGS_FAST;
 	if (flags & METH_VARARGS)
@@ -86,6 +85,8 @@ static void hook_method(struct method_def *method, const char *owner)
 {
 	struct ftsan_op op = describe(method, owner);
 
+	if (method->flags & (METH_CLASS | METH_STATIC | METH_METHOD))
+		return;
 	op.operation.mutator = IS_IN(method->name, mutating_methods);
 	op.args.outputs = op.operation.mutator || IS_IN(method->name, writing_methods);
 	ftsan_ops_hook(&method->function, &op);

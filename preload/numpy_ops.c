@@ -16,7 +16,8 @@
 enum { NARROW = 5 };
 #define NARROW_PARAMS void *a, void *b, void *c, void *d, void *e
 #define NARROW_ARGS a, b, c, d, e
-#define WIDE_PARAMS NARROW_PARAMS, void *f, void *g, void *h, void *i, void *j, void *k, void *l
+#define WIDE_PARAMS                                                                      \
+	NARROW_PARAMS, void *f, void *g, void *h, void *i, void *j, void *k, void *l
 #define WIDE_ARGS NARROW_ARGS, f, g, h, i, j, k, l
 typedef void *(*narrow_function)(NARROW_PARAMS);
 typedef void *(*wide_function)(WIDE_PARAMS);
@@ -78,8 +79,8 @@ static FTSAN_NOINLINE void *call_narrow(unsigned n, NARROW_PARAMS)
 	narrow_function original = (narrow_function)the->original;
 	void *const words[NARROW] = {NARROW_ARGS};
 	struct ftsan_operation_frame frame;
-	bool begun = begin(&frame, &the->op, words,
-			   (uintptr_t)__builtin_return_address(0));
+	bool begun =
+		begin(&frame, &the->op, words, (uintptr_t)__builtin_return_address(0));
 	void *result = original(NARROW_ARGS);
 
 	finish(&frame, &the->op, begun, result);
@@ -139,9 +140,9 @@ static unsigned reserve(_Atomic unsigned *used, unsigned limit)
 {
 	unsigned n = atomic_load_explicit(used, memory_order_relaxed);
 
-	while (n < limit && !atomic_compare_exchange_weak_explicit(
-				    used, &n, n + 1, memory_order_relaxed,
-				    memory_order_relaxed))
+	while (n < limit && !atomic_compare_exchange_weak_explicit(used, &n, n + 1,
+								   memory_order_relaxed,
+								   memory_order_relaxed))
 		;
 	return n;
 }

@@ -16,7 +16,8 @@
 #include "runtime.h"
 #include "writable.h"
 
-/* The protocols' tables, in words (Include/cpython/object.h, 3.13.5; the same since 3.5). */
+/* The protocols' tables, in words (Include/cpython/object.h, 3.13.5; the same since 3.5).
+ */
 enum { NB_BOOL = 9, NB_INT = 16, NB_FLOAT = 18, NB_INDEX = 33 };
 enum { SQ_ITEM = 3, SQ_ASS_ITEM = 5, SQ_CONTAINS = 7 };
 enum { MP_SUBSCRIPT = 1, MP_ASS_SUBSCRIPT = 2 };
@@ -91,9 +92,9 @@ static void redirect_descriptors(const void *type, const void *from, void *to)
 	if (dict == NULL || wrapper_type == NULL || next == NULL)
 		return;
 	while (next(dict, &position, &key, &value)) {
-		void **wrapped = (void **)((char *)value +
-					   ftsan_runtime_abi()->object_size +
-					   DESCRIPTOR_WRAPPED);
+		void **wrapped =
+			(void **)((char *)value + ftsan_runtime_abi()->object_size +
+				  DESCRIPTOR_WRAPPED);
 
 		if (ftsan_object_type(value) == wrapper_type && *wrapped == from)
 			__atomic_store_n(wrapped, to, __ATOMIC_RELEASE);

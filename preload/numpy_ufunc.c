@@ -83,9 +83,9 @@ void ftsan_ufunc_made(void *object)
 	if (object == NULL || ufunc_type == NULL ||
 	    ftsan_object_type(object) != ufunc_type)
 		return;
-	entry = (vectorcall *)((char *)object + (size_t)ftsan_type_get(
-							ufunc_type,
-							FTSAN_TP_VECTORCALL_OFFSET));
+	entry = (vectorcall *)((char *)object +
+			       (size_t)ftsan_type_get(ufunc_type,
+						      FTSAN_TP_VECTORCALL_OFFSET));
 	if (original == NULL)
 		original = *entry;
 	if (*entry == original)

@@ -33,11 +33,13 @@ WRITERS = {
     "PyArray_SetField",
 }
 SECOND_INPUTS = {
-    "PyArray_CopyInto", "PyArray_CopyAnyInto", "PyArray_Partition", "PyArray_ArgPartition",
+    "PyArray_CopyInto", "PyArray_CopyAnyInto", "PyArray_Partition",
+    "PyArray_ArgPartition",
 }
 # The reference to the second argument is taken over.
 STEALING_BASE = {
-    "PyArray_SetBaseObject", "PyArray_SetUpdateIfCopyBase", "PyArray_SetWritebackIfCopyBase",
+    "PyArray_SetBaseObject", "PyArray_SetUpdateIfCopyBase",
+    "PyArray_SetWritebackIfCopyBase",
 }
 
 # A vector of arrays that comes right behind its length.
@@ -129,7 +131,8 @@ def main():
  * FTSAN_API(index, name, convention, number of arguments, which of them are objects,
  *           which are written to, changes the metadata of the first one)
  */""")
-    for name, (index, result, parameters) in sorted(merged.items(), key=lambda e: e[1][0]):
+    for name, entry in sorted(merged.items(), key=lambda item: item[1]):
+        index, result, parameters = entry
         columns = row(name, result, parameters)
         if columns:
             convention, n, objects, outputs, mutator = columns
