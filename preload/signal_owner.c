@@ -208,13 +208,22 @@ static void run_handler(int sig, const struct sigaction *act, siginfo_t *info,
 	ftsan_signal_set_blocked(mask & FTSAN_SIG_OWNED);
 }
 
+/* <asm-generic/siginfo.h>; older libcs have no name for it. */
+enum { CODE_TRAP_PERF = 6 };
+
 /*
  * A signal that an instruction caused cannot wait and cannot be ignored: the kernel
- * kills then. One that was sent can (si_code tells: the kernel's own are positive).
+ * kills then. One that was sent can (si_code tells: the kernel's own are positive), and
+ * so can a perf event's, which the kernel sends rather than forces (send_sig_perf()).
  */
+static bool can_wait(int sig, const siginfo_t *info)
+{
+	return info->si_code <= 0 || (sig == SIGTRAP && info->si_code == CODE_TRAP_PERF);
+}
+
 static void on_program_signal(int sig, siginfo_t *info, ucontext_t *uc)
 {
-	bool sent = info->si_code <= 0;
+	bool sent = can_wait(sig, info);
 	struct sigaction act;
 	uint64_t blocked;
 

@@ -3,12 +3,15 @@
  * same expectations hold in both runs.
  */
 #include <errno.h>
+#include <linux/hw_breakpoint.h>
+#include <linux/perf_event.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <ucontext.h>
 
 #include "support/expect.h"
@@ -226,6 +229,59 @@ static void breakpoint_handled(void)
 
 	sigaction(SIGTRAP, &act, NULL);
 	breakpoint();
+	EXPECT(handled == 1);
+}
+
+static volatile uint64_t watched_word;
+
+/* An event of the program's own; -1 where the kernel refuses it. */
+static int watch_word(void)
+{
+	struct perf_event_attr attr = {.type = PERF_TYPE_BREAKPOINT,
+				       .size = sizeof(attr),
+				       .sample_period = 1,
+				       .exclude_kernel = 1,
+				       .exclude_hv = 1,
+				       .sigtrap = 1,
+				       .remove_on_exec = 1,
+				       .bp_type = HW_BREAKPOINT_W,
+				       .bp_addr = (uintptr_t)&watched_word,
+				       .bp_len = sizeof(watched_word)};
+
+	return (int)syscall(SYS_perf_event_open, &attr, 0, -1, -1, 0);
+}
+
+static void watchpoint_handled(void)
+{
+	struct sigaction act = action(note, 0);
+	int event = watch_word();
+
+	if (event < 0) {
+		printf("skipped: no perf events\n");
+		return;
+	}
+	sigaction(SIGTRAP, &act, NULL);
+	watched_word = 1;
+	EXPECT(handled == 1 && seen.si_addr == &watched_word);
+	close(event);
+}
+
+/* Unlike a breakpoint's, its signal waits, or is ignored, and nobody dies of it. */
+static void watchpoint_blocked(void)
+{
+	struct sigaction act = action(note, 0);
+	sigset_t set;
+
+	if (watch_word() < 0)
+		return;
+	sigaction(SIGTRAP, &act, NULL);
+	block(SIGTRAP);
+	watched_word = 1;
+	EXPECT(handled == 0);
+	sigemptyset(&set);
+	EXPECT(sigprocmask(SIG_SETMASK, &set, NULL) == 0 && handled == 1);
+	signal(SIGTRAP, SIG_IGN);
+	watched_word = 2;
 	EXPECT(handled == 1);
 }
 
@@ -451,6 +507,8 @@ int main(int argc, char **argv)
 	EXPECT_SUCCESS(old_interfaces);
 	EXPECT_KILLED(breakpoint, SIGTRAP);
 	EXPECT_SUCCESS(breakpoint_handled);
+	EXPECT_SUCCESS(watchpoint_handled);
+	EXPECT_SUCCESS(watchpoint_blocked);
 	EXPECT_SUCCESS(frame_mask);
 	EXPECT_SUCCESS(inherited_by_threads);
 	EXPECT_SUCCESS(inherited_by_exec);
