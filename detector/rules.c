@@ -3,6 +3,10 @@
 /* Sites with fewer live buffers than this may use the quarter that is kept free. */
 enum { RARE_SITE = 8 };
 
+/* What a hit of a watchpoint costs, signal and all, and how much of the run time. */
+static const uint64_t HIT_NS = 18u * 1000;
+enum { HIT_PERCENT = 5 };
+
 /* A run that has just begun may spend this much before the percentage counts. */
 static const uint64_t WINDOW_BURST_NS = 100u * 1000 * 1000;
 
@@ -98,4 +102,9 @@ bool ftsan_rule_sample(uint32_t calls, uint32_t always)
 bool ftsan_rule_hazard(const struct ftsan_hazard_question *q)
 {
 	return q->is_argument && q->points_here && !q->mutator && !q->fresh;
+}
+
+bool ftsan_rule_watch(uint64_t hits, uint64_t elapsed_ns)
+{
+	return hits * HIT_NS <= WINDOW_BURST_NS + elapsed_ns / 100 * HIT_PERCENT;
 }

@@ -140,4 +140,10 @@ struct ftsan_hazard_question {
  */
 bool ftsan_rule_hazard(const struct ftsan_hazard_question *question);
 
+/*
+ * May words go on being watched, after @hits in @elapsed_ns of run time? A hit costs a
+ * signal, whatever it turns out to mean.
+ */
+bool ftsan_rule_watch(uint64_t hits, uint64_t elapsed_ns);
+
 #endif

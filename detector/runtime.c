@@ -19,6 +19,7 @@
 #include "report.h"
 #include "thread.h"
 #include "trap.h"
+#include "watch.h"
 
 /* Set at start, constant afterwards but for what a fork changes. */
 static const struct ftsan_host *host;
@@ -50,6 +51,7 @@ static void start_stacks(void)
 	ftsan_stack_set_unwinder(host->unwinder);
 	ftsan_stack_set_own_range(host->own_begin, host->own_end);
 	ftsan_trap_set_own_text(host->own_begin, host->own_end);
+	ftsan_watch_set_own_text(host->own_begin, host->own_end);
 	if (abi.known)
 		ftsan_stack_set_python(walk_python);
 	(void)ftsan_modules_refresh(host->iterate);
@@ -122,7 +124,8 @@ bool ftsan_runtime_fault(siginfo_t *info, void *ucontext)
 
 bool ftsan_runtime_trap(siginfo_t *info, void *ucontext)
 {
-	return info->si_code > 0 && ftsan_trap_step(ucontext);
+	return ftsan_watch_trap(info, ucontext) ||
+	       (info->si_code > 0 && ftsan_trap_step(ucontext));
 }
 
 const struct ftsan_pyabi *ftsan_runtime_abi(void)
@@ -196,6 +199,7 @@ void ftsan_runtime_thread_end(void)
 	    FTSAN_WINDOW_CLOSED)
 		ftsan_window_leave(thread);
 	ftsan_slot_give_all(thread);
+	ftsan_watch_thread_end(thread);
 	ftsan_thread_release();
 }
 
@@ -217,6 +221,7 @@ void ftsan_runtime_fork_child(void)
 {
 	atomic_store_explicit(&own_pid, ftsan_sys_getpid(), memory_order_relaxed);
 	ftsan_mem_fork_child();
+	ftsan_watch_fork_child();
 	ftsan_thread_records_fork_child();
 	ftsan_report_fork_child();
 	ftsan_guard_fork_child();

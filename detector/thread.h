@@ -14,6 +14,7 @@
 #include "access.h"
 #include "decode.h"
 #include "stack.h"
+#include "watch.h"
 
 enum {
 	FTSAN_THREADS_MAX = 4096,
@@ -129,7 +130,8 @@ struct ftsan_thread {
 	struct ftsan_births births;
 	struct ftsan_stack stack;  /* of the access being handled */
 	struct ftsan_window rival; /* copy of the window it collided with */
-	unsigned char *scratch;	   /* a page, for redirected stores */
+	struct ftsan_watch watch;
+	unsigned char *scratch; /* a page, for redirected stores */
 };
 
 /**

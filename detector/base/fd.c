@@ -9,7 +9,7 @@
 /* Above what programs get by counting up, below the usual soft limit of 1024. */
 enum { HIGH_NUMBER = 900, MODEST_NUMBER = 100 };
 
-static int move_high(int raw)
+int ftsan_fd_move_high(int raw)
 {
 	int high = ftsan_sys_fcntl(raw, F_DUPFD_CLOEXEC, HIGH_NUMBER);
 
@@ -24,7 +24,7 @@ static int move_high(int raw)
 int ftsan_fd_take(struct ftsan_fd *fd, int raw)
 {
 	struct stat st;
-	int number = move_high(raw);
+	int number = ftsan_fd_move_high(raw);
 	int error = ftsan_sys_fstat(number, &st);
 
 	if (error < 0) {

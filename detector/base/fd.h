@@ -19,6 +19,12 @@ struct ftsan_fd {
 	uint64_t inode;
 };
 
+/*
+ * Moves an open descriptor out of the way of the program's and makes it close-on-exec.
+ * Return: its new number; the old one where there is no higher one. Async-signal-safe.
+ */
+int ftsan_fd_move_high(int raw);
+
 /**
  * ftsan_fd_take() - move an open descriptor high and remember what it is
  * @fd:  overwritten

@@ -348,6 +348,18 @@ START_TEST(slots_are_admitted_up_to_the_bound)
 }
 END_TEST
 
+START_TEST(hits_keep_to_their_budget)
+{
+	/* The burst is good for 5555 hits, and a second for 2777 more. */
+	ck_assert(ftsan_rule_watch(0, 0));
+	ck_assert(ftsan_rule_watch(5555, 0));
+	ck_assert(!ftsan_rule_watch(5556, 0));
+	ck_assert(ftsan_rule_watch(5555 + 2777, 1000000000u));
+	ck_assert(!ftsan_rule_watch(5555 + 2779, 1000000000u));
+	ck_assert(!ftsan_rule_watch(UINT64_MAX / 18000, 0));
+}
+END_TEST
+
 static void add_races(TCase *tests)
 {
 	tcase_add_test(tests, later_windows_are_longer);
@@ -372,6 +384,7 @@ static void add_bounds(TCase *tests)
 	tcase_add_test(tests, no_window_in_the_middle_of_an_operation);
 	tcase_add_test(tests, windows_keep_to_their_budget);
 	tcase_add_test(tests, a_run_that_has_just_begun_may_open_windows);
+	tcase_add_test(tests, hits_keep_to_their_budget);
 	tcase_add_test(tests, exhausted_is_for_good);
 	tcase_add_test(tests, what_may_change_is_not_exhausted);
 	tcase_add_test(tests, age_publishes);
