@@ -29,6 +29,14 @@ struct ftsan_object {
 	char dtype[32];
 };
 
+/* Nothing is known of it yet. */
+static inline void ftsan_object_clear(struct ftsan_object *object)
+{
+	object->n_shape = -1;
+	object->word = -1;
+	object->name[0] = object->dtype[0] = object->description[0] = '\0';
+}
+
 /**
  * struct ftsan_adapter - one kind of buffer
  * @name:     for logs and fingerprints

@@ -205,16 +205,8 @@ static struct ftsan_party alloc_party(const struct ftsan_alloc_site *site, int t
 		.role = FTSAN_ROLE_ALLOC, .tid = tid, .name = "", .stack = stack};
 }
 
-static void describe_slot(struct ftsan_view *view, uint32_t slot, uintptr_t address)
+static void show_object(struct ftsan_view *view, const struct ftsan_object *object)
 {
-	const struct ftsan_adapter *adapter = ftsan_adapter_of(slot);
-	struct ftsan_object *object = &work->object;
-
-	object->n_shape = -1;
-	object->word = -1;
-	object->name[0] = object->dtype[0] = object->description[0] = '\0';
-	if (adapter->describe != NULL)
-		adapter->describe(slot, address, object);
 	view->description = object->description;
 	view->name = object->name[0] != '\0' ? object->name : NULL;
 	view->word = object->word;
@@ -222,6 +214,16 @@ static void describe_slot(struct ftsan_view *view, uint32_t slot, uintptr_t addr
 	for (int i = 0; i < object->n_shape; i++)
 		view->shape[i] = object->shape[i];
 	view->dtype = object->dtype[0] != '\0' ? object->dtype : NULL;
+}
+
+static void describe_slot(struct ftsan_view *view, uint32_t slot, uintptr_t address)
+{
+	const struct ftsan_adapter *adapter = ftsan_adapter_of(slot);
+
+	ftsan_object_clear(&work->object);
+	if (adapter->describe != NULL)
+		adapter->describe(slot, address, &work->object);
+	show_object(view, &work->object);
 	view->size = ftsan_slot_at(slot)->size;
 }
 
@@ -286,6 +288,8 @@ static void make_view(const struct ftsan_incident *incident)
 	view->old_value = incident->old_value;
 	view->new_value = incident->new_value;
 	view->description = incident->description;
+	if (incident->object != NULL)
+		show_object(view, incident->object);
 	view->output = incident->output;
 	name_operation(view, incident->operation);
 	for (unsigned i = 0; i < n; i++)

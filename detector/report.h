@@ -11,6 +11,7 @@
 #include "stack.h"
 
 struct ftsan_alloc_site;
+struct ftsan_object;
 struct ftsan_operation_frame;
 
 enum ftsan_kind {
@@ -51,7 +52,8 @@ enum { FTSAN_PARTIES_MAX = 4, FTSAN_NO_REPORT_SLOT = -1 };
  * @address: the byte that the object's description is asked for
  * @title:   a sentence fragment; NULL: made from the headline and the object
  * @headline: what happened; NULL: the kind's
- * @description: used when there is no slot
+ * @object:  what the memory is, where there is no slot; borrowed, NULL: unknown
+ * @description: used when there is neither
  * @operation: the innermost operation at the time, NULL: none, or not of interest
  * @output:  the object was given to it to be written to
  * @alloc, @alloc_tid: where the object was made, when there is no slot; NULL: unknown
@@ -65,6 +67,7 @@ struct ftsan_incident {
 	const char *title;
 	const char *headline;
 	const char *description;
+	const struct ftsan_object *object;
 	const struct ftsan_alloc_site *alloc;
 	int alloc_tid;
 	const struct ftsan_operation_frame *operation;

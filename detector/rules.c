@@ -1,5 +1,7 @@
 #include "rules.h"
 
+#include <stddef.h>
+
 /* Sites with fewer live buffers than this may use the quarter that is kept free. */
 enum { RARE_SITE = 8 };
 
@@ -102,6 +104,32 @@ bool ftsan_rule_sample(uint32_t calls, uint32_t always)
 bool ftsan_rule_hazard(const struct ftsan_hazard_question *q)
 {
 	return q->is_argument && q->points_here && !q->mutator && !q->fresh;
+}
+
+enum ftsan_role ftsan_rule_word_role(bool reads, uint64_t known, uint64_t now,
+				     uint64_t stored)
+{
+	if (!reads)
+		return FTSAN_ROLE_WRITE;
+	return now == known || now == stored ? FTSAN_ROLE_READ : FTSAN_ROLE_WRITE;
+}
+
+enum ftsan_word_verdict ftsan_rule_word(const struct ftsan_word_question *q)
+{
+	if (!q->changed || !writes(&q->held))
+		return FTSAN_WORD_NOTHING;
+	if (q->met != NULL && ftsan_rule_race(FTSAN_EXTENT_BYTES, &q->held, q->met))
+		return FTSAN_WORD_CONFIRMED;
+	return q->inside && !q->waits ? FTSAN_WORD_PROBABLE : FTSAN_WORD_NOTHING;
+}
+
+enum ftsan_recheck_verdict ftsan_rule_recheck(const struct ftsan_recheck_question *q)
+{
+	if (q->exclusive)
+		return FTSAN_RECHECK_NOTHING;
+	if (q->others)
+		return FTSAN_RECHECK_RACE;
+	return q->latent ? FTSAN_RECHECK_HAZARD : FTSAN_RECHECK_NOTHING;
 }
 
 bool ftsan_rule_watch(uint64_t hits, uint64_t elapsed_ns)

@@ -141,6 +141,69 @@ struct ftsan_hazard_question {
 bool ftsan_rule_hazard(const struct ftsan_hazard_question *question);
 
 /*
+ * Whether the access that hit a watchpoint of a word was a load or a store. Where loads
+ * hit, too, the processor does not say: the value does, as far as it can.
+ * @reads:  loads hit, too
+ * @known:  what the word held when the thread looked last
+ * @now:    what it holds after the access
+ * @stored: what another thread, held up at the word, has stored there
+ */
+enum ftsan_role ftsan_rule_word_role(bool reads, uint64_t known, uint64_t now,
+				     uint64_t stored);
+
+/**
+ * struct ftsan_word_question - what a store to a watched word that is held up has met
+ * @held:    the store; its thread has done nothing since
+ * @changed: it stored something else than what was there
+ * @met:     another thread's access to the word during or just before that time: it
+ *           has done nothing since, either. NULL: none
+ * @inside:  another thread was inside an operation on the same object at that time
+ * @waits:   and was not running: it may wait for a lock that the held thread holds
+ */
+struct ftsan_word_question {
+	struct ftsan_access held;
+	bool changed;
+	const struct ftsan_access *met;
+	bool inside;
+	bool waits;
+};
+
+enum ftsan_word_verdict {
+	FTSAN_WORD_NOTHING,
+	FTSAN_WORD_PROBABLE,
+	FTSAN_WORD_CONFIRMED,
+};
+
+/*
+ * A store of the value that was there already does no harm, and NumPy makes such stores
+ * (array flags are brought up to date where nothing was out of date): no finding.
+ */
+enum ftsan_word_verdict ftsan_rule_word(const struct ftsan_word_question *question);
+
+/**
+ * struct ftsan_recheck_question - what a word that changed during an operation means
+ * @others:    other threads are inside an operation on the same object
+ * @exclusive: the operation is known to change its object: a documented mutator. The
+ *             others may be waiting for it, and one that is not sees the change, too
+ * @latent:    findings need no second thread
+ */
+struct ftsan_recheck_question {
+	bool others;
+	bool exclusive;
+	bool latent;
+};
+
+enum ftsan_recheck_verdict {
+	FTSAN_RECHECK_NOTHING,
+	FTSAN_RECHECK_HAZARD,
+	FTSAN_RECHECK_RACE,
+};
+
+/* Who changed the word is not known: never more than probable. */
+enum ftsan_recheck_verdict
+ftsan_rule_recheck(const struct ftsan_recheck_question *question);
+
+/*
  * May words go on being watched, after @hits in @elapsed_ns of run time? A hit costs a
  * signal, whatever it turns out to mean.
  */

@@ -20,6 +20,7 @@
 #include "thread.h"
 #include "trap.h"
 #include "watch.h"
+#include "word_race.h"
 
 /* Set at start, constant afterwards but for what a fork changes. */
 static const struct ftsan_host *host;
@@ -222,6 +223,7 @@ void ftsan_runtime_fork_child(void)
 	atomic_store_explicit(&own_pid, ftsan_sys_getpid(), memory_order_relaxed);
 	ftsan_mem_fork_child();
 	ftsan_watch_fork_child();
+	ftsan_word_race_fork_child();
 	ftsan_thread_records_fork_child();
 	ftsan_report_fork_child();
 	ftsan_guard_fork_child();

@@ -360,6 +360,83 @@ START_TEST(hits_keep_to_their_budget)
 }
 END_TEST
 
+START_TEST(loads_are_told_by_the_value)
+{
+	/* Where only stores hit, it is one. */
+	ck_assert_int_eq(ftsan_rule_word_role(false, 1, 1, 1), FTSAN_ROLE_WRITE);
+	ck_assert_int_eq(ftsan_rule_word_role(false, 1, 2, 3), FTSAN_ROLE_WRITE);
+	/* It holds what it held, or what the other thread has stored. */
+	ck_assert_int_eq(ftsan_rule_word_role(true, 1, 1, 2), FTSAN_ROLE_READ);
+	ck_assert_int_eq(ftsan_rule_word_role(true, 1, 2, 2), FTSAN_ROLE_READ);
+	ck_assert_int_eq(ftsan_rule_word_role(true, 1, 3, 2), FTSAN_ROLE_WRITE);
+}
+END_TEST
+
+static enum ftsan_word_verdict verdict(bool changed, const struct ftsan_access *met,
+				       bool inside, bool waits)
+{
+	struct ftsan_word_question question = {
+		.held = access_of(FTSAN_ROLE_WRITE, 1000, 8),
+		.changed = changed,
+		.met = met,
+		.inside = inside,
+		.waits = waits,
+	};
+
+	return ftsan_rule_word(&question);
+}
+
+START_TEST(two_hits_of_a_word_are_a_race)
+{
+	struct ftsan_access read = access_of(FTSAN_ROLE_READ, 1000, 8);
+	struct ftsan_access write = access_of(FTSAN_ROLE_WRITE, 1004, 4);
+
+	ck_assert_int_eq(verdict(true, &read, false, false), FTSAN_WORD_CONFIRMED);
+	ck_assert_int_eq(verdict(true, &write, true, true), FTSAN_WORD_CONFIRMED);
+}
+END_TEST
+
+START_TEST(hits_of_different_words_are_none)
+{
+	struct ftsan_access next = access_of(FTSAN_ROLE_WRITE, 1008, 8);
+
+	ck_assert_int_eq(verdict(true, &next, false, false), FTSAN_WORD_NOTHING);
+}
+END_TEST
+
+START_TEST(a_running_operation_makes_a_race_probable)
+{
+	ck_assert_int_eq(verdict(true, NULL, true, false), FTSAN_WORD_PROBABLE);
+	/* It may wait for the lock that makes all of it correct. */
+	ck_assert_int_eq(verdict(true, NULL, true, true), FTSAN_WORD_NOTHING);
+	ck_assert_int_eq(verdict(true, NULL, false, false), FTSAN_WORD_NOTHING);
+}
+END_TEST
+
+START_TEST(storing_what_is_there_is_no_race)
+{
+	struct ftsan_access write = access_of(FTSAN_ROLE_WRITE, 1000, 8);
+
+	ck_assert_int_eq(verdict(false, &write, true, false), FTSAN_WORD_NOTHING);
+}
+END_TEST
+
+START_TEST(a_word_that_changed_meanwhile)
+{
+	struct ftsan_recheck_question question = {.others = true};
+
+	ck_assert_int_eq(ftsan_rule_recheck(&question), FTSAN_RECHECK_RACE);
+	question.exclusive = true;
+	ck_assert_int_eq(ftsan_rule_recheck(&question), FTSAN_RECHECK_NOTHING);
+	question = (struct ftsan_recheck_question){.latent = true};
+	ck_assert_int_eq(ftsan_rule_recheck(&question), FTSAN_RECHECK_HAZARD);
+	question.exclusive = true;
+	ck_assert_int_eq(ftsan_rule_recheck(&question), FTSAN_RECHECK_NOTHING);
+	question = (struct ftsan_recheck_question){.others = false};
+	ck_assert_int_eq(ftsan_rule_recheck(&question), FTSAN_RECHECK_NOTHING);
+}
+END_TEST
+
 static void add_races(TCase *tests)
 {
 	tcase_add_test(tests, later_windows_are_longer);
@@ -374,6 +451,16 @@ static void add_races(TCase *tests)
 	tcase_add_test(tests, a_locked_access_is_synchronisation);
 	tcase_add_test(tests, a_free_is_a_store_to_all_of_it);
 	tcase_add_test(tests, allocating_and_calling_are_no_accesses);
+}
+
+static void add_words(TCase *tests)
+{
+	tcase_add_test(tests, loads_are_told_by_the_value);
+	tcase_add_test(tests, two_hits_of_a_word_are_a_race);
+	tcase_add_test(tests, hits_of_different_words_are_none);
+	tcase_add_test(tests, a_running_operation_makes_a_race_probable);
+	tcase_add_test(tests, storing_what_is_there_is_no_race);
+	tcase_add_test(tests, a_word_that_changed_meanwhile);
 }
 
 static void add_bounds(TCase *tests)
@@ -403,6 +490,7 @@ int main(void)
 
 	suite_add_tcase(suite, tests);
 	add_races(tests);
+	add_words(tests);
 	add_bounds(tests);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
