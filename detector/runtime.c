@@ -15,6 +15,7 @@
 #include "mem.h"
 #include "operation.h"
 #include "pyabi.h"
+#include "recheck.h"
 #include "records.h"
 #include "report.h"
 #include "thread.h"
@@ -173,6 +174,7 @@ void ftsan_runtime_alloc_site(uintptr_t pc, struct ftsan_alloc_site *out)
 void ftsan_runtime_tick(void)
 {
 	ftsan_guard_tick();
+	ftsan_recheck_scout((uint64_t)options->scout_us * 1000);
 }
 
 void ftsan_runtime_scout(bool running)
@@ -201,6 +203,7 @@ void ftsan_runtime_thread_end(void)
 		ftsan_window_leave(thread);
 	ftsan_slot_give_all(thread);
 	ftsan_watch_thread_end(thread);
+	ftsan_recheck_reset(thread);
 	ftsan_thread_release();
 }
 
@@ -224,6 +227,7 @@ void ftsan_runtime_fork_child(void)
 	ftsan_mem_fork_child();
 	ftsan_watch_fork_child();
 	ftsan_word_race_fork_child();
+	ftsan_recheck_fork_child();
 	ftsan_thread_records_fork_child();
 	ftsan_report_fork_child();
 	ftsan_guard_fork_child();

@@ -13,6 +13,7 @@
 
 #include "access.h"
 #include "decode.h"
+#include "recheck.h"
 #include "stack.h"
 #include "watch.h"
 
@@ -131,6 +132,7 @@ struct ftsan_thread {
 	struct ftsan_stack stack;  /* of the access being handled */
 	struct ftsan_window rival; /* copy of the window it collided with */
 	struct ftsan_watch watch;
+	struct ftsan_recheck recheck;
 	unsigned char *scratch; /* a page, for redirected stores */
 };
 

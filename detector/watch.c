@@ -77,6 +77,13 @@ bool ftsan_watch_read(const struct ftsan_watchpoint *point, uint64_t *value)
 	return ftsan_safe_read(value, from, point->length) == 0;
 }
 
+int64_t ftsan_watch_shown(uint64_t value, uint8_t length)
+{
+	unsigned unused_bits = 64 - 8u * length;
+
+	return (int64_t)(value << unused_bits) >> unused_bits;
+}
+
 /* --- one slot ------------------------------------------------------------------- */
 
 static struct ftsan_perf_target target_of(const struct ftsan_thread *thread,

@@ -153,6 +153,10 @@ bool ftsan_watch_holds(const struct ftsan_thread *thread, uintptr_t address);
  */
 bool ftsan_watch_read(const struct ftsan_watchpoint *point, uint64_t *value);
 
+/* A value of the word as a report has it: what is shorter than 8 bytes is a signed
+ * number in every header that we know. Pure. */
+int64_t ftsan_watch_shown(uint64_t value, uint8_t length);
+
 /**
  * ftsan_watch_trap() - SIGTRAP
  *

@@ -106,12 +106,6 @@ static struct ftsan_party party_of(const struct stall *stall)
 	};
 }
 
-/* A word of less than 8 bytes is a signed integer in every header we know. */
-static int64_t shown(uint64_t value, uint8_t length)
-{
-	return length == 4 ? (int32_t)value : (int64_t)value;
-}
-
 static bool report(const struct stall *stall, const struct ftsan_party *other,
 		   enum ftsan_confidence confidence)
 {
@@ -124,8 +118,8 @@ static bool report(const struct stall *stall, const struct ftsan_party *other,
 		.description = "a watched word",
 		.has_old = true,
 		.has_new = true,
-		.old_value = shown(stall->point.value, stall->point.length),
-		.new_value = shown(stall->stored, stall->point.length),
+		.old_value = ftsan_watch_shown(stall->point.value, stall->point.length),
+		.new_value = ftsan_watch_shown(stall->stored, stall->point.length),
 		.n_parties = 2,
 		.parties = {party_of(stall), *other},
 	};
