@@ -20,6 +20,11 @@ void ftsan_numpy_init(uint32_t object_size)
 	head = object_size;
 }
 
+uint32_t ftsan_numpy_head(void)
+{
+	return head;
+}
+
 uint32_t ftsan_numpy_dims_offset(void)
 {
 	return head + AFTER_DIMS;
@@ -96,6 +101,19 @@ static void describe_dtype(uintptr_t object, struct ftsan_object *out)
 		ftsan_buf_u64(&buf, elsize);
 	}
 	(void)ftsan_buf_cstr(&buf);
+}
+
+void ftsan_numpy_describe_header(uintptr_t header, struct ftsan_object *out)
+{
+	uintptr_t dims;
+	int32_t nd;
+
+	describe_dtype(header, out);
+	if (ftsan_safe_i32(header + head + AFTER_ND, &nd) && nd >= 0 &&
+	    nd <= FTSAN_VIEW_DIMS_MAX &&
+	    ftsan_safe_ptr(header + head + AFTER_DIMS, &dims) &&
+	    (nd == 0 || page_read(out->shape, dims, (size_t)nd * 8)))
+		out->n_shape = nd;
 }
 
 static void name_word(uint32_t word, uint32_t nd, struct ftsan_object *out)

@@ -16,6 +16,14 @@ enum { FTSAN_NUMPY_DIMS_MAX = 64 }; /* NPY_MAXDIMS since 2.0 */
 /* Context: start-up. @object_size: sizeof(PyObject). */
 void ftsan_numpy_init(uint32_t object_size);
 
+/* sizeof(PyObject): the header's own fields follow. Valid after ftsan_numpy_init(). */
+uint32_t ftsan_numpy_head(void);
+
+struct ftsan_object;
+/* Shape and dtype of the array at @header, which need not be one any more. Foreign
+ * memory by ftsan_safe_read() only. Any context. */
+void ftsan_numpy_describe_header(uintptr_t header, struct ftsan_object *out);
+
 /* Offsets of header fields. Valid after ftsan_numpy_init(). */
 uint32_t ftsan_numpy_dims_offset(void);
 

@@ -1,9 +1,9 @@
 #include "collide.h"
 
 #include <sys/mman.h>
-#include <ucontext.h>
 
 #include "adapter.h"
+#include "base/context.h"
 #include "base/safe_read.h"
 #include "base/sys.h"
 #include "counters.h"
@@ -63,11 +63,6 @@ void ftsan_collide_fork_child(void)
 }
 
 /* --- the owner ---------------------------------------------------------------- */
-
-static uintptr_t ip_of(const void *ucontext)
-{
-	return (uintptr_t)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
-}
 
 static uintptr_t word_of(uintptr_t address)
 {
@@ -212,10 +207,10 @@ static void fill_window(struct ftsan_thread *thread, uint32_t slot, uintptr_t ip
 bool ftsan_window_enter(struct ftsan_thread *thread, uint32_t index, const void *ucontext)
 {
 	struct ftsan_window *window = &thread->window;
-	struct ftsan_site *site = ftsan_site_of(ip_of(ucontext));
+	struct ftsan_site *site = ftsan_site_of(ftsan_context_ip(ucontext));
 	uint64_t until;
 
-	fill_window(thread, index, ip_of(ucontext));
+	fill_window(thread, index, ftsan_context_ip(ucontext));
 	decide(window, index, site);
 	if (window->held)
 		ftsan_stack_capture(&window->stack, ucontext);

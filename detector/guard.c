@@ -106,6 +106,7 @@ static void fill_slot(uint32_t index, uint8_t adapter, size_t size_bytes,
 	slot->published = false;
 	slot->moved = false;
 	atomic_store_explicit(&slot->reused, false, memory_order_relaxed);
+	atomic_store_explicit(&slot->shared, false, memory_order_relaxed);
 	slot->cooled = 0;
 	slot->size = (uint32_t)size_bytes;
 	slot->offset = stagger(index, size_bytes);

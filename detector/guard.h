@@ -93,8 +93,9 @@ void ftsan_guard_bind(const void *pointer, uintptr_t object);
 uintptr_t ftsan_guard_object(const void *pointer);
 
 /* An operation on the buffer's object is entered: publishes it at once if the calling
- * thread is not its owner. Normal context. */
-void ftsan_guard_enter(const void *pointer);
+ * thread is not its owner. Return: has any thread but the owner used it so far? Normal
+ * context. */
+bool ftsan_guard_enter(const void *pointer);
 
 /**
  * ftsan_guard_hold() - seal a buffer for the length of an operation

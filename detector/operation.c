@@ -5,9 +5,11 @@
 #include "base/annot.h"
 #include "counters.h"
 #include "guard.h"
+#include "numpy_header.h"
 #include "runtime.h"
 #include "sampling.h"
 #include "thread.h"
+#include "word_race.h"
 
 /* Set once at start. */
 static bool latent;
@@ -53,8 +55,12 @@ static struct ftsan_operation_frame *outer_of(const struct ftsan_thread *thread,
 
 static void begin_outermost(struct ftsan_thread *thread)
 {
+	/* Its frames were left by a longjmp. */
+	if (FTSAN_UNLIKELY(thread->operation != NULL))
+		ftsan_header_reset(thread);
 	thread->births.n = 0;
 	thread->births.incomplete = false;
+	atomic_store_explicit(&thread->inside.n, 0, memory_order_relaxed);
 }
 
 void ftsan_operation_begin(struct ftsan_operation_frame *frame,
@@ -66,10 +72,16 @@ void ftsan_operation_begin(struct ftsan_operation_frame *frame,
 	frame->name = NULL;
 	frame->outer = NULL;
 	frame->n_arrays = 0;
-	frame->sampled = false;
+	frame->recheck = 0;
+	frame->n_points = 0;
+	frame->sampled = frame->changed = frame->watched = false;
+	frame->pc = pc;
 	if (FTSAN_UNLIKELY(thread == NULL))
 		return;
 	frame->outer = outer_of(thread, frame);
+	frame->n_inside = frame->outer == NULL ? 0 : atomic_load_explicit(
+							     &thread->inside.n,
+							     memory_order_relaxed);
 	if (frame->outer == NULL)
 		begin_outermost(thread);
 	thread->operation = frame;
@@ -81,34 +93,94 @@ void ftsan_operation_begin(struct ftsan_operation_frame *frame,
 		ftsan_count(operations_sampled);
 }
 
+/* go_inside() - other threads may ask for it until the operation ends. */
+static void go_inside(uintptr_t header)
+{
+	struct ftsan_thread *thread = ftsan_thread_self();
+	uint32_t n;
+
+	if (thread == NULL)
+		return;
+	n = atomic_load_explicit(&thread->inside.n, memory_order_relaxed);
+	if (n < FTSAN_INSIDE)
+		atomic_store_explicit(&thread->inside.headers[n], header,
+				      memory_order_relaxed);
+	atomic_store_explicit(&thread->inside.n, n + 1, memory_order_release);
+}
+
 void ftsan_operation_add(struct ftsan_operation_frame *frame, uintptr_t header,
 			 const void *buffer, bool output)
 {
 	struct ftsan_operation_array *array;
 
-	if (race && buffer != NULL)
-		ftsan_guard_enter(buffer);
+	bool shared = race && buffer != NULL && ftsan_guard_enter(buffer);
+
+	if (shared)
+		go_inside(header);
 	if (frame->n_arrays == FTSAN_OPERATION_ARRAYS)
 		return;
 	array = &frame->arrays[frame->n_arrays++];
 	array->header = header;
 	array->buffer = (uintptr_t)buffer;
 	array->output = output;
+	array->shared = shared;
 	array->held = frame->sampled && buffer != NULL &&
 		      ftsan_guard_hold(buffer, &array->generation);
+}
+
+/* Only arrays that threads share can race, and only while there are threads. */
+static bool may_race(const struct ftsan_operation_frame *frame)
+{
+	if (!race || ftsan_threads_alive() < 2)
+		return false;
+	for (unsigned i = 0; i < frame->n_arrays; i++)
+		if (frame->arrays[i].shared)
+			return true;
+	return false;
+}
+
+void ftsan_operation_watch(struct ftsan_operation_frame *frame)
+{
+	struct ftsan_thread *thread;
+
+	if (frame->n_arrays == 0)
+		return;
+	frame->watched = frame->sampled;
+	if (!frame->watched && may_race(frame))
+		frame->watched = ftsan_word_stalled_any() ||
+				 sampled(frame->operation, frame->pc);
+	thread = frame->watched ? ftsan_thread_self() : NULL;
+	if (thread != NULL)
+		ftsan_header_watch(thread, frame);
+}
+
+/* excuse() - the operations around it find their arrays changed, and rightly so. */
+static void excuse(const struct ftsan_operation_frame *frame)
+{
+	for (struct ftsan_operation_frame *outer = frame->outer; outer != NULL;
+	     outer = outer->outer)
+		for (unsigned i = 0; i < outer->n_arrays && frame->n_arrays > 0; i++)
+			if (outer->arrays[i].header == frame->arrays[0].header)
+				outer->changed = true;
 }
 
 void ftsan_operation_end(struct ftsan_operation_frame *frame)
 {
 	struct ftsan_thread *thread = ftsan_thread_self();
 
+	if (FTSAN_UNLIKELY(frame->watched) && thread != NULL)
+		ftsan_header_unwatch(thread, frame);
+	if (frame->operation->mutator && frame->outer != NULL)
+		excuse(frame);
 	if (frame->sampled)
 		for (unsigned i = 0; i < frame->n_arrays; i++)
 			if (frame->arrays[i].held)
 				ftsan_guard_unhold((const void *)frame->arrays[i].buffer,
 						   frame->arrays[i].generation);
-	if (FTSAN_LIKELY(thread != NULL))
-		thread->operation = frame->outer;
+	if (FTSAN_UNLIKELY(thread == NULL))
+		return;
+	atomic_store_explicit(&thread->inside.n, frame->n_inside, memory_order_relaxed);
+	thread->operation = frame->outer;
 }
 
 void ftsan_operation_born(uintptr_t header)

@@ -14,6 +14,7 @@
 #include <stdint.h>
 
 #include "options.h"
+#include "watch.h"
 
 enum { FTSAN_OPERATION_ARRAYS = 6 };
 
@@ -35,6 +36,7 @@ struct ftsan_operation {
  * @buffer:  guarded buffer that the header pointed at on entry, 0: none
  * @output:  given to be written to
  * @held:    the buffer is sealed for the length of the operation
+ * @shared:  more than one thread has used it (race mode)
  * @generation: of the held buffer's slot
  */
 struct ftsan_operation_array {
@@ -42,6 +44,7 @@ struct ftsan_operation_array {
 	uintptr_t buffer;
 	bool output;
 	bool held;
+	bool shared;
 	uint64_t generation;
 };
 
@@ -52,14 +55,24 @@ struct ftsan_operation_array {
  * @outer:     the frame around it in this thread, NULL: none
  * @arrays:    @n_arrays of them; those past the room are not watched
  * @sampled:   it is watched (latent mode)
+ * @changed:   an operation inside was documented to change one of the arrays
+ * @watched:   headers are watched: @points, or by @recheck
+ * @n_inside:  of the thread, before this operation
  */
 struct ftsan_operation_frame {
 	const struct ftsan_operation *operation;
 	const char *name;
 	struct ftsan_operation_frame *outer;
 	unsigned n_arrays;
+	unsigned recheck;
+	uint32_t n_inside;
+	uint8_t n_points;
 	bool sampled;
+	bool changed;
+	bool watched;
+	uintptr_t pc;
 	struct ftsan_operation_array arrays[FTSAN_OPERATION_ARRAYS];
+	struct ftsan_watchpoint points[FTSAN_WATCH_WORDS];
 };
 
 /* Context: start-up. @free_threaded: of the interpreter. */
@@ -83,6 +96,9 @@ void ftsan_operation_begin(struct ftsan_operation_frame *frame,
 /* One of the operation's arrays; @buffer as ftsan_numpy_buffer() has it. */
 void ftsan_operation_add(struct ftsan_operation_frame *frame, uintptr_t header,
 			 const void *buffer, bool output);
+
+/* Every array has been added: what can't be sealed is watched now, perhaps. */
+void ftsan_operation_watch(struct ftsan_operation_frame *frame);
 
 /* Undoes ftsan_operation_begin() and what ftsan_operation_add() did to the arrays. */
 void ftsan_operation_end(struct ftsan_operation_frame *frame);

@@ -358,21 +358,32 @@ bool ftsan_guard_publish(const void *pointer)
 	return ftsan_word_state(ftsan_slot_word(index)) == FTSAN_PUBLISHED;
 }
 
-void ftsan_guard_enter(const void *pointer)
+/* enter_foreign() - publish it, unless there is a reason not to. */
+static void enter_foreign(uint32_t index, const void *pointer)
 {
-	uint32_t index = ftsan_slot_of((uintptr_t)pointer);
-	const struct ftsan_thread *thread = ftsan_thread_self();
-
-	if (ftsan_word_state(ftsan_slot_word(index)) != FTSAN_PRIVATE || thread == NULL ||
-	    ftsan_slot_at(index)->alloc_tid ==
-		    atomic_load_explicit(&thread->tid, memory_order_relaxed))
-		return;
-	if (cooling(ftsan_slot_at(index)) ||
+	if (ftsan_word_state(ftsan_slot_word(index)) != FTSAN_PRIVATE ||
+	    cooling(ftsan_slot_at(index)) ||
 	    atomic_load_explicit(&ftsan_slot_at(index)->parked, memory_order_relaxed) ==
 		    FTSAN_PARKED_LIMIT)
 		return;
 	ftsan_count(foreign_entries);
 	(void)ftsan_guard_publish(pointer);
+}
+
+bool ftsan_guard_enter(const void *pointer)
+{
+	uint32_t index = ftsan_slot_of((uintptr_t)pointer);
+	struct ftsan_slot *slot = ftsan_slot_at(index);
+	const struct ftsan_thread *thread = ftsan_thread_self();
+	bool shared = atomic_load_explicit(&slot->shared, memory_order_relaxed);
+
+	if (thread == NULL || slot->alloc_tid == atomic_load_explicit(
+						   &thread->tid, memory_order_relaxed))
+		return shared;
+	if (!shared)
+		atomic_store_explicit(&slot->shared, true, memory_order_relaxed);
+	enter_foreign(index, pointer);
+	return true;
 }
 
 /* take() - the state is PRIVATE: seal it now, for operations only. */

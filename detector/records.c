@@ -15,6 +15,7 @@
 #include "report.h"
 #include "store.h"
 #include "thread.h"
+#include "watch.h"
 
 #ifndef FTSAN_VERSION
 #error "FTSAN_VERSION comes from the build"
@@ -209,6 +210,23 @@ void ftsan_record_engine(const struct ftsan_host *host, bool active, const char 
 	finish(&line);
 }
 
+void ftsan_record_watch(void)
+{
+	struct ftsan_buf line, detail;
+	char text[256];
+
+	ftsan_buf_init(&detail, text, sizeof(text));
+	ftsan_buf_str(&detail, ftsan_watch_name());
+	if (!ftsan_watch_active())
+		ftsan_buf_str(&detail,
+			      "; a value that is put back between two looks is missed");
+	begin(&line, "engine");
+	put_str(&line, "name", "watch");
+	put_bool(&line, "active", true);
+	put_str(&line, "detail", ftsan_buf_cstr(&detail));
+	finish(&line);
+}
+
 static void put_hooks(struct ftsan_buf *line, const struct ftsan_host *host)
 {
 	key(line, "hooks");
@@ -280,6 +298,8 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	put_left_out(&line);
 	put_u64(&line, "operations_watched", ftsan_counted(operations_sampled));
 	put_u64(&line, "arrays_held", ftsan_counted(held));
+	put_u64(&line, "headers_watched", ftsan_counted(watch_armed));
+	put_u64(&line, "header_word_ms", ftsan_counted(watch_ns) / 1000000);
 	put_u64(&line, "traps", ftsan_counted(traps));
 	put_u64(&line, "windows", ftsan_counted(windows));
 	put_u64(&line, "window_ms", ftsan_counted(window_ns) / 1000000);

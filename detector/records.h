@@ -15,6 +15,9 @@ void ftsan_record_process(const struct ftsan_host *host,
 			  const struct ftsan_pyabi *abi, bool root);
 void ftsan_record_engine(const struct ftsan_host *host, bool active, const char *reason,
 			 bool canary);
+
+/* The engine for array headers: watchpoints, or what stands in for them. */
+void ftsan_record_watch(void);
 void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pyabi *abi);
 void ftsan_record_end(const char *reason, int status);
 

@@ -13,6 +13,7 @@
 #include "guard.h"
 #include "log.h"
 #include "mem.h"
+#include "numpy_header.h"
 #include "operation.h"
 #include "pyabi.h"
 #include "recheck.h"
@@ -60,6 +61,13 @@ static void start_stacks(void)
 	ftsan_symbols_set_eval(host->py_eval);
 }
 
+/* Is there anything to be seen in array headers? */
+static bool watches(void)
+{
+	return ftsan_options_latent(options) ||
+	       (ftsan_options_race(options) && abi.free_threaded);
+}
+
 static int start_guard(void)
 {
 	int error = 0;
@@ -69,6 +77,9 @@ static int start_guard(void)
 	ftsan_numpy_init(abi.object_size);
 	ftsan_cython_init(abi.ob_type, host->py_code_type);
 	ftsan_operation_init(options, abi.free_threaded);
+	if (options->watch && watches())
+		(void)ftsan_watch_init();
+	ftsan_header_init(options, abi.free_threaded);
 	if (options->guard)
 		error = ftsan_guard_init(options, abi.free_threaded);
 	return error;
@@ -81,6 +92,8 @@ static void record_engine(void)
 			    : guard_error == -EINVAL ? "unknown value of the option store"
 						     : "no memory for the arena",
 			    canary);
+	if (watches())
+		ftsan_record_watch();
 }
 
 static void say_start(void)

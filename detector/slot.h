@@ -112,6 +112,7 @@ struct ftsan_alloc_site {
  * @published: it was sealed at least once
  * @moved:    it was freed by a realloc
  * @reused:   another header has it now than at first, so the allocation says little
+ * @shared:   a thread that did not allocate it has entered an operation on its object
  * @cooled:   exponent of the next cool-down
  * @size:     bytes of the buffer
  * @offset:   of the buffer in its first page
@@ -147,6 +148,7 @@ struct ftsan_slot {
 	bool published;
 	bool moved;
 	_Atomic bool reused;
+	_Atomic bool shared;
 	uint8_t cooled;
 	_Atomic uint8_t parked;
 	uint16_t site;

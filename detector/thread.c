@@ -62,6 +62,7 @@ static FTSAN_NOINLINE struct ftsan_thread *attach(void)
 		return NULL;
 	thread->name[0] = '\0';
 	thread->operation = NULL;
+	atomic_store_explicit(&thread->inside.n, 0, memory_order_relaxed);
 	atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&seen, 1, memory_order_relaxed);
 	self = thread;

@@ -114,6 +114,14 @@ struct ftsan_births {
 	uintptr_t headers[FTSAN_BIRTHS];
 };
 
+enum { FTSAN_INSIDE = 8 };
+
+/* Shared arrays that the thread is inside operations on; other threads look, too. */
+struct ftsan_inside {
+	_Atomic uint32_t n; /* may be more than there is room for */
+	_Atomic uintptr_t headers[FTSAN_INSIDE];
+};
+
 struct ftsan_operation_frame;
 
 struct ftsan_thread {
@@ -129,6 +137,8 @@ struct ftsan_thread {
 	struct ftsan_insn insn;
 	struct ftsan_operation_frame *operation; /* innermost one; operation.h */
 	struct ftsan_births births;
+	struct ftsan_inside inside;
+	uint32_t turn; /* of watching headers; numpy_header.c */
 	struct ftsan_stack stack;  /* of the access being handled */
 	struct ftsan_window rival; /* copy of the window it collided with */
 	struct ftsan_watch watch;

@@ -8,7 +8,7 @@
 #include "base/sys.h"
 #include "watch.h"
 
-static char text[128] = "off"; /* written once at start */
+static char text[128] = "recheck; watch=0"; /* written once at start */
 
 const char *ftsan_watch_name(void)
 {

@@ -1,9 +1,9 @@
 #include "word_race.h"
 
 #include <fcntl.h>
-#include <ucontext.h>
 
 #include "adapter.h"
+#include "base/context.h"
 #include "base/fmt.h"
 #include "base/sys.h"
 #include "counters.h"
@@ -84,11 +84,6 @@ void ftsan_word_race_fork_child(void)
 		atomic_store_explicit(&stalls[i].state, FREE, memory_order_relaxed);
 	atomic_store_explicit(&n_stalls, 0, memory_order_relaxed);
 	began_ns = ftsan_sys_now_ns();
-}
-
-static uintptr_t ip_of(const void *ucontext)
-{
-	return (uintptr_t)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
 }
 
 /* --- reports ------------------------------------------------------------------ */
@@ -234,6 +229,11 @@ static bool meet(struct ftsan_thread *thread, const struct ftsan_watchpoint *poi
 	return true;
 }
 
+bool ftsan_word_stalled_any(void)
+{
+	return atomic_load_explicit(&n_stalls, memory_order_relaxed) != 0;
+}
+
 bool ftsan_word_stalled(uintptr_t object, struct ftsan_watchpoint *out)
 {
 	if (atomic_load(&n_stalls) == 0)
@@ -309,7 +309,7 @@ static void fill(struct stall *stall, const struct ftsan_thread *thread,
 {
 	stall->thread = thread->index;
 	stall->tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
-	stall->ip = ip_of(ucontext);
+	stall->ip = ftsan_context_ip(ucontext);
 	stall->point = *point;
 	stall->stored = now;
 	stall->access = (struct ftsan_access){.address = point->address,
@@ -409,7 +409,7 @@ static void wait_in(struct ftsan_thread *thread, struct stall *stall, uint64_t l
 static void stall_at(struct ftsan_thread *thread, const struct ftsan_watchpoint *point,
 		     uint64_t now, void *ucontext)
 {
-	struct ftsan_site *site = ftsan_site_of(ip_of(ucontext));
+	struct ftsan_site *site = ftsan_site_of(ftsan_context_ip(ucontext));
 	uint64_t length = length_of(point, site);
 	struct stall *stall = length == 0 ? NULL : take_stall();
 

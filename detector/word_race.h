@@ -66,6 +66,9 @@ void ftsan_word_hit(struct ftsan_thread *thread, const struct ftsan_watchpoint *
  */
 bool ftsan_word_stalled(uintptr_t object, struct ftsan_watchpoint *out);
 
+/* Is any thread held up at a store to a word? A hint. Any context. */
+bool ftsan_word_stalled_any(void);
+
 /* The stalled threads are the parent's. */
 void ftsan_word_race_fork_child(void);
 

@@ -57,8 +57,10 @@ static bool begin(struct ftsan_operation_frame *frame, const struct ftsan_op *op
 {
 	ftsan_operation_begin(frame, &op->operation, pc);
 	ftsan_args_add(frame, &op->args, words);
-	if (!op->optional || frame->n_arrays != 0)
+	if (!op->optional || frame->n_arrays != 0) {
+		ftsan_operation_watch(frame);
 		return true;
+	}
 	ftsan_operation_end(frame);
 	return false;
 }

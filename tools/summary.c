@@ -92,6 +92,8 @@ static const char *blind_spot(const char *engine)
 	if (strcmp(engine, "guard") == 0)
 		return "races on shapes, strides and Cython's code caches were NOT "
 		       "looked for";
+	if (strcmp(engine, "watch") == 0)
+		return "stores to the headers of arrays were NOT looked for";
 	return "what it looks for was NOT looked for";
 }
 

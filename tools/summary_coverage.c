@@ -90,6 +90,12 @@ static void write_guard(FILE *out, const struct ftsan_session *session)
 			"%lld arrays sealed for them\n",
 			(long long)total(session, "operations_watched"),
 			(long long)total(session, "arrays_held"));
+	if (total(session, "headers_watched") > 0)
+		fprintf(out,
+			"ftsan:   array headers watched %lld times, %.1f s summed over "
+			"their words\n",
+			(long long)total(session, "headers_watched"),
+			(double)total(session, "header_word_ms") / 1000);
 	fprintf(out, "ftsan:   %lld traps, %lld windows (%lld ms), %lld collisions\n",
 		(long long)total(session, "traps"), (long long)total(session, "windows"),
 		(long long)total(session, "window_ms"),
