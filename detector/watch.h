@@ -6,6 +6,9 @@
  * something that is written all the time: an object's header. Of other threads' accesses
  * nothing is seen; they have watchpoints of their own.
  *
+ * SIGTRAP is queued once only: of an instruction that touches two watched words one hit
+ * arrives, and none of an instruction that is single-stepped.
+ *
  *   watch_perf.c  one watchpoint on a descriptor
  *   watch.c       what a thread watches, and its hits
  *   word_race.c   what a hit means
