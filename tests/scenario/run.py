@@ -71,7 +71,7 @@ def check_logs(case, variant, logs, root):
     for path, records in logs.items():
         if not records or records[0]["type"] != "process":
             wrong.append(f"{path} does not begin with the process")
-    engines = of_type(logs[root], "engine")
+    engines = [engine for engine in of_type(logs[root], "engine") if engine["name"] == "guard"]
     if len(engines) != 1 or not engines[0]["active"] or not engines[0]["canary"]:
         wrong.append(f"the engine does not work: {engines}")
     elif ("no decoder" in engines[0]["detail"]) != (variant == "undecoded"):
