@@ -11,6 +11,11 @@
 #include "thread.h"
 #include "word_race.h"
 
+/* Calls whose headers are compared, to those that are watched; and what tells the two
+ * counts of a call site apart. */
+enum { COMPARED_TIMES = 4096 };
+#define COMPARED 0x5bd1e9955bd1e995ull
+
 /* Set once at start. */
 static bool latent;
 static bool race;
@@ -29,14 +34,25 @@ bool ftsan_latent(void)
 }
 
 /* The same operation at the same line of Python, called from the same C function. */
-static bool sampled(const struct ftsan_operation *operation, uintptr_t pc)
+static bool sampled(const struct ftsan_operation *operation, uintptr_t pc,
+		    uint32_t first, uint64_t salt)
 {
 	struct ftsan_alloc_site site;
 
 	ftsan_runtime_alloc_site(pc, &site);
 	return ftsan_sampling_take((uintptr_t)operation ^ site.code * 31 ^
-					   site.instr * 131 ^ pc * 1031,
-				   always);
+					   site.instr * 131 ^ pc * 1031 ^ salt,
+				   first);
+}
+
+/*
+ * is_compared() - where values are compared instead of watched, a look from outside finds
+ * what it finds by chance, and costs little: many more calls are looked at.
+ */
+static bool is_compared(const struct ftsan_operation_frame *frame)
+{
+	return !ftsan_watch_active() && !frame->operation->mutator &&
+	       sampled(frame->operation, frame->pc, always * COMPARED_TIMES, COMPARED);
 }
 
 /*
@@ -88,7 +104,7 @@ void ftsan_operation_begin(struct ftsan_operation_frame *frame,
 	if (!latent)
 		return;
 	/* What a mutator does to its argument is no hazard, so there is nothing to see. */
-	frame->sampled = !operation->mutator && sampled(operation, pc);
+	frame->sampled = !operation->mutator && sampled(operation, pc, always, 0);
 	if (frame->sampled)
 		ftsan_count(operations_sampled);
 }
@@ -145,10 +161,10 @@ void ftsan_operation_watch(struct ftsan_operation_frame *frame)
 
 	if (frame->n_arrays == 0)
 		return;
-	frame->watched = frame->sampled;
+	frame->watched = frame->sampled || (latent && is_compared(frame));
 	if (!frame->watched && may_race(frame))
-		frame->watched = ftsan_word_stalled_any() ||
-				 sampled(frame->operation, frame->pc);
+		frame->watched = ftsan_word_stalled_any() || is_compared(frame) ||
+				 sampled(frame->operation, frame->pc, always, 0);
 	thread = frame->watched ? ftsan_thread_self() : NULL;
 	if (thread != NULL)
 		ftsan_header_watch(thread, frame);

@@ -46,6 +46,7 @@ void ftsan_modules_hook(const void *definition, uintptr_t caller)
 		return;
 	if (is_numpy(name))
 		ftsan_methods_hook(methods, "numpy", true);
-	else if (ftsan_latent() && !is_cpython(caller))
+	else if ((ftsan_latent() || ftsan_runtime_abi()->free_threaded) &&
+		 !is_cpython(caller))
 		ftsan_methods_hook(methods, name, false);
 }

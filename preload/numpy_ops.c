@@ -5,6 +5,7 @@
 
 #include "base/annot.h"
 #include "counters.h"
+#include "scout.h"
 
 /*
  * The calling conventions of methods, slots and most API functions pass at most five
@@ -59,6 +60,9 @@ static bool begin(struct ftsan_operation_frame *frame, const struct ftsan_op *op
 	ftsan_args_add(frame, &op->args, words);
 	if (!op->optional || frame->n_arrays != 0) {
 		ftsan_operation_watch(frame);
+		/* It looks at the values from outside while the operation lasts. */
+		if (FTSAN_UNLIKELY(frame->recheck != 0))
+			ftsan_scout_start();
 		return true;
 	}
 	ftsan_operation_end(frame);

@@ -1,7 +1,8 @@
 /*
  * The scout: the one thread of ours, which gives the detector its periods.
  *
- * It exists only while the program has threads of its own. CPython counts the threads
+ * It exists only while the program has threads of its own, or an operation that is
+ * watched has to be looked at from outside. CPython counts the threads
  * of the process right after fork() and warns, and unshare and setns refuse a process
  * with more than one, so it is gone, from the kernel's list too, before these.
  */

@@ -13,6 +13,7 @@ import glob
 import json
 import os
 import pathlib
+import shutil
 import subprocess
 
 import pytest
@@ -173,3 +174,19 @@ def assert_silent(outcome):
     assert outcome.findings == [], outcome
     assert [record["canary"] for record in outcome.records("engine", "log")
             if record["name"] == "guard"] == [True], outcome
+
+
+def build_extension(python, directory, name, *flags):
+    """Compiles NAME.c of this directory for the interpreter and NumPy of a venv."""
+    cc = next(filter(shutil.which, ("cc", "gcc", "clang")), None)
+    if cc is None:
+        pytest.skip("no C compiler")
+    code = ("import os, numpy, sysconfig as s; include = s.get_path('include'); "
+            "print(include, os.path.exists(include + '/Python.h'), "
+            "s.get_config_var('EXT_SUFFIX'), numpy.get_include())")
+    include, has_header, suffix, numpy = subprocess.run(
+        [python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    if has_header != "True":
+        pytest.skip(f"no Python.h of {python} in {include}")
+    subprocess.run([cc, "-shared", "-fPIC", "-g", "-O1", f"-I{include}", f"-I{numpy}", *flags,
+                    "-o", directory / f"{name}{suffix}", HERE / f"{name}.c"], check=True)

@@ -1,10 +1,7 @@
 """Every way into an operation: a store to the shape of its argument is a hazard."""
 
-import shutil
-import subprocess
-
 import pytest
-from conftest import HERE, assert_silent
+from conftest import assert_silent, build_extension
 
 EXIT_FINDINGS = 66
 
@@ -111,25 +108,10 @@ print("done")
 """
 
 
-def build(python, directory, *flags):
-    cc = next(filter(shutil.which, ("cc", "gcc", "clang")), None)
-    if cc is None:
-        pytest.skip("no C compiler")
-    code = ("import os, numpy, sysconfig as s; include = s.get_path('include'); "
-            "print(include, os.path.exists(include + '/Python.h'), "
-            "s.get_config_var('EXT_SUFFIX'), numpy.get_include())")
-    include, has_header, suffix, numpy = subprocess.run(
-        [python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    if has_header != "True":
-        pytest.skip(f"no Python.h of {python} in {include}")
-    subprocess.run([cc, "-shared", "-fPIC", "-g", "-O1", f"-I{include}", f"-I{numpy}", *flags,
-                    "-o", directory / f"operations{suffix}", HERE / "operations.c"], check=True)
-
-
 @pytest.fixture(scope="session")
 def directory(numpy_fixed, tmp_path_factory):
     made = tmp_path_factory.mktemp("operations")
-    build(numpy_fixed, made)
+    build_extension(numpy_fixed, made, "operations")
     return made
 
 
@@ -186,7 +168,7 @@ def test_race_mode_alone(run, numpy_fixed, directory):
 
 def test_read_only_table(run, numpy_fixed, tmp_path):
     """A table of functions in read-only memory is left alone, and counted."""
-    build(numpy_fixed, tmp_path, "-DTABLE=static const PyMethodDef")
+    build_extension(numpy_fixed, tmp_path, "operations", "-DTABLE=static const PyMethodDef")
     outcome = call(run, numpy_fixed, tmp_path, FUNCTIONS, "poke")
     assert outcome.stdout.endswith("done\n"), outcome
     assert found(outcome) == {17: ["ufunc.identity"]}
