@@ -1,6 +1,7 @@
 #!/bin/sh
-# Finds the race in np.repeat (numpy#28197) on an unmodified wheel, and nothing on a
-# fixed one. Nothing is installed outside the build directory and the cache, except
+# Finds the hazard in np.repeat (numpy#28197) with the python3 that is there and one
+# thread, then the race with a free-threaded one; both on unmodified wheels, and nothing
+# on fixed ones. Nothing is installed outside the build directory and the cache, except
 # Debian or Ubuntu packages that are missing.
 set -eu
 
@@ -28,24 +29,63 @@ if [ -f "$root/build/CMakeCache.txt" ]; then
 else
 	sh "$here/setup.sh" build "$root/build" gcc -DFTSAN_TESTS=OFF
 fi
-affected=$(sh "$here/setup.sh" venv numpy-affected)
-fixed=$(sh "$here/setup.sh" venv numpy-fixed)
-script=$root/tests/python/programs/repeat_rare.py
-
-# run ENVIRONMENT: the script under ftsan; its report in $work/report, its status.
+# run ENVIRONMENT SCRIPT [OPTIONS]: the script under ftsan; its report in $work/report,
+# its status in $status.
 run() {
+	script=$root/tests/python/programs/$2
 	version=$("$1/bin/python" -c 'import numpy; print(numpy.__version__)')
-	printf '\n$ ftsan run -- python %s    # NumPy %s\n' "${script##*/}" "$version"
+	python=$("$1/bin/python" -c 'import sys, sysconfig
+print("%d.%d" % sys.version_info[:2] + "t" * (sysconfig.get_config_var("Py_GIL_DISABLED") or 0))')
+	printf '\n$ ftsan run %s-- python %s    # Python %s, NumPy %s\n' \
+		"${3:+--options $3 }" "$2" "$python" "$version"
 	status=0
-	env -u FTSAN_OPTIONS -u FTSAN_RUN_ID "$root/build/ftsan" run \
-		--log "$work/log" -- "$1/bin/python" "$script" >"$work/report" 2>&1 || status=$?
+	env -u FTSAN_OPTIONS -u FTSAN_RUN_ID "$root/build/ftsan" run --log "$work/log" \
+		${3:+--options "$3"} -- "$1/bin/python" "$script" >"$work/report" 2>&1 ||
+		status=$?
 	grep -v "^ftsan: the log is " "$work/report" || true
 	printf '(exit status %s)\n' "$status"
 }
 
+# expect TEXT...: the report says so.
+expect() {
+	for text in "$@"; do
+		grep -Eq "$text" "$work/report" ||
+			die "the demo failed: the report on Python $python, NumPy $version does not say '$text'"
+	done
+}
+
+expect_silence() {
+	[ "$status" = 0 ] ||
+		die "the demo failed: NumPy $version was to run clean, but the exit status is $status"
+	# It counts only if arrays were watched.
+	expect ', [1-9][0-9]* published'
+}
+
+# --- one thread, any Python ----------------------------------------------------------
+
+if affected=$(sh "$here/setup.sh" venv numpy-affected-gil); then
+	run "$affected" repeat_once.py mode=latent
+	[ "$status" = 66 ] ||
+		die "the demo failed: the hazard was to be found on NumPy $version (exit status 66), but the status is $status"
+	expect "WARNING: ftsan: metadata hazard" "an input of ndarray.repeat" PyArray_Repeat
+	cat <<'TEXT'
+
+No second thread, no free-threaded Python, and no failure: np.repeat stores to the shape
+of the array that it was given to read, and takes it back. Any other thread that uses the
+array meanwhile races with it. That is a latent hazard, and it shows in any test run.
+TEXT
+else
+	say "no report from the python3 that is there (see above); on to a free-threaded one"
+fi
+
+# --- two threads, free-threaded Python -----------------------------------------------
+
+affected=$(sh "$here/setup.sh" venv numpy-affected)
+fixed=$(sh "$here/setup.sh" venv numpy-fixed)
+
 # Two threads that meet by chance may miss each other on a busy machine.
 for attempt in 1 2 3; do
-	run "$affected"
+	run "$affected" repeat_rare.py
 	[ "$status" = 0 ] || break
 	[ "$attempt" = 3 ] || say "the threads did not meet; once more"
 done
@@ -54,21 +94,15 @@ case $status in
 66 | 134 | 139) ;;
 *) die "the demo failed: the race was to be found on NumPy $version (exit status 66), but the status is $status" ;;
 esac
-for text in "WARNING: ftsan: data race" PyArray_Repeat; do
-	grep -q "$text" "$work/report" ||
-		die "the demo failed: the report on NumPy $version does not say '$text'"
-done
+expect "WARNING: ftsan: data race" PyArray_Repeat
 
-run "$fixed"
-[ "$status" = 0 ] || die "the demo failed: NumPy $version was to run clean, but the exit status is $status"
-# Silence counts only if the array was watched.
-grep -Eq ', [1-9][0-9]* published' "$work/report" ||
-	die "the demo failed: no array was watched on NumPy $version"
+run "$fixed" repeat_rare.py
+expect_silence
 
 cat <<'TEXT'
 
 The script only ever reads its array, yet the first report shows one thread inside
 np.repeat storing to the array's shape while another thread uses that same shape: the
-bug numpy#28197, caught in the wheel as it is. NumPy's current release, in the second
+bug numpy#28197, caught in the wheel as it is. NumPy's current release, in the last
 run, has it fixed, so there is nothing to report and the exit status is 0.
 TEXT

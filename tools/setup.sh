@@ -13,7 +13,8 @@ packages   installs the Debian or Ubuntu packages that are missing
 build      configures DIR with COMPILER (gcc, clang) and builds it
 python     prints a free-threaded interpreter's path (see tools/get-python.sh)
 venv       prints the path of a virtual environment, making it if need be; --find:
-           only if it is there. NAME: numpy-affected, numpy-fixed, skimage, runner
+           only if it is there. NAME: numpy-affected, numpy-fixed, skimage, runner;
+           numpy-affected-gil, numpy-fixed-gil: of the python3 that is there
 
 Interpreter and environments live in $XDG_CACHE_HOME/ftsan (~/.cache/ftsan) and are
 used again by later runs. FTSAN_PYTHON names an interpreter to use instead.
@@ -30,6 +31,8 @@ cache=${XDG_CACHE_HOME:-${HOME:?neither HOME nor XDG_CACHE_HOME is set}/.cache}/
 requirements() {
 	case $1 in
 	numpy-affected) echo "numpy==2.2.1 pytest==9.2.0" ;;
+	numpy-affected-gil) echo "numpy==2.2.1" ;;
+	numpy-fixed-gil) echo "numpy==2.4.6" ;;
 	numpy-fixed) echo "numpy==2.4.6 pytest==9.2.0 hypothesis==6.139.3" ;;
 	skimage)
 		echo "numpy==2.2.1 scipy==1.15.2 scikit-image==0.25.2 pooch" \
@@ -70,14 +73,15 @@ packages_for_build() {
 	pkg-config --exists jansson 2>/dev/null || echo libjansson-dev
 	pkg-config --exists libdw 2>/dev/null || echo libdw-dev
 	has_header Zydis/Zydis.h || echo libzydis-dev
+	# The demo begins with the python3 that is there.
+	command -v python3 >/dev/null || echo python3
+	python3 -c 'import ensurepip' 2>/dev/null || echo python3-venv
 }
 
 packages_for_tests() {
 	pkg-config --exists check 2>/dev/null || echo check
 	command -v clang >/dev/null || echo clang
 	command -v g++ >/dev/null || echo g++
-	# A child with the GIL, for the tests.
-	command -v python3 >/dev/null || echo python3
 	# Its headers, for the extension modules that the tests build.
 	ls /usr/include/python3.*/Python.h >/dev/null 2>&1 || echo python3-dev
 }
@@ -122,6 +126,27 @@ build() {
 }
 
 # --- environments -----------------------------------------------------------------
+
+# system_python: the python3 with a GIL that is there, if ftsan knows it.
+system_python() {
+	python=$(command -v python3) || die "there is no python3"
+	"$python" -c 'import sys, sysconfig
+version = "%d.%d" % sys.version_info[:2]
+sys.exit(sysconfig.get_config_var("Py_GIL_DISABLED") == 1 and "it has no GIL" or
+         version not in ("3.11", "3.12", "3.13", "3.14") and version + " is not supported")' ||
+		die "$python can't be used with a GIL"
+	"$python" -c 'import ensurepip' 2>/dev/null ||
+		die "$python can't make virtual environments (package python3-venv)"
+	echo "$python"
+}
+
+# python_for NAME [--find]: the interpreter that the environment is made with.
+python_for() {
+	case $1 in
+	*-gil) system_python ;;
+	*) sh "$here/get-python.sh" $2 ;;
+	esac
+}
 
 # environment_path NAME PYTHON: keyed by all that it was made from.
 environment_path() {
@@ -171,8 +196,8 @@ make_environment() {
 			tail -n 5 "$log" >&2
 			die "no wheels for $wanted.
 They come from the package index that pip is configured for; without a network, point
-PIP_FIND_LINKS at a directory with the wheels of $("$python" -c 'import sys; print("cp%d%dt" % sys.version_info[:2])') (pip download) and set PIP_NO_INDEX=1.
-numpy 2.2.1 has wheels for CPython 3.13t only. The whole log is $log"
+PIP_FIND_LINKS at a directory with the wheels of $("$python" -c 'import sys, sysconfig; print(sysconfig.get_config_var("SOABI"))') (pip download) and set PIP_NO_INDEX=1.
+numpy 2.2.1 has wheels for CPython 3.10 to 3.13 and 3.13t only. The whole log is $log"
 		}
 		: >"$dir/.complete"
 	fi
@@ -180,7 +205,7 @@ numpy 2.2.1 has wheels for CPython 3.13t only. The whole log is $log"
 }
 
 find_environment() {
-	python=$(sh "$here/get-python.sh" --find) ||
+	python=$(python_for "$1" --find) ||
 		die "no free-threaded interpreter yet; sh tools/test.sh gets one"
 	dir=$(environment_path "$1" "$python")
 	is_complete "$dir" || die "the environment $1 is not there yet; sh tools/setup.sh venv $1 makes it"
@@ -205,7 +230,7 @@ venv)
 		find_environment "$3"
 	else
 		requirements "${2-}" >/dev/null
-		python=$(in_turn sh "$here/get-python.sh")
+		python=$(in_turn python_for "$2" "")
 		in_turn make_environment "$2" "$python"
 	fi
 	;;
