@@ -46,12 +46,13 @@ enum {
 static const char *const mutating_methods[] = {
 	"resize", "setflags", "__setstate__", "_set_shape", "_set_dtype",
 };
+static const char *const mutating_setters[] = {"shape", "strides", "dtype", "data"};
+
 /* What writes to the data of its own array, or of the first one it is given. */
 static const char *const writing_methods[] = {
 	"fill", "partition", "put", "setfield", "sort",
 };
-static const char *const writing_functions[] = {"_place", "at", "copyto", "putmask"};
-static const char *const mutating_setters[] = {"shape", "strides", "dtype", "data"};
+static const char *const writing_functions[] = {"_place", "copyto", "putmask"};
 
 static bool is_in(const char *name, const char *const *names, size_t n)
 {

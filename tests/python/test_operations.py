@@ -13,7 +13,7 @@ CALLBACKS = {
     21: ("a[Index()]", "ndarray.__getitem__"),
     22: ("a[Index()] = 5", "ndarray.__setitem__"),
     23: ("sub[Index()]", "ndarray.__getitem__"),
-    24: ("a.flat[Index()]", "flatiter.__getitem__"),
+    24: ("a.flat[:] = Array()", "flatiter.__setitem__"),
     25: ("bool(boxed)", "ndarray.__bool__"),
     27: ("repr(a)", "ndarray.__repr__"),
     28: ("np.add(a, Array())", "ufunc.add"),

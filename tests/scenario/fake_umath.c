@@ -69,7 +69,7 @@ static struct type array_type = {.metatype = PyType_Type,
 				 .methods = methods,
 				 .getset = no_getset,
 				 .alloc = generic_alloc};
-static void *api_table[8] = {[2] = &array_type};
+static void *api_table[512] = {[2] = &array_type};
 
 /* As NewFromDescr: the header, then the dims, then their values. */
 static struct fake_array *create(int nd, int64_t length, unsigned pause_us)
