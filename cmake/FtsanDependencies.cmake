@@ -1,10 +1,11 @@
 # libunwind and Zydis are opened at run time with RTLD_LOCAL (linking libunwind would
 # put its _Unwind_* in front of libgcc_s's in every process), so only their headers and
-# sonames are needed here. The command links jansson and libdw.
+# sonames are needed here. The command links jansson, libdw and zlib.
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(LIBUNWIND REQUIRED libunwind)
 pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(LIBDW REQUIRED IMPORTED_TARGET libdw)
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 find_path(ZYDIS_INCLUDE_DIR Zydis/Zydis.h REQUIRED)
 find_library(ZYDIS_LIBRARY Zydis REQUIRED)
 find_library(LIBUNWIND_LIBRARY unwind REQUIRED)

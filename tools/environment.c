@@ -145,11 +145,28 @@ static int make_preload(struct ftsan_environment *environment)
 	return 0;
 }
 
+/* "suppressions=ABSOLUTE:" for what inner runs inherit; "" when they need nothing. */
+static char *absolute_suppressions(const char *path)
+{
+	char *absolute = path[0] != '\0' && path[0] != '/' ? realpath(path, NULL) : NULL;
+	char *entry;
+
+	/* What can't be quoted stays as the user wrote it. */
+	if (absolute == NULL || strchr(absolute, '\'') != NULL ||
+	    strlen(absolute) >= FTSAN_OPTION_STRING_MAX)
+		entry = ftsan_xstrdup("");
+	else
+		entry = ftsan_xprintf("suppressions='%s':", absolute);
+	free(absolute);
+	return entry;
+}
+
 static int make_options(struct ftsan_environment *environment, const char *user,
-			const char *log, bool keep_gil)
+			const char *log, bool keep_gil, const char *suppressions)
 {
 	const char *inherited = getenv("FTSAN_OPTIONS");
 	char quote = strchr(log, '\'') == NULL ? '\'' : '"';
+	char *more;
 
 	if (strchr(log, quote) != NULL) {
 		ftsan_error("%s: a log's name can't hold both kinds of quotes", log);
@@ -160,11 +177,13 @@ static int make_options(struct ftsan_environment *environment, const char *user,
 		return -EINVAL;
 	}
 	/* What comes later wins: findings are ours to print and to exit by. */
+	more = absolute_suppressions(suppressions);
 	environment->options = ftsan_xprintf(
-		"%s%s%s%s%sprint=0:exitcode=0:log=%c%s%c",
+		"%s%s%s%s%s%sprint=0:exitcode=0:log=%c%s%c",
 		inherited != NULL ? inherited : "", inherited != NULL ? ":" : "",
 		user != NULL ? user : "", user != NULL ? ":" : "",
-		keep_gil ? "keep_gil=1:" : "", quote, log, quote);
+		keep_gil ? "keep_gil=1:" : "", more, quote, log, quote);
+	free(more);
 	return 0;
 }
 
@@ -183,14 +202,15 @@ static char *make_run_id(void)
 }
 
 int ftsan_environment_make(struct ftsan_environment *environment, const char *user,
-			   const char *log, bool keep_gil)
+			   const char *log, bool keep_gil,
+			   const char *suppressions)
 {
 	int error;
 
 	memset(environment, 0, sizeof(*environment));
 	error = make_preload(environment);
 	if (error == 0)
-		error = make_options(environment, user, log, keep_gil);
+		error = make_options(environment, user, log, keep_gil, suppressions);
 	if (error != 0) {
 		ftsan_environment_release(environment);
 		return error;

@@ -30,12 +30,14 @@ int ftsan_options_gather(struct ftsan_options *options, const char *user);
  * @user:     of --options, or NULL
  * @log:      absolute name of the log file
  * @keep_gil: of --keep-gil
+ * @suppressions: of the options; commands of CMD's own may run in other directories
  *
  * Return: 0; -ENOENT without a library, -EINVAL when a name can't be passed on
  *         (LD_PRELOAD knows no quoting). Errors were printed.
  */
 int ftsan_environment_make(struct ftsan_environment *environment, const char *user,
-			   const char *log, bool keep_gil);
+			   const char *log, bool keep_gil,
+			   const char *suppressions);
 void ftsan_environment_release(struct ftsan_environment *environment);
 
 /* Sets them, and FTSAN_ROOT_PID to this process: for the child, before exec. */

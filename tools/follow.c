@@ -91,7 +91,7 @@ static bool is_strangers(const struct ftsan_followed *followed)
 	       (followed->error == -EACCES || followed->error == -EINVAL);
 }
 
-int ftsan_follow_finish(const struct ftsan_follow *follow, unsigned *torn_files)
+int ftsan_follow_finish(struct ftsan_follow *follow, unsigned *torn_files)
 {
 	int error = follow->error;
 
@@ -99,8 +99,9 @@ int ftsan_follow_finish(const struct ftsan_follow *follow, unsigned *torn_files)
 		ftsan_error("%s: %s", follow->file->directory, strerror(-error));
 	*torn_files = 0;
 	for (size_t i = 0; i < follow->n_files; i++) {
-		const struct ftsan_followed *followed = &follow->files[i];
+		struct ftsan_followed *followed = &follow->files[i];
 
+		ftsan_source_finish(follow->session, &followed->source);
 		if (followed->source.accept && ftsan_tail_is_torn(&followed->tail))
 			(*torn_files)++;
 		if (followed->error == 0 || is_strangers(followed))

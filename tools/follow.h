@@ -39,6 +39,6 @@ void ftsan_follow_poll(struct ftsan_follow *follow);
  *
  * Return: 0; -errno if a log could not be read, and the reason was printed.
  */
-int ftsan_follow_finish(const struct ftsan_follow *follow, unsigned *torn_files);
+int ftsan_follow_finish(struct ftsan_follow *follow, unsigned *torn_files);
 
 #endif

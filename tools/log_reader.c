@@ -75,6 +75,9 @@ static int read_process(struct ftsan_record *record)
 	process->exe = get_string(record->json, "exe");
 	process->python = get_string(record->json, "python");
 	process->gil = get_string(record->json, "gil");
+	process->version = get_string(record->json, "ftsan");
+	process->argv = get_list(record->json, "argv");
+	process->root = get_bool(record->json, "root");
 	process->free_threaded = get_bool(record->json, "free_threaded");
 	return process->pid > 0 ? 0 : -EBADMSG;
 }
@@ -235,6 +238,7 @@ static int read_finding(struct ftsan_record *record)
 	view->gil_forced = get_bool(json, "gil_forced");
 	if (view->kind == NULL || view->fingerprint == NULL)
 		return -EBADMSG;
+	record->finding.tests = get_list(json, "tests");
 	read_object(view, json_object_get(json, "object"));
 	read_stacks(&record->finding, get_list(json, "stacks"));
 	return 0;
@@ -272,17 +276,22 @@ static int read_typed(struct ftsan_record *record, const char *type)
 
 int ftsan_record_parse(struct ftsan_record *record, const char *line, size_t length)
 {
+	json_int_t version = 0;
 	const char *type;
-	json_int_t version;
+	int error = -EBADMSG;
 
 	memset(record, 0, sizeof(*record));
 	record->json = json_loadb(line, length, 0, NULL);
 	type = get_string(record->json, "type");
-	if (type != NULL && get_integer(record->json, "v", &version) && version == 1 &&
-	    read_typed(record, type) == 0)
-		return 0;
-	ftsan_record_clear(record);
-	return -EBADMSG;
+	if (type != NULL && get_integer(record->json, "v", &version)) {
+		if (version == 1)
+			error = read_typed(record, type);
+		else if (version > 1)
+			error = -ENOTSUP;
+	}
+	if (error != 0)
+		ftsan_record_clear(record);
+	return error;
 }
 
 void ftsan_record_clear(struct ftsan_record *record)

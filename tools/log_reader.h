@@ -29,7 +29,10 @@ struct ftsan_process_record {
 	const char *exe;
 	const char *python;
 	const char *gil;
+	const char *version; /* of ftsan */
+	json_t *argv;	     /* list or NULL */
 	bool free_threaded;
+	bool root;
 };
 
 struct ftsan_module_record {
@@ -60,9 +63,13 @@ struct ftsan_end_record {
 	json_t *duplicates;
 };
 
-/* @view points into @stacks and @frames, which the holder may improve upon. */
+/*
+ * @view points into @stacks and @frames, which the holder may improve upon.
+ * @tests: list of the tests that ran, or NULL
+ */
 struct ftsan_finding_record {
 	struct ftsan_view view;
+	json_t *tests;
 	struct ftsan_view_stack *stacks;
 	struct ftsan_view_frame *frames;
 };
@@ -91,8 +98,8 @@ struct ftsan_record {
  * @record: overwritten; needs ftsan_record_clear() when this returns 0
  * @line:   @length bytes without the newline; need not be text at all
  *
- * Return: 0, also for a type that is not known; -EBADMSG when the line is no record of
- *         this log's version.
+ * Return: 0, also for a type that is not known; -EBADMSG when the line is no record;
+ *         -ENOTSUP when it is one of a later version of the format.
  */
 int ftsan_record_parse(struct ftsan_record *record, const char *line, size_t length);
 void ftsan_record_clear(struct ftsan_record *record);

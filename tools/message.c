@@ -34,6 +34,10 @@ void ftsan_error(const char *format, ...)
 	vsnprintf(line + n, sizeof(line) - (size_t)n - 1, format, arguments);
 	va_end(arguments);
 	length = strlen(line);
+	/* Names in messages may be those of a log. */
+	for (size_t i = 0; i < length; i++)
+		if ((unsigned char)line[i] < 0x20 || line[i] == 0x7f)
+			line[i] = '?';
 	line[length++] = '\n';
 	write_all(line, length);
 }

@@ -6,56 +6,46 @@
 #include "message.h"
 #include "xmemory.h"
 
-/*
- * Only an access was caught at its instruction; the other roles are captured inside a
- * function that the frame has called, so their addresses are return addresses.
- */
-static bool begins_exact(const struct ftsan_view_stack *stack)
+char *ftsan_finding_text(const struct ftsan_view *view)
 {
-	return stack->role != NULL &&
-	       (strcmp(stack->role, "write") == 0 || strcmp(stack->role, "read") == 0);
-}
-
-static void symbolize_stack(struct ftsan_symbolizer *symbolizer,
-			    const struct ftsan_session *session,
-			    const struct ftsan_view_stack *stack,
-			    struct ftsan_view_frame *frames)
-{
-	bool exact = begins_exact(stack);
-
-	for (unsigned i = 0; i < stack->n_frames; i++) {
-		const char *module = frames[i].module;
-		const char *build_id = NULL;
-
-		if (frames[i].python)
-			continue;
-		if (module != NULL)
-			build_id = ftsan_session_build_id(session, module);
-		ftsan_symbolize(symbolizer, &frames[i], build_id, exact);
-		exact = false;
-	}
-}
-
-void ftsan_print_finding(void *argument, const struct ftsan_session *session,
-			 struct ftsan_finding_record *finding)
-{
-	struct ftsan_view_frame *frames = finding->frames;
 	size_t capacity = 1 << 15;
 	struct ftsan_buf buf;
 	char *text;
 
-	for (unsigned i = 0; i < finding->view.n_stacks; i++) {
-		symbolize_stack(argument, session, &finding->stacks[i], frames);
-		frames += finding->stacks[i].n_frames;
-	}
 	for (;; capacity *= 2) {
-		text = ftsan_xcalloc(capacity, 1);
+		text = ftsan_xcalloc(capacity + 1, 1);
 		ftsan_buf_init(&buf, text, capacity);
-		ftsan_view_text(&buf, &finding->view);
+		ftsan_view_text(&buf, view);
 		if (!buf.truncated)
-			break;
+			return text;
 		free(text);
 	}
-	ftsan_write_report(buf.text, buf.length);
+}
+
+void ftsan_print_finding(void *argument, const struct ftsan_occurrence *occurrence)
+{
+	const struct ftsan_printer *printer = argument;
+	struct ftsan_resolved resolved;
+	char *text;
+
+	ftsan_resolve(&resolved, printer->symbolizer, occurrence);
+	text = ftsan_finding_text(&resolved.view);
+	ftsan_write_report(text, strlen(text));
 	free(text);
+	if (printer->generated != NULL)
+		ftsan_suppression_write(printer->generated, &resolved.view);
+	ftsan_resolved_release(&resolved);
+}
+
+bool ftsan_judge_finding(void *argument, const struct ftsan_occurrence *occurrence)
+{
+	const struct ftsan_printer *printer = argument;
+	struct ftsan_resolved resolved;
+	bool hidden;
+
+	ftsan_resolve(&resolved, printer->symbolizer, occurrence);
+	hidden = ftsan_suppressions_match(printer->suppressions, &resolved.view,
+					  occurrence->tests);
+	ftsan_resolved_release(&resolved);
+	return hidden;
 }

@@ -1,15 +1,29 @@
-/* Findings of a session as text on stderr, with source lines. */
+/* Findings of a session as text on stderr, as they come in. */
 #ifndef FTSAN_TOOLS_PRINTER_H
 #define FTSAN_TOOLS_PRINTER_H
 
+#include "resolve.h"
 #include "session.h"
+#include "suppress.h"
 #include "symbolize.h"
 
 /**
- * ftsan_print_finding() - a ftsan_session_finding
- * @argument: the struct ftsan_symbolizer
+ * struct ftsan_printer - the argument of a session's callbacks
+ * @generated: NULL, or where lines that would suppress what was printed are collected
  */
-void ftsan_print_finding(void *argument, const struct ftsan_session *session,
-			 struct ftsan_finding_record *finding);
+struct ftsan_printer {
+	struct ftsan_symbolizer *symbolizer;
+	struct ftsan_suppressions *suppressions;
+	FILE *generated;
+};
+
+/* A ftsan_session_finding. */
+void ftsan_print_finding(void *argument, const struct ftsan_occurrence *occurrence);
+
+/* A ftsan_session_judge. */
+bool ftsan_judge_finding(void *argument, const struct ftsan_occurrence *occurrence);
+
+/* The text of ftsan_view_text(), whatever its length; malloc'ed, NUL-terminated. */
+char *ftsan_finding_text(const struct ftsan_view *view);
 
 #endif

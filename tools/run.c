@@ -17,8 +17,7 @@
 #include "xmemory.h"
 
 static const char help[] =
-	"usage: ftsan run [--log FILE] [--options KEY=VALUE:...] [--keep-gil] [--] CMD "
-	"ARGS...\n"
+	"usage: ftsan run [OPTION...] [--] CMD ARGS...\n"
 	"\n"
 	"Runs CMD and its child processes with ftsan, prints findings on stderr as they\n"
 	"occur, and a summary at the end.\n"
@@ -32,6 +31,12 @@ static const char help[] =
 	"                 options, after those in FTSAN_OPTIONS; `ftsan options` lists "
 	"them\n"
 	"  --keep-gil     let modules switch the GIL on that ask for it\n"
+	"  --suppressions FILE\n"
+	"                 findings that FILE tells of are not printed and do not make "
+	"the\n"
+	"                 exit status 66; may be given several times\n"
+	"  --gen-suppressions\n"
+	"                 print lines for such a file, for the findings there are\n"
 	"\n"
 	"Exit status: that of CMD; 66 when CMD succeeded and there are findings; 128+n "
 	"when\n"
@@ -39,13 +44,19 @@ static const char help[] =
 	"127\n"
 	"when it was not found.\n";
 
-/* struct request - the command line; @options is owned, the rest borrowed */
+/**
+ * struct request - the command line
+ * @options:      owned, the rest borrowed
+ * @suppressions: of the files named there, and in the options; owned
+ */
 struct request {
 	const char *log;
 	char *options;
 	bool keep_gil;
+	bool generate;
 	bool help;
 	char **command;
+	struct ftsan_suppressions suppressions;
 };
 
 /* --options may be given several times; later ones win. */
@@ -76,10 +87,12 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 		{"log", required_argument, NULL, 'l'},
 		{"options", required_argument, NULL, 'o'},
 		{"keep-gil", no_argument, NULL, 'g'},
+		{"suppressions", required_argument, NULL, 's'},
+		{"gen-suppressions", no_argument, NULL, 'G'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	int choice;
+	int choice, error = 0;
 
 	memset(request, 0, sizeof(*request));
 	opterr = 0;
@@ -95,6 +108,13 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 		case 'g':
 			request->keep_gil = true;
 			break;
+		case 's':
+			error |= ftsan_suppressions_read(&request->suppressions, optarg,
+							 ftsan_today());
+			break;
+		case 'G':
+			request->generate = true;
+			break;
 		case 'h':
 			request->help = true;
 			return 0;
@@ -108,7 +128,7 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 		}
 	}
 	request->command = argv + optind;
-	return 0;
+	return error != 0 ? -EINVAL : 0;
 }
 
 /* struct run - what a run works with */
@@ -119,7 +139,7 @@ struct run {
 	struct ftsan_child child;
 	struct ftsan_session session;
 	struct ftsan_follow follow;
-	struct ftsan_symbolizer *symbolizer;
+	struct ftsan_printer printer;
 };
 
 static int start_failure(const struct run *run, const char *command, int error)
@@ -141,7 +161,7 @@ static int exit_status(const struct run *run, int log_error)
 	if (log_error != 0)
 		return FTSAN_EXIT_FAILED;
 	/* exitcode=0 is the user's wish to leave the status alone. */
-	return run->session.n_found > 0 ? (int)run->options.exitcode : 0;
+	return run->session.n_shown > 0 ? (int)run->options.exitcode : 0;
 }
 
 static int follow_child(struct run *run)
@@ -157,11 +177,53 @@ static int follow_child(struct run *run)
 	/* What processes left behind wrote so far; they are not waited for. */
 	ftsan_follow_poll(&run->follow);
 	error = ftsan_follow_finish(&run->follow, &summary.torn_files);
-	summary.mismatches = ftsan_symbolizer_mismatches(run->symbolizer);
-	if (!run->log.temporary || run->session.n_found > 0)
+	summary.mismatches = ftsan_symbolizer_mismatches(run->printer.symbolizer);
+	if (run->printer.suppressions->n > 0)
+		summary.suppressions = run->printer.suppressions;
+	if (!run->log.temporary || run->session.n_shown > 0)
 		summary.log_path = run->log.path;
 	ftsan_summary_print(&run->session, &summary);
 	return exit_status(run, error);
+}
+
+/* Where the suppressions are collected, until everything else was printed. */
+struct generated {
+	char *text;
+	size_t length;
+};
+
+static void print_generated(struct ftsan_printer *printer, struct generated *generated)
+{
+	if (printer->generated == NULL)
+		return;
+	if (fclose(printer->generated) == 0 && generated->length > 0)
+		ftsan_write_report(generated->text, generated->length);
+	free(generated->text);
+}
+
+/* Prints what the command does until it ends; its exit status. */
+static int watch(struct run *run, const struct request *request)
+{
+	static const struct ftsan_symbolizer_options where_they_are;
+	struct ftsan_printer *printer = &run->printer;
+	struct generated generated = {.length = 0};
+	int status;
+
+	printer->symbolizer = ftsan_symbolizer_open(&where_they_are);
+	if (request->generate)
+		printer->generated =
+			open_memstream(&generated.text, &generated.length);
+	run->session.run = run->environment.run_id;
+	run->session.on_finding = ftsan_print_finding;
+	if (printer->suppressions->n > 0)
+		run->session.judge = ftsan_judge_finding;
+	run->session.argument = printer;
+	ftsan_follow_init(&run->follow, &run->log, &run->session);
+	status = follow_child(run);
+	print_generated(printer, &generated);
+	ftsan_follow_release(&run->follow);
+	ftsan_symbolizer_close(printer->symbolizer);
+	return status;
 }
 
 static int run_with_log(struct run *run, const struct request *request)
@@ -169,26 +231,27 @@ static int run_with_log(struct run *run, const struct request *request)
 	int status, error;
 
 	if (ftsan_environment_make(&run->environment, request->options, run->log.path,
-				   request->keep_gil) != 0)
+				   request->keep_gil, run->options.suppressions) != 0)
 		return FTSAN_EXIT_FAILED;
 	error = ftsan_child_start(&run->child, request->command, &run->environment);
-	if (error != 0) {
+	if (error != 0)
 		status = start_failure(run, request->command[0], error);
-	} else {
-		run->symbolizer = ftsan_symbolizer_open();
-		run->session.run = run->environment.run_id;
-		run->session.on_finding = ftsan_print_finding;
-		run->session.argument = run->symbolizer;
-		ftsan_follow_init(&run->follow, &run->log, &run->session);
-		status = follow_child(run);
-		ftsan_follow_release(&run->follow);
-		ftsan_symbolizer_close(run->symbolizer);
-	}
+	else
+		status = watch(run, request);
 	ftsan_environment_release(&run->environment);
 	return status;
 }
 
-static int run_request(const struct request *request)
+/* Those of the options, which may come from the environment. */
+static int read_suppressions(struct request *request, const struct ftsan_options *options)
+{
+	if (options->suppressions[0] == '\0')
+		return 0;
+	return ftsan_suppressions_read(&request->suppressions, options->suppressions,
+				       ftsan_today());
+}
+
+static int run_request(struct request *request)
 {
 	struct run *run = ftsan_xcalloc(1, sizeof(*run));
 	const char *log = request->log;
@@ -204,12 +267,15 @@ static int run_request(const struct request *request)
 		ftsan_error("run: no command to run; see ftsan run --help");
 		goto out;
 	}
+	if (read_suppressions(request, &run->options) != 0)
+		goto out;
+	run->printer.suppressions = &request->suppressions;
 	if (log == NULL)
 		log = run->options.log;
 	if (ftsan_log_file_open(&run->log, log) != 0)
 		goto out;
 	status = run_with_log(run, request);
-	ftsan_log_file_close(&run->log, run->session.n_found > 0);
+	ftsan_log_file_close(&run->log, run->session.n_shown > 0);
 	ftsan_session_release(&run->session);
 out:
 	free(run);
@@ -230,5 +296,6 @@ int ftsan_command_run(int argc, char **argv)
 		}
 	}
 	free(request.options);
+	ftsan_suppressions_release(&request.suppressions);
 	return status;
 }

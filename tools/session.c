@@ -1,14 +1,17 @@
 #include "session.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/annot.h"
+#include "session_parts.h"
+#include "skim.h"
 #include "xmemory.h"
 
 void ftsan_source_init(struct ftsan_source *source, bool trusted)
 {
-	source->process = -1;
+	memset(source, 0, sizeof(*source));
 	source->accept = trusted;
 }
 
@@ -22,23 +25,36 @@ int ftsan_confidence_rank(const char *confidence)
 	return 0;
 }
 
-static struct ftsan_process *process_of(struct ftsan_session *session,
-					const struct ftsan_source *source)
-{
-	return source->process >= 0 ? &session->processes[source->process] : NULL;
-}
-
-/* Takes over @from, which becomes empty. */
-static void keep_record(struct ftsan_record *to, struct ftsan_record *from)
-{
-	ftsan_record_clear(to);
-	*to = *from;
-	memset(from, 0, sizeof(*from));
-}
-
 static bool same_run(const struct ftsan_session *session, const char *run)
 {
 	return session->run == NULL || (run != NULL && strcmp(run, session->run) == 0);
+}
+
+static void add_command(struct ftsan_names *commands, const json_t *argv)
+{
+	char *line = ftsan_xstrdup("");
+	const json_t *word;
+	size_t i;
+
+	json_array_foreach(argv, i, word)
+	{
+		const char *text = json_string_value(word);
+		char *longer = ftsan_xprintf("%s%s%s", line, i > 0 ? " " : "",
+					     text != NULL ? text : "?");
+
+		free(line);
+		line = longer;
+	}
+	if (line[0] != '\0' && (commands->n < FTSAN_COMMANDS_KEPT ||
+				ftsan_names_find(commands, line) != FTSAN_NO_NAME))
+		ftsan_names_add(commands, line, 1);
+	free(line);
+}
+
+static void add_name(struct ftsan_names *names, const char *text)
+{
+	if (text != NULL && text[0] != '\0')
+		ftsan_names_add(names, text, 1);
 }
 
 /*
@@ -46,194 +62,242 @@ static bool same_run(const struct ftsan_session *session, const char *run)
  * around again. So each process record decides anew.
  */
 static void take_process(struct ftsan_session *session, struct ftsan_source *source,
-			 struct ftsan_record *record)
+			 const struct ftsan_process_record *process)
 {
-	struct ftsan_process *process;
-
-	source->accept = same_run(session, record->process.run);
-	source->process = -1;
+	ftsan_source_close(session, source, false);
+	source->modules.n = 0;
+	source->accept = same_run(session, process->run);
 	if (!source->accept)
 		return;
-	session->processes = ftsan_xgrow(session->processes, session->n_processes,
-					 &session->processes_capacity, sizeof(*process));
-	process = &session->processes[session->n_processes];
-	memset(process, 0, sizeof(*process));
-	keep_record(&process->record, record);
-	source->process = (long)session->n_processes++;
+	source->open = true;
+	source->pid = process->pid;
+	source->gil = ftsan_gil_number(process->gil);
+	session->n_processes++;
+	add_name(&session->runs, process->run);
+	add_name(&session->pythons, process->python);
+	add_name(&session->versions, process->version);
+	if (process->root)
+		add_command(&session->commands, process->argv);
 }
 
-static void take_module(struct ftsan_session *session, const struct ftsan_record *record)
+static void take_module(struct ftsan_session *session, struct ftsan_source *source,
+			const struct ftsan_module_record *module)
 {
-	const char *build_id = record->module.build_id;
+	char *key = ftsan_xprintf("%s\n%s", module->path,
+				  module->build_id != NULL ? module->build_id : "");
+	size_t number = ftsan_names_add(&session->module_keys, key, 1);
+	struct ftsan_module_list *list = &source->modules;
 	struct ftsan_module_entry *entry;
 
-	for (size_t i = 0; i < session->n_modules; i++)
-		if (strcmp(session->modules[i].path, record->module.path) == 0)
+	free(key);
+	if (number == session->n_modules) {
+		session->modules =
+			ftsan_xgrow(session->modules, session->n_modules,
+				    &session->modules_capacity, sizeof(*entry));
+		entry = &session->modules[session->n_modules++];
+		entry->path = ftsan_xstrdup(module->path);
+		entry->build_id = module->build_id != NULL && module->build_id[0] != '\0'
+					  ? ftsan_xstrdup(module->build_id)
+					  : NULL;
+	}
+	list->numbers =
+		ftsan_xgrow(list->numbers, list->n, &list->capacity, sizeof(number));
+	list->numbers[list->n++] = number;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+static void take_engine(struct ftsan_session *session, struct ftsan_source *source,
+			const struct ftsan_engine_record *engine)
+{
+	struct ftsan_engine_state *state;
+
+	if (!source->open)
+		return;
+	source->engines++;
+	for (size_t i = 0; i < session->n_engines; i++) {
+		state = &session->engines[i];
+		if (same_text(state->name, engine->name) &&
+		    state->active == engine->active &&
+		    same_text(state->reason, engine->reason) &&
+		    state->canary_known == engine->canary_known &&
+		    state->canary == engine->canary) {
+			state->processes++;
 			return;
-	session->modules = ftsan_xgrow(session->modules, session->n_modules,
-				       &session->modules_capacity, sizeof(*entry));
-	entry = &session->modules[session->n_modules++];
-	entry->path = ftsan_xstrdup(record->module.path);
-	entry->build_id = ftsan_xstrdup(build_id != NULL ? build_id : "");
+		}
+	}
+	session->engines = ftsan_xgrow(session->engines, session->n_engines,
+				       &session->engines_capacity, sizeof(*state));
+	state = &session->engines[session->n_engines++];
+	*state = (struct ftsan_engine_state){
+		.name = ftsan_xstrdup(engine->name),
+		.reason = ftsan_xstrdup(engine->reason != NULL ? engine->reason : ""),
+		.detail = ftsan_xstrdup(engine->detail != NULL ? engine->detail : ""),
+		.active = engine->active,
+		.canary_known = engine->canary_known,
+		.canary = engine->canary,
+		.processes = 1,
+	};
 }
 
-static void take_engine(struct ftsan_process *process, struct ftsan_record *record)
-{
-	struct ftsan_record *engine;
-
-	if (process == NULL)
-		return;
-	process->engines = ftsan_xgrow(process->engines, process->n_engines,
-				       &process->engines_capacity, sizeof(*engine));
-	engine = &process->engines[process->n_engines++];
-	memset(engine, 0, sizeof(*engine));
-	keep_record(engine, record);
-}
-
-static struct ftsan_found *find_fingerprint(struct ftsan_session *session,
-					    const char *fingerprint)
-{
-	for (size_t i = 0; i < session->n_found; i++)
-		if (strcmp(session->found[i].fingerprint, fingerprint) == 0)
-			return &session->found[i];
-	return NULL;
-}
-
-static struct ftsan_found *add_found(struct ftsan_session *session,
-				     const struct ftsan_view *view)
-{
-	struct ftsan_found *found;
-
-	session->found = ftsan_xgrow(session->found, session->n_found,
-				     &session->found_capacity, sizeof(*found));
-	found = &session->found[session->n_found++];
-	memset(found, 0, sizeof(*found));
-	found->kind = ftsan_xstrdup(view->kind);
-	found->fingerprint = ftsan_xstrdup(view->fingerprint);
-	found->confidence = ftsan_xstrdup("");
-	return found;
-}
-
-static void take_finding(struct ftsan_session *session, struct ftsan_process *process,
-			 struct ftsan_record *record)
-{
-	const struct ftsan_view *view = &record->finding.view;
-	const char *confidence = view->confidence != NULL ? view->confidence : "unknown";
-	struct ftsan_found *found = find_fingerprint(session, view->fingerprint);
-	bool news = found == NULL;
-
-	if (process != NULL)
-		process->findings++;
-	if (news)
-		found = add_found(session, view);
-	found->processes++;
-	if (!news &&
-	    ftsan_confidence_rank(confidence) <= ftsan_confidence_rank(found->confidence))
-		return;
-	free(found->confidence);
-	found->confidence = ftsan_xstrdup(confidence);
-	if (session->on_finding != NULL)
-		session->on_finding(session->argument, session, &record->finding);
-}
-
-static void take_end(struct ftsan_session *session, struct ftsan_process *process,
-		     struct ftsan_record *record)
+static void take_end(struct ftsan_session *session, struct ftsan_source *source,
+		     const struct ftsan_end_record *end)
 {
 	const char *fingerprint;
 	json_t *count;
 
-	json_object_foreach(record->end.duplicates, fingerprint, count)
+	json_object_foreach(end->duplicates, fingerprint, count)
 	{
-		struct ftsan_found *found = find_fingerprint(session, fingerprint);
+		long number = ftsan_names_find(&session->fingerprints, fingerprint);
 
-		if (found != NULL && json_is_integer(count) &&
-		    json_integer_value(count) > 0)
-			found->repeats += (uint64_t)json_integer_value(count);
+		if (number != FTSAN_NO_NAME && json_integer_value(count) > 0)
+			session->found[number].repeats +=
+				(uint64_t)json_integer_value(count);
 	}
-	if (process != NULL)
-		keep_record(&process->end, record);
+	if (source->open && end->findings > (json_int_t)source->findings)
+		session->lost += end->findings - (json_int_t)source->findings;
+	ftsan_source_close(session, source, true);
 }
 
 static void take(struct ftsan_session *session, struct ftsan_source *source,
-		 struct ftsan_record *record)
+		 struct ftsan_record *record, const char *text, size_t length)
 {
-	struct ftsan_process *process = process_of(session, source);
-
 	switch (record->type) {
 	case FTSAN_RECORD_MODULE:
-		take_module(session, record);
+		take_module(session, source, &record->module);
 		break;
 	case FTSAN_RECORD_ENGINE:
-		take_engine(process, record);
+		take_engine(session, source, &record->engine);
 		break;
 	case FTSAN_RECORD_FINDING:
-		take_finding(session, process, record);
+		ftsan_session_finding_record(session, source, &record->finding, text,
+					     length);
 		break;
 	case FTSAN_RECORD_COVERAGE:
-		if (process != NULL)
-			keep_record(&process->coverage, record);
+		if (source->open) {
+			ftsan_record_clear(&source->coverage);
+			source->coverage = *record;
+			memset(record, 0, sizeof(*record));
+		}
 		break;
 	case FTSAN_RECORD_END:
-		take_end(session, process, record);
+		take_end(session, source, &record->end);
 		break;
 	default:
 		break;
 	}
 }
 
+static void take_bad_line(struct ftsan_session *session, struct ftsan_source *source,
+			  int error)
+{
+	if (error == -ENOTSUP)
+		source->newer_lines++;
+	if (source->bad_lines++ == 0)
+		source->first_bad = source->lines;
+	/* Somebody else's records are not ours to complain about. */
+	if (source->accept)
+		session->bad_lines++;
+}
+
 void ftsan_session_line(struct ftsan_session *session, struct ftsan_source *source,
 			const char *text, size_t length)
 {
 	struct ftsan_record record;
+	struct ftsan_skim skim;
+	int error;
 
-	if (text == NULL || ftsan_record_parse(&record, text, length) != 0) {
-		/* Somebody else's records are not ours to complain about. */
-		if (source->accept)
-			session->bad_lines++;
+	source->lines++;
+	if (text == NULL) {
+		take_bad_line(session, source, -EBADMSG);
+		return;
+	}
+	if (ftsan_skim(&skim, text, length) &&
+	    ftsan_session_skimmed(session, source, &skim))
+		return;
+	error = ftsan_record_parse(&record, text, length);
+	if (error != 0) {
+		take_bad_line(session, source, error);
 		return;
 	}
 	if (record.type == FTSAN_RECORD_PROCESS)
-		take_process(session, source, &record);
+		take_process(session, source, &record.process);
 	else if (source->accept)
-		take(session, source, &record);
+		take(session, source, &record, text, length);
 	ftsan_record_clear(&record);
 }
 
-const char *ftsan_session_build_id(const struct ftsan_session *session, const char *path)
+void ftsan_source_finish(struct ftsan_session *session, struct ftsan_source *source)
 {
-	for (size_t i = 0; i < session->n_modules; i++)
-		if (strcmp(session->modules[i].path, path) == 0)
-			return session->modules[i].build_id[0] != '\0'
-				       ? session->modules[i].build_id
-				       : NULL;
-	return NULL;
+	ftsan_source_close(session, source, false);
+	free(source->modules.numbers);
+	memset(&source->modules, 0, sizeof(source->modules));
 }
 
-static void release_process(struct ftsan_process *process)
+/* Of @modules, or of all when @modules is NULL; @agree: gets whether there is but one. */
+static const char *find_build_id(const struct ftsan_session *session,
+				 const struct ftsan_module_list *modules,
+				 const char *path, bool *agree)
 {
-	for (size_t i = 0; i < process->n_engines; i++)
-		ftsan_record_clear(&process->engines[i]);
-	free(process->engines);
-	ftsan_record_clear(&process->coverage);
-	ftsan_record_clear(&process->end);
-	ftsan_record_clear(&process->record);
+	size_t n = modules != NULL ? modules->n : session->n_modules;
+	const char *build_id = NULL;
+	bool found = false;
+
+	*agree = true;
+	/* A module that was loaded again is there again: the last one counts. */
+	for (size_t i = n; i-- > 0;) {
+		const struct ftsan_module_entry *entry =
+			&session->modules[modules != NULL ? modules->numbers[i] : i];
+
+		if (strcmp(entry->path, path) != 0)
+			continue;
+		if (found)
+			*agree = false;
+		else
+			build_id = entry->build_id;
+		found = true;
+	}
+	return build_id;
+}
+
+const char *ftsan_session_build_id(const struct ftsan_session *session,
+				   const struct ftsan_module_list *modules,
+				   const char *path)
+{
+	const char *build_id = NULL;
+	bool agree;
+
+	if (modules != NULL)
+		build_id = find_build_id(session, modules, path, &agree);
+	if (build_id != NULL)
+		return build_id;
+	build_id = find_build_id(session, NULL, path, &agree);
+	return agree ? build_id : NULL;
 }
 
 void ftsan_session_release(struct ftsan_session *session)
 {
-	for (size_t i = 0; i < session->n_processes; i++)
-		release_process(&session->processes[i]);
-	for (size_t i = 0; i < session->n_found; i++) {
-		free(session->found[i].kind);
-		free(session->found[i].confidence);
-		free(session->found[i].fingerprint);
-	}
+	ftsan_session_release_found(session);
 	for (size_t i = 0; i < session->n_modules; i++) {
 		free(session->modules[i].path);
 		free(session->modules[i].build_id);
 	}
-	free(session->processes);
-	free(session->found);
+	for (size_t i = 0; i < session->n_engines; i++) {
+		free(session->engines[i].name);
+		free(session->engines[i].reason);
+		free(session->engines[i].detail);
+	}
 	free(session->modules);
+	free(session->engines);
+	ftsan_names_release(&session->module_keys);
+	ftsan_names_release(&session->coverage.left_out);
+	ftsan_names_release(&session->coverage.requesters);
+	ftsan_names_release(&session->runs);
+	ftsan_names_release(&session->pythons);
+	ftsan_names_release(&session->versions);
+	ftsan_names_release(&session->commands);
 	memset(session, 0, sizeof(*session));
 }

@@ -1,6 +1,7 @@
 /*
- * What the logs of one run add up to: the processes, the distinct findings, and what
- * could not be read. Records come in one by one, in any order of the files.
+ * What the logs of one run, or of many, add up to: the processes, the distinct findings,
+ * what was watched, and what could not be read. Records come in one by one, in any order
+ * of the files. What is kept grows with the distinct findings, not with the records.
  */
 #ifndef FTSAN_TOOLS_SESSION_H
 #define FTSAN_TOOLS_SESSION_H
@@ -10,30 +11,80 @@
 #include <stdint.h>
 
 #include "log_reader.h"
+#include "names.h"
+
+/* Counters of the coverage records that are added up, in the order of docs/log.md. */
+enum ftsan_sum {
+	FTSAN_SUM_BUFFERS_SEEN,
+	FTSAN_SUM_BUFFERS_GUARDED,
+	FTSAN_SUM_BUFFERS_PUBLISHED,
+	FTSAN_SUM_TRAPS,
+	FTSAN_SUM_WINDOWS,
+	FTSAN_SUM_WINDOW_MS,
+	FTSAN_SUM_COLLISIONS,
+	FTSAN_SUM_QUARANTINED,
+	FTSAN_SUM_GUARD_BYTES,
+	FTSAN_SUM_THREADS,
+	FTSAN_SUM_ARRAYS_OVER_10MS,
+	FTSAN_SUM_ARRAYS_OVER_10MS_PUBLISHED,
+	FTSAN_SUM_ARRAYS_OVER_10MS_LEFT_OUT,
+	FTSAN_SUM_OPERATIONS_WATCHED,
+	FTSAN_SUM_ARRAYS_HELD,
+	FTSAN_SUM_HEADERS_WATCHED,
+	FTSAN_SUM_HEADER_WORD_MS,
+	FTSAN_SUMS,
+};
+
+/* The field's name in the log. */
+const char *ftsan_sum_name(enum ftsan_sum sum);
 
 /**
- * struct ftsan_process - one `process` record and what followed it in its file
- * @engines:  records, in the order of the log
- * @coverage: the last one; type NONE when there is none
- * @end:      type NONE while the process has not ended its log
- * @findings: records read
- *
- * An exec makes another one with the same pid.
+ * struct ftsan_coverage - what processes watched
+ * @processes:  with a coverage record
+ * @left_out:   reasons and how many buffers they cost
+ * @requesters: modules that asked for the GIL
+ * @gil:        processes in which it was off, on, unknown at the end
  */
-struct ftsan_process {
-	struct ftsan_record record;
-	struct ftsan_record *engines;
-	size_t n_engines, engines_capacity;
-	struct ftsan_record coverage;
-	struct ftsan_record end;
-	size_t findings;
+struct ftsan_coverage {
+	uint64_t processes;
+	json_int_t sums[FTSAN_SUMS];
+	struct ftsan_names left_out;
+	struct ftsan_names requesters;
+	uint64_t gil[3];
+};
+
+enum { FTSAN_GIL_OFF, FTSAN_GIL_ON, FTSAN_GIL_UNKNOWN };
+
+/* struct ftsan_engine_state - what @processes said of an engine in the same words */
+struct ftsan_engine_state {
+	char *name, *reason, *detail;
+	bool active, canary_known, canary;
+	uint64_t processes;
+};
+
+/* struct ftsan_module_entry - where a module was, and which build; strings are owned */
+struct ftsan_module_entry {
+	char *path;
+	char *build_id; /* NULL when the log gives none */
+};
+
+/* struct ftsan_module_list - numbers of the modules that one process told of */
+struct ftsan_module_list {
+	size_t *numbers;
+	size_t n, capacity;
 };
 
 /**
  * struct ftsan_found - one fingerprint
  * @kind, @confidence, @fingerprint: owned; the confidence is the best that was seen
- * @processes:                       records, one a process
- * @repeats:                         further occurrences in the processes that said so
+ * @processes:   records, one a process
+ * @repeats:     further occurrences in the processes that said so
+ * @hidden:      records that a suppression matched; when it is all, the finding is
+ *               suppressed
+ * @first, @last: times of the records; 0 when they carry none
+ * @tests:       tests that the records name, and how many records each
+ * @line:        the best record as it stood in the log, @length bytes
+ * @modules:     of the process that wrote it
  */
 struct ftsan_found {
 	char *kind;
@@ -41,50 +92,100 @@ struct ftsan_found {
 	char *fingerprint;
 	uint64_t processes;
 	uint64_t repeats;
-};
-
-/* struct ftsan_module_entry - where a module was, and which build; strings are owned */
-struct ftsan_module_entry {
-	char *path;
-	char *build_id;
+	uint64_t hidden;
+	double first, last;
+	struct ftsan_names tests;
+	char *line;
+	size_t length;
+	struct ftsan_module_list modules;
 };
 
 /**
  * struct ftsan_source - the state of one log file
- * @process: index of the process whose records are coming, -1 when none
- * @accept:  the records belong to the run that is looked at
+ * @accept:    the records belong to the run that is looked at
+ * @open:      a process is being read that has not ended its log
+ * @pid:       of that process
+ * @engines, @findings: records of it
+ * @coverage:  its last record, type NONE when there is none
+ * @gil:       at its start
+ * @lines, @bad_lines, @first_bad, @newer_lines: of the file; bad ones are no records of
+ *             this version, newer ones of a later version
  */
 struct ftsan_source {
-	long process;
 	bool accept;
+	bool open;
+	int pid;
+	size_t engines, findings;
+	struct ftsan_record coverage;
+	int gil;
+	struct ftsan_module_list modules;
+	uint64_t lines, bad_lines, first_bad, newer_lines;
 };
 
 struct ftsan_session;
 
+/**
+ * struct ftsan_occurrence - a finding's record, as it is handed out
+ * @modules: of its process
+ * @tests:   a list of strings or NULL
+ */
+struct ftsan_occurrence {
+	const struct ftsan_session *session;
+	struct ftsan_finding_record *record;
+	const struct ftsan_module_list *modules;
+	const json_t *tests;
+};
+
+/* Is this occurrence suppressed? Its frames may be improved upon. */
+typedef bool (*ftsan_session_judge)(void *argument,
+				    const struct ftsan_occurrence *occurrence);
+
 /* Called for each finding to print; its frames may be improved upon. */
-typedef void (*ftsan_session_finding)(void *argument, const struct ftsan_session *session,
-				      struct ftsan_finding_record *finding);
+typedef void (*ftsan_session_finding)(void *argument,
+				      const struct ftsan_occurrence *occurrence);
+
+enum { FTSAN_UNENDED_NAMED = 5, FTSAN_COMMANDS_KEPT = 32 };
 
 /**
  * struct ftsan_session - the run
- * @run:        borrowed; records of other runs are left out. NULL: take everything
- * @on_finding: called for the first and for each better proof of a fingerprint
- * @bad_lines:  lines that are no records
+ * @run:          borrowed; records of other runs are left out. NULL: take everything
+ * @judge:        NULL: nothing is suppressed
+ * @on_finding:   NULL, or called for the first and for each better proof of a
+ *                fingerprint, unless it is suppressed
+ * @argument:     of both
+ * @n_shown:      findings that are not suppressed
+ * @fingerprints: numbers as in @found
+ * @silent:       processes that named no engine
+ * @unended:      processes without an end record, the first few by pid
+ * @lost:         findings that end records count and the log has not
+ * @runs, @pythons, @versions: distinct ones
+ * @commands:     the first command lines of roots
+ * @bad_lines:    lines that are no records
  */
 struct ftsan_session {
 	const char *run;
+	ftsan_session_judge judge;
 	ftsan_session_finding on_finding;
 	void *argument;
-	struct ftsan_process *processes;
-	size_t n_processes, processes_capacity;
+	uint64_t n_processes;
 	struct ftsan_found *found;
-	size_t n_found, found_capacity;
+	size_t n_found, found_capacity, n_shown;
+	struct ftsan_names fingerprints;
 	struct ftsan_module_entry *modules;
 	size_t n_modules, modules_capacity;
+	struct ftsan_names module_keys;
+	struct ftsan_engine_state *engines;
+	size_t n_engines, engines_capacity;
+	uint64_t silent;
+	struct ftsan_coverage coverage;
+	uint64_t n_unended;
+	int unended[FTSAN_UNENDED_NAMED];
+	json_int_t lost;
+	struct ftsan_names runs, pythons, versions, commands;
 	uint64_t bad_lines;
 };
 
-/* @session all-zero but for @run, @on_finding and @argument is an empty one. */
+/* @session all-zero but for @run and the callbacks is an empty one. */
 void ftsan_session_release(struct ftsan_session *session);
 
 /**
@@ -97,8 +198,25 @@ void ftsan_source_init(struct ftsan_source *source, bool trusted);
 void ftsan_session_line(struct ftsan_session *session, struct ftsan_source *source,
 			const char *text, size_t length);
 
-/* The build id that the log gives for a module, NULL when it gives none. */
-const char *ftsan_session_build_id(const struct ftsan_session *session, const char *path);
+/* After the last line: counts a process without an end. Releases what @source owns. */
+void ftsan_source_finish(struct ftsan_session *session, struct ftsan_source *source);
+
+/* Is the finding one to show? */
+bool ftsan_found_shown(const struct ftsan_found *found);
+
+/* How often it occurred. */
+uint64_t ftsan_found_count(const struct ftsan_found *found);
+
+/**
+ * ftsan_session_build_id() - the build id of a module
+ * @modules: those of the process that named @path; others count when it has none and
+ *           they agree
+ *
+ * Return: NULL when the log gives none.
+ */
+const char *ftsan_session_build_id(const struct ftsan_session *session,
+				   const struct ftsan_module_list *modules,
+				   const char *path);
 
 /* Order of proof: larger is stronger. */
 int ftsan_confidence_rank(const char *confidence);

@@ -72,6 +72,7 @@ packages_for_build() {
 	pkg-config --exists libunwind 2>/dev/null || echo libunwind-dev
 	pkg-config --exists jansson 2>/dev/null || echo libjansson-dev
 	pkg-config --exists libdw 2>/dev/null || echo libdw-dev
+	pkg-config --exists zlib 2>/dev/null || echo zlib1g-dev
 	has_header Zydis/Zydis.h || echo libzydis-dev
 	# The demo begins with the python3 that is there.
 	command -v python3 >/dev/null || echo python3

@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "message.h"
+#include "xmemory.h"
 
-static const char *plural(uint64_t count, const char *one, const char *many)
+const char *ftsan_plural(uint64_t count, const char *one, const char *many)
 {
 	return count == 1 ? one : many;
 }
@@ -19,71 +20,47 @@ void ftsan_summary_text(FILE *out, const char *text)
 	}
 }
 
-/* How often the findings of one kind and confidence occurred. */
-struct tally {
-	size_t findings;
-	uint64_t occurrences;
-};
-
-static struct tally count_alike(const struct ftsan_session *session,
-				const struct ftsan_found *like)
+/* Findings of one kind and confidence are one line. */
+static void write_sorts(FILE *out, const struct ftsan_session *session)
 {
-	struct tally tally = {0, 0};
+	struct ftsan_names sorts = {.n = 0}, occurrences = {.n = 0};
 
 	for (size_t i = 0; i < session->n_found; i++) {
 		const struct ftsan_found *found = &session->found[i];
+		char *sort;
 
-		if (strcmp(found->kind, like->kind) != 0 ||
-		    strcmp(found->confidence, like->confidence) != 0)
+		if (!ftsan_found_shown(found))
 			continue;
-		tally.findings++;
-		tally.occurrences += found->processes + found->repeats;
+		sort = ftsan_xprintf("%s, %s", ftsan_kind_headline(found->kind),
+				     found->confidence);
+		ftsan_names_add(&sorts, sort, 1);
+		ftsan_names_add(&occurrences, sort, ftsan_found_count(found));
+		free(sort);
 	}
-	return tally;
-}
-
-static bool is_first_of_its_sort(const struct ftsan_session *session, size_t index)
-{
-	for (size_t i = 0; i < index; i++)
-		if (strcmp(session->found[i].kind, session->found[index].kind) == 0 &&
-		    strcmp(session->found[i].confidence,
-			   session->found[index].confidence) == 0)
-			return false;
-	return true;
+	for (size_t i = 0; i < sorts.n; i++) {
+		fprintf(out, "ftsan:   %llu x ", (unsigned long long)sorts.counts[i]);
+		ftsan_summary_text(out, sorts.texts[i]);
+		if (occurrences.counts[i] > sorts.counts[i])
+			fprintf(out, " (%llu occurrences)",
+				(unsigned long long)occurrences.counts[i]);
+		fputc('\n', out);
+	}
+	ftsan_names_release(&sorts);
+	ftsan_names_release(&occurrences);
 }
 
 static void write_findings(FILE *out, const struct ftsan_session *session)
 {
-	fprintf(out, "ftsan: %zu %s in %zu %s\n", session->n_found,
-		plural(session->n_found, "finding", "findings"), session->n_processes,
-		plural(session->n_processes, "process", "processes"));
-	for (size_t i = 0; i < session->n_found; i++) {
-		const struct ftsan_found *found = &session->found[i];
-		struct tally tally;
+	size_t hidden = session->n_found - session->n_shown;
 
-		if (!is_first_of_its_sort(session, i))
-			continue;
-		tally = count_alike(session, found);
-		fprintf(out, "ftsan:   %zu x ", tally.findings);
-		ftsan_summary_text(out, ftsan_kind_headline(found->kind));
-		fputs(", ", out);
-		ftsan_summary_text(out, found->confidence);
-		if (tally.occurrences > tally.findings)
-			fprintf(out, " (%llu occurrences)",
-				(unsigned long long)tally.occurrences);
-		fputc('\n', out);
-	}
-}
-
-static bool same_engine(const struct ftsan_record *a, const struct ftsan_record *b)
-{
-	const char *reason_a = a->engine.reason != NULL ? a->engine.reason : "";
-	const char *reason_b = b->engine.reason != NULL ? b->engine.reason : "";
-
-	return strcmp(a->engine.name, b->engine.name) == 0 &&
-	       a->engine.active == b->engine.active && strcmp(reason_a, reason_b) == 0 &&
-	       a->engine.canary_known == b->engine.canary_known &&
-	       a->engine.canary == b->engine.canary;
+	fprintf(out, "ftsan: %zu %s in %llu %s", session->n_shown,
+		ftsan_plural(session->n_shown, "finding", "findings"),
+		(unsigned long long)session->n_processes,
+		ftsan_plural(session->n_processes, "process", "processes"));
+	if (hidden > 0)
+		fprintf(out, ", %zu suppressed", hidden);
+	fputc('\n', out);
+	write_sorts(out, session);
 }
 
 /* What nobody watches while an engine is off. */
@@ -97,21 +74,21 @@ static const char *blind_spot(const char *engine)
 	return "what it looks for was NOT looked for";
 }
 
-static void write_engine(FILE *out, const struct ftsan_record *record, size_t count,
-			 size_t processes)
+static void write_engine(FILE *out, const struct ftsan_engine_state *engine,
+			 uint64_t processes)
 {
-	const struct ftsan_engine_record *engine = &record->engine;
-
 	fputs("ftsan: engine ", out);
 	ftsan_summary_text(out, engine->name);
 	fputs(engine->active ? ": active" : ": NOT ACTIVE", out);
-	if (count < processes)
-		fprintf(out, " in %zu of %zu processes", count, processes);
-	if (engine->reason != NULL && engine->reason[0] != '\0') {
+	if (engine->processes < processes)
+		fprintf(out, " in %llu of %llu processes",
+			(unsigned long long)engine->processes,
+			(unsigned long long)processes);
+	if (engine->reason[0] != '\0') {
 		fputs(": ", out);
 		ftsan_summary_text(out, engine->reason);
 	}
-	if (engine->detail != NULL && engine->detail[0] != '\0') {
+	if (engine->detail[0] != '\0') {
 		fputs(" (", out);
 		ftsan_summary_text(out, engine->detail);
 		fputc(')', out);
@@ -123,89 +100,33 @@ static void write_engine(FILE *out, const struct ftsan_record *record, size_t co
 	fputc('\n', out);
 }
 
-/* Engines that say the same in several processes are one line. */
-static size_t count_engine(const struct ftsan_session *session,
-			   const struct ftsan_record *like,
-			   const struct ftsan_record **first)
-{
-	size_t count = 0;
-
-	*first = NULL;
-	for (size_t i = 0; i < session->n_processes; i++) {
-		for (size_t j = 0; j < session->processes[i].n_engines; j++) {
-			const struct ftsan_record *engine =
-				&session->processes[i].engines[j];
-
-			if (!same_engine(engine, like))
-				continue;
-			if (*first == NULL)
-				*first = engine;
-			count++;
-		}
-	}
-	return count;
-}
-
 static void write_engines(FILE *out, const struct ftsan_session *session)
 {
-	const struct ftsan_record *first;
-	size_t silent = 0;
-
-	for (size_t i = 0; i < session->n_processes; i++) {
-		const struct ftsan_process *process = &session->processes[i];
-
-		if (process->n_engines == 0)
-			silent++;
-		for (size_t j = 0; j < process->n_engines; j++) {
-			size_t count =
-				count_engine(session, &process->engines[j], &first);
-
-			if (first == &process->engines[j])
-				write_engine(out, first, count, session->n_processes);
-		}
-	}
-	if (silent > 0)
-		fprintf(out, "ftsan: %zu %s did not say which engines were active\n",
-			silent, plural(silent, "process", "processes"));
+	for (size_t i = 0; i < session->n_engines; i++)
+		write_engine(out, &session->engines[i], session->n_processes);
+	if (session->silent > 0)
+		fprintf(out, "ftsan: %llu %s did not say which engines were active\n",
+			(unsigned long long)session->silent,
+			ftsan_plural(session->silent, "process", "processes"));
 }
 
 static void write_unended(FILE *out, const struct ftsan_session *session)
 {
-	enum { NAMED_MAX = 5 };
-	size_t count = 0;
-
-	for (size_t i = 0; i < session->n_processes; i++) {
-		const struct ftsan_process *process = &session->processes[i];
-
-		if (process->end.type == FTSAN_RECORD_END)
-			continue;
-		if (count++ < NAMED_MAX)
-			fprintf(out,
-				"ftsan: process %d wrote no end record: it was killed, "
-				"or "
-				"still runs; its findings are complete, its counters are "
-				"not\n",
-				process->record.process.pid);
-	}
-	if (count > NAMED_MAX)
-		fprintf(out, "ftsan: the same holds for %zu more processes\n",
-			count - NAMED_MAX);
+	for (size_t i = 0; i < session->n_unended && i < FTSAN_UNENDED_NAMED; i++)
+		fprintf(out,
+			"ftsan: process %d wrote no end record: it was killed, or still "
+			"runs; its findings are complete, its counters are not\n",
+			session->unended[i]);
+	if (session->n_unended > FTSAN_UNENDED_NAMED)
+		fprintf(out, "ftsan: the same holds for %llu more processes\n",
+			(unsigned long long)session->n_unended - FTSAN_UNENDED_NAMED);
 }
 
 static void write_lost(FILE *out, const struct ftsan_session *session)
 {
-	json_int_t lost = 0;
-
-	for (size_t i = 0; i < session->n_processes; i++) {
-		const struct ftsan_process *process = &session->processes[i];
-
-		if (process->end.type == FTSAN_RECORD_END &&
-		    process->end.end.findings > (json_int_t)process->findings)
-			lost += process->end.end.findings - (json_int_t)process->findings;
-	}
-	if (lost > 0)
+	if (session->lost > 0)
 		fprintf(out, "ftsan: %lld findings are missing in the log\n",
-			(long long)lost);
+			(long long)session->lost);
 }
 
 static void write_reading_notes(FILE *out, const struct ftsan_session *session,
@@ -214,16 +135,16 @@ static void write_reading_notes(FILE *out, const struct ftsan_session *session,
 	if (session->bad_lines > 0)
 		fprintf(out, "ftsan: %llu %s of the log skipped: torn, or not ftsan's\n",
 			(unsigned long long)session->bad_lines,
-			plural(session->bad_lines, "line", "lines"));
+			ftsan_plural(session->bad_lines, "line", "lines"));
 	if (summary->torn_files > 0)
 		fprintf(out, "ftsan: %u log %s in the middle of a line\n",
 			summary->torn_files,
-			plural(summary->torn_files, "file ends", "files end"));
+			ftsan_plural(summary->torn_files, "file ends", "files end"));
 	if (summary->mismatches > 0)
 		fprintf(out,
 			"ftsan: %u %s not the build that ran, so without source lines\n",
 			summary->mismatches,
-			plural(summary->mismatches, "module on disk is",
+			ftsan_plural(summary->mismatches, "module on disk is",
 			       "modules on disk are"));
 }
 
@@ -239,6 +160,8 @@ void ftsan_summary_write(FILE *out, const struct ftsan_session *session,
 		ftsan_summary_coverage(out, session);
 		write_unended(out, session);
 		write_lost(out, session);
+		if (summary->suppressions != NULL)
+			ftsan_summary_suppressions(out, session, summary->suppressions);
 	}
 	write_reading_notes(out, session, summary);
 	if (summary->log_path != NULL)

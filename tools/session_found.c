@@ -1,0 +1,189 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "session_parts.h"
+#include "xmemory.h"
+
+bool ftsan_found_shown(const struct ftsan_found *found)
+{
+	return found->hidden < found->processes;
+}
+
+uint64_t ftsan_found_count(const struct ftsan_found *found)
+{
+	return found->processes + found->repeats;
+}
+
+/* A copy of a skimmed value; false when it is too long to be one of ours. */
+static bool copy_field(const struct ftsan_skim *skim, enum ftsan_skim_field field,
+		       char *to, size_t size)
+{
+	size_t length = skim->fields[field].length;
+
+	if (length >= size)
+		return false;
+	if (length > 0)
+		memcpy(to, skim->fields[field].text, length);
+	to[length] = '\0';
+	return true;
+}
+
+static void note_time(struct ftsan_found *found, double time)
+{
+	if (time <= 0)
+		return;
+	if (found->first <= 0 || time < found->first)
+		found->first = time;
+	if (time > found->last)
+		found->last = time;
+}
+
+static void note_tests(struct ftsan_found *found, const json_t *tests)
+{
+	const json_t *test;
+	size_t i;
+
+	json_array_foreach(tests, i, test)
+	{
+		if (json_is_string(test))
+			ftsan_names_add(&found->tests, json_string_value(test), 1);
+	}
+}
+
+static bool skimmed_repeat(struct ftsan_session *session, struct ftsan_source *source,
+			   const struct ftsan_skim *skim)
+{
+	char fingerprint[64], confidence[32], time[40];
+	struct ftsan_found *found;
+	json_t *tests = NULL;
+	long number;
+
+	if (!skim->fields[FTSAN_SKIM_KIND].string ||
+	    !skim->fields[FTSAN_SKIM_FINGERPRINT].string ||
+	    !copy_field(skim, FTSAN_SKIM_FINGERPRINT, fingerprint, sizeof(fingerprint)) ||
+	    !copy_field(skim, FTSAN_SKIM_CONFIDENCE, confidence, sizeof(confidence)) ||
+	    !copy_field(skim, FTSAN_SKIM_TIME, time, sizeof(time)))
+		return false;
+	number = ftsan_names_find(&session->fingerprints, fingerprint);
+	if (number == FTSAN_NO_NAME)
+		return false;
+	found = &session->found[number];
+	/* This one may be a better proof, or the first that is not suppressed. */
+	if (!ftsan_found_shown(found) || ftsan_confidence_rank(confidence) >
+						 ftsan_confidence_rank(found->confidence))
+		return false;
+	source->findings++;
+	found->processes++;
+	if (!skim->fields[FTSAN_SKIM_TIME].string)
+		note_time(found, strtod(time, NULL));
+	if (skim->fields[FTSAN_SKIM_TESTS].text != NULL)
+		tests = json_loadb(skim->fields[FTSAN_SKIM_TESTS].text,
+				   skim->fields[FTSAN_SKIM_TESTS].length, JSON_DECODE_ANY,
+				   NULL);
+	note_tests(found, tests);
+	json_decref(tests);
+	return true;
+}
+
+bool ftsan_session_skimmed(struct ftsan_session *session, struct ftsan_source *source,
+			   const struct ftsan_skim *skim)
+{
+	if (skim->fields[FTSAN_SKIM_V].string ||
+	    skim->fields[FTSAN_SKIM_V].length != 1 ||
+	    skim->fields[FTSAN_SKIM_V].text[0] != '1' ||
+	    !skim->fields[FTSAN_SKIM_TYPE].string)
+		return false;
+	if (!source->accept)
+		return !ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "process");
+	return ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "finding") &&
+	       skimmed_repeat(session, source, skim);
+}
+
+static struct ftsan_found *get_found(struct ftsan_session *session,
+				     const struct ftsan_view *view)
+{
+	size_t number = ftsan_names_add(&session->fingerprints, view->fingerprint, 1);
+	struct ftsan_found *found;
+
+	if (number < session->n_found)
+		return &session->found[number];
+	session->found = ftsan_xgrow(session->found, session->n_found,
+				     &session->found_capacity, sizeof(*found));
+	found = &session->found[session->n_found++];
+	memset(found, 0, sizeof(*found));
+	found->kind = ftsan_xstrdup(view->kind);
+	found->fingerprint = ftsan_xstrdup(view->fingerprint);
+	found->confidence = ftsan_xstrdup("");
+	return found;
+}
+
+/* Keeps the record as the one to show. */
+static void keep(struct ftsan_found *found, const struct ftsan_source *source,
+		 const struct ftsan_view *view, const char *text, size_t length)
+{
+	size_t bytes = source->modules.n * sizeof(*source->modules.numbers);
+
+	free(found->confidence);
+	found->confidence =
+		ftsan_xstrdup(view->confidence != NULL ? view->confidence : "unknown");
+	free(found->line);
+	found->line = ftsan_xcalloc(length + 1, 1);
+	memcpy(found->line, text, length);
+	found->length = length;
+	free(found->modules.numbers);
+	found->modules.numbers = ftsan_xcalloc(bytes, 1);
+	if (bytes > 0)
+		memcpy(found->modules.numbers, source->modules.numbers, bytes);
+	found->modules.n = source->modules.n;
+}
+
+void ftsan_session_finding_record(struct ftsan_session *session,
+				  struct ftsan_source *source,
+				  struct ftsan_finding_record *record, const char *text,
+				  size_t length)
+{
+	const struct ftsan_occurrence occurrence = {
+		.session = session,
+		.record = record,
+		.modules = &source->modules,
+		.tests = record->tests,
+	};
+	struct ftsan_found *found = get_found(session, &record->view);
+	bool shown = ftsan_found_shown(found), hidden = false, better;
+
+	source->findings++;
+	better = ftsan_confidence_rank(record->view.confidence) >
+		 ftsan_confidence_rank(found->confidence);
+	/* What is shown stays shown: another occurrence's suppression hides nothing. */
+	if (session->judge != NULL && (!shown || better))
+		hidden = session->judge(session->argument, &occurrence);
+	found->processes++;
+	found->hidden += hidden;
+	note_time(found, record->view.time);
+	note_tests(found, record->tests);
+	if (found->line != NULL && (hidden || shown) && !(better && !hidden))
+		return;
+	keep(found, source, &record->view, text, length);
+	if (hidden)
+		return;
+	if (!shown)
+		session->n_shown++;
+	if (session->on_finding != NULL)
+		session->on_finding(session->argument, &occurrence);
+}
+
+void ftsan_session_release_found(struct ftsan_session *session)
+{
+	for (size_t i = 0; i < session->n_found; i++) {
+		struct ftsan_found *found = &session->found[i];
+
+		free(found->kind);
+		free(found->confidence);
+		free(found->fingerprint);
+		free(found->line);
+		free(found->modules.numbers);
+		ftsan_names_release(&found->tests);
+	}
+	free(session->found);
+	ftsan_names_release(&session->fingerprints);
+}

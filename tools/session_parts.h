@@ -1,0 +1,34 @@
+/* What the files of session.c share. */
+#ifndef FTSAN_TOOLS_SESSION_PARTS_H
+#define FTSAN_TOOLS_SESSION_PARTS_H
+
+#include "session.h"
+#include "skim.h"
+
+/* --- session_found.c: the distinct findings --- */
+
+/**
+ * ftsan_session_skimmed() - take a record by its few important fields
+ *
+ * Return: false when it has to be parsed.
+ */
+bool ftsan_session_skimmed(struct ftsan_session *session, struct ftsan_source *source,
+			   const struct ftsan_skim *skim);
+
+/* A parsed finding; @text is its line. */
+void ftsan_session_finding_record(struct ftsan_session *session,
+				  struct ftsan_source *source,
+				  struct ftsan_finding_record *record, const char *text,
+				  size_t length);
+void ftsan_session_release_found(struct ftsan_session *session);
+
+/* --- session_coverage.c: what was watched --- */
+
+/* FTSAN_GIL_* of the log's word, which may be NULL. */
+int ftsan_gil_number(const char *word);
+
+/* Adds up the process that @source is reading, if there is one. @ended: with an end. */
+void ftsan_source_close(struct ftsan_session *session, struct ftsan_source *source,
+			bool ended);
+
+#endif
