@@ -202,8 +202,7 @@ static char *make_run_id(void)
 }
 
 int ftsan_environment_make(struct ftsan_environment *environment, const char *user,
-			   const char *log, bool keep_gil,
-			   const char *suppressions)
+			   const char *log, bool keep_gil, const char *suppressions)
 {
 	int error;
 

@@ -36,8 +36,7 @@ int ftsan_options_gather(struct ftsan_options *options, const char *user);
  *         (LD_PRELOAD knows no quoting). Errors were printed.
  */
 int ftsan_environment_make(struct ftsan_environment *environment, const char *user,
-			   const char *log, bool keep_gil,
-			   const char *suppressions);
+			   const char *log, bool keep_gil, const char *suppressions);
 void ftsan_environment_release(struct ftsan_environment *environment);
 
 /* Sets them, and FTSAN_ROOT_PID to this process: for the child, before exec. */

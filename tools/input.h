@@ -20,8 +20,8 @@ struct ftsan_input_end {
  * ftsan_input_read() - hand over every complete line
  * @path: "-" for standard input
  *
- * Memory: a buffer of the size of the longest line, 16 MiB at most; longer ones are handed
- * over as NULL.
+ * Memory: a buffer of the size of the longest line, 16 MiB at most; longer ones are
+ * handed over as NULL.
  *
  * Return: 0; -errno when there is nothing to read at all: -EISDIR, -EINVAL for a device,
  *         and those of open(2). Trouble on the way is told in @end only.

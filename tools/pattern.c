@@ -18,7 +18,8 @@ static bool fits(const char *pattern, char c)
 	return pattern[0] == '?' || pattern[0] == c;
 }
 
-/* Does the pattern, which ends at @end, begin at @text? @to_end: and end where it ends? */
+/* Does the pattern, which ends at @end, begin at @text? @to_end: and end where it ends?
+ */
 static bool matches_from_here(const char *pattern, const char *end, const char *text,
 			      bool to_end)
 {

@@ -25,13 +25,16 @@ static const char help[] =
 	"                 write to FILE, not to standard output\n"
 	"  --color WHEN   auto (default), always, never; auto respects NO_COLOR\n"
 	"  --suppressions FILE\n"
-	"                 leave out the findings that FILE tells of; may be given several\n"
+	"                 leave out the findings that FILE tells of; may be given "
+	"several\n"
 	"                 times\n"
 	"  --gen-suppressions\n"
 	"                 print lines for such a file instead of a report\n"
-	"  --baseline LOG compare with an older log: which findings are new, known, gone;\n"
+	"  --baseline LOG compare with an older log: which findings are new, known, "
+	"gone;\n"
 	"                 may be given several times\n"
-	"  --exit-code    exit status 66 when there are findings; with --baseline, which\n"
+	"  --exit-code    exit status 66 when there are findings; with --baseline, "
+	"which\n"
 	"                 implies this, when there are new ones\n"
 	"  --sysroot DIR  the files of the machine that wrote the log are below DIR\n"
 	"  --debug-dir DIR\n"
@@ -41,15 +44,16 @@ static const char help[] =
 	"                 file names of sarif and github are relative to DIR (default:\n"
 	"                 GITHUB_WORKSPACE, or the current directory)\n"
 	"\n"
-	"Servers named in DEBUGINFOD_URLS are asked for debug information; unset, none is.\n"
+	"Servers named in DEBUGINFOD_URLS are asked for debug information; unset, none "
+	"is.\n"
 	"\n"
-	"Exit status: 0; 66 as above; 125 when a log can't be read or is none of ftsan's\n"
+	"Exit status: 0; 66 as above; 125 when a log can't be read or is none of "
+	"ftsan's\n"
 	"(the others are reported all the same).\n";
 
 static const struct ftsan_format *const formats[] = {
-	&ftsan_format_text,  &ftsan_format_json, &ftsan_format_sarif,
-	&ftsan_format_junit, &ftsan_format_html, &ftsan_format_csv,
-	&ftsan_format_github,
+	&ftsan_format_text, &ftsan_format_json, &ftsan_format_sarif,  &ftsan_format_junit,
+	&ftsan_format_html, &ftsan_format_csv,	&ftsan_format_github,
 };
 
 /* struct list - values of an option that may be given several times; borrowed */
@@ -73,8 +77,7 @@ struct request {
 
 static void add(struct list *list, const char *value)
 {
-	list->values =
-		ftsan_xgrow(list->values, list->n, &list->capacity, sizeof(value));
+	list->values = ftsan_xgrow(list->values, list->n, &list->capacity, sizeof(value));
 	list->values[list->n++] = value;
 }
 
@@ -280,8 +283,8 @@ static int read_logs(struct ftsan_report *report, const struct request *request,
 		*usable += failed == 0 || report->session->n_processes > before;
 	}
 	for (size_t i = 0; i < request->baselines.n; i++)
-		error |= read_log(report->baseline, request->baselines.values[i],
-				  &unused);
+		error |=
+			read_log(report->baseline, request->baselines.values[i], &unused);
 	return error;
 }
 

@@ -89,8 +89,8 @@ static json_t *item_json(const struct ftsan_item *item)
 	json_t *stacks = json_array();
 
 	for (unsigned i = 0; i < item->view->n_stacks; i++)
-		json_array_append_new(
-			stacks, stack_json(item->resolved, &item->view->stacks[i]));
+		json_array_append_new(stacks,
+				      stack_json(item->resolved, &item->view->stacks[i]));
 	json_object_set_new(json, "stacks", stacks);
 	json_object_del(json, "v");
 	json_object_del(json, "type");
@@ -154,12 +154,11 @@ static json_t *coverage_json(const struct ftsan_coverage *coverage)
 				    json_integer(coverage->sums[i]));
 	json_object_set_new(json, "buffers_left_out", counted(&coverage->left_out));
 	json_object_set_new(json, "gil_requested_by", listed(&coverage->requesters));
-	json_object_set_new(
-		json, "gil",
-		json_pack("{s:I,s:I,s:I}", "off",
-			  (json_int_t)coverage->gil[FTSAN_GIL_OFF], "on",
-			  (json_int_t)coverage->gil[FTSAN_GIL_ON], "unknown",
-			  (json_int_t)coverage->gil[FTSAN_GIL_UNKNOWN]));
+	json_object_set_new(json, "gil",
+			    json_pack("{s:I,s:I,s:I}", "off",
+				      (json_int_t)coverage->gil[FTSAN_GIL_OFF], "on",
+				      (json_int_t)coverage->gil[FTSAN_GIL_ON], "unknown",
+				      (json_int_t)coverage->gil[FTSAN_GIL_UNKNOWN]));
 	return json;
 }
 

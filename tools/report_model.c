@@ -61,11 +61,9 @@ static int heavier_first(const void *a, const void *b)
 }
 
 /* The findings that @wanted says yes to, the heaviest first; malloc'ed, @n of them. */
-static struct weight *sorted(const struct ftsan_report *report,
-			     const struct ftsan_session *session,
-			     bool (*wanted)(const struct ftsan_report *,
-					    const struct ftsan_found *),
-			     size_t *n)
+static struct weight *
+sorted(const struct ftsan_report *report, const struct ftsan_session *session,
+       bool (*wanted)(const struct ftsan_report *, const struct ftsan_found *), size_t *n)
 {
 	struct weight *weights = ftsan_xcalloc(session->n_found, sizeof(*weights));
 
@@ -101,7 +99,8 @@ static bool is_suppressed(const struct ftsan_report *report,
 	return !ftsan_found_shown(found);
 }
 
-/* Of the baseline. Suppressed ones of today are not gone, and nobody asked for old ones. */
+/* Of the baseline. Suppressed ones of today are not gone, and nobody asked for old ones.
+ */
 static bool is_gone(const struct ftsan_report *report, const struct ftsan_found *found)
 {
 	return ftsan_found_shown(found) &&

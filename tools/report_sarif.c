@@ -15,7 +15,8 @@ static const struct {
 	{"use-after-free", "Memory was used after it was freed or moved."},
 	{"hazard", "A store to memory that other threads may be reading."},
 	{"bad-code", "An extension module handed CPython an invalid code object."},
-	{"no-exception", "An extension module added a traceback when no exception was set."},
+	{"no-exception",
+	 "An extension module added a traceback when no exception was set."},
 };
 
 static int rule_of(const char *kind)
@@ -37,11 +38,10 @@ static json_t *rules_json(void)
 
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(rules); i++)
 		json_array_append_new(
-			list,
-			json_pack("{s:s,s:o,s:o}", "id", rules[i].kind,
-				  "shortDescription",
-				  message(ftsan_kind_headline(rules[i].kind)),
-				  "fullDescription", message(rules[i].help)));
+			list, json_pack("{s:s,s:o,s:o}", "id", rules[i].kind,
+					"shortDescription",
+					message(ftsan_kind_headline(rules[i].kind)),
+					"fullDescription", message(rules[i].help)));
 	return list;
 }
 
@@ -84,7 +84,8 @@ static json_t *physical(const struct ftsan_report *report, const char *file, int
 	}
 	json_object_set_new(json, "artifactLocation", artifact);
 	if (line > 0)
-		json_object_set_new(json, "region", json_pack("{s:i}", "startLine", line));
+		json_object_set_new(json, "region",
+				    json_pack("{s:i}", "startLine", line));
 	return json;
 }
 
@@ -98,10 +99,9 @@ static json_t *frame_json(const struct ftsan_report *report,
 	if (frame->file != NULL && frame->file[0] != '\0')
 		json_object_set_new(location, "physicalLocation",
 				    physical(report, frame->file, frame->line));
-	json_object_set_new(
-		location, "logicalLocations",
-		json_pack("[{s:o,s:s}]", "fullyQualifiedName", ftsan_json_text(function),
-			  "kind", "function"));
+	json_object_set_new(location, "logicalLocations",
+			    json_pack("[{s:o,s:s}]", "fullyQualifiedName",
+				      ftsan_json_text(function), "kind", "function"));
 	json_object_set_new(json, "location", location);
 	if (!frame->python && frame->module != NULL)
 		json_object_set_new(json, "module", ftsan_json_text(frame->module));
@@ -150,10 +150,9 @@ static void set_locations(const struct ftsan_report *report, json_t *result,
 	json_t *list = json_array();
 
 	if (item->place.file != NULL)
-		json_array_append_new(
-			list, json_pack("{s:o}", "physicalLocation",
-					physical(report, item->place.file,
-						 item->place.line)));
+		json_array_append_new(list, json_pack("{s:o}", "physicalLocation",
+						      physical(report, item->place.file,
+							       item->place.line)));
 	json_object_set_new(result, "locations", list);
 }
 
@@ -162,7 +161,8 @@ static json_t *properties(const struct ftsan_item *item)
 	json_t *tests = json_array();
 
 	for (size_t i = 0; i < item->found->tests.n; i++)
-		json_array_append_new(tests, ftsan_json_text(item->found->tests.texts[i]));
+		json_array_append_new(tests,
+				      ftsan_json_text(item->found->tests.texts[i]));
 	return json_pack("{s:o,s:b,s:o}", "confidence",
 			 ftsan_json_text(item->found->confidence), "gilForced",
 			 item->view->gil_forced, "tests", tests);
@@ -201,7 +201,7 @@ static json_t *result_json(const struct ftsan_report *report,
 
 static void dump(struct ftsan_report *report, json_t *json)
 {
-	json_dumpf(json, report->out, JSON_COMPACT);
+	json_dumpf(json, report->out, JSON_COMPACT | JSON_ENCODE_ANY);
 	json_decref(json);
 }
 

@@ -49,9 +49,8 @@ static void resolve_stack(struct frames *to, struct ftsan_symbolizer *symbolizer
 			continue;
 		}
 		if (frame->module != NULL)
-			build_id = ftsan_session_build_id(occurrence->session,
-							  occurrence->modules,
-							  frame->module);
+			build_id = ftsan_session_build_id(
+				occurrence->session, occurrence->modules, frame->module);
 		chain = ftsan_symbolize(symbolizer, frame, build_id, exact);
 		for (unsigned j = 0; j < chain->n; j++)
 			append(to, &chain->frames[j], j + 1 < chain->n);

@@ -211,8 +211,7 @@ static int watch(struct run *run, const struct request *request)
 
 	printer->symbolizer = ftsan_symbolizer_open(&where_they_are);
 	if (request->generate)
-		printer->generated =
-			open_memstream(&generated.text, &generated.length);
+		printer->generated = open_memstream(&generated.text, &generated.length);
 	run->session.run = run->environment.run_id;
 	run->session.on_finding = ftsan_print_finding;
 	if (printer->suppressions->n > 0)

@@ -80,11 +80,10 @@ static void take_process(struct ftsan_session *session, struct ftsan_source *sou
 		add_command(&session->commands, process->argv);
 }
 
-static void take_module(struct ftsan_session *session, struct ftsan_source *source,
-			const struct ftsan_module_record *module)
+void ftsan_session_module(struct ftsan_session *session, struct ftsan_source *source,
+			  const char *path, const char *build_id)
 {
-	char *key = ftsan_xprintf("%s\n%s", module->path,
-				  module->build_id != NULL ? module->build_id : "");
+	char *key = ftsan_xprintf("%s\n%s", path, build_id != NULL ? build_id : "");
 	size_t number = ftsan_names_add(&session->module_keys, key, 1);
 	struct ftsan_module_list *list = &source->modules;
 	struct ftsan_module_entry *entry;
@@ -95,9 +94,9 @@ static void take_module(struct ftsan_session *session, struct ftsan_source *sour
 			ftsan_xgrow(session->modules, session->n_modules,
 				    &session->modules_capacity, sizeof(*entry));
 		entry = &session->modules[session->n_modules++];
-		entry->path = ftsan_xstrdup(module->path);
-		entry->build_id = module->build_id != NULL && module->build_id[0] != '\0'
-					  ? ftsan_xstrdup(module->build_id)
+		entry->path = ftsan_xstrdup(path);
+		entry->build_id = build_id != NULL && build_id[0] != '\0'
+					  ? ftsan_xstrdup(build_id)
 					  : NULL;
 	}
 	list->numbers =
@@ -167,7 +166,8 @@ static void take(struct ftsan_session *session, struct ftsan_source *source,
 {
 	switch (record->type) {
 	case FTSAN_RECORD_MODULE:
-		take_module(session, source, &record->module);
+		ftsan_session_module(session, source, record->module.path,
+				     record->module.build_id);
 		break;
 	case FTSAN_RECORD_ENGINE:
 		take_engine(session, source, &record->engine);

@@ -68,8 +68,8 @@ static void add_requesters(struct ftsan_coverage *coverage, const json_t *list)
 	json_array_foreach(list, i, element)
 	{
 		if (json_is_string(element))
-			ftsan_names_add(&coverage->requesters,
-					json_string_value(element), 1);
+			ftsan_names_add(&coverage->requesters, json_string_value(element),
+					1);
 	}
 }
 

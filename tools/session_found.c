@@ -69,8 +69,8 @@ static bool skimmed_repeat(struct ftsan_session *session, struct ftsan_source *s
 		return false;
 	found = &session->found[number];
 	/* This one may be a better proof, or the first that is not suppressed. */
-	if (!ftsan_found_shown(found) || ftsan_confidence_rank(confidence) >
-						 ftsan_confidence_rank(found->confidence))
+	if (!ftsan_found_shown(found) ||
+	    ftsan_confidence_rank(confidence) > ftsan_confidence_rank(found->confidence))
 		return false;
 	source->findings++;
 	found->processes++;
@@ -85,18 +85,44 @@ static bool skimmed_repeat(struct ftsan_session *session, struct ftsan_source *s
 	return true;
 }
 
+static bool skimmed_module(struct ftsan_session *session, struct ftsan_source *source,
+			   const struct ftsan_skim *skim)
+{
+	char path[4096], build_id[128];
+
+	if (!skim->fields[FTSAN_SKIM_PATH].string ||
+	    !skim->fields[FTSAN_SKIM_BUILD_ID].string ||
+	    !copy_field(skim, FTSAN_SKIM_PATH, path, sizeof(path)) ||
+	    !copy_field(skim, FTSAN_SKIM_BUILD_ID, build_id, sizeof(build_id)))
+		return false;
+	ftsan_session_module(session, source, path, build_id);
+	return true;
+}
+
+/* Nobody needs more of a thread's record than that it is one. */
+static bool skimmed_thread(const struct ftsan_skim *skim)
+{
+	const char *tid = skim->fields[FTSAN_SKIM_TID].text;
+
+	return tid != NULL && !skim->fields[FTSAN_SKIM_TID].string &&
+	       skim->fields[FTSAN_SKIM_TID].length <= 9 && *tid >= '1' && *tid <= '9' &&
+	       memchr(tid, '.', skim->fields[FTSAN_SKIM_TID].length) == NULL;
+}
+
 bool ftsan_session_skimmed(struct ftsan_session *session, struct ftsan_source *source,
 			   const struct ftsan_skim *skim)
 {
-	if (skim->fields[FTSAN_SKIM_V].string ||
-	    skim->fields[FTSAN_SKIM_V].length != 1 ||
+	if (skim->fields[FTSAN_SKIM_V].string || skim->fields[FTSAN_SKIM_V].length != 1 ||
 	    skim->fields[FTSAN_SKIM_V].text[0] != '1' ||
 	    !skim->fields[FTSAN_SKIM_TYPE].string)
 		return false;
 	if (!source->accept)
 		return !ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "process");
-	return ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "finding") &&
-	       skimmed_repeat(session, source, skim);
+	if (ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "finding"))
+		return skimmed_repeat(session, source, skim);
+	if (ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "module"))
+		return skimmed_module(session, source, skim);
+	return ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "thread") && skimmed_thread(skim);
 }
 
 static struct ftsan_found *get_found(struct ftsan_session *session,

@@ -15,6 +15,10 @@
 bool ftsan_session_skimmed(struct ftsan_session *session, struct ftsan_source *source,
 			   const struct ftsan_skim *skim);
 
+/* A module that the process @source told of; @build_id may be NULL or "". */
+void ftsan_session_module(struct ftsan_session *session, struct ftsan_source *source,
+			  const char *path, const char *build_id);
+
 /* A parsed finding; @text is its line. */
 void ftsan_session_finding_record(struct ftsan_session *session,
 				  struct ftsan_source *source,

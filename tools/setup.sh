@@ -38,7 +38,7 @@ requirements() {
 		echo "numpy==2.2.1 scipy==1.15.2 scikit-image==0.25.2 pooch" \
 			"pytest==9.2.0 pytest-run-parallel==0.10.0"
 		;;
-	runner) echo "pytest==9.2.0" ;;
+	runner) echo "pytest==9.2.0 jsonschema==4.26.0" ;;
 	*) die "there is no environment '$1'; see sh tools/setup.sh --help" ;;
 	esac
 }

@@ -118,7 +118,8 @@ static bool skip_list(struct skimmer *s)
 static void note(struct skimmer *s, const char *key, size_t key_length, const char *value)
 {
 	static const char *const names[FTSAN_SKIM_FIELDS] = {
-		"v", "type", "kind", "fingerprint", "confidence", "time", "tests",
+		"v",	"type",	 "kind", "fingerprint", "confidence",
+		"time", "tests", "path", "build_id",	"tid",
 	};
 
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(names); i++) {
@@ -151,8 +152,7 @@ static bool skip_member(struct skimmer *s)
 	if (!skip_value(s))
 		return false;
 	if (s->depth == 1) {
-		if (*value == '"' &&
-		    memchr(value, '\\', (size_t)(s->at - value)) != NULL)
+		if (*value == '"' && memchr(value, '\\', (size_t)(s->at - value)) != NULL)
 			return false;
 		note(s, key, key_length, value);
 	}

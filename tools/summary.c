@@ -145,7 +145,7 @@ static void write_reading_notes(FILE *out, const struct ftsan_session *session,
 			"ftsan: %u %s not the build that ran, so without source lines\n",
 			summary->mismatches,
 			ftsan_plural(summary->mismatches, "module on disk is",
-			       "modules on disk are"));
+				     "modules on disk are"));
 }
 
 void ftsan_summary_write(FILE *out, const struct ftsan_session *session,

@@ -97,13 +97,17 @@ static int take_attributes(const struct place *place, char *pattern, bool *expir
 		while (blank > pattern && !is_blank(blank[-1]))
 			blank--;
 		if (blank == pattern)
-			return 0;
+			return strncmp(blank, "until=", 6) == 0
+				       ? complain(place, "there is no pattern before ",
+						  blank)
+				       : 0;
 		value = attribute_value(blank);
 		if (value == NULL)
 			return 0;
 		if (strncmp(blank, "until=", 6) != 0)
-			return complain(place, "only until=YYYY-MM-DD may follow a pattern, not ",
-					blank);
+			return complain(
+				place, "only until=YYYY-MM-DD may follow a pattern, not ",
+				blank);
 		if (!is_date(value))
 			return complain(place, "no date of the form YYYY-MM-DD: ", value);
 		*expired |= strcmp(place->today, value) > 0;
@@ -120,8 +124,8 @@ static int check_pattern(const struct place *place, enum ftsan_suppression_type 
 	if (type == FTSAN_SUPPRESS_FINGERPRINT &&
 	    (strlen(pattern) != 16 ||
 	     strspn(pattern, "0123456789abcdefABCDEF") != strlen(pattern)))
-		return complain(place, "a fingerprint has 16 hexadecimal digits: ",
-				pattern);
+		return complain(place,
+				"a fingerprint has 16 hexadecimal digits: ", pattern);
 	return 0;
 }
 

@@ -51,7 +51,8 @@ ftsan_symbolizer_open(const struct ftsan_symbolizer_options *options)
 	struct ftsan_symbolizer *symbolizer = ftsan_xcalloc(1, sizeof(*symbolizer));
 
 	symbolizer->options = *options;
-	/* libdw asks the servers named here for every module without debug information. */
+	/* libdw asks the servers named here for every module without debug information.
+	 */
 	if (!options->debuginfod)
 		unsetenv("DEBUGINFOD_URLS");
 	symbolizer->debug_path = make_debug_path(options);
@@ -96,8 +97,7 @@ static const char *keep_string(struct ftsan_symbolizer *symbolizer, const char *
 static const char *keep_name(struct ftsan_symbolizer *symbolizer, const char *name)
 {
 	char *demangled = name != NULL ? ftsan_demangle(name) : NULL;
-	const char *kept =
-		keep_string(symbolizer, demangled != NULL ? demangled : name);
+	const char *kept = keep_string(symbolizer, demangled != NULL ? demangled : name);
 
 	free(demangled);
 	return kept;
@@ -168,8 +168,8 @@ static void set_call_place(struct ftsan_symbolizer *symbolizer,
 	place->line = 0;
 	if (file > 0 && dwarf_getsrcfiles(unit, &files, &n_files) == 0 &&
 	    (size_t)file < n_files) {
-		place->file = keep_string(
-			symbolizer, dwarf_filesrc(files, (size_t)file, NULL, NULL));
+		place->file = keep_string(symbolizer,
+					  dwarf_filesrc(files, (size_t)file, NULL, NULL));
 		place->line = number_of_die(die, DW_AT_call_line);
 	}
 }
@@ -246,7 +246,8 @@ static void look_up(struct ftsan_symbolizer *symbolizer,
 	GElf_Addr address = frame->offset + file->bias - (exact ? 0 : 1);
 	const char *function = NULL;
 
-	/* With a line of its own, the frame was symbolized by somebody who knew better. */
+	/* With a line of its own, the frame was symbolized by somebody who knew better.
+	 */
 	if (frame->file == NULL || frame->file[0] == '\0') {
 		set_line(symbolizer, file, address, frame);
 		function = add_inlined(symbolizer, file, address, frame, chain, capacity);
