@@ -83,6 +83,8 @@ packages_for_tests() {
 	pkg-config --exists check 2>/dev/null || echo check
 	command -v clang >/dev/null || echo clang
 	command -v g++ >/dev/null || echo g++
+	# xmllint, for the JUnit report.
+	command -v xmllint >/dev/null || echo libxml2-utils
 	# Its headers, for the extension modules that the tests build.
 	ls /usr/include/python3.*/Python.h >/dev/null 2>&1 || echo python3-dev
 }
@@ -92,6 +94,14 @@ get_packages() {
 	[ "${1-}" != tests ] || wanted="$wanted $(packages_for_tests)"
 	# shellcheck disable=SC2086 # a list of words
 	need_packages $wanted
+	[ "${1-}" != tests ] || get_browser
+}
+
+# get_browser: for the tests of the HTML report, which are skipped without one.
+get_browser() {
+	if ! command -v chromium >/dev/null && ! (need_packages chromium) 2>/dev/null; then
+		say "no chromium: the HTML report is not tested in a browser"
+	fi
 }
 
 # --- build ------------------------------------------------------------------------
