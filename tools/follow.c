@@ -81,6 +81,7 @@ void ftsan_follow_poll(struct ftsan_follow *follow)
 		struct ftsan_followed *followed = &follow->files[i];
 
 		followed->error = ftsan_tail_read(&followed->tail, hand_over, followed);
+		ftsan_source_flush(follow->session, &followed->source);
 	}
 }
 
@@ -109,5 +110,6 @@ int ftsan_follow_finish(struct ftsan_follow *follow, unsigned *torn_files)
 		error = followed->error;
 		ftsan_error("%s: %s", followed->tail.path, strerror(-error));
 	}
+	ftsan_session_flush(follow->session);
 	return error;
 }

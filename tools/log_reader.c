@@ -249,6 +249,20 @@ static int read_thread(struct ftsan_record *record)
 	return get_int(record->json, "tid", 1, 0) > 0 ? 0 : -EBADMSG;
 }
 
+static int read_running(struct ftsan_record *record)
+{
+	record->tests.tests = get_list(record->json, "tests");
+	return record->tests.tests != NULL ? 0 : -EBADMSG;
+}
+
+static int read_test(struct ftsan_record *record)
+{
+	record->tests.fingerprint = get_string(record->json, "fingerprint");
+	record->tests.suppressed = get_string(record->json, "suppressed");
+	record->tests.tests = get_list(record->json, "tests");
+	return record->tests.fingerprint != NULL ? 0 : -EBADMSG;
+}
+
 static int read_typed(struct ftsan_record *record, const char *type)
 {
 	static const struct {
@@ -263,6 +277,8 @@ static int read_typed(struct ftsan_record *record, const char *type)
 		{"finding", FTSAN_RECORD_FINDING, read_finding},
 		{"coverage", FTSAN_RECORD_COVERAGE, read_coverage},
 		{"end", FTSAN_RECORD_END, read_end},
+		{"running", FTSAN_RECORD_RUNNING, read_running},
+		{"test", FTSAN_RECORD_TEST, read_test},
 	};
 
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(types); i++) {

@@ -20,6 +20,8 @@ enum ftsan_record_type {
 	FTSAN_RECORD_FINDING,
 	FTSAN_RECORD_COVERAGE,
 	FTSAN_RECORD_END,
+	FTSAN_RECORD_RUNNING,
+	FTSAN_RECORD_TEST,
 };
 
 /* Strings are NULL when the log does not say. */
@@ -64,6 +66,16 @@ struct ftsan_end_record {
 };
 
 /*
+ * What the pytest plugin writes: the tests that run now, and those that a finding belongs
+ * to. @tests: list or NULL. @suppressed: the line that matched, NULL when none did.
+ */
+struct ftsan_tests_record {
+	const char *fingerprint;
+	const char *suppressed;
+	json_t *tests;
+};
+
+/*
  * @view points into @stacks and @frames, which the holder may improve upon.
  * @tests: list of the tests that ran, or NULL
  */
@@ -90,6 +102,7 @@ struct ftsan_record {
 		struct ftsan_coverage_record coverage;
 		struct ftsan_end_record end;
 		struct ftsan_finding_record finding;
+		struct ftsan_tests_record tests; /* RUNNING and TEST */
 	};
 };
 

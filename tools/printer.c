@@ -37,7 +37,7 @@ void ftsan_print_finding(void *argument, const struct ftsan_occurrence *occurren
 	ftsan_resolved_release(&resolved);
 }
 
-bool ftsan_judge_finding(void *argument, const struct ftsan_occurrence *occurrence)
+static bool judge(void *argument, const struct ftsan_occurrence *occurrence)
 {
 	const struct ftsan_printer *printer = argument;
 	struct ftsan_resolved resolved;
@@ -48,4 +48,17 @@ bool ftsan_judge_finding(void *argument, const struct ftsan_occurrence *occurren
 					  occurrence->tests);
 	ftsan_resolved_release(&resolved);
 	return hidden;
+}
+
+static bool judge_tests(void *argument, const char *fingerprint, const json_t *tests)
+{
+	const struct ftsan_printer *printer = argument;
+
+	return ftsan_suppressions_match_tests(printer->suppressions, fingerprint, tests);
+}
+
+void ftsan_printer_judges(struct ftsan_session *session)
+{
+	session->judge = judge;
+	session->judge_tests = judge_tests;
 }

@@ -20,8 +20,8 @@ struct ftsan_printer {
 /* A ftsan_session_finding. */
 void ftsan_print_finding(void *argument, const struct ftsan_occurrence *occurrence);
 
-/* A ftsan_session_judge. */
-bool ftsan_judge_finding(void *argument, const struct ftsan_occurrence *occurrence);
+/* Makes the suppressions of its argument, a printer, hide findings of @session. */
+void ftsan_printer_judges(struct ftsan_session *session);
 
 /* The text of ftsan_view_text(), whatever its length; malloc'ed, NUL-terminated. */
 char *ftsan_finding_text(const struct ftsan_view *view);

@@ -381,10 +381,9 @@ static int report_request(struct request *request)
 	int status;
 
 	report.symbolizer = judge.symbolizer = ftsan_symbolizer_open(&where);
-	if (request->suppressions.n > 0) {
-		session.judge = ftsan_judge_finding;
-		report.summary.suppressions = &request->suppressions;
-	}
+	if (request->suppressions.n > 0)
+		ftsan_printer_judges(&session);
+	report.summary.suppressions = &request->suppressions;
 	status = make_report(&report, request);
 	ftsan_session_release(&session);
 	ftsan_session_release(&baseline);

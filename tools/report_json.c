@@ -204,6 +204,7 @@ json_t *ftsan_report_json_summary(const struct ftsan_report *report)
 	json_object_set_new(json, "coverage", coverage_json(&session->coverage));
 	json_object_set_new(json, "suppressions",
 			    suppressions_json(report->suppressions));
+	json_object_set_new(json, "suppressed_by_pytest", counted(&session->hidden_by));
 	return json;
 }
 

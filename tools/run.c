@@ -178,8 +178,7 @@ static int follow_child(struct run *run)
 	ftsan_follow_poll(&run->follow);
 	error = ftsan_follow_finish(&run->follow, &summary.torn_files);
 	summary.mismatches = ftsan_symbolizer_mismatches(run->printer.symbolizer);
-	if (run->printer.suppressions->n > 0)
-		summary.suppressions = run->printer.suppressions;
+	summary.suppressions = run->printer.suppressions;
 	if (!run->log.temporary || run->session.n_shown > 0)
 		summary.log_path = run->log.path;
 	ftsan_summary_print(&run->session, &summary);
@@ -215,7 +214,7 @@ static int watch(struct run *run, const struct request *request)
 	run->session.run = run->environment.run_id;
 	run->session.on_finding = ftsan_print_finding;
 	if (printer->suppressions->n > 0)
-		run->session.judge = ftsan_judge_finding;
+		ftsan_printer_judges(&run->session);
 	run->session.argument = printer;
 	ftsan_follow_init(&run->follow, &run->log, &run->session);
 	status = follow_child(run);

@@ -65,6 +65,7 @@ static void take_process(struct ftsan_session *session, struct ftsan_source *sou
 			 const struct ftsan_process_record *process)
 {
 	ftsan_source_close(session, source, false);
+	ftsan_source_settle(session, source);
 	source->modules.n = 0;
 	source->accept = same_run(session, process->run);
 	if (!source->accept)
@@ -183,6 +184,12 @@ static void take(struct ftsan_session *session, struct ftsan_source *source,
 			memset(record, 0, sizeof(*record));
 		}
 		break;
+	case FTSAN_RECORD_RUNNING:
+		ftsan_session_running(source, record->tests.tests);
+		break;
+	case FTSAN_RECORD_TEST:
+		ftsan_session_test(session, source, &record->tests);
+		break;
 	case FTSAN_RECORD_END:
 		take_end(session, source, &record->end);
 		break;
@@ -233,6 +240,9 @@ void ftsan_session_line(struct ftsan_session *session, struct ftsan_source *sour
 void ftsan_source_finish(struct ftsan_session *session, struct ftsan_source *source)
 {
 	ftsan_source_close(session, source, false);
+	ftsan_source_settle(session, source);
+	ftsan_source_flush(session, source);
+	ftsan_source_release_met(source);
 	free(source->modules.numbers);
 	memset(&source->modules, 0, sizeof(source->modules));
 }
@@ -299,5 +309,6 @@ void ftsan_session_release(struct ftsan_session *session)
 	ftsan_names_release(&session->pythons);
 	ftsan_names_release(&session->versions);
 	ftsan_names_release(&session->commands);
+	ftsan_names_release(&session->hidden_by);
 	memset(session, 0, sizeof(*session));
 }

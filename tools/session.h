@@ -85,6 +85,7 @@ struct ftsan_module_list {
  * @tests:       tests that the records name, and how many records each
  * @line:        the best record as it stood in the log, @length bytes
  * @modules:     of the process that wrote it
+ * @printed:     rank of the confidence that was printed, plus one; 0: nothing was
  */
 struct ftsan_found {
 	char *kind;
@@ -98,6 +99,20 @@ struct ftsan_found {
 	char *line;
 	size_t length;
 	struct ftsan_module_list modules;
+	int printed;
+};
+
+/**
+ * struct ftsan_met - a finding of one log file; the last record of it counts
+ * @found:   number in the session
+ * @hidden:  a suppression matched
+ * @running: the tests that ran then, when a `test` record is to be expected; it tells
+ *           more. NULL when there are none, or when it came
+ */
+struct ftsan_met {
+	size_t found;
+	bool hidden;
+	json_t *running;
 };
 
 /**
@@ -108,6 +123,9 @@ struct ftsan_found {
  * @engines, @findings: records of it
  * @coverage:  its last record, type NONE when there is none
  * @gil:       at its start
+ * @running:   tests that run now, NULL where no plugin says so
+ * @met:       findings; numbers as in @met_names
+ * @to_print:  numbers of @met whose findings may have to be printed
  * @lines, @bad_lines, @first_bad, @newer_lines: of the file; bad ones are no records of
  *             this version, newer ones of a later version
  */
@@ -119,6 +137,11 @@ struct ftsan_source {
 	struct ftsan_record coverage;
 	int gil;
 	struct ftsan_module_list modules;
+	json_t *running;
+	struct ftsan_names met_names;
+	struct ftsan_met *met;
+	size_t met_capacity;
+	size_t *to_print, n_to_print, to_print_capacity;
 	uint64_t lines, bad_lines, first_bad, newer_lines;
 };
 
@@ -140,6 +163,10 @@ struct ftsan_occurrence {
 typedef bool (*ftsan_session_judge)(void *argument,
 				    const struct ftsan_occurrence *occurrence);
 
+/* Is what occurred in these tests suppressed for that reason? */
+typedef bool (*ftsan_session_judge_tests)(void *argument, const char *fingerprint,
+					  const json_t *tests);
+
 /* Called for each finding to print; its frames may be improved upon. */
 typedef void (*ftsan_session_finding)(void *argument,
 				      const struct ftsan_occurrence *occurrence);
@@ -150,9 +177,11 @@ enum { FTSAN_UNENDED_NAMED = 5, FTSAN_COMMANDS_KEPT = 32 };
  * struct ftsan_session - the run
  * @run:          borrowed; records of other runs are left out. NULL: take everything
  * @judge:        NULL: nothing is suppressed
+ * @judge_tests:  of its tests, when they get known later. NULL: likewise
  * @on_finding:   NULL, or called for the first and for each better proof of a
  *                fingerprint, unless it is suppressed
- * @argument:     of both
+ * @argument:     of all of them
+ * @hidden_by:    suppressions of the pytest plugin's that matched, and how many records
  * @n_shown:      findings that are not suppressed
  * @fingerprints: numbers as in @found
  * @silent:       processes that named no engine
@@ -165,6 +194,7 @@ enum { FTSAN_UNENDED_NAMED = 5, FTSAN_COMMANDS_KEPT = 32 };
 struct ftsan_session {
 	const char *run;
 	ftsan_session_judge judge;
+	ftsan_session_judge_tests judge_tests;
 	ftsan_session_finding on_finding;
 	void *argument;
 	uint64_t n_processes;
@@ -181,7 +211,7 @@ struct ftsan_session {
 	uint64_t n_unended;
 	int unended[FTSAN_UNENDED_NAMED];
 	json_int_t lost;
-	struct ftsan_names runs, pythons, versions, commands;
+	struct ftsan_names runs, pythons, versions, commands, hidden_by;
 	uint64_t bad_lines;
 };
 
@@ -197,6 +227,15 @@ void ftsan_source_init(struct ftsan_source *source, bool trusted);
 /* One line of @source; @text NULL for one that can't be had. */
 void ftsan_session_line(struct ftsan_session *session, struct ftsan_source *source,
 			const char *text, size_t length);
+
+/*
+ * After lines that were there together: prints what they tell. A finding whose tests are
+ * yet to be told waits for that, because a suppression may name them.
+ */
+void ftsan_source_flush(struct ftsan_session *session, struct ftsan_source *source);
+
+/* After the last source: prints what is still to be printed. */
+void ftsan_session_flush(struct ftsan_session *session);
 
 /* After the last line: counts a process without an end. Releases what @source owns. */
 void ftsan_source_finish(struct ftsan_session *session, struct ftsan_source *source);

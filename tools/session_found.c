@@ -50,6 +50,25 @@ static void note_tests(struct ftsan_found *found, const json_t *tests)
 	}
 }
 
+/* The finding as this file has it; what was known of an earlier record of it goes. */
+static struct ftsan_met *meet(struct ftsan_source *source, const char *fingerprint,
+			      size_t found)
+{
+	size_t known = source->met_names.n;
+	size_t number = ftsan_names_add(&source->met_names, fingerprint, 1);
+	struct ftsan_met *met;
+
+	if (number == known) {
+		source->met = ftsan_xgrow(source->met, known, &source->met_capacity,
+					  sizeof(*source->met));
+		memset(&source->met[number], 0, sizeof(*met));
+	}
+	met = &source->met[number];
+	json_decref(met->running);
+	*met = (struct ftsan_met){.found = found};
+	return met;
+}
+
 static bool skimmed_repeat(struct ftsan_session *session, struct ftsan_source *source,
 			   const struct ftsan_skim *skim)
 {
@@ -68,12 +87,14 @@ static bool skimmed_repeat(struct ftsan_session *session, struct ftsan_source *s
 	if (number == FTSAN_NO_NAME)
 		return false;
 	found = &session->found[number];
-	/* This one may be a better proof, or the first that is not suppressed. */
-	if (!ftsan_found_shown(found) ||
+	/* It may be a better proof, or the first that is not suppressed, or become one.
+	 */
+	if (source->running != NULL || !ftsan_found_shown(found) ||
 	    ftsan_confidence_rank(confidence) > ftsan_confidence_rank(found->confidence))
 		return false;
 	source->findings++;
 	found->processes++;
+	(void)meet(source, fingerprint, (size_t)number);
 	if (!skim->fields[FTSAN_SKIM_TIME].string)
 		note_time(found, strtod(time, NULL));
 	if (skim->fields[FTSAN_SKIM_TESTS].text != NULL)
@@ -163,6 +184,13 @@ static void keep(struct ftsan_found *found, const struct ftsan_source *source,
 	found->modules.n = source->modules.n;
 }
 
+static void plan_to_print(struct ftsan_source *source, size_t met)
+{
+	source->to_print = ftsan_xgrow(source->to_print, source->n_to_print,
+				       &source->to_print_capacity, sizeof(met));
+	source->to_print[source->n_to_print++] = met;
+}
+
 void ftsan_session_finding_record(struct ftsan_session *session,
 				  struct ftsan_source *source,
 				  struct ftsan_finding_record *record, const char *text,
@@ -176,26 +204,135 @@ void ftsan_session_finding_record(struct ftsan_session *session,
 	};
 	struct ftsan_found *found = get_found(session, &record->view);
 	bool shown = ftsan_found_shown(found), hidden = false, better;
+	struct ftsan_met *met =
+		meet(source, found->fingerprint, (size_t)(found - session->found));
 
 	source->findings++;
 	better = ftsan_confidence_rank(record->view.confidence) >
 		 ftsan_confidence_rank(found->confidence);
 	/* What is shown stays shown: another occurrence's suppression hides nothing. */
-	if (session->judge != NULL && (!shown || better))
+	if (session->judge != NULL && (!shown || better || source->running != NULL))
 		hidden = session->judge(session->argument, &occurrence);
+	met->hidden = hidden;
+	met->running = json_incref(source->running);
 	found->processes++;
 	found->hidden += hidden;
 	note_time(found, record->view.time);
 	note_tests(found, record->tests);
-	if (found->line != NULL && (hidden || shown) && !(better && !hidden))
+	session->n_shown += !shown && !hidden;
+	if (found->line != NULL && (hidden || (shown && !better)))
 		return;
 	keep(found, source, &record->view, text, length);
-	if (hidden)
+	if (!hidden)
+		plan_to_print(source, (size_t)(met - source->met));
+}
+
+void ftsan_session_running(struct ftsan_source *source, json_t *tests)
+{
+	json_decref(source->running);
+	source->running = json_incref(tests);
+}
+
+/* @suppressed: why the plugin hides it, NULL when it does not. */
+static void tell_tests(struct ftsan_session *session, struct ftsan_met *met,
+		       const json_t *tests, const char *suppressed)
+{
+	struct ftsan_found *found = &session->found[met->found];
+	bool shown = ftsan_found_shown(found), hidden = suppressed != NULL;
+
+	note_tests(found, tests);
+	if (suppressed != NULL)
+		ftsan_names_add(&session->hidden_by, suppressed, 1);
+	if (session->judge_tests != NULL)
+		hidden |= session->judge_tests(session->argument, found->fingerprint,
+					       tests);
+	if (!hidden || met->hidden)
 		return;
-	if (!shown)
-		session->n_shown++;
-	if (session->on_finding != NULL)
-		session->on_finding(session->argument, &occurrence);
+	met->hidden = true;
+	found->hidden++;
+	session->n_shown -= shown && !ftsan_found_shown(found);
+}
+
+void ftsan_session_test(struct ftsan_session *session, struct ftsan_source *source,
+			const struct ftsan_tests_record *record)
+{
+	long number = ftsan_names_find(&source->met_names, record->fingerprint);
+	struct ftsan_met *met;
+
+	if (number == FTSAN_NO_NAME)
+		return;
+	met = &source->met[number];
+	json_decref(met->running);
+	met->running = NULL;
+	tell_tests(session, met, record->tests, record->suppressed);
+}
+
+void ftsan_source_settle(struct ftsan_session *session, struct ftsan_source *source)
+{
+	/* Where nobody says which tests run, nothing waits. */
+	if (source->running == NULL)
+		return;
+	for (size_t i = 0; i < source->met_names.n; i++) {
+		struct ftsan_met *met = &source->met[i];
+
+		if (met->running == NULL)
+			continue;
+		tell_tests(session, met, met->running, NULL);
+		json_decref(met->running);
+		met->running = NULL;
+	}
+	json_decref(source->running);
+	source->running = NULL;
+}
+
+void ftsan_source_release_met(struct ftsan_source *source)
+{
+	for (size_t i = 0; i < source->met_names.n; i++)
+		json_decref(source->met[i].running);
+	free(source->met);
+	free(source->to_print);
+	ftsan_names_release(&source->met_names);
+	source->met = NULL;
+	source->to_print = NULL;
+	source->met_capacity = source->n_to_print = source->to_print_capacity = 0;
+}
+
+static void print(struct ftsan_session *session, struct ftsan_found *found)
+{
+	int rank = ftsan_confidence_rank(found->confidence) + 1;
+	struct ftsan_occurrence occurrence = {.session = session,
+					      .modules = &found->modules};
+	struct ftsan_record record;
+
+	if (session->on_finding == NULL || !ftsan_found_shown(found) ||
+	    rank <= found->printed ||
+	    ftsan_record_parse(&record, found->line, found->length) != 0)
+		return;
+	found->printed = rank;
+	occurrence.record = &record.finding;
+	session->on_finding(session->argument, &occurrence);
+	ftsan_record_clear(&record);
+}
+
+void ftsan_source_flush(struct ftsan_session *session, struct ftsan_source *source)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < source->n_to_print; i++) {
+		const struct ftsan_met *met = &source->met[source->to_print[i]];
+
+		if (met->running != NULL)
+			source->to_print[kept++] = source->to_print[i];
+		else
+			print(session, &session->found[met->found]);
+	}
+	source->n_to_print = kept;
+}
+
+void ftsan_session_flush(struct ftsan_session *session)
+{
+	for (size_t i = 0; i < session->n_found; i++)
+		print(session, &session->found[i]);
 }
 
 void ftsan_session_release_found(struct ftsan_session *session)

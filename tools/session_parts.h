@@ -24,6 +24,15 @@ void ftsan_session_finding_record(struct ftsan_session *session,
 				  struct ftsan_source *source,
 				  struct ftsan_finding_record *record, const char *text,
 				  size_t length);
+
+/* Of the pytest plugin: which tests run, and which ones a finding belongs to. */
+void ftsan_session_running(struct ftsan_source *source, json_t *tests);
+void ftsan_session_test(struct ftsan_session *session, struct ftsan_source *source,
+			const struct ftsan_tests_record *record);
+
+/* No more will be told of the findings of @source's process. */
+void ftsan_source_settle(struct ftsan_session *session, struct ftsan_source *source);
+void ftsan_source_release_met(struct ftsan_source *source);
 void ftsan_session_release_found(struct ftsan_session *session);
 
 /* --- session_coverage.c: what was watched --- */

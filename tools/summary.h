@@ -13,7 +13,7 @@
  * @torn_files: files that end in the middle of a line
  * @mismatches: see ftsan_symbolizer_mismatches()
  * @log_path:   where the log is, NULL when it was not kept
- * @suppressions: NULL when none were given
+ * @suppressions: those that were given; may be NULL
  */
 struct ftsan_summary {
 	const char *nothing;

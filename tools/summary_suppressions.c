@@ -25,6 +25,8 @@ void ftsan_summary_suppressions(FILE *out, const struct ftsan_session *session,
 {
 	size_t hidden = session->n_found - session->n_shown;
 
+	if (suppressions->n == 0 && session->hidden_by.n == 0)
+		return;
 	fprintf(out, "ftsan: suppressions: %zu %s suppressed\n", hidden,
 		ftsan_plural(hidden, "finding", "findings"));
 	for (size_t i = 0; i < suppressions->n; i++) {
@@ -37,5 +39,13 @@ void ftsan_summary_suppressions(FILE *out, const struct ftsan_session *session,
 		fputs(": ", out);
 		write_use(out, suppression);
 		fputc('\n', out);
+	}
+	for (size_t i = 0; i < session->hidden_by.n; i++) {
+		uint64_t records = session->hidden_by.counts[i];
+
+		fputs("ftsan:   pytest: ", out);
+		ftsan_summary_text(out, session->hidden_by.texts[i]);
+		fprintf(out, ": %llu %s\n", (unsigned long long)records,
+			ftsan_plural(records, "record", "records"));
 	}
 }

@@ -134,6 +134,23 @@ bool ftsan_suppressions_match(struct ftsan_suppressions *suppressions,
 	return hidden;
 }
 
+bool ftsan_suppressions_match_tests(struct ftsan_suppressions *suppressions,
+				    const char *fingerprint, const json_t *tests)
+{
+	bool hidden = false;
+
+	for (size_t i = 0; i < suppressions->n; i++) {
+		struct ftsan_suppression *suppression = &suppressions->list[i];
+
+		if (suppression->type != FTSAN_SUPPRESS_TEST ||
+		    !matches_tests(suppression, tests))
+			continue;
+		ftsan_names_add(&suppression->matched, fingerprint, 1);
+		hidden |= !suppression->expired;
+	}
+	return hidden;
+}
+
 void ftsan_suppressions_release(struct ftsan_suppressions *suppressions)
 {
 	for (size_t i = 0; i < suppressions->n; i++) {

@@ -71,6 +71,10 @@ const char *ftsan_today(void);
 bool ftsan_suppressions_match(struct ftsan_suppressions *suppressions,
 			      const struct ftsan_view *view, const json_t *tests);
 
+/* The same by tests alone, for those that were told after the finding. */
+bool ftsan_suppressions_match_tests(struct ftsan_suppressions *suppressions,
+				    const char *fingerprint, const json_t *tests);
+
 /**
  * ftsan_suppression_write() - the lines that would hide a finding, ready for a file
  * @view: symbolized

@@ -187,6 +187,7 @@ static void feed(struct ftsan_session *session, struct ftsan_source *source,
 		 const char *line)
 {
 	ftsan_session_line(session, source, line, strlen(line));
+	ftsan_source_flush(session, source);
 }
 
 #define PROCESS(run) "{\"v\":1,\"type\":\"process\",\"pid\":5,\"run\":\"" run "\"}"
@@ -218,6 +219,10 @@ START_TEST(findings_are_distinct_by_fingerprint)
 	ck_assert_uint_eq(session.found[0].processes, 3);
 	ck_assert_uint_eq(session.found[0].repeats, 4);
 	ck_assert_uint_eq(session.found[1].repeats, 0);
+	ftsan_source_finish(&session, &one);
+	ftsan_source_finish(&session, &two);
+	ftsan_session_flush(&session);
+	ck_assert_uint_eq(printed, 3);
 	ftsan_session_release(&session);
 }
 END_TEST
@@ -245,6 +250,7 @@ START_TEST(records_of_other_runs_are_left_out)
 	ck_assert_uint_eq(session.n_found, 1);
 	ck_assert_uint_eq(session.bad_lines, 1);
 	ck_assert_uint_eq(printed, 1);
+	ftsan_source_finish(&session, &source);
 	ftsan_session_release(&session);
 }
 END_TEST
@@ -262,6 +268,78 @@ START_TEST(an_exec_makes_another_process)
 	ck_assert_uint_eq(session.n_processes, 2);
 	ck_assert_uint_eq(session.n_unended, 1);
 	ck_assert_int_eq(session.unended[0], 5);
+	ftsan_session_release(&session);
+}
+END_TEST
+
+static bool hides_slow_tests(void *unused, const char *fingerprint, const json_t *tests)
+{
+	(void)unused;
+	ck_assert_str_eq(fingerprint, "a");
+	for (size_t i = 0; i < json_array_size(tests); i++)
+		if (!strcmp(json_string_value(json_array_get(tests, i)), "slow"))
+			return true;
+	return false;
+}
+
+#define RUNNING(test) "{\"v\":1,\"type\":\"running\",\"tests\":[\"" test "\"]}"
+#define TEST(test)                                                                       \
+	"{\"v\":1,\"type\":\"test\",\"fingerprint\":\"a\",\"tests\":[\"" test "\"]}"
+
+START_TEST(a_finding_waits_for_its_tests)
+{
+	struct ftsan_session session = {.on_finding = count_printed,
+					.judge_tests = hides_slow_tests};
+	struct ftsan_source source;
+
+	printed = 0;
+	ftsan_source_init(&source, true);
+	feed(&session, &source, PROCESS("r"));
+	feed(&session, &source, RUNNING("slow"));
+	feed(&session, &source, FINDING("a", "confirmed"));
+	ck_assert_uint_eq(printed, 0);
+	feed(&session, &source, TEST("slow"));
+	ck_assert_uint_eq(session.n_shown, 0);
+	/* Another process's, and that one died in the test. */
+	feed(&session, &source, PROCESS("r"));
+	feed(&session, &source, RUNNING("slow"));
+	feed(&session, &source, FINDING("a", "confirmed"));
+	feed(&session, &source, PROCESS("r"));
+	ck_assert_uint_eq(session.n_shown, 0);
+	feed(&session, &source, RUNNING("quick"));
+	feed(&session, &source, FINDING("a", "confirmed"));
+	ck_assert_uint_eq(printed, 0);
+	feed(&session, &source, TEST("quick"));
+	ck_assert_uint_eq(printed, 1);
+	ck_assert_uint_eq(session.n_shown, 1);
+	ftsan_source_finish(&session, &source);
+	ftsan_session_flush(&session);
+	ck_assert_uint_eq(printed, 1);
+	ck_assert_uint_eq(session.found[0].tests.n, 2);
+	ck_assert_uint_eq(session.found[0].hidden, 2);
+	ftsan_session_release(&session);
+}
+END_TEST
+
+START_TEST(tests_are_told_of_without_a_plugin_in_the_process)
+{
+	struct ftsan_session session = {.on_finding = count_printed};
+	struct ftsan_source source;
+
+	printed = 0;
+	ftsan_source_init(&source, true);
+	feed(&session, &source, TEST("unknown"));
+	feed(&session, &source, PROCESS("r"));
+	feed(&session, &source, FINDING("a", "confirmed"));
+	ck_assert_uint_eq(printed, 1);
+	feed(&session, &source, "{\"v\":1,\"type\":\"end\"}");
+	feed(&session, &source,
+	     "{\"v\":1,\"type\":\"test\",\"fingerprint\":\"a\",\"tests\":[\"t\"],"
+	     "\"suppressed\":\"race:f\"}");
+	ck_assert_uint_eq(session.n_shown, 0);
+	ck_assert_str_eq(session.found[0].tests.texts[0], "t");
+	ck_assert_str_eq(session.hidden_by.texts[0], "race:f");
+	ftsan_source_finish(&session, &source);
 	ftsan_session_release(&session);
 }
 END_TEST
@@ -385,6 +463,8 @@ int main(void)
 	tcase_add_test(tests, counters_are_checked);
 	tcase_add_test(tests, findings_are_distinct_by_fingerprint);
 	tcase_add_test(tests, records_of_other_runs_are_left_out);
+	tcase_add_test(tests, a_finding_waits_for_its_tests);
+	tcase_add_test(tests, tests_are_told_of_without_a_plugin_in_the_process);
 	tcase_add_test(tests, an_exec_makes_another_process);
 	tcase_add_test(tests, a_tail_hands_over_complete_lines_once);
 	tcase_add_test(tests, a_tail_survives_a_line_without_end);
