@@ -49,6 +49,19 @@ def _lines(path, problems):
             problems["gzip"] += 1
 
 
+def _records(path, problems):
+    for line in _lines(path, problems):
+        try:
+            record = json.loads(line)
+        except (ValueError, RecursionError):
+            record = None
+        if (not isinstance(record, dict) or record.get("v") != VERSION or
+                not isinstance(record.get("type"), str)):
+            problems["lines"] += 1
+        else:
+            yield record
+
+
 def records(*names, problems=None):
     """Every record of the logs, as a dict, in the order of the files.
 
@@ -57,43 +70,65 @@ def records(*names, problems=None):
     """
     problems = Problems() if problems is None else problems
     for path in _paths(names):
-        for line in _lines(path, problems):
-            try:
-                record = json.loads(line)
-            except (ValueError, RecursionError):
-                record = None
-            if (not isinstance(record, dict) or record.get("v") != VERSION or
-                    not isinstance(record.get("type"), str)):
-                problems["lines"] += 1
-            else:
-                yield record
+        yield from _records(path, problems)
+
+
+class _Process:
+    """A process and its findings, until all was read that is told of them."""
+
+    def __init__(self, record=None):
+        self.record, self.found, self.running = record, [], []
+        self.own = {}  # tests that a finding's own record names
+
+    def add(self, finding):
+        own = finding.get("tests")
+        self.found.append({**finding, "process": self.record, "repeats": None,
+                           "suppressed": None, "tests": self.running if own is None else own})
+        self.own[id(self.found[-1])] = own or []
+
+    def end(self, record):
+        duplicates = record.get("duplicates")
+        duplicates = dict(duplicates) if isinstance(duplicates, dict) else {}
+        for finding in self.found:
+            # They are the process's, so that its first record of the finding gets them.
+            more = duplicates.pop(finding.get("fingerprint"), 0)
+            finding["repeats"] = more if isinstance(more, int) else 0
+
+    def name_tests(self, record):
+        """What the pytest plugin made of a finding; better than what ran at the time."""
+        for finding in reversed(self.found):
+            if finding.get("fingerprint") == record.get("fingerprint"):
+                own = self.own[id(finding)]
+                finding["tests"] = own + (record.get("tests") or [])
+                finding["suppressed"] = record.get("suppressed")
+                return
 
 
 def occurrences(*names, problems=None):
-    """Every finding of every process. Each gets the members "process" (its record) and
-    "repeats": how often that process met it again, None when it did not say."""
-    process, waiting = None, []
+    """Every finding of every process, with these members besides those of the log:
 
-    def settle(end):
-        duplicates = end.get("duplicates") if end else None
-        duplicates = dict(duplicates) if isinstance(duplicates, dict) else {}
-        for finding in waiting:
-            # They are the process's, so that its first record of the finding gets them.
-            more = duplicates.pop(finding.get("fingerprint"), 0)
-            if end:
-                finding["repeats"] = more if isinstance(more, int) else 0
-            yield finding
-        waiting.clear()
-
-    for record in records(*names, problems=problems):
-        if record["type"] == "process":
-            yield from settle(None)
-            process = record
-        elif record["type"] == "finding":
-            waiting.append({**record, "process": process, "repeats": None})
-        elif record["type"] == "end":
-            yield from settle(record)
-    yield from settle(None)
+    process     the process's record, None when it is missing
+    repeats     how often that process met it again, None when it did not say
+    tests       ids of the tests that it belongs to; [] without the pytest plugin
+    suppressed  the pytest plugin's suppression that matched, or None
+    """
+    problems = Problems() if problems is None else problems
+    for path in _paths(names):
+        process = _Process()
+        for record in _records(path, problems):
+            type = record["type"]
+            if type == "process":
+                yield from process.found
+                process = _Process(record)
+            elif type == "finding":
+                process.add(record)
+            elif type == "end":
+                process.end(record)
+            elif type == "running":
+                process.running = record.get("tests") or []
+            elif type == "test":
+                process.name_tests(record)
+        yield from process.found
 
 
 def _rank(finding):
@@ -103,8 +138,9 @@ def _rank(finding):
 
 def findings(*names, problems=None):
     """The distinct findings, in the order they first occurred: the best proof of each, with
-    "count" (occurrences), "processes", "first" and "last" (times, None when unknown), and
-    "tests" (all that it occurred in)."""
+    "count" (occurrences), "processes", "first" and "last" (times, None when unknown),
+    "tests" (all that it occurred in), and "suppressed" (True when the pytest plugin's
+    suppressions matched every time)."""
     merged = {}
     for occurrence in occurrences(*names, problems=problems):
         key = occurrence.get("fingerprint")
@@ -115,9 +151,12 @@ def findings(*names, problems=None):
             count += known["count"]
             processes += known["processes"]
             times += [time for time in (known["first"], known["last"]) if time is not None]
-            tests = list(dict.fromkeys(known["tests"] + tests))
+            tests = known["tests"] + tests
+        suppressed = occurrence["suppressed"] is not None and (
+            known is None or known["suppressed"])
         best = occurrence if known is None or _rank(occurrence) > _rank(known) else known
-        merged[key] = {**best, "count": count, "processes": processes, "tests": tests,
+        merged[key] = {**best, "count": count, "processes": processes,
+                       "tests": list(dict.fromkeys(tests)), "suppressed": suppressed,
                        "first": min(times, default=None), "last": max(times, default=None)}
     return list(merged.values())
 

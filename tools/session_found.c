@@ -50,9 +50,39 @@ static void note_tests(struct ftsan_found *found, const json_t *tests)
 	}
 }
 
-/* The finding as this file has it; what was known of an earlier record of it goes. */
-static struct ftsan_met *meet(struct ftsan_source *source, const char *fingerprint,
-			      size_t found)
+/* @suppressed: why the plugin hides it, NULL when it does not. */
+static void tell_tests(struct ftsan_session *session, struct ftsan_met *met,
+		       const json_t *tests, const char *suppressed)
+{
+	struct ftsan_found *found = &session->found[met->found];
+	bool shown = ftsan_found_shown(found), hidden = suppressed != NULL;
+
+	note_tests(found, tests);
+	if (suppressed != NULL)
+		ftsan_names_add(&session->hidden_by, suppressed, 1);
+	if (session->judge_tests != NULL)
+		hidden |= session->judge_tests(session->argument, found->fingerprint,
+					       tests);
+	if (!hidden || met->hidden)
+		return;
+	met->hidden = true;
+	found->hidden++;
+	session->n_shown -= shown && !ftsan_found_shown(found);
+}
+
+/* Nobody will name the tests any more: those that ran then are it. */
+static void settle(struct ftsan_session *session, struct ftsan_met *met)
+{
+	if (met->running == NULL)
+		return;
+	tell_tests(session, met, met->running, NULL);
+	json_decref(met->running);
+	met->running = NULL;
+}
+
+/* The finding as this file has it; an earlier record of it is settled. */
+static struct ftsan_met *meet(struct ftsan_session *session, struct ftsan_source *source,
+			      const char *fingerprint, size_t found)
 {
 	size_t known = source->met_names.n;
 	size_t number = ftsan_names_add(&source->met_names, fingerprint, 1);
@@ -64,7 +94,7 @@ static struct ftsan_met *meet(struct ftsan_source *source, const char *fingerpri
 		memset(&source->met[number], 0, sizeof(*met));
 	}
 	met = &source->met[number];
-	json_decref(met->running);
+	settle(session, met);
 	*met = (struct ftsan_met){.found = found};
 	return met;
 }
@@ -74,6 +104,7 @@ static bool skimmed_repeat(struct ftsan_session *session, struct ftsan_source *s
 {
 	char fingerprint[64], confidence[32], time[40];
 	struct ftsan_found *found;
+	struct ftsan_met *met;
 	json_t *tests = NULL;
 	long number;
 
@@ -89,12 +120,15 @@ static bool skimmed_repeat(struct ftsan_session *session, struct ftsan_source *s
 	found = &session->found[number];
 	/* It may be a better proof, or the first that is not suppressed, or become one.
 	 */
-	if (source->running != NULL || !ftsan_found_shown(found) ||
+	if ((source->running != NULL && session->judge != NULL) ||
+	    !ftsan_found_shown(found) ||
 	    ftsan_confidence_rank(confidence) > ftsan_confidence_rank(found->confidence))
 		return false;
 	source->findings++;
 	found->processes++;
-	(void)meet(source, fingerprint, (size_t)number);
+	met = meet(session, source, fingerprint, (size_t)number);
+	if (skim->fields[FTSAN_SKIM_TESTS].text == NULL)
+		met->running = json_incref(source->running);
 	if (!skim->fields[FTSAN_SKIM_TIME].string)
 		note_time(found, strtod(time, NULL));
 	if (skim->fields[FTSAN_SKIM_TESTS].text != NULL)
@@ -204,8 +238,8 @@ void ftsan_session_finding_record(struct ftsan_session *session,
 	};
 	struct ftsan_found *found = get_found(session, &record->view);
 	bool shown = ftsan_found_shown(found), hidden = false, better;
-	struct ftsan_met *met =
-		meet(source, found->fingerprint, (size_t)(found - session->found));
+	struct ftsan_met *met = meet(session, source, found->fingerprint,
+				     (size_t)(found - session->found));
 
 	source->findings++;
 	better = ftsan_confidence_rank(record->view.confidence) >
@@ -214,7 +248,8 @@ void ftsan_session_finding_record(struct ftsan_session *session,
 	if (session->judge != NULL && (!shown || better || source->running != NULL))
 		hidden = session->judge(session->argument, &occurrence);
 	met->hidden = hidden;
-	met->running = json_incref(source->running);
+	if (record->tests == NULL)
+		met->running = json_incref(source->running);
 	found->processes++;
 	found->hidden += hidden;
 	note_time(found, record->view.time);
@@ -231,26 +266,6 @@ void ftsan_session_running(struct ftsan_source *source, json_t *tests)
 {
 	json_decref(source->running);
 	source->running = json_incref(tests);
-}
-
-/* @suppressed: why the plugin hides it, NULL when it does not. */
-static void tell_tests(struct ftsan_session *session, struct ftsan_met *met,
-		       const json_t *tests, const char *suppressed)
-{
-	struct ftsan_found *found = &session->found[met->found];
-	bool shown = ftsan_found_shown(found), hidden = suppressed != NULL;
-
-	note_tests(found, tests);
-	if (suppressed != NULL)
-		ftsan_names_add(&session->hidden_by, suppressed, 1);
-	if (session->judge_tests != NULL)
-		hidden |= session->judge_tests(session->argument, found->fingerprint,
-					       tests);
-	if (!hidden || met->hidden)
-		return;
-	met->hidden = true;
-	found->hidden++;
-	session->n_shown -= shown && !ftsan_found_shown(found);
 }
 
 void ftsan_session_test(struct ftsan_session *session, struct ftsan_source *source,
@@ -272,15 +287,8 @@ void ftsan_source_settle(struct ftsan_session *session, struct ftsan_source *sou
 	/* Where nobody says which tests run, nothing waits. */
 	if (source->running == NULL)
 		return;
-	for (size_t i = 0; i < source->met_names.n; i++) {
-		struct ftsan_met *met = &source->met[i];
-
-		if (met->running == NULL)
-			continue;
-		tell_tests(session, met, met->running, NULL);
-		json_decref(met->running);
-		met->running = NULL;
-	}
+	for (size_t i = 0; i < source->met_names.n; i++)
+		settle(session, &source->met[i]);
 	json_decref(source->running);
 	source->running = NULL;
 }

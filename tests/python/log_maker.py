@@ -48,6 +48,14 @@ def finding(fingerprint="00000000000000aa", kind="race", confidence="confirmed",
             "fingerprint": fingerprint, "gil_forced": False, **fields}
 
 
+def running(*tests):
+    return {"v": 1, "type": "running", "time": TIME, "tests": list(tests)}
+
+
+def test_record(fingerprint, *tests, **fields):
+    return {"v": 1, "type": "test", "fingerprint": fingerprint, "tests": list(tests), **fields}
+
+
 def coverage(**fields):
     return {"v": 1, "type": "coverage", "buffers_seen": 9, "buffers_guarded": 8,
             "buffers_published": 3, "buffers_left_out": {"slots": 2}, "traps": 4, "windows": 2,
@@ -63,7 +71,7 @@ def end(findings=0, duplicates={}, **fields):
 def run(*findings, pid=100, duplicates={}, run="r1", **fields):
     """All records of one process."""
     return [process(pid, run, **fields), engine(), module(), *findings, coverage(),
-            end(len(findings), duplicates)]
+            end(sum(finding["type"] == "finding" for finding in findings), duplicates)]
 
 
 def lines(records):

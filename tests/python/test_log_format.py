@@ -68,7 +68,9 @@ def full(records):
 
 
 def test_made_logs_fit_the_schema(checker):
-    for record in full(log.run(log.finding(tests=["t.py::a"]), duplicates={"0" * 16: 2})):
+    for record in full(log.run(log.running("a"), log.finding(tests=["t.py::a"]),
+                               log.test_record("a" * 16, "a", suppressed="race:x"),
+                               duplicates={"0" * 16: 2})):
         checker.validate(record)
     checker.validate({"v": 1, "type": "of a later version", "x": [1]})
 
@@ -91,13 +93,16 @@ def test_made_logs_fit_the_schema(checker):
     ("finding", lambda r: r["stacks"][0]["frames"][1].update(line=0)),
     ("finding", lambda r: r["stacks"][0]["frames"][1].update(module="/m.so")),
     ("finding", lambda r: r["stacks"][0]["frames"][1].pop("type")),
+    ("running", lambda r: r.update(tests="a")),
+    ("test", lambda r: r.pop("tests")),
     ("coverage", lambda r: r.update(traps=-1)),
     ("coverage", lambda r: r["buffers_left_out"].update(x="y")),
     ("end", lambda r: r.update(reason="killed")),
     ("end", lambda r: r.update(duplicates={"x": 1})),
 ])
 def test_the_schema_refuses_what_is_wrong(checker, type, spoil):
-    record, = [record for record in full(log.run(log.finding())) if record["type"] == type]
+    records = log.run(log.running("a"), log.finding(), log.test_record("a" * 16))
+    record, = [record for record in full(records) if record["type"] == type]
     checker.validate(record)
     spoil(record)
     assert not checker.is_valid(record)
@@ -116,7 +121,12 @@ def random_logs(directory, seed):
                                  time=log.TIME + dice.randrange(1000),
                                  **({"tests": [f"t{dice.randrange(3)}"]} if dice.random() < 0.5 else {}))
                      for _ in range(dice.randint(0, 3))]
-            records += log.run(*found, pid=pid, duplicates={
+            marks = [[log.running(f"t{dice.randrange(9)}")], [], []][dice.randrange(3)]
+            if found and dice.random() < 0.5:
+                marks_after = [log.test_record(found[-1]["fingerprint"], f"t{dice.randrange(9)}")]
+            else:
+                marks_after = []
+            records += log.run(*marks, *found, *marks_after, pid=pid, duplicates={
                 finding["fingerprint"]: dice.randint(1, 9) for finding in found if dice.random() < 0.5})
             if dice.random() < 0.3:
                 records.pop()  # killed
@@ -138,8 +148,9 @@ def test_the_module_and_the_command_agree(tmp_path, seed):
     assert len(found) == len(told)
     for item in found:
         other = told[item["fingerprint"]]
-        for member in ("processes", "first", "last", "tests", "confidence", "title", "count"):
+        for member in ("processes", "first", "last", "confidence", "title", "count"):
             assert item[member] == other[member], member
+        assert sorted(item["tests"]) == sorted(other["tests"])
     assert problems["lines"] == json.loads(result.stdout)["summary"]["lines_skipped"]
 
 

@@ -135,6 +135,53 @@ def test_tests(ftsan):
     assert merged(None) == 66
 
 
+A, B = "00000000000000aa", "00000000000000bb"
+
+
+@pytest.mark.parametrize("name, records, hidden, tests", [
+    ("one test", [log.running("slow"), log.finding(), log.test_record(A, "slow")], True, ["slow"]),
+    ("another", [log.running("slow"), log.finding(), log.test_record(A, "b")], False, ["b"]),
+    ("died", [log.running("slow"), log.finding()], True, ["slow"]),
+    ("died in another", [log.running("slow"), log.running("b"), log.finding()], False, ["b"]),
+    ("none ran", [log.running(), log.finding(), log.test_record(A)], False, []),
+    ("after the end", [log.finding(), log.end(1), log.test_record(A, "slow")], True, ["slow"]),
+    ("its own rule", [log.running("b"), log.finding(), log.test_record(A, "b", suppressed="race:x")],
+     True, ["b"]),
+    ("not that finding", [log.running("b"), log.finding(), log.test_record(B, "slow")], False, ["b"]),
+    ("before it", [log.test_record(A, "slow"), log.finding()], False, []),
+    ("twice", [log.running("slow"), log.finding(), log.test_record(A, "slow"), log.process(101),
+               log.running("b"), log.finding(pid=101), log.test_record(A, "b")], False, ["slow", "b"]),
+    ("hidden twice", [log.running("slow"), log.finding(), log.test_record(A, "slow"), log.process(101),
+                      log.running("slow"), log.finding(pid=101)], True, ["slow"]),
+])
+def test_tests_that_the_pytest_plugin_names(ftsan, name, records, hidden, tests):
+    log.write(ftsan.directory / "log", log.process(), log.engine(), *records)
+    options = ("report", "--suppressions", ftsan.rules("test:slow"), "--exit-code")
+    merged = json.loads(ftsan.call(*options, "--format", "json", "log").stdout)["findings"][0]
+    assert (merged["suppressed"], merged["tests"]) == (hidden, tests)
+    text = ftsan.call(*options, "log")
+    assert text.returncode == (0 if hidden else 66)
+    assert ("WARNING" in text.stdout) != hidden
+    assert ("pytest: race:x: 1 record" in text.stdout) == (name == "its own rule")
+
+
+@pytest.mark.parametrize("test, own_rule, status", [
+    ("slow", {}, 0), ("b", {}, 66), ("b", {"suppressed": "race:x"}, 0)])
+def test_a_run_waits_for_the_tests_names(ftsan, test, own_rule, status):
+    """The plugin names them when the test has ended, long after the finding."""
+    records = log.run()[:3] + [log.running(test), log.finding()]
+    later = [log.test_record(A, test, **own_rule), log.end(1)]
+    program = ftsan.program()
+    text = PROGRAM.format(records=json.dumps(records), status=0)
+    more = (f"import time; time.sleep(0.5); file = open(PATH, 'ab', buffering=0)\n"
+            f"for record in json.loads({json.dumps(later)!r}):\n"
+            f"    file.write(json.dumps(record).encode() + b'\\n')\n")
+    (ftsan.directory / "program.py").write_text(text.replace("sys.exit(0)", more))
+    result = ftsan.call("run", "--suppressions", ftsan.rules("test:slow"), "--", *program)
+    assert result.returncode == status, result.stderr
+    assert result.stderr.count("WARNING") == (1 if status else 0)
+
+
 def test_the_shown_occurrence_is_not_a_hidden_one(ftsan):
     stack = log.stack("write", log.native("Top"), log.python("known_caller"))
     log.write(ftsan.directory / "log", *log.run(log.finding(stacks=[stack]), log.finding()))
