@@ -48,7 +48,7 @@ long ftsan_names_find(const struct ftsan_names *names, const char *text)
 
 size_t ftsan_names_add(struct ftsan_names *names, const char *text, uint64_t count)
 {
-	size_t slot;
+	size_t slot, number;
 
 	make_room(names);
 	slot = slot_of(names, text);
@@ -62,8 +62,10 @@ size_t ftsan_names_add(struct ftsan_names *names, const char *text, uint64_t cou
 		names->counts[names->n] = 0;
 		names->slots[slot] = ++names->n;
 	}
-	names->counts[names->slots[slot] - 1] += count;
-	return names->slots[slot] - 1;
+	number = names->slots[slot] - 1;
+	if (__builtin_add_overflow(names->counts[number], count, &names->counts[number]))
+		names->counts[number] = UINT64_MAX;
+	return number;
 }
 
 void ftsan_names_release(struct ftsan_names *names)

@@ -85,7 +85,7 @@ static void put_numbers(const struct ftsan_report *report)
 		   ftsan_plural(session->n_processes, "process", "processes"));
 	if (session->runs.n > 1)
 		put_number(out, session->runs.n, "runs");
-	put_number(out, (uint64_t)session->coverage.sums[FTSAN_SUM_BUFFERS_PUBLISHED],
+	put_number(out, (uint64_t)ftsan_session_total(session, "buffers_published"),
 		   "arrays watched");
 	fputs("</ul>\n", out);
 }

@@ -20,34 +20,37 @@ static void put_counted(FILE *out, const char *title, const struct ftsan_names *
 	fputs("</table></div>\n", out);
 }
 
-static void put_sums(FILE *out, const struct ftsan_coverage *coverage)
+static void put_sums(FILE *out, const struct ftsan_session *session)
 {
 	static const struct {
-		enum ftsan_sum sum;
-		const char *name;
+		const char *sum, *name;
 	} rows[] = {
-		{FTSAN_SUM_BUFFERS_SEEN, "buffers seen"},
-		{FTSAN_SUM_BUFFERS_GUARDED, "of these, guarded"},
-		{FTSAN_SUM_BUFFERS_PUBLISHED, "of these, watched"},
-		{FTSAN_SUM_ARRAYS_OVER_10MS, "arrays that lived over 10 ms"},
-		{FTSAN_SUM_ARRAYS_OVER_10MS_PUBLISHED, "of these, watched"},
-		{FTSAN_SUM_TRAPS, "stores trapped"},
-		{FTSAN_SUM_WINDOWS, "collision windows"},
-		{FTSAN_SUM_WINDOW_MS, "time in windows, ms"},
-		{FTSAN_SUM_COLLISIONS, "collisions"},
-		{FTSAN_SUM_QUARANTINED, "freed buffers watched"},
-		{FTSAN_SUM_THREADS, "threads"},
+		{"buffers_seen", "buffers seen"},
+		{"buffers_guarded", "of these, guarded"},
+		{"buffers_published", "of these, watched"},
+		{"arrays_over_10ms", "arrays that lived over 10 ms"},
+		{"arrays_over_10ms_published", "of these, watched"},
+		{"operations_watched", "operations watched for hazards"},
+		{"arrays_held", "arrays sealed for them"},
+		{"headers_watched", "array headers watched"},
+		{"traps", "stores trapped"},
+		{"windows", "collision windows"},
+		{"window_ms", "time in windows, ms"},
+		{"collisions", "collisions"},
+		{"quarantined", "freed buffers watched"},
+		{"threads", "threads"},
 	};
 
 	fputs("<h2>Coverage</h2>\n", out);
-	if (coverage->processes == 0) {
+	if (session->coverage.processes == 0) {
 		fputs("<p>No process told what it watched.</p>\n", out);
 		return;
 	}
 	fputs("<div class=\"wide\"><table>\n", out);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
-		put_row(out, rows[i].name, (uint64_t)coverage->sums[rows[i].sum]);
-	put_row(out, "processes that told this", coverage->processes);
+		put_row(out, rows[i].name,
+			(uint64_t)ftsan_session_total(session, rows[i].sum));
+	put_row(out, "processes that told this", session->coverage.processes);
 	fputs("</table></div>\n", out);
 }
 
@@ -89,7 +92,7 @@ static void put_gil(FILE *out, const struct ftsan_coverage *coverage)
 void ftsan_html_coverage(FILE *out, const struct ftsan_session *session)
 {
 	fputs("<div class=\"columns\">\n<div>\n", out);
-	put_sums(out, &session->coverage);
+	put_sums(out, session);
 	fputs("</div>\n<div>\n", out);
 	put_gil(out, &session->coverage);
 	put_counted(out, "Arrays left out", &session->coverage.left_out);

@@ -146,12 +146,9 @@ static json_t *engines_json(const struct ftsan_session *session)
 
 static json_t *coverage_json(const struct ftsan_coverage *coverage)
 {
-	json_t *json = json_object();
+	json_t *json = counted(&coverage->sums);
 
 	set_number(json, "processes", coverage->processes);
-	for (int i = 0; i < FTSAN_SUMS; i++)
-		json_object_set_new(json, ftsan_sum_name((enum ftsan_sum)i),
-				    json_integer(coverage->sums[i]));
 	json_object_set_new(json, "buffers_left_out", counted(&coverage->left_out));
 	json_object_set_new(json, "gil_requested_by", listed(&coverage->requesters));
 	json_object_set_new(json, "gil",

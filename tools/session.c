@@ -303,6 +303,7 @@ void ftsan_session_release(struct ftsan_session *session)
 	free(session->modules);
 	free(session->engines);
 	ftsan_names_release(&session->module_keys);
+	ftsan_names_release(&session->coverage.sums);
 	ftsan_names_release(&session->coverage.left_out);
 	ftsan_names_release(&session->coverage.requesters);
 	ftsan_names_release(&session->runs);

@@ -13,41 +13,17 @@
 #include "log_reader.h"
 #include "names.h"
 
-/* Counters of the coverage records that are added up, in the order of docs/log.md. */
-enum ftsan_sum {
-	FTSAN_SUM_BUFFERS_SEEN,
-	FTSAN_SUM_BUFFERS_GUARDED,
-	FTSAN_SUM_BUFFERS_PUBLISHED,
-	FTSAN_SUM_TRAPS,
-	FTSAN_SUM_WINDOWS,
-	FTSAN_SUM_WINDOW_MS,
-	FTSAN_SUM_COLLISIONS,
-	FTSAN_SUM_QUARANTINED,
-	FTSAN_SUM_GUARD_BYTES,
-	FTSAN_SUM_THREADS,
-	FTSAN_SUM_ARRAYS_OVER_10MS,
-	FTSAN_SUM_ARRAYS_OVER_10MS_PUBLISHED,
-	FTSAN_SUM_ARRAYS_OVER_10MS_LEFT_OUT,
-	FTSAN_SUM_OPERATIONS_WATCHED,
-	FTSAN_SUM_ARRAYS_HELD,
-	FTSAN_SUM_HEADERS_WATCHED,
-	FTSAN_SUM_HEADER_WORD_MS,
-	FTSAN_SUMS,
-};
-
-/* The field's name in the log. */
-const char *ftsan_sum_name(enum ftsan_sum sum);
-
 /**
  * struct ftsan_coverage - what processes watched
  * @processes:  with a coverage record
+ * @sums:       every number of the records, by its name
  * @left_out:   reasons and how many buffers they cost
  * @requesters: modules that asked for the GIL
  * @gil:        processes in which it was off, on, unknown at the end
  */
 struct ftsan_coverage {
 	uint64_t processes;
-	json_int_t sums[FTSAN_SUMS];
+	struct ftsan_names sums;
 	struct ftsan_names left_out;
 	struct ftsan_names requesters;
 	uint64_t gil[3];
@@ -245,6 +221,9 @@ bool ftsan_found_shown(const struct ftsan_found *found);
 
 /* How often it occurred. */
 uint64_t ftsan_found_count(const struct ftsan_found *found);
+
+/* One of the coverage's sums; 0 when no process told it. */
+long long ftsan_session_total(const struct ftsan_session *session, const char *name);
 
 /**
  * ftsan_session_build_id() - the build id of a module

@@ -1,31 +1,13 @@
 #include <string.h>
 
-#include "base/annot.h"
 #include "session_parts.h"
 
-static const char *const sum_names[FTSAN_SUMS] = {
-	"buffers_seen",
-	"buffers_guarded",
-	"buffers_published",
-	"traps",
-	"windows",
-	"window_ms",
-	"collisions",
-	"quarantined",
-	"guard_bytes",
-	"threads",
-	"arrays_over_10ms",
-	"arrays_over_10ms_published",
-	"arrays_over_10ms_left_out",
-	"operations_watched",
-	"arrays_held",
-	"headers_watched",
-	"header_word_ms",
-};
-
-const char *ftsan_sum_name(enum ftsan_sum sum)
+long long ftsan_session_total(const struct ftsan_session *session, const char *name)
 {
-	return sum_names[sum];
+	long number = ftsan_names_find(&session->coverage.sums, name);
+	uint64_t count = number >= 0 ? session->coverage.sums.counts[number] : 0;
+
+	return count < INT64_MAX ? (long long)count : INT64_MAX;
 }
 
 int ftsan_gil_number(const char *word)
@@ -37,13 +19,16 @@ int ftsan_gil_number(const char *word)
 	return FTSAN_GIL_UNKNOWN;
 }
 
-static void add_sums(struct ftsan_coverage *coverage, const struct ftsan_record *record)
+static void add_sums(struct ftsan_coverage *coverage, json_t *record)
 {
-	for (int i = 0; i < FTSAN_SUMS; i++) {
-		json_int_t more = ftsan_record_counter(record, sum_names[i]);
+	const char *name;
+	json_t *value;
 
-		if (__builtin_add_overflow(coverage->sums[i], more, &coverage->sums[i]))
-			coverage->sums[i] = INT64_MAX;
+	json_object_foreach(record, name, value)
+	{
+		if (json_integer_value(value) > 0 && strcmp(name, "v") != 0)
+			ftsan_names_add(&coverage->sums, name,
+					(uint64_t)json_integer_value(value));
 	}
 }
 
@@ -89,7 +74,7 @@ void ftsan_source_close(struct ftsan_session *session, struct ftsan_source *sour
 		session->silent++;
 	if (source->coverage.type == FTSAN_RECORD_COVERAGE) {
 		session->coverage.processes++;
-		add_sums(&session->coverage, &source->coverage);
+		add_sums(&session->coverage, source->coverage.json);
 		add_left_out(&session->coverage, record->left_out);
 		add_requesters(&session->coverage, record->gil_requested_by);
 		/* The state at the end is worth more than the one at the start. */

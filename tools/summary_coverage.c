@@ -1,9 +1,10 @@
 #include "base/annot.h"
 #include "summary.h"
 
-static long long total(const struct ftsan_session *session, enum ftsan_sum sum)
+/* One counter over all processes. */
+static long long total(const struct ftsan_session *session, const char *name)
 {
-	return session->coverage.sums[sum];
+	return ftsan_session_total(session, name);
 }
 
 /* "5 too many, 3 size" */
@@ -18,12 +19,11 @@ static void write_counted(FILE *out, const struct ftsan_names *names)
 
 static void write_guard(FILE *out, const struct ftsan_session *session)
 {
-	long long long_lived = total(session, FTSAN_SUM_ARRAYS_OVER_10MS);
+	long long long_lived = total(session, "arrays_over_10ms");
 
 	fprintf(out, "ftsan: coverage: %lld buffers seen, %lld guarded, %lld published\n",
-		total(session, FTSAN_SUM_BUFFERS_SEEN),
-		total(session, FTSAN_SUM_BUFFERS_GUARDED),
-		total(session, FTSAN_SUM_BUFFERS_PUBLISHED));
+		total(session, "buffers_seen"), total(session, "buffers_guarded"),
+		total(session, "buffers_published"));
 	if (session->coverage.left_out.n > 0) {
 		fputs("ftsan:   left out: ", out);
 		write_counted(out, &session->coverage.left_out);
@@ -33,26 +33,25 @@ static void write_guard(FILE *out, const struct ftsan_session *session)
 		fprintf(out,
 			"ftsan:   %lld of %lld arrays that lived over 10 ms were "
 			"watched\n",
-			total(session, FTSAN_SUM_ARRAYS_OVER_10MS_PUBLISHED), long_lived);
-	if (total(session, FTSAN_SUM_OPERATIONS_WATCHED) > 0)
+			total(session, "arrays_over_10ms_published"), long_lived);
+	if (total(session, "operations_watched") > 0)
 		fprintf(out,
 			"ftsan:   %lld calls of operations were watched for hazards, "
 			"%lld arrays sealed for them\n",
-			total(session, FTSAN_SUM_OPERATIONS_WATCHED),
-			total(session, FTSAN_SUM_ARRAYS_HELD));
-	if (total(session, FTSAN_SUM_HEADERS_WATCHED) > 0)
+			total(session, "operations_watched"),
+			total(session, "arrays_held"));
+	if (total(session, "headers_watched") > 0)
 		fprintf(out,
 			"ftsan:   array headers watched %lld times, %.1f s summed over "
 			"their words\n",
-			total(session, FTSAN_SUM_HEADERS_WATCHED),
-			(double)total(session, FTSAN_SUM_HEADER_WORD_MS) / 1000);
+			total(session, "headers_watched"),
+			(double)total(session, "header_word_ms") / 1000);
 	fprintf(out, "ftsan:   %lld traps, %lld windows (%lld ms), %lld collisions\n",
-		total(session, FTSAN_SUM_TRAPS), total(session, FTSAN_SUM_WINDOWS),
-		total(session, FTSAN_SUM_WINDOW_MS),
-		total(session, FTSAN_SUM_COLLISIONS));
+		total(session, "traps"), total(session, "windows"),
+		total(session, "window_ms"), total(session, "collisions"));
 	fprintf(out, "ftsan:   %lld threads, %.1f MiB of guard memory\n",
-		total(session, FTSAN_SUM_THREADS),
-		(double)total(session, FTSAN_SUM_GUARD_BYTES) / (1 << 20));
+		total(session, "threads"),
+		(double)total(session, "guard_bytes") / (1 << 20));
 }
 
 void ftsan_summary_coverage(FILE *out, const struct ftsan_session *session)
@@ -83,8 +82,9 @@ void ftsan_summary_gil(FILE *out, const struct ftsan_session *session)
 		const char *state, *meaning;
 	} states[] = {
 		[FTSAN_GIL_OFF] = {"off", ""},
-		[FTSAN_GIL_ON] = {"on", ": threads took turns, so few races can show; hazards "
-				       "(mode=latent) show all the same"},
+		[FTSAN_GIL_ON] = {"on",
+				  ": threads took turns, so few races can show; hazards "
+				  "(mode=latent) show all the same"},
 		[FTSAN_GIL_UNKNOWN] = {"unknown", ""},
 	};
 
