@@ -178,11 +178,7 @@ static void take(struct ftsan_session *session, struct ftsan_source *source,
 					     length);
 		break;
 	case FTSAN_RECORD_COVERAGE:
-		if (source->open) {
-			ftsan_record_clear(&source->coverage);
-			source->coverage = *record;
-			memset(record, 0, sizeof(*record));
-		}
+		ftsan_session_coverage(source, text, length);
 		break;
 	case FTSAN_RECORD_RUNNING:
 		ftsan_session_running(source, record->tests.tests);
@@ -223,7 +219,7 @@ void ftsan_session_line(struct ftsan_session *session, struct ftsan_source *sour
 		return;
 	}
 	if (ftsan_skim(&skim, text, length) &&
-	    ftsan_session_skimmed(session, source, &skim))
+	    ftsan_session_skimmed(session, source, &skim, text, length))
 		return;
 	error = ftsan_record_parse(&record, text, length);
 	if (error != 0) {
@@ -243,6 +239,9 @@ void ftsan_source_finish(struct ftsan_session *session, struct ftsan_source *sou
 	ftsan_source_settle(session, source);
 	ftsan_source_flush(session, source);
 	ftsan_source_release_met(source);
+	free(source->coverage);
+	source->coverage = NULL;
+	source->coverage_capacity = 0;
 	free(source->modules.numbers);
 	memset(&source->modules, 0, sizeof(source->modules));
 }

@@ -97,7 +97,7 @@ struct ftsan_met {
  * @open:      a process is being read that has not ended its log
  * @pid:       of that process
  * @engines, @findings: records of it
- * @coverage:  its last record, type NONE when there is none
+ * @coverage:  its last record as it stands in the log, empty when there is none
  * @gil:       at its start
  * @running:   tests that run now, NULL where no plugin says so
  * @met:       findings; numbers as in @met_names
@@ -110,7 +110,8 @@ struct ftsan_source {
 	bool open;
 	int pid;
 	size_t engines, findings;
-	struct ftsan_record coverage;
+	char *coverage;
+	size_t coverage_length, coverage_capacity;
 	int gil;
 	struct ftsan_module_list modules;
 	json_t *running;

@@ -165,7 +165,7 @@ static bool skimmed_thread(const struct ftsan_skim *skim)
 }
 
 bool ftsan_session_skimmed(struct ftsan_session *session, struct ftsan_source *source,
-			   const struct ftsan_skim *skim)
+			   const struct ftsan_skim *skim, const char *text, size_t length)
 {
 	if (skim->fields[FTSAN_SKIM_V].string || skim->fields[FTSAN_SKIM_V].length != 1 ||
 	    skim->fields[FTSAN_SKIM_V].text[0] != '1' ||
@@ -177,6 +177,10 @@ bool ftsan_session_skimmed(struct ftsan_session *session, struct ftsan_source *s
 		return skimmed_repeat(session, source, skim);
 	if (ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "module"))
 		return skimmed_module(session, source, skim);
+	if (ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "coverage")) {
+		ftsan_session_coverage(source, text, length);
+		return true;
+	}
 	return ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "thread") && skimmed_thread(skim);
 }
 

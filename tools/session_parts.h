@@ -13,7 +13,8 @@
  * Return: false when it has to be parsed.
  */
 bool ftsan_session_skimmed(struct ftsan_session *session, struct ftsan_source *source,
-			   const struct ftsan_skim *skim);
+			   const struct ftsan_skim *skim, const char *text,
+			   size_t length);
 
 /* A module that the process @source told of; @build_id may be NULL or "". */
 void ftsan_session_module(struct ftsan_session *session, struct ftsan_source *source,
@@ -39,6 +40,9 @@ void ftsan_session_release_found(struct ftsan_session *session);
 
 /* FTSAN_GIL_* of the log's word, which may be NULL. */
 int ftsan_gil_number(const char *word);
+
+/* A coverage record of the process that @source is reading; the last one counts. */
+void ftsan_session_coverage(struct ftsan_source *source, const char *text, size_t length);
 
 /* Adds up the process that @source is reading, if there is one. @ended: with an end. */
 void ftsan_source_close(struct ftsan_session *session, struct ftsan_source *source,

@@ -14,7 +14,8 @@ enum {
 struct skimmer {
 	const char *at, *end;
 	unsigned depth;
-	struct ftsan_skim *skim;
+	ftsan_skim_member visit;
+	void *argument;
 };
 
 /* What ends a run of plain text in a string: '"', '\\', controls, all but ASCII. */
@@ -115,24 +116,6 @@ static bool skip_list(struct skimmer *s)
 	return take(s, ']');
 }
 
-static void note(struct skimmer *s, const char *key, size_t key_length, const char *value)
-{
-	static const char *const names[FTSAN_SKIM_FIELDS] = {
-		"v",	"type",	 "kind", "fingerprint", "confidence",
-		"time", "tests", "path", "build_id",	"tid",
-	};
-
-	for (size_t i = 0; i < FTSAN_ARRAY_LEN(names); i++) {
-		bool string = *value == '"';
-
-		if (strlen(names[i]) != key_length || memcmp(names[i], key, key_length))
-			continue;
-		s->skim->fields[i].text = value + string;
-		s->skim->fields[i].length = (size_t)(s->at - value) - 2 * string;
-		s->skim->fields[i].string = string;
-	}
-}
-
 /* Keys and noted values with a backslash would have to be decoded: not our business. */
 static bool skip_member(struct skimmer *s)
 {
@@ -154,7 +137,7 @@ static bool skip_member(struct skimmer *s)
 	if (s->depth == 1) {
 		if (*value == '"' && memchr(value, '\\', (size_t)(s->at - value)) != NULL)
 			return false;
-		note(s, key, key_length, value);
+		s->visit(s->argument, key, key_length, value, (size_t)(s->at - value));
 	}
 	return true;
 }
@@ -206,16 +189,44 @@ static bool skip_value(struct skimmer *s)
 	}
 }
 
-bool ftsan_skim(struct ftsan_skim *skim, const char *line, size_t length)
+bool ftsan_skim_members(const char *line, size_t length, ftsan_skim_member visit,
+			void *argument)
 {
-	struct skimmer s = {.at = line, .end = line + length, .skim = skim};
+	struct skimmer s = {
+		.at = line, .end = line + length, .visit = visit, .argument = argument};
 
-	memset(skim, 0, sizeof(*skim));
 	skip_space(&s);
 	if (s.at == s.end || *s.at != '{' || !skip_value(&s))
 		return false;
 	skip_space(&s);
 	return s.at == s.end;
+}
+
+/* A ftsan_skim_member. */
+static void note(void *argument, const char *key, size_t key_length, const char *value,
+		 size_t length)
+{
+	static const char *const names[FTSAN_SKIM_FIELDS] = {
+		"v",	"type",	 "kind", "fingerprint", "confidence",
+		"time", "tests", "path", "build_id",	"tid",
+	};
+	struct ftsan_skim *skim = argument;
+
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(names); i++) {
+		bool string = *value == '"';
+
+		if (strlen(names[i]) != key_length || memcmp(names[i], key, key_length))
+			continue;
+		skim->fields[i].text = value + string;
+		skim->fields[i].length = length - 2 * string;
+		skim->fields[i].string = string;
+	}
+}
+
+bool ftsan_skim(struct ftsan_skim *skim, const char *line, size_t length)
+{
+	memset(skim, 0, sizeof(*skim));
+	return ftsan_skim_members(line, length, note, skim);
 }
 
 bool ftsan_skim_is(const struct ftsan_skim *skim, enum ftsan_skim_field field,

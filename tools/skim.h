@@ -47,6 +47,17 @@ struct ftsan_skim {
  */
 bool ftsan_skim(struct ftsan_skim *skim, const char *line, size_t length);
 
+/**
+ * typedef ftsan_skim_member - one member of the record itself
+ * @key, @value: as they stand in the line; a string value has its quotes
+ */
+typedef void (*ftsan_skim_member)(void *argument, const char *key, size_t key_length,
+				  const char *value, size_t length);
+
+/* The same look, with every member; on false some may have been visited. */
+bool ftsan_skim_members(const char *line, size_t length, ftsan_skim_member visit,
+			void *argument);
+
 /* Is the field the string @text? */
 bool ftsan_skim_is(const struct ftsan_skim *skim, enum ftsan_skim_field field,
 		   const char *text);

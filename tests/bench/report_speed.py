@@ -81,7 +81,8 @@ def measure(command):
     with subprocess.Popen(command, stdout=subprocess.DEVNULL) as child:
         _, status, usage = os.wait4(child.pid, 0)
         child.returncode = os.waitstatus_to_exitcode(status)
-    return time.monotonic() - began, usage.ru_maxrss / 1024, child.returncode
+    return (time.monotonic() - began, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024,
+            child.returncode)
 
 
 def main():
@@ -103,9 +104,10 @@ def main():
         for name, path, form in (("text", log, "text"), ("text, gzip'ed", log + ".gz", "text"),
                                  ("json", log, "json"), ("sarif", log, "sarif"),
                                  ("html", log, "html")):
-            seconds, mebibytes, status = measure(
+            seconds, of_cpu, mebibytes, status = measure(
                 [arguments.ftsan, "report", "--format", form, *more, path])
-            print(f"{name:14} {seconds:6.2f} s {mebibytes:7.1f} MiB  status {status}")
+            print(f"{name:14} {seconds:6.2f} s, {of_cpu:5.2f} s of CPU, {mebibytes:6.1f} MiB, "
+                  f"status {status}")
     return 0
 
 

@@ -68,6 +68,21 @@ def test_logs_are_merged_by_fingerprint(report, tmp_path):
     assert "ftsan: 2 findings in 3 processes\n" in text
 
 
+def test_coverage_is_added_up_however_it_is_written(report, tmp_path):
+    """The last record of each process counts, whether it needs a whole parse or not."""
+    plain = log.coverage(gil_requested_by=["mod"], gil="on", novel=7)
+    special = log.coverage(gil_requested_by=["m\u00f6d", 3], gil="on", novel=7)
+    for name, record in (("a", plain), ("b", special)):
+        log.write(tmp_path / name, log.process(), log.engine(), log.coverage(traps=1000), record,
+                  log.process(2), record, log.end())
+        coverage = document(report("--format", "json", name))["summary"]["coverage"]
+        assert coverage["traps"] == 8 and coverage["novel"] == 14
+        assert coverage["buffers_left_out"] == {"slots": 4}
+        assert coverage["gil"] == {"off": 0, "on": 2, "unknown": 0}
+        assert coverage["gil_requested_by"] == record["gil_requested_by"][:1]
+        assert coverage["processes"] == 2
+
+
 def test_the_better_proof_is_shown(report, tmp_path):
     weak = log.finding(confidence="latent", title="weak")
     strong = log.finding(confidence="confirmed", title="strong")
