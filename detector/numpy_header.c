@@ -291,8 +291,12 @@ void ftsan_header_unwatch(struct ftsan_thread *thread,
 		return;
 	while (outer != NULL && outer->n_points == 0)
 		outer = outer->outer;
-	if (outer == NULL)
+	/* In race mode it is a shared array, which will be watched again. In latent mode
+	 * the next array to be made in this one's place would hit every word. */
+	if (outer == NULL && !frame->sampled)
 		ftsan_watch_park(thread);
+	else if (outer == NULL)
+		ftsan_watch_disarm(thread);
 	else
 		(void)ftsan_watch_arm(thread, outer->points, outer->n_points);
 }
