@@ -352,10 +352,20 @@ void ftsan_guard_fork_parent(void)
 /* settle() - what a lost thread had under way in the child becomes a plain state. */
 static void settle(uint32_t index)
 {
+	struct ftsan_slot *slot = ftsan_slot_at(index);
 	uint64_t word = ftsan_slot_word(index);
 	enum ftsan_state state = ftsan_word_state(word);
 
 	word &= ~(0xffffull << 8); /* pins of threads that are gone */
+	/* So are their operations, and nobody would ever unseal what they held. The one
+	 * that forked goes on unwatched. */
+	atomic_store_explicit(&slot->holds, 0, memory_order_relaxed);
+	if (atomic_exchange_explicit(&slot->on_hold, false, memory_order_relaxed) &&
+	    state == FTSAN_PUBLISHED) {
+		(void)ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE);
+		ftsan_publish_undone(slot);
+		state = FTSAN_PRIVATE;
+	}
 	switch (state) {
 	case FTSAN_SEALING:
 		(void)ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE);
