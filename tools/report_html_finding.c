@@ -132,6 +132,17 @@ static void put_object(FILE *out, const struct ftsan_view *view)
 	fputs("</dd>\n", out);
 }
 
+static void put_operation(FILE *out, const struct ftsan_view *view)
+{
+	if (view->operation == NULL)
+		return;
+	fputs("<dt>Operation</dt><dd>", out);
+	ftsan_html_element(out, "code", NULL, view->operation);
+	fputs(view->output ? ", which was given the object to write to</dd>\n"
+			   : "</dd>\n",
+	      out);
+}
+
 static void put_seen(FILE *out, const struct ftsan_found *found)
 {
 	uint64_t count = ftsan_found_count(found);
@@ -170,6 +181,7 @@ static void put_facts(FILE *out, const struct ftsan_item *item)
 {
 	fputs("<dl class=\"facts\">\n", out);
 	put_object(out, item->view);
+	put_operation(out, item->view);
 	put_seen(out, item->found);
 	put_tests(out, &item->found->tests);
 	if (item->view->gil_forced)

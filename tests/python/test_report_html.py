@@ -116,6 +116,13 @@ def test_order_and_numbers(make, tmp_path):
     assert re.sub("\n+", "\n", words).count("unused") == 1
 
 
+def test_the_operation_of_a_hazard(make, tmp_path):
+    record = log.finding(kind="hazard", object={"description": "x", "operation": "ndarray.<b>repeat"})
+    log.write(tmp_path / "log", *log.run(record, log.finding("1" * 16)))
+    words = "\n".join(Page(make("log").read_text()).texts)
+    assert words.count("Operation") == words.count("ndarray.<b>repeat") == 1
+
+
 def test_a_silent_run_says_what_its_silence_is_worth(make, tmp_path):
     log.write(tmp_path / "log", log.process(), log.engine(active=False, reason="no memory"),
               log.coverage(gil="on", gil_requested_by=["badmod"]))
