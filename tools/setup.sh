@@ -99,9 +99,8 @@ get_packages() {
 
 # get_browser: for the tests of the HTML report, which are skipped without one.
 get_browser() {
-	if ! command -v chromium >/dev/null && ! (need_packages chromium) 2>/dev/null; then
-		say "no chromium: the HTML report is not tested in a browser"
-	fi
+	command -v chromium >/dev/null || (need_packages chromium) ||
+		say "so the HTML report is not tested in a browser"
 }
 
 # --- build ------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import pytest
 
 import log_maker as log
 from browser import Browser
-from conftest import BUILD, clean_environment
+from conftest import BUILD, REPOSITORY, clean_environment
 from test_report import HOSTILE, hostile_log
 
 FTSAN = BUILD / "ftsan"
@@ -273,4 +273,4 @@ def test_layout(make, tmp_path, browser, width, dark):
 def test_the_script_is_sound(make, tmp_path):
     if shutil.which("node") is None:
         pytest.skip("no node to check the script's syntax")
-    subprocess.run(["node", "--check", FTSAN.parents[0] / "../tools/page/page.js"], check=True)
+    subprocess.run(["node", "--check", REPOSITORY / "tools" / "page" / "page.js"], check=True)
