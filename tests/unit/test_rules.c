@@ -348,6 +348,75 @@ START_TEST(slots_are_admitted_up_to_the_bound)
 }
 END_TEST
 
+START_TEST(the_first_calls_are_watched)
+{
+	for (uint32_t calls = 0; calls < 16; calls++)
+		ck_assert(ftsan_rule_sample(calls, 16));
+	ck_assert(ftsan_rule_sample(0, 1));
+	ck_assert(ftsan_rule_sample(999999, 1000000));
+}
+END_TEST
+
+/* How many of the calls from @first on are watched. */
+static uint32_t watched(uint32_t first, uint32_t n, uint32_t always)
+{
+	uint32_t count = 0;
+
+	for (uint32_t i = 0; i < n; i++)
+		count += ftsan_rule_sample(first + i, always);
+	return count;
+}
+
+START_TEST(later_calls_are_watched_ever_more_rarely)
+{
+	/* One of two, four, ...: each rate for twice as many calls as the one before. */
+	for (uint32_t step = 0; step < 7; step++)
+		ck_assert_uint_eq(watched(16u << step, 16u << step, 16), 8);
+}
+END_TEST
+
+START_TEST(the_rarest_rate_is_for_good)
+{
+	ck_assert_uint_eq(watched(16 * 128, 256 * 100, 16), 100);
+	ck_assert_uint_eq(watched(1u << 30, 256 * 100, 16), 100);
+	ck_assert_uint_eq(watched(UINT32_MAX - 256 * 4 + 1, 256 * 4, 1), 4);
+	ck_assert_uint_eq(FTSAN_SAMPLE_RAREST, 256);
+}
+END_TEST
+
+START_TEST(every_call_can_be_asked_for)
+{
+	ck_assert_uint_eq(watched(0, 10000, 0), 10000);
+	ck_assert(ftsan_rule_sample(UINT32_MAX, 0));
+}
+END_TEST
+
+START_TEST(a_store_to_an_old_argument_is_a_hazard)
+{
+	struct ftsan_hazard_question question = {.is_argument = true,
+						 .points_here = true};
+
+	ck_assert(ftsan_rule_hazard(&question));
+}
+END_TEST
+
+#define assert_no_hazard(member, value)                                                  \
+	do {                                                                             \
+		struct ftsan_hazard_question question_ = {.is_argument = true,           \
+							  .points_here = true};          \
+		question_.member = (value);                                              \
+		ck_assert(!ftsan_rule_hazard(&question_));                               \
+	} while (0)
+
+START_TEST(any_excuse_makes_it_none)
+{
+	assert_no_hazard(is_argument, false);
+	assert_no_hazard(mutator, true);
+	assert_no_hazard(fresh, true);
+	assert_no_hazard(points_here, false);
+}
+END_TEST
+
 START_TEST(hits_keep_to_their_budget)
 {
 	/* The burst is good for 5555 hits, and a second for 2777 more. */
@@ -463,6 +532,16 @@ static void add_words(TCase *tests)
 	tcase_add_test(tests, a_word_that_changed_meanwhile);
 }
 
+static void add_hazards(TCase *tests)
+{
+	tcase_add_test(tests, the_first_calls_are_watched);
+	tcase_add_test(tests, later_calls_are_watched_ever_more_rarely);
+	tcase_add_test(tests, the_rarest_rate_is_for_good);
+	tcase_add_test(tests, every_call_can_be_asked_for);
+	tcase_add_test(tests, a_store_to_an_old_argument_is_a_hazard);
+	tcase_add_test(tests, any_excuse_makes_it_none);
+}
+
 static void add_bounds(TCase *tests)
 {
 	tcase_add_test(tests, a_window_needs_two_threads);
@@ -491,6 +570,7 @@ int main(void)
 	suite_add_tcase(suite, tests);
 	add_races(tests);
 	add_words(tests);
+	add_hazards(tests);
 	add_bounds(tests);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);

@@ -1,0 +1,149 @@
+/* sampling: counts of calls by call site, in a fixed table. */
+#include <check.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "counters.h"
+#include "rules.h"
+#include "sampling.h"
+
+enum { ALWAYS = 16 };
+
+static unsigned taken(uint64_t site, unsigned calls, uint32_t always)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < calls; i++)
+		n += ftsan_sampling_take(site, always);
+	return n;
+}
+
+/* The rule decides, over the site's own calls. */
+static unsigned expected(unsigned calls, uint32_t always)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < calls; i++)
+		n += ftsan_rule_sample(i, always);
+	return n;
+}
+
+START_TEST(a_site_counts_its_calls)
+{
+	ck_assert_uint_eq(taken(0x401000, ALWAYS, ALWAYS), ALWAYS);
+	ck_assert_uint_eq(taken(0x401000, 100000 - ALWAYS, ALWAYS),
+			  expected(100000, ALWAYS) - ALWAYS);
+	ck_assert_uint_lt(expected(100000, ALWAYS), 600);
+}
+END_TEST
+
+START_TEST(sites_do_not_count_each_others_calls)
+{
+	(void)taken(0x401000, 100000, ALWAYS);
+	/* Neighbours in every sense: the next address, and the same low bits. */
+	ck_assert_uint_eq(taken(0x401001, ALWAYS, ALWAYS), ALWAYS);
+	ck_assert_uint_eq(taken(0x401000 + (1ull << 40), ALWAYS, ALWAYS), ALWAYS);
+	ck_assert_uint_eq(taken(0, ALWAYS, ALWAYS), ALWAYS);
+	for (uint64_t site = 1; site <= 1000; site++)
+		ck_assert_uint_eq(taken(site * 64, ALWAYS, ALWAYS), ALWAYS);
+	ck_assert_uint_eq(ftsan_counted(left_out_sites), 0);
+}
+END_TEST
+
+START_TEST(every_call_can_be_asked_for)
+{
+	ck_assert_uint_eq(taken(0x401000, 5000, 0), 5000);
+}
+END_TEST
+
+/* A count that has reached its end goes on at the lowest rate. */
+START_TEST(counts_do_not_wrap)
+{
+	(void)taken(0x401000, (1u << 20) + 1000, ALWAYS);
+	ck_assert_uint_eq(taken(0x401000, 256 * 1000, ALWAYS), 1000);
+	ck_assert_uint_le(taken(0x401000, 1u << 20, ALWAYS), (1u << 20) / 256 + 1);
+}
+END_TEST
+
+START_TEST(a_reset_forgets_everything)
+{
+	(void)taken(0x401000, 1000, ALWAYS);
+	ftsan_sampling_reset();
+	ck_assert_uint_eq(taken(0x401000, 1000, ALWAYS), expected(1000, ALWAYS));
+}
+END_TEST
+
+/* Those that find no room are counted, and still watched now and then. */
+START_TEST(a_full_table_is_counted)
+{
+	enum { MANY = 400000 };
+	unsigned n = 0;
+	uint64_t left_out;
+
+	ck_assert_uint_eq(taken(7, ALWAYS, ALWAYS), ALWAYS);
+	for (uint64_t site = 1; site <= MANY; site++)
+		(void)ftsan_sampling_take(site << 20, ALWAYS);
+	left_out = ftsan_counted(left_out_sites);
+	ck_assert_uint_gt(left_out, MANY - 16384 - 1);
+	for (uint64_t site = MANY + 1; site <= 2 * MANY; site++)
+		n += ftsan_sampling_take(site << 20, ALWAYS);
+	ck_assert_uint_gt(n, 0);
+	ck_assert_uint_le(n, MANY / FTSAN_SAMPLE_RAREST + 1);
+	/* Those that have room keep it. */
+	(void)taken(7, 100, ALWAYS);
+	ck_assert_uint_eq(ftsan_counted(left_out_sites), left_out + MANY);
+	ftsan_sampling_reset();
+	ck_assert_uint_eq(taken((uint64_t)(2 * MANY) << 20, ALWAYS, ALWAYS), ALWAYS);
+	ck_assert_uint_eq(ftsan_counted(left_out_sites), left_out + MANY);
+}
+END_TEST
+
+enum { THREADS = 4, CALLS = 20000 };
+
+static void *call_both(void *to)
+{
+	unsigned *n = to;
+
+	for (unsigned i = 0; i < CALLS; i++)
+		*n += ftsan_sampling_take(0x401000, ALWAYS);
+	*n += ftsan_sampling_take((uint64_t)(uintptr_t)to, ALWAYS) ? 0 : CALLS;
+	return NULL;
+}
+
+/* Some calls may be lost to another thread; the site stays one, and rare. */
+START_TEST(threads_share_the_counts)
+{
+	unsigned n[THREADS] = {0};
+	pthread_t threads[THREADS];
+
+	for (unsigned i = 0; i < THREADS; i++)
+		ck_assert_int_eq(pthread_create(&threads[i], NULL, call_both, &n[i]), 0);
+	for (unsigned i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	for (unsigned i = 0; i < THREADS; i++)
+		ck_assert_uint_lt(n[i], CALLS / 10);
+	ck_assert(!ftsan_sampling_take(0x401000, 1) || !ftsan_sampling_take(0x401000, 1));
+	ck_assert_uint_eq(ftsan_counted(left_out_sites), 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("sampling");
+	TCase *tests = tcase_create("sampling");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, tests);
+	tcase_add_test(tests, a_site_counts_its_calls);
+	tcase_add_test(tests, sites_do_not_count_each_others_calls);
+	tcase_add_test(tests, every_call_can_be_asked_for);
+	tcase_add_test(tests, counts_do_not_wrap);
+	tcase_add_test(tests, a_reset_forgets_everything);
+	tcase_add_test(tests, a_full_table_is_counted);
+	tcase_add_test(tests, threads_share_the_counts);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
