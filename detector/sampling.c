@@ -5,7 +5,7 @@
 #include "counters.h"
 #include "rules.h"
 
-enum { ENTRIES = 16384, PROBES = 8, COUNT_BITS = 20 };
+enum { ENTRIES = 16384, PROBES = 8, COUNT_BITS = 32 };
 
 #define COUNT_MASK ((1ull << COUNT_BITS) - 1)
 
@@ -34,7 +34,7 @@ static bool count(_Atomic uint64_t *entry, uint64_t tag, uint32_t *calls)
 	if ((word & ~COUNT_MASK) != tag)
 		return false;
 	*calls = (uint32_t)(word & COUNT_MASK);
-	/* It stays at the top: the rate does not change there any more. */
+	/* It stays at the top: at half of it the rate is the lowest one already. */
 	atomic_store_explicit(entry,
 			      (word & COUNT_MASK) == COUNT_MASK
 				      ? tag | (COUNT_MASK + 1) / 2
