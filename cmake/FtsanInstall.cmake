@@ -1,0 +1,29 @@
+# Where things are installed. `cmake --install` follows GNUInstallDirs; a wheel
+# (scikit-build-core sets SKBUILD) has the command, the library and what they need in
+# one directory of the Python package, wherever that is installed to.
+if(NOT SKBUILD)
+	set(FTSAN_INSTALL_BINDIR ${CMAKE_INSTALL_BINDIR})
+	set(FTSAN_INSTALL_LIBDIR ${CMAKE_INSTALL_LIBDIR})
+	set(FTSAN_INSTALL_DATADIR ${CMAKE_INSTALL_DATADIR})
+	set(FTSAN_INSTALL_MANDIR ${CMAKE_INSTALL_MANDIR})
+	# Where the library is, seen from the command.
+	file(RELATIVE_PATH FTSAN_LIBDIR_FROM_BINDIR
+		${CMAKE_INSTALL_FULL_BINDIR} ${CMAKE_INSTALL_FULL_LIBDIR})
+	return()
+endif()
+
+set(FTSAN_INSTALL_BINDIR ftsan/_native)
+set(FTSAN_INSTALL_LIBDIR ftsan/_native)
+set(FTSAN_INSTALL_DATADIR ${SKBUILD_DATA_DIR}/share)
+set(FTSAN_INSTALL_MANDIR ${SKBUILD_DATA_DIR}/share/man)
+set(FTSAN_LIBDIR_FROM_BINDIR .)
+
+find_program(FTSAN_PATCHELF patchelf REQUIRED)
+# ftsan_bundle(): to be called last, because installation goes in the order of the calls.
+function(ftsan_bundle)
+	install(CODE "
+		set(native \"\${CMAKE_INSTALL_PREFIX}/${FTSAN_INSTALL_BINDIR}\")
+		set(loaded \"${LIBUNWIND_LIBRARY}\" \"${ZYDIS_LIBRARY}\")
+		set(patchelf \"${FTSAN_PATCHELF}\")
+		include(\"${PROJECT_SOURCE_DIR}/cmake/bundle.cmake\")")
+endfunction()
