@@ -37,6 +37,7 @@ static const char help[] =
 	"                 exit status 66; may be given several times\n"
 	"  --gen-suppressions\n"
 	"                 print lines for such a file, for the findings there are\n"
+	"  --print-at-end print findings when CMD has ended, not in between its output\n"
 	"\n"
 	"Exit status: that of CMD; 66 when CMD succeeded and there are findings; 128+n "
 	"when\n"
@@ -54,6 +55,7 @@ struct request {
 	char *options;
 	bool keep_gil;
 	bool generate;
+	bool print_at_end;
 	bool help;
 	char **command;
 	struct ftsan_suppressions suppressions;
@@ -89,6 +91,7 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 		{"keep-gil", no_argument, NULL, 'g'},
 		{"suppressions", required_argument, NULL, 's'},
 		{"gen-suppressions", no_argument, NULL, 'G'},
+		{"print-at-end", no_argument, NULL, 'e'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -114,6 +117,9 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 			break;
 		case 'G':
 			request->generate = true;
+			break;
+		case 'e':
+			request->print_at_end = true;
 			break;
 		case 'h':
 			request->help = true;
@@ -164,7 +170,7 @@ static int exit_status(const struct run *run, int log_error)
 	return run->session.n_shown > 0 ? (int)run->options.exitcode : 0;
 }
 
-static int follow_child(struct run *run)
+static int follow_child(struct run *run, bool print_at_end)
 {
 	enum { POLL_MS = 100 };
 	struct ftsan_summary summary = {
@@ -173,7 +179,8 @@ static int follow_child(struct run *run)
 	int error;
 
 	while (!ftsan_child_wait(&run->child, POLL_MS))
-		ftsan_follow_poll(&run->follow);
+		if (!print_at_end)
+			ftsan_follow_poll(&run->follow);
 	/* What processes left behind wrote so far; they are not waited for. */
 	ftsan_follow_poll(&run->follow);
 	error = ftsan_follow_finish(&run->follow, &summary.torn_files);
@@ -217,7 +224,7 @@ static int watch(struct run *run, const struct request *request)
 		ftsan_printer_judges(&run->session);
 	run->session.argument = printer;
 	ftsan_follow_init(&run->follow, &run->log, &run->session);
-	status = follow_child(run);
+	status = follow_child(run, request->print_at_end);
 	print_generated(printer, &generated);
 	ftsan_follow_release(&run->follow);
 	ftsan_symbolizer_close(printer->symbolizer);

@@ -13,7 +13,8 @@ packages   installs the Debian or Ubuntu packages that are missing
 build      configures DIR with COMPILER (gcc, clang) and builds it
 python     prints a free-threaded interpreter's path (see tools/get-python.sh)
 venv       prints the path of a virtual environment, making it if need be; --find:
-           only if it is there. NAME: numpy-affected, numpy-fixed, skimage, runner;
+           only if it is there. NAME: numpy-affected, numpy-fixed, skimage, runner,
+           plugin-affected, plugin-fixed;
            numpy-affected-gil, numpy-fixed-gil: of the python3 that is there
 
 Interpreter and environments live in $XDG_CACHE_HOME/ftsan (~/.cache/ftsan) and are
@@ -25,6 +26,9 @@ here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 root=$(dirname -- "$here")
 . "$here/lib.sh"
 cache=${XDG_CACHE_HOME:-${HOME:?neither HOME nor XDG_CACHE_HOME is set}/.cache}/ftsan
+
+# What the tests of the pytest plugin run with: threads and processes.
+plugin_requirements="pytest==9.2.0 pytest-run-parallel==0.10.0 pytest-xdist==3.8.0"
 
 # requirements NAME: what is installed in the environment. Changing a line here makes
 # a new environment.
@@ -38,6 +42,8 @@ requirements() {
 		echo "numpy==2.2.1 scipy==1.15.2 scikit-image==0.25.2 pooch" \
 			"pytest==9.2.0 pytest-run-parallel==0.10.0"
 		;;
+	plugin-affected) echo "numpy==2.2.1 $plugin_requirements" ;;
+	plugin-fixed) echo "numpy==2.4.6 $plugin_requirements" ;;
 	runner) echo "pytest==9.2.0 jsonschema==4.26.0" ;;
 	*) die "there is no environment '$1'; see sh tools/setup.sh --help" ;;
 	esac

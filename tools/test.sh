@@ -28,6 +28,8 @@ runner=$(sh "$here/setup.sh" venv runner)
 affected=$(sh "$here/setup.sh" venv numpy-affected)
 fixed=$(sh "$here/setup.sh" venv numpy-fixed)
 skimage=$(sh "$here/setup.sh" venv skimage)
+plugin_affected=$(sh "$here/setup.sh" venv plugin-affected)
+plugin_fixed=$(sh "$here/setup.sh" venv plugin-fixed)
 # Tests that need these are skipped, with the reason, where python3 can't be used.
 affected_gil=$(sh "$here/setup.sh" venv numpy-affected-gil) || affected_gil=
 fixed_gil=$(sh "$here/setup.sh" venv numpy-fixed-gil) || fixed_gil=
@@ -51,6 +53,7 @@ ctest --test-dir "$root/build" -j2 --output-on-failure || {
 cd "$root"
 FTSAN_BUILD=$root/build FTSAN_PYTHON=$python FTSAN_VENV_AFFECTED=$affected \
 	FTSAN_VENV_FIXED=$fixed FTSAN_VENV_SKIMAGE=$skimage \
+	FTSAN_VENV_PLUGIN_AFFECTED=$plugin_affected FTSAN_VENV_PLUGIN_FIXED=$plugin_fixed \
 	FTSAN_VENV_AFFECTED_GIL=$affected_gil FTSAN_VENV_FIXED_GIL=$fixed_gil \
 	"$runner/bin/python" -m pytest -ra --durations=5 -p no:cacheprovider tests/python || failed=1
 exit "$failed"

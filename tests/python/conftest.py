@@ -1,7 +1,7 @@
 """What the tests with real interpreters and real wheels share.
 
 sh tools/test.sh sets the environment up and names it: FTSAN_BUILD, FTSAN_PYTHON,
-FTSAN_VENV_AFFECTED, FTSAN_VENV_FIXED. Run by hand, pytest looks for what an earlier
+FTSAN_VENV_AFFECTED, FTSAN_VENV_FIXED and so on. Run by hand, pytest looks for what an earlier
 sh tools/test.sh made, and skips what needs more.
 
 FTSAN_REPEAT=N runs each race that is left to chance N times (default 3).

@@ -404,6 +404,20 @@ def test_findings_are_printed_while_the_command_runs(environment, program, tmp_p
         assert run.wait(60) == 66
 
 
+def test_findings_are_printed_at_the_end_where_that_is_asked_for(ftsan, program):
+    command = program("""
+        process(); finding(); print("before", file=sys.stderr, flush=True)
+        time.sleep(0.5); print("after", file=sys.stderr, flush=True); end(1)
+    """)
+    for arguments, order in (([], "before SUMMARY after"),
+                             (["--print-at-end"], "before after SUMMARY")):
+        result = ftsan("run", *arguments, *command)
+        assert result.returncode == 66
+        words = [line.split(":")[0] for line in result.stderr.splitlines()]
+        assert " ".join(word for word in words
+                        if word in ("before", "after", "SUMMARY")) == order, result.stderr
+
+
 def test_background_processes_are_not_waited_for(ftsan, program):
     began = time.monotonic()
     result = ftsan("run", *program("""
