@@ -4,6 +4,8 @@
 
 int ftsan_command_run(int argc, char **argv);
 int ftsan_command_report(int argc, char **argv);
+int ftsan_command_doctor(int argc, char **argv);
+int ftsan_command_scan(int argc, char **argv);
 int ftsan_command_options(int argc, char **argv);
 
 /* The option table to stdout; 0, or FTSAN_EXIT_FAILED. */

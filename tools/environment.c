@@ -118,25 +118,32 @@ static char *named_library(const char *name)
 	return path;
 }
 
-static int make_preload(struct ftsan_environment *environment)
+char *ftsan_library_path(void)
 {
 	const char *named = getenv("FTSAN_LIBRARY");
-	const char *inherited = getenv("LD_PRELOAD");
 	char *library;
 
 	library =
 		named != NULL && named[0] != '\0' ? named_library(named) : find_library();
-	if (library == NULL)
-		return -ENOENT;
-	if (strpbrk(library, ": \t\n") != NULL) {
+	if (library != NULL && strpbrk(library, ": \t\n") != NULL) {
 		ftsan_error(
 			"%s: LD_PRELOAD can't name a file with a space or a colon in "
 			"its path; link or copy the library somewhere else and name it "
 			"by FTSAN_LIBRARY",
 			library);
 		free(library);
-		return -EINVAL;
+		library = NULL;
 	}
+	return library;
+}
+
+static int make_preload(struct ftsan_environment *environment)
+{
+	const char *inherited = getenv("LD_PRELOAD");
+	char *library = ftsan_library_path();
+
+	if (library == NULL)
+		return -ENOENT;
 	if (inherited != NULL && inherited[0] != '\0')
 		environment->preload = ftsan_xprintf("%s:%s", library, inherited);
 	else

@@ -26,14 +26,23 @@ struct ftsan_environment {
 int ftsan_options_gather(struct ftsan_options *options, const char *user);
 
 /**
+ * ftsan_library_path() - the libftsan.so that goes with this command
+ *
+ * That of FTSAN_LIBRARY, else the one beside the command or in its installation.
+ * Return: malloc'ed; NULL when there is none that LD_PRELOAD can name, and the reason was
+ *         printed.
+ */
+char *ftsan_library_path(void);
+
+/**
  * ftsan_environment_make() - compose the variables
  * @user:     of --options, or NULL
  * @log:      absolute name of the log file
  * @keep_gil: of --keep-gil
  * @suppressions: of the options; commands of CMD's own may run in other directories
  *
- * Return: 0; -ENOENT without a library, -EINVAL when a name can't be passed on
- *         (LD_PRELOAD knows no quoting). Errors were printed.
+ * Return: 0; -ENOENT without a library that LD_PRELOAD can name, -EINVAL when the log's
+ *         name can't be passed on. Errors were printed.
  */
 int ftsan_environment_make(struct ftsan_environment *environment, const char *user,
 			   const char *log, bool keep_gil, const char *suppressions);

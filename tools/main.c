@@ -14,6 +14,10 @@ static const struct command {
 } commands[] = {
 	{"run", "run a command with ftsan", ftsan_command_run},
 	{"report", "print the findings of a log", ftsan_command_report},
+	{"doctor", "say what works on this machine and what to do about the rest",
+	 ftsan_command_doctor},
+	{"scan", "list the extension modules of an environment and what is known of them",
+	 ftsan_command_scan},
 	{"options", "print the options of FTSAN_OPTIONS and --options",
 	 ftsan_command_options},
 };
