@@ -435,9 +435,9 @@ def test_loaded_but_switched_off(project, affected):
     assert "nothing is checked" in outcome.stdout
 
 
-def test_engine_that_does_not_work_is_told(project, affected):
+def test_engine_that_does_not_work_is_told(project, fixed):
     project.write(SHARED)
-    outcome = project.pytest(affected, "--ftsan-options", "guard=0")
+    outcome = project.pytest(fixed, "--ftsan-options", "guard=0")
     assert "ftsan: engine NOT ACTIVE: guard" in outcome.stdout, outcome
 
 

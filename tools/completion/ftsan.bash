@@ -1,0 +1,70 @@
+# bash completion for ftsan(1). Which options a run has is asked of the command itself.
+
+# _ftsan_choose WORDS: those that the word at the cursor may become.
+_ftsan_choose() {
+	mapfile -t COMPREPLY < <(compgen -W "$1" -- "$2")
+}
+
+# _ftsan_run_command: the index of the command to run, when the cursor is at it or past it.
+_ftsan_run_command() {
+	local i
+	for ((i = 2; i <= COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		--) i=$((i + 1)) && break ;;
+		-*) ;;
+		*)
+			# A value, perhaps in pieces: bash cuts words at '=' and ':'.
+			case ${COMP_WORDS[i - 1]} in
+			--log | --options | = | :) ;;
+			*) [[ ${COMP_WORDS[i]} == [=:] ]] || break ;;
+			esac
+			;;
+		esac
+	done
+	((i <= COMP_CWORD)) && echo "$i"
+}
+
+_ftsan_run() {
+	local word=$1 last=$2 at
+	case $last in
+	--log)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	--options | :)
+		compopt -o nospace 2>/dev/null
+		_ftsan_choose "$(ftsan options 2>/dev/null |
+			sed -n '3,$s/^  \([a-z_]*\) .*/\1=/p')" "$word"
+		return
+		;;
+	esac
+	at=$(_ftsan_run_command)
+	if [ -z "$at" ] || [[ $at = "$COMP_CWORD" && $word = -* ]]; then
+		_ftsan_choose "--log --options --keep-gil --print-at-end --help" "$word"
+	elif [ "$at" -lt "$COMP_CWORD" ] && declare -F _command_offset >/dev/null; then
+		_command_offset "$at"
+	else
+		mapfile -t COMPREPLY < <(compgen -c -f -- "$word")
+	fi
+}
+
+_ftsan() {
+	local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD - 1]}
+	COMPREPLY=()
+	if [ "$COMP_CWORD" = 1 ]; then
+		_ftsan_choose "run report doctor scan options --help --version" "$word"
+		return
+	fi
+	case ${COMP_WORDS[1]}:$last:$word in
+	run:*) _ftsan_run "$word" "$last" ;;
+	doctor:--format:* | scan:--format:*) _ftsan_choose "text json" "$word" ;;
+	report:*:-*) _ftsan_choose "--help" "$word" ;;
+	doctor:*:-*) _ftsan_choose "--format --help" "$word" ;;
+	scan:*:-*) _ftsan_choose "--format --exit-code --help" "$word" ;;
+	options:*:-*) _ftsan_choose "--help" "$word" ;;
+	doctor:*) mapfile -t COMPREPLY < <(compgen -c -f -- "$word") ;;
+	*) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
+	esac
+}
+
+complete -F _ftsan ftsan
