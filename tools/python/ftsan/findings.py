@@ -94,7 +94,7 @@ class Findings:
         result = self.summary()
         found = list(result.found.values())
         if found:
-            terminalreporter.section(f"ftsan: {_count(len(found), 'finding')}", red=True,
+            terminalreporter.write_sep("=", f"ftsan: {_count(len(found), 'finding')}", red=True,
                                      bold=True)
             for one in found:
                 self._write(terminalreporter, one)
