@@ -12,9 +12,10 @@ enum ftsan_health {
 	FTSAN_HEALTH_UNUSABLE,
 };
 
-/* struct ftsan_check - @detail is owned; @advice, what to do about it, may be NULL */
+/* struct ftsan_check - @name, @detail: owned; @advice, what to do about it, may be NULL
+ */
 struct ftsan_check {
-	const char *name;
+	char *name;
 	enum ftsan_health health;
 	char *detail;
 	const char *advice;
@@ -27,8 +28,9 @@ struct ftsan_checks {
 
 /**
  * ftsan_checks_add() - one more result
- * @name:   a static string, as @advice
+ * @name:   copied
  * @detail: malloc'ed; taken
+ * @advice: a static string or NULL
  */
 void ftsan_checks_add(struct ftsan_checks *checks, const char *name,
 		      enum ftsan_health health, char *detail, const char *advice);

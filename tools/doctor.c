@@ -35,13 +35,16 @@ void ftsan_checks_add(struct ftsan_checks *checks, const char *name,
 {
 	checks->list = ftsan_xgrow(checks->list, checks->n, &checks->capacity,
 				   sizeof(*checks->list));
-	checks->list[checks->n++] = (struct ftsan_check){name, health, detail, advice};
+	checks->list[checks->n++] =
+		(struct ftsan_check){ftsan_xstrdup(name), health, detail, advice};
 }
 
 void ftsan_checks_release(struct ftsan_checks *checks)
 {
-	for (size_t i = 0; i < checks->n; i++)
+	for (size_t i = 0; i < checks->n; i++) {
+		free(checks->list[i].name);
 		free(checks->list[i].detail);
+	}
 	free(checks->list);
 	memset(checks, 0, sizeof(*checks));
 }
@@ -62,11 +65,11 @@ static void print_text(const struct ftsan_checks *checks)
 	for (size_t i = 0; i < checks->n; i++) {
 		const struct ftsan_check *check = &checks->list[i];
 
-		printf("%-9s %-12s ", health_words[check->health], check->name);
+		printf("%-9s %-13s ", health_words[check->health], check->name);
 		ftsan_summary_text(stdout, check->detail);
 		putchar('\n');
 		if (check->advice != NULL)
-			printf("%-22s -> %s\n", "", check->advice);
+			printf("%-23s -> %s\n", "", check->advice);
 	}
 	printf("\nftsan: %s\n", health_words[ftsan_checks_health(checks)]);
 }

@@ -146,9 +146,10 @@ static bool check_start(struct ftsan_checks *checks, const struct answers *answe
 			const char *python)
 {
 	if (answers->self == NULL) {
-		ftsan_checks_add(checks, "python", FTSAN_HEALTH_UNUSABLE,
-				 how_it_failed(answers, python),
-				 "does it run without ftsan? If it does, please report this");
+		ftsan_checks_add(
+			checks, "python", FTSAN_HEALTH_UNUSABLE,
+			how_it_failed(answers, python),
+			"does it run without ftsan? If it does, please report this");
 		return false;
 	}
 	if (answers->process == NULL) {
@@ -191,28 +192,29 @@ static void check_kind(struct ftsan_checks *checks, const struct answers *answer
 			"3.14 are known, alphas and betas are not");
 }
 
+/* Without the guard there is nothing; the others only add to it. */
 static void check_engine(struct ftsan_checks *checks, const json_t *engine)
 {
-	const char *name = text_of(engine, "name");
-	bool guard = strcmp(name, "guard") == 0;
-	bool active = is_true(engine, "active");
+	bool guard = strcmp(text_of(engine, "name"), "guard") == 0;
+	enum ftsan_health broken = guard ? FTSAN_HEALTH_UNUSABLE : FTSAN_HEALTH_DEGRADED;
+	char *name = ftsan_xprintf("engine %s", text_of(engine, "name"));
 
-	if (!active)
-		ftsan_checks_add(checks, "engine",
-				 guard ? FTSAN_HEALTH_UNUSABLE : FTSAN_HEALTH_DEGRADED,
-				 ftsan_xprintf("%s is not active: %s", name,
-					       text_of(engine, "reason")),
-				 guard ? "nothing is watched without it" : NULL);
+	if (!is_true(engine, "active"))
+		ftsan_checks_add(
+			checks, name, broken,
+			ftsan_xprintf("not active: %s", text_of(engine, "reason")),
+			guard ? "nothing is watched without it" : NULL);
 	else if (json_is_false(json_object_get(engine, "canary")))
-		ftsan_checks_add(checks, "engine", FTSAN_HEALTH_UNUSABLE,
-				 ftsan_xprintf("%s: its canary was not trapped", name),
+		ftsan_checks_add(checks, name, broken,
+				 ftsan_xprintf("its canary was not caught (%s)",
+					       text_of(engine, "detail")),
 				 "stores are not caught here; please report this");
 	else
-		ftsan_checks_add(
-			checks, "engine", FTSAN_HEALTH_OK,
-			ftsan_xprintf("%s is active, its canary was trapped (%s)", name,
-				      text_of(engine, "detail")),
-			NULL);
+		ftsan_checks_add(checks, name, FTSAN_HEALTH_OK,
+				 ftsan_xprintf("active, its canary was caught (%s)",
+					       text_of(engine, "detail")),
+				 NULL);
+	free(name);
 }
 
 static void check_engines(struct ftsan_checks *checks, const struct answers *answers)
@@ -225,7 +227,7 @@ static void check_engines(struct ftsan_checks *checks, const struct answers *ans
 		check_engine(checks, engine);
 	}
 	if (json_array_size(answers->engines) == 0)
-		ftsan_checks_add(checks, "engine", FTSAN_HEALTH_UNUSABLE,
+		ftsan_checks_add(checks, "engine guard", FTSAN_HEALTH_UNUSABLE,
 				 ftsan_xstrdup("no engine has started"),
 				 "please report this");
 }

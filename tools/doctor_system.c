@@ -95,10 +95,6 @@ static void check_perf(struct ftsan_checks *checks)
 {
 	long paranoid = read_number("/proc/sys/kernel/perf_event_paranoid", -2);
 	int error = open_watchpoint();
-	const char *advice = "hardware watchpoints are not needed for races on shapes "
-			     "and strides; in a "
-			     "container, a seccomp profile that allows perf_event_open, "
-			     "or CAP_PERFMON";
 
 	if (error == 0) {
 		ftsan_checks_add(
@@ -109,14 +105,15 @@ static void check_perf(struct ftsan_checks *checks)
 		return;
 	}
 	/* The kernel's own refusal comes from level 3, which some distributions have. */
-	if (paranoid >= 3)
-		advice = "hardware watchpoints are not needed for races on shapes and "
-			 "strides; sysctl kernel.perf_event_paranoid=2 allows them";
 	ftsan_checks_add(
-		checks, "perf", FTSAN_HEALTH_NOTE,
-		ftsan_xprintf("perf_event_open is refused: %s (paranoid level %ld)",
-			      strerror(-error), paranoid),
-		advice);
+		checks, "perf", FTSAN_HEALTH_DEGRADED,
+		ftsan_xprintf(
+			"perf_event_open is refused: %s (paranoid level %ld); words "
+			"of array headers are compared, not watched",
+			strerror(-error), paranoid),
+		paranoid >= 3 ? "sysctl kernel.perf_event_paranoid=2"
+			      : "in a container, CAP_PERFMON or a seccomp profile that "
+				"allows the call");
 }
 
 /* Return: 0 when @page, which can't be written to, was written by the file. */

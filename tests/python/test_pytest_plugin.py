@@ -189,6 +189,20 @@ def test_capture_loses_nothing(project, affected, capture):
     assert "WARNING: ftsan" not in outcome.stdout
 
 
+def test_latent_mode(project, affected):
+    """One thread suffices, and each test is named that it can be seen in first."""
+    project.write("def test_alone():\n    np.repeat(np.arange(10), 2)  # the line\n")
+    outcome = project.pytest(affected, "-k", "alone", "--ftsan-options", "mode=latent")
+    assert "metadata hazard, latent" in outcome.stdout, outcome
+    assert_named(outcome, "test_it.py::test_alone")
+
+
+def test_latent_mode_fixed(project, fixed):
+    project.write("def test_alone():\n    np.repeat(np.arange(10), 2)\n")
+    outcome = project.pytest(fixed, "-k", "alone", "--ftsan-options", "mode=latent")
+    assert_no_findings(outcome, 1)
+
+
 # --- processes and threads -------------------------------------------------------------
 
 
