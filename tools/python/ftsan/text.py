@@ -47,8 +47,13 @@ def _deed(stack):
     return DEEDS.get(role, role)
 
 
-def _thread(stack):
-    return f"thread {stack.get('thread') or '?'!s} (tid={stack.get('tid', '?')})"
+def _thread(finding, stack):
+    if stack.get("tid") is None:
+        return "an unknown thread"
+    name = f"thread '{stack['thread']}'" if stack.get("thread") else "thread"
+    if str(finding.get("id", "")).partition("-")[0] == str(stack["tid"]):
+        name = "main thread"
+    return f"{name} (tid={stack['tid']})"
 
 
 def long(finding):
@@ -56,7 +61,7 @@ def long(finding):
     lines = [headline(finding), "  " + clean(finding.get("title", ""))]
     for stack in stacks(finding):
         size = f" of size {stack['size']}" if stack.get("size") else ""
-        lines.append("  " + clean(f"{_deed(stack)}{size} by {_thread(stack)}:"))
+        lines.append("  " + clean(f"{_deed(stack)}{size} by {_thread(finding, stack)}:"))
         lines += [_frame(number, frame) for number, frame in enumerate(frames_of(stack))]
     lines.append("  " + _where(finding))
     return "\n".join(lines)
