@@ -175,8 +175,8 @@ static void check_kind(struct ftsan_checks *checks, const struct answers *answer
 			      text_of(answers->self, "version"),
 			      free_threaded ? "free-threaded" : "with the GIL"),
 		free_threaded ? NULL
-			      : "threads take turns, so there are no races to "
-				"find; use a free-threaded build (python3.13t)");
+			      : "threads take turns: use a free-threaded build "
+				"(python3.13t), or mode=latent, which needs one thread");
 	if (is_true(answers->process, "python_frames"))
 		ftsan_checks_add(checks, "frames", FTSAN_HEALTH_OK,
 				 ftsan_xstrdup("its frames are known: reports have "

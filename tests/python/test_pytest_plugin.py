@@ -194,7 +194,7 @@ def test_latent_mode(project, affected):
     """One thread suffices, and each test is named that it can be seen in first."""
     project.write("def test_alone():\n    np.repeat(np.arange(10), 2)  # the line\n")
     outcome = project.pytest(affected, "-k", "alone", "--ftsan-options", "mode=latent")
-    assert "metadata hazard, latent" in outcome.stdout, outcome
+    assert "metadata hazard on dimension 0 of a numpy.ndarray" in outcome.stdout, outcome
     assert_named(outcome, "test_it.py::test_alone")
 
 
@@ -214,6 +214,20 @@ def test_xdist(project, affected):
     assert_named(outcome, "test_it.py::test_shared")
     assert_recorded(outcome, "test_it.py::test_shared")
     assert len(outcome.logs) == 3 and outcome.records("finding", "log") == []
+
+
+def test_pid_in_the_name_of_the_log(run, project, affected, tmp_path):
+    project.write(SHARED)
+    for _ in range(TRIES):
+        for old in tmp_path.glob("l.*.jsonl"):
+            old.unlink()
+        outcome = run.bare(affected, "-m", "pytest", "-p", "no:cacheprovider", "-n1", "--ftsan",
+                           "--ftsan-log=../l.%p.jsonl", cwd=project.directory,
+                           environment=project.environment)
+        if "ftsan: 1 finding" in outcome.stdout:
+            break
+    assert_named(outcome, "test_it.py::test_shared")
+    assert len(list(tmp_path.glob("l.*.jsonl"))) == 2
 
 
 def test_xdist_fixed(project, fixed):
@@ -308,7 +322,7 @@ def test_fail(project, affected, place, how):
     assert outcome.status == 1, outcome
     expected = "3 passed, 1 error" if place == "teardown" else "1 failed, 2 passed"
     assert expected in outcome.stdout, outcome
-    assert "ftsan: data race, confirmed: data race on dimension 0" in outcome.stdout
+    assert "ftsan: data race on dimension 0 of a numpy.ndarray, confirmed" in outcome.stdout
     assert_named(outcome, "test_it.py::test_shared")
 
 
@@ -448,6 +462,8 @@ def test_loaded_but_switched_off(project, affected):
     outcome = project.pytest(affected, "--ftsan-options", "enabled=0")
     assert outcome.status == 0, outcome
     assert "nothing is checked" in outcome.stdout
+    outcome = project.pytest(affected, "--ftsan-fail", "--ftsan-options", "enabled=0")
+    assert outcome.status == 4 and "nothing is checked" in outcome.stderr, outcome
 
 
 def test_engine_that_does_not_work_is_told(project, fixed):

@@ -4,9 +4,6 @@ Every run of pytest loads this module where ftsan is installed, so it does nothi
 imports nothing more unless pytest runs under ftsan.
 """
 
-import os
-import sys
-
 import pytest
 
 EXIT_FINDINGS = 66
@@ -66,6 +63,8 @@ def pytest_configure(config):
     own = log.find_own()
     if own is None:
         # enabled=0, or a pytest.main() in a process that has lost its log.
+        if config.option.ftsan_fail:
+            raise pytest.UsageError("--ftsan-fail: ftsan writes no log, so nothing is checked")
         config.issue_config_time_warning(
             pytest.PytestWarning("ftsan is loaded, but writes no log: nothing is checked"), 2)
         return

@@ -22,7 +22,8 @@ def clean(value):
 
 def headline(finding):
     kind = str(finding.get("kind", "finding"))
-    return clean(f"{HEADLINES.get(kind, kind)}, {finding.get('confidence', '?')}")
+    title = str(finding.get("title") or HEADLINES.get(kind, kind))
+    return clean(f"{title}, {finding.get('confidence', '?')}")
 
 
 def _base(path):
@@ -58,7 +59,7 @@ def _thread(finding, stack):
 
 def long(finding):
     """Every frame, as `ftsan run` prints it."""
-    lines = [headline(finding), "  " + clean(finding.get("title", ""))]
+    lines = [headline(finding)]
     for stack in stacks(finding):
         size = f" of size {stack['size']}" if stack.get("size") else ""
         lines.append("  " + clean(f"{_deed(stack)}{size} by {_thread(finding, stack)}:"))
@@ -103,7 +104,6 @@ def place(stack, files):
 
 def short(finding, files=()):
     """One line for what it is, one for each thread that met; `files`: of the tests."""
-    lines = [f"{headline(finding)}: {clean(finding.get('title', ''))} "
-             f"[{clean(finding.get('fingerprint', '?'))}]"]
+    lines = [f"{headline(finding)} [{clean(finding.get('fingerprint', '?'))}]"]
     lines += [f"  {_deed(stack).lower():5} {place(stack, files)}" for stack in accesses(finding)]
     return lines
