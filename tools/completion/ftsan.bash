@@ -15,7 +15,7 @@ _ftsan_run_command() {
 		*)
 			# A value, perhaps in pieces: bash cuts words at '=' and ':'.
 			case ${COMP_WORDS[i - 1]} in
-			--log | --options | = | :) ;;
+			--log | --options | --suppressions | = | :) ;;
 			*) [[ ${COMP_WORDS[i]} == [=:] ]] || break ;;
 			esac
 			;;
@@ -27,7 +27,7 @@ _ftsan_run_command() {
 _ftsan_run() {
 	local word=$1 last=$2 at
 	case $last in
-	--log)
+	--log | --suppressions)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		return
 		;;
@@ -40,7 +40,8 @@ _ftsan_run() {
 	esac
 	at=$(_ftsan_run_command)
 	if [ -z "$at" ] || [[ $at = "$COMP_CWORD" && $word = -* ]]; then
-		_ftsan_choose "--log --options --keep-gil --print-at-end --help" "$word"
+		_ftsan_choose "--log --options --keep-gil --suppressions --gen-suppressions \
+			--print-at-end --help" "$word"
 	elif [ "$at" -lt "$COMP_CWORD" ] && declare -F _command_offset >/dev/null; then
 		_command_offset "$at"
 	else
@@ -58,7 +59,12 @@ _ftsan() {
 	case ${COMP_WORDS[1]}:$last:$word in
 	run:*) _ftsan_run "$word" "$last" ;;
 	doctor:--format:* | scan:--format:*) _ftsan_choose "text json" "$word" ;;
-	report:*:-*) _ftsan_choose "--help" "$word" ;;
+	report:--format:*) _ftsan_choose "text json sarif junit html csv github" "$word" ;;
+	report:--color:*) _ftsan_choose "auto always never" "$word" ;;
+	report:*:-*)
+		_ftsan_choose "--format --output --color --suppressions --gen-suppressions \
+			--baseline --exit-code --sysroot --debug-dir --source-root --help" "$word"
+		;;
 	doctor:*:-*) _ftsan_choose "--format --help" "$word" ;;
 	scan:*:-*) _ftsan_choose "--format --exit-code --help" "$word" ;;
 	options:*:-*) _ftsan_choose "--help" "$word" ;;
