@@ -124,6 +124,14 @@ static void go_inside(uintptr_t header)
 	atomic_store_explicit(&thread->inside.n, n + 1, memory_order_release);
 }
 
+/* An array that an operation reads and writes (a += b) is an output wherever it stands. */
+static void label_output(struct ftsan_operation_frame *frame, uintptr_t header)
+{
+	for (unsigned i = 0; i < frame->n_arrays; i++)
+		if (frame->arrays[i].header == header)
+			frame->arrays[i].output = true;
+}
+
 void ftsan_operation_add(struct ftsan_operation_frame *frame, uintptr_t header,
 			 const void *buffer, bool output)
 {
@@ -133,6 +141,8 @@ void ftsan_operation_add(struct ftsan_operation_frame *frame, uintptr_t header,
 
 	if (shared)
 		go_inside(header);
+	if (output)
+		label_output(frame, header);
 	if (frame->n_arrays == FTSAN_OPERATION_ARRAYS)
 		return;
 	array = &frame->arrays[frame->n_arrays++];

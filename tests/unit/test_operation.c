@@ -77,6 +77,18 @@ START_TEST(arrays_past_the_room_are_left_out)
 }
 END_TEST
 
+START_TEST(what_is_written_to_is_an_output_wherever_it_stands)
+{
+	begin(OUTER, &reading, HEADER);
+	ftsan_operation_add(OUTER, HEADER + 64, NULL, false);
+	ftsan_operation_add(OUTER, HEADER, NULL, true);
+	ck_assert_uint_eq(OUTER->n_arrays, 3);
+	ck_assert(OUTER->arrays[0].output && OUTER->arrays[2].output);
+	ck_assert(!OUTER->arrays[1].output);
+	ftsan_operation_end(OUTER);
+}
+END_TEST
+
 static jmp_buf back;
 
 /* Two operations that never end. */
@@ -286,6 +298,7 @@ static void add_tests(TCase *tests)
 {
 	tcase_add_test(tests, operations_nest);
 	tcase_add_test(tests, arrays_past_the_room_are_left_out);
+	tcase_add_test(tests, what_is_written_to_is_an_output_wherever_it_stands);
 	tcase_add_test(tests, a_longjmp_drops_the_frames_that_it_left);
 	tcase_add_test(tests, a_longjmp_out_of_everything_begins_anew);
 	tcase_add_test(tests, what_is_made_inside_is_fresh);
