@@ -233,10 +233,25 @@ void ftsan_operation_born_unnoticed(void)
 		thread->births.incomplete = true;
 }
 
+/* An argument of the outermost operation was there before it. */
+static bool came_from_outside(const struct ftsan_thread *thread, uintptr_t header)
+{
+	const struct ftsan_operation_frame *frame = thread->operation;
+
+	while (frame != NULL && frame->outer != NULL)
+		frame = frame->outer;
+	for (unsigned i = 0; frame != NULL && i < frame->n_arrays; i++)
+		if (frame->arrays[i].header == header)
+			return true;
+	return false;
+}
+
 bool ftsan_operation_is_fresh(const struct ftsan_thread *thread, uintptr_t header)
 {
 	const struct ftsan_births *births = &thread->births;
 
+	if (came_from_outside(thread, header))
+		return false;
 	if (births->incomplete)
 		return true;
 	for (uint32_t i = 0; i < births->n; i++)

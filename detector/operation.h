@@ -106,7 +106,7 @@ void ftsan_operation_end(struct ftsan_operation_frame *frame);
 /* An array has come into being at @header in this thread. */
 void ftsan_operation_born(uintptr_t header);
 /* Something may have come into being unnoticed: until the outermost operation of this
- * thread ends, no array is taken for older than it. */
+ * thread ends, only its own arguments are taken for older than it. */
 void ftsan_operation_born_unnoticed(void);
 
 struct ftsan_thread;

@@ -189,6 +189,18 @@ START_TEST(an_unnoticed_birth_makes_everything_fresh)
 }
 END_TEST
 
+START_TEST(arguments_of_the_outermost_operation_are_old)
+{
+	begin(OUTER, &reading, HEADER);
+	ftsan_operation_born_unnoticed();
+	begin(INNER, &reading, HEADER + 64);
+	ck_assert(!is_fresh(HEADER));
+	ck_assert(is_fresh(HEADER + 64));
+	ftsan_operation_end(INNER);
+	ftsan_operation_end(OUTER);
+}
+END_TEST
+
 START_TEST(a_mutator_excuses_the_operations_around_it)
 {
 	begin(OUTER, &reading, HEADER);
@@ -304,6 +316,7 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, what_is_made_inside_is_fresh);
 	tcase_add_test(tests, more_births_than_room_make_everything_fresh);
 	tcase_add_test(tests, an_unnoticed_birth_makes_everything_fresh);
+	tcase_add_test(tests, arguments_of_the_outermost_operation_are_old);
 	tcase_add_test(tests, a_mutator_excuses_the_operations_around_it);
 	tcase_add_test(tests, other_operations_excuse_nothing);
 	tcase_add_test(tests, mutators_are_not_watched);
