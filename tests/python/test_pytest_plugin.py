@@ -227,7 +227,8 @@ def test_pid_in_the_name_of_the_log(run, project, affected, tmp_path):
         if "ftsan: 1 finding" in outcome.stdout:
             break
     assert_named(outcome, "test_it.py::test_shared")
-    assert len(list(tmp_path.glob("l.*.jsonl"))) == 2
+    # The one that pytest runs in and the worker; another if the race has killed that one.
+    assert len(list(tmp_path.glob("l.*.jsonl"))) >= 2
 
 
 def test_xdist_fixed(project, fixed):
