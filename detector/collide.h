@@ -62,9 +62,5 @@ enum ftsan_collision ftsan_collide(struct ftsan_thread *thread, uint32_t slot,
 
 /* The program frees a buffer in somebody's window. Normal context. */
 void ftsan_collide_free(uint32_t slot);
-/* The program frees a buffer that is free already. Normal context. */
-void ftsan_collide_double_free(uint32_t slot);
-/* An access to a quarantined buffer: reported. Signal handler; slot pinned. */
-void ftsan_collide_late(struct ftsan_thread *thread, uint32_t slot, const void *ucontext);
 
 #endif

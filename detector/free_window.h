@@ -13,7 +13,7 @@
  * ftsan_free_window() - hold up a free that happens inside an operation on the object
  * @slot: QUARANTINED by the caller, page inaccessible
  *
- * Ends with the first late access (reported by ftsan_collide_late()), or after the
+ * Ends with the first late access (reported by ftsan_late_access()), or after the
  * length of a collision window; opens only if a second thread lives, and within the
  * budget of the collision windows.
  *

@@ -8,6 +8,7 @@
 #include "collide.h"
 #include "counters.h"
 #include "free_window.h"
+#include "late.h"
 #include "mem.h"
 #include "publish.h"
 #include "rules.h"
@@ -309,7 +310,7 @@ void ftsan_guard_free(void *pointer)
 		if (state == FTSAN_PRIVATE || state == FTSAN_PUBLISHED ||
 		    state == FTSAN_SEALING || state == FTSAN_WINDOWED)
 			continue; /* it changed between two looks */
-		ftsan_collide_double_free(index);
+		ftsan_late_free(index);
 		return;
 	}
 }

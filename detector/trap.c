@@ -9,6 +9,7 @@
 #include "counters.h"
 #include "guard.h"
 #include "hazard.h"
+#include "late.h"
 #include "operation.h"
 #include "pkey.h"
 #include "slot.h"
@@ -101,7 +102,7 @@ static bool on_windowed(struct ftsan_thread *thread, uint32_t slot, ucontext_t *
 
 static bool on_quarantined(struct ftsan_thread *thread, uint32_t slot, ucontext_t *uc)
 {
-	ftsan_collide_late(thread, slot, uc);
+	ftsan_late_access(thread, slot, uc);
 	/* The program goes on with the last contents, as it would have (at best)
 	 * without us; one report a buffer. */
 	(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
