@@ -15,8 +15,8 @@
 /* Stacks of the same instruction that are captured: its fingerprints are few. */
 enum { REPORTS_PER_SITE = 16 };
 
-static const struct ftsan_operation_array *
-find(const struct ftsan_operation_frame *frame, uintptr_t buffer)
+static const struct ftsan_operation_array *find(const struct ftsan_operation_frame *frame,
+						uintptr_t buffer)
 {
 	for (unsigned i = 0; i < frame->n_arrays; i++)
 		if (frame->arrays[i].buffer == buffer)
@@ -82,9 +82,9 @@ void ftsan_hazard_look(struct ftsan_thread *thread, uint32_t slot, const void *u
 		return;
 	ftsan_count(hazards);
 	site = ftsan_site_of(thread->window.ip);
-	if (site != NULL && atomic_fetch_add_explicit(&site->hazards, 1,
-						      memory_order_relaxed) >=
-				    REPORTS_PER_SITE)
+	if (site != NULL &&
+	    atomic_fetch_add_explicit(&site->hazards, 1, memory_order_relaxed) >=
+		    REPORTS_PER_SITE)
 		return;
 	ftsan_stack_capture(&thread->stack, ucontext);
 	report(thread, slot, frame, array);

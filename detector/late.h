@@ -1,6 +1,6 @@
 /*
- * Late accesses: what a thread does to a buffer that was freed, while the quarantine still
- * keeps it apart.
+ * Late accesses: what a thread does to a buffer that was freed, while the quarantine
+ * still keeps it apart.
  */
 #ifndef FTSAN_LATE_H
 #define FTSAN_LATE_H

@@ -164,9 +164,9 @@ static void look_for_hazard(struct ftsan_thread *thread,
 		return;
 	ftsan_count(hazards);
 	site = ftsan_site_of(ftsan_context_ip(ucontext));
-	if (site != NULL && atomic_fetch_add_explicit(&site->hazards, 1,
-						      memory_order_relaxed) >=
-				    REPORTS_PER_SITE)
+	if (site != NULL &&
+	    atomic_fetch_add_explicit(&site->hazards, 1, memory_order_relaxed) >=
+		    REPORTS_PER_SITE)
 		return;
 	ftsan_stack_capture(&thread->stack, ucontext);
 	report_hazard(thread, point, now);

@@ -34,8 +34,8 @@ bool ftsan_latent(void)
 }
 
 /* The same operation at the same line of Python, called from the same C function. */
-static bool sampled(const struct ftsan_operation *operation, uintptr_t pc,
-		    uint32_t first, uint64_t salt)
+static bool sampled(const struct ftsan_operation *operation, uintptr_t pc, uint32_t first,
+		    uint64_t salt)
 {
 	struct ftsan_alloc_site site;
 
@@ -95,15 +95,17 @@ void ftsan_operation_begin(struct ftsan_operation_frame *frame,
 	if (FTSAN_UNLIKELY(thread == NULL))
 		return;
 	frame->outer = outer_of(thread, frame);
-	frame->n_inside = frame->outer == NULL ? 0 : atomic_load_explicit(
-							     &thread->inside.n,
-							     memory_order_relaxed);
+	frame->n_inside =
+		frame->outer == NULL
+			? 0
+			: atomic_load_explicit(&thread->inside.n, memory_order_relaxed);
 	if (frame->outer == NULL)
 		begin_outermost(thread);
 	thread->operation = frame;
 	if (!latent)
 		return;
-	/* What a mutator does to its argument is no hazard, so there is nothing to see. */
+	/* What a mutator does to its argument is no hazard, so there is nothing to see.
+	 */
 	frame->sampled = !operation->mutator && sampled(operation, pc, always, 0);
 	if (frame->sampled)
 		ftsan_count(operations_sampled);
@@ -124,7 +126,8 @@ static void go_inside(uintptr_t header)
 	atomic_store_explicit(&thread->inside.n, n + 1, memory_order_release);
 }
 
-/* An array that an operation reads and writes (a += b) is an output wherever it stands. */
+/* An array that an operation reads and writes (a += b) is an output wherever it stands.
+ */
 static void label_output(struct ftsan_operation_frame *frame, uintptr_t header)
 {
 	for (unsigned i = 0; i < frame->n_arrays; i++)

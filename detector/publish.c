@@ -377,8 +377,8 @@ bool ftsan_guard_enter(const void *pointer)
 	const struct ftsan_thread *thread = ftsan_thread_self();
 	bool shared = atomic_load_explicit(&slot->shared, memory_order_relaxed);
 
-	if (thread == NULL || slot->alloc_tid == atomic_load_explicit(
-						   &thread->tid, memory_order_relaxed))
+	if (thread == NULL ||
+	    slot->alloc_tid == atomic_load_explicit(&thread->tid, memory_order_relaxed))
 		return shared;
 	if (!shared)
 		atomic_store_explicit(&slot->shared, true, memory_order_relaxed);

@@ -24,10 +24,9 @@ static bool count(_Atomic uint64_t *entry, uint64_t tag, uint32_t *calls)
 {
 	uint64_t word = atomic_load_explicit(entry, memory_order_relaxed);
 
-	if (word == 0 &&
-	    atomic_compare_exchange_strong_explicit(entry, &word, tag | 1,
-						    memory_order_relaxed,
-						    memory_order_relaxed)) {
+	if (word == 0 && atomic_compare_exchange_strong_explicit(entry, &word, tag | 1,
+								 memory_order_relaxed,
+								 memory_order_relaxed)) {
 		*calls = 0;
 		return true;
 	}
@@ -35,11 +34,10 @@ static bool count(_Atomic uint64_t *entry, uint64_t tag, uint32_t *calls)
 		return false;
 	*calls = (uint32_t)(word & COUNT_MASK);
 	/* It stays at the top: at half of it the rate is the lowest one already. */
-	atomic_store_explicit(entry,
-			      (word & COUNT_MASK) == COUNT_MASK
-				      ? tag | (COUNT_MASK + 1) / 2
-				      : word + 1,
-			      memory_order_relaxed);
+	atomic_store_explicit(
+		entry,
+		(word & COUNT_MASK) == COUNT_MASK ? tag | (COUNT_MASK + 1) / 2 : word + 1,
+		memory_order_relaxed);
 	return true;
 }
 
@@ -54,10 +52,10 @@ bool ftsan_sampling_take(uint64_t site, uint32_t always)
 		if (count(&table[(hash + i) % ENTRIES], tag, &calls))
 			return ftsan_rule_sample(calls, always);
 	ftsan_count(left_out_sites);
-	return ftsan_rule_sample(always * FTSAN_SAMPLE_RAREST +
-					 atomic_fetch_add_explicit(&homeless, 1,
-								   memory_order_relaxed),
-				 always);
+	return ftsan_rule_sample(
+		always * FTSAN_SAMPLE_RAREST +
+			atomic_fetch_add_explicit(&homeless, 1, memory_order_relaxed),
+		always);
 }
 
 void ftsan_sampling_reset(void)

@@ -45,7 +45,8 @@ bool ftsan_store_perform(struct ftsan_thread *thread, uint32_t slot, void *ucont
 
 /*
  * Lets a read through that does not collide: page readable, one step, page inaccessible
- * again if the window still lasts. Signal handler. Return: false when it must fault again.
+ * again if the window still lasts. Signal handler. Return: false when it must fault
+ * again.
  */
 bool ftsan_step_pass(struct ftsan_thread *thread, uint32_t slot, void *ucontext);
 

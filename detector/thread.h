@@ -138,7 +138,7 @@ struct ftsan_thread {
 	struct ftsan_operation_frame *operation; /* innermost one; operation.h */
 	struct ftsan_births births;
 	struct ftsan_inside inside;
-	uint32_t turn; /* of watching headers; numpy_header.c */
+	uint32_t turn;		   /* of watching headers; numpy_header.c */
 	struct ftsan_stack stack;  /* of the access being handled */
 	struct ftsan_window rival; /* copy of the window it collided with */
 	struct ftsan_watch watch;

@@ -102,8 +102,8 @@ static int run_probe(struct answers *answers, const char *python,
 	struct ftsan_environment environment;
 	int error;
 
-	if (ftsan_environment_make(&environment, "enabled=1:canary=1", log->path,
-				   false, "") != 0)
+	if (ftsan_environment_make(&environment, "enabled=1:canary=1", log->path, false,
+				   "") != 0)
 		return -ENOENT;
 	error = ftsan_capture_run(&answers->capture, argv, &environment, PROBE_SECONDS);
 	ftsan_environment_release(&environment);

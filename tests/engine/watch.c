@@ -659,7 +659,8 @@ static void start(void)
 	handle(SIGTRAP, on_trap);
 	handle(SIGSEGV, on_fault);
 	(void)ftsan_mem_init();
-	EXPECT(strcmp(ftsan_watch_name(), "recheck; watch=0") == 0 && !ftsan_watch_active());
+	EXPECT(strcmp(ftsan_watch_name(), "recheck; watch=0") == 0 &&
+	       !ftsan_watch_active());
 	EXPECT(arm(0, 1) == 0);
 	ftsan_watch_set_handler(on_hit);
 }

@@ -1,7 +1,7 @@
 /*
- * Functions that change one word of their argument's header and put it back, as a careless
- * extension does, and one that only looks. What is put back is what the first call found:
- * a second thread's change must not become the word's value for good.
+ * Functions that change one word of their argument's header and put it back, as a
+ * careless extension does, and one that only looks. What is put back is what the first
+ * call found: a second thread's change must not become the word's value for good.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>

@@ -27,10 +27,12 @@ __attribute__((visibility("default"))) int only_look;
 	}
 #define POKE_10(n)                                                                       \
 	POKE(n##0)                                                                       \
-	POKE(n##1) POKE(n##2) POKE(n##3) POKE(n##4) POKE(n##5) POKE(n##6) POKE(n##7)     \
-		POKE(n##8) POKE(n##9)
+	POKE(n##1)                                                                       \
+	POKE(n##2) POKE(n##3) POKE(n##4) POKE(n##5) POKE(n##6) POKE(n##7) POKE(n##8)     \
+		POKE(n##9)
 POKE_10(1)
-POKE_10(2) POKE_10(3) POKE_10(4)
+POKE_10(2)
+POKE_10(3) POKE_10(4)
 
 	/* --- functions of a module, by their calling conventions
 	   --------------------------- */
