@@ -1,6 +1,7 @@
 """The pytest plugin: which test a finding belongs to, whatever runs the tests."""
 
 import datetime
+import json
 import os
 import pathlib
 import re
@@ -231,6 +232,16 @@ def test_pid_in_the_name_of_the_log(run, project, affected, tmp_path):
     assert len(list(tmp_path.glob("l.*.jsonl"))) >= 2
 
 
+def test_log_follows_its_schema(project, affected):
+    jsonschema = pytest.importorskip("jsonschema")
+    schema = json.loads((REPOSITORY / "tools" / "log.schema.json").read_text())
+    project.write(marked("race:PyArray_Repeat"))
+    outcome = project.until_found(affected, "-n1")
+    assert outcome.records("test") and outcome.records("running")
+    for record in sum(outcome.logs.values(), []):
+        jsonschema.validate(record, schema)
+
+
 def test_xdist_fixed(project, fixed):
     project.write(SHARED)
     assert_no_findings(project.pytest(fixed, "-n2"), 3, "3 processes")
@@ -360,6 +371,24 @@ def test_suppressed(project, affected, where, line):
     assert outcome.status == 0, outcome
     assert "ftsan: 0 findings, 1 suppressed" in outcome.stdout, outcome
     assert {record["suppressed"] for record in outcome.records("test")} == {line}, outcome
+    # The command leaves out what the plugin has suppressed.
+    assert "WARNING" not in outcome.stderr, outcome
+
+
+def test_suppressed_for_the_command(project, affected):
+    """Its exit status is 66 for findings that are not."""
+    project.write(marked("race:PyArray_Repeat"))
+    outcome = project.until_found(affected, how="ftsan")
+    assert outcome.status == 0 and "WARNING" not in outcome.stderr, outcome
+
+
+@pytest.mark.parametrize("line, status", [("race:PyArray_Repeat", 0), ("race:^Other$", 66)])
+def test_file_of_suppressions(project, affected, line, status):
+    project.write(SHARED)
+    project.write(f"{line}\n", "known.supp")
+    outcome = project.until_found(affected, "--ftsan-options", "suppressions=known.supp")
+    assert outcome.status == status, outcome
+    assert ("ftsan: 0 findings, 1 suppressed" in outcome.stdout) == (status == 0), outcome
 
 
 @pytest.mark.parametrize("where, line", [

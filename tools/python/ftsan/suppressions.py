@@ -2,7 +2,7 @@
 
     TYPE:PATTERN [until=YYYY-MM-DD]    # a comment
 
-docs/pytest.md says what each type looks at.
+docs/suppressions.md says what each type looks at.
 """
 
 import datetime
