@@ -206,6 +206,7 @@ void ftsan_numpy_see_capsule(void *table, uintptr_t caller)
 	uintptr_t api[API_SLOTS_READ];
 	void *type;
 
+	ftsan_type_init();
 	/* Other capsules without a name come first, so nothing is taken on faith. */
 	if (atomic_load_explicit(&ready, memory_order_acquire) ||
 	    ftsan_safe_read(api, table, sizeof(api)) != 0 ||

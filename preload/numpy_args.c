@@ -6,12 +6,11 @@
 
 #include "adapter_numpy.h"
 #include "base/annot.h"
+#include "guard.h"
 #include "hook_numpy.h"
 #include "numpy_type.h"
-#include "pyabi.h"
 #include "operation.h"
 #include "real.h"
-#include "runtime.h"
 
 enum {
 	BASES_MAX = 16, /* of a type; deeper ones are no arrays to us */
@@ -48,10 +47,8 @@ void ftsan_args_init(const void *type, const void *iterator)
 		tuple_type = ftsan_real_lookup(RTLD_DEFAULT, "PyTuple_Type");
 }
 
-static bool is_array(const void *object)
+static bool is_array(const void *type)
 {
-	const void *type = ftsan_object_type(object);
-
 	for (unsigned i = 0; type != NULL && i < BASES_MAX; i++) {
 		if (type == array_type)
 			return true;
@@ -60,11 +57,16 @@ static bool is_array(const void *object)
 	return false;
 }
 
-static void add_array(struct ftsan_operation_frame *frame, void *array, bool output)
+static void add_array(struct ftsan_operation_frame *frame, void *array, const void *type,
+		      bool output)
 {
 	void *buffer = ftsan_numpy_buffer(array);
 
-	ftsan_numpy_bind(array, buffer);
+	/* Looked at here, because it is so for almost every array. */
+	if (FTSAN_UNLIKELY(type != array_type) ||
+	    (buffer != NULL &&
+	     FTSAN_UNLIKELY(ftsan_guard_object(buffer) != (uintptr_t)array)))
+		ftsan_numpy_bind(array, buffer);
 	ftsan_operation_add(frame, (uintptr_t)array, buffer, output);
 }
 
@@ -73,9 +75,7 @@ static void *iterated(const void *iterator)
 {
 	void *array;
 
-	memcpy(&array,
-	       (const char *)iterator + ftsan_runtime_abi()->object_size + ITERATOR_ARRAY,
-	       sizeof(array));
+	memcpy(&array, ftsan_object_member(iterator, ITERATOR_ARRAY), sizeof(array));
 	return array;
 }
 
@@ -87,11 +87,11 @@ static void add(struct ftsan_operation_frame *frame, void *object, bool output,
 
 	if (object == NULL)
 		return;
-	if (is_array(object)) {
-		add_array(frame, object, output);
+	type = ftsan_object_type(object);
+	if (is_array(type)) {
+		add_array(frame, object, type, output);
 		return;
 	}
-	type = ftsan_object_type(object);
 	if (type == iterator_type && iterator_type != NULL)
 		add(frame, iterated(object), output, 0);
 	if (type != tuple_type || tuple_type == NULL || depth == 0)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "numpy_methods.h"
+#include "numpy_type.h"
 #include "operation.h"
 #include "pyabi.h"
 #include "runtime.h"
@@ -13,13 +14,11 @@
 /* struct PyModuleDef behind PyObject_HEAD: see module_gil.c. */
 enum { AFTER_NAME = 24, AFTER_METHODS = 48 };
 
-static void *member(const void *definition, size_t behind_head)
+static void *member(const void *definition, uint32_t behind_head)
 {
 	void *value;
 
-	memcpy(&value,
-	       (const char *)definition + ftsan_runtime_abi()->object_size + behind_head,
-	       sizeof(value));
+	memcpy(&value, ftsan_object_member(definition, behind_head), sizeof(value));
 	return value;
 }
 
@@ -39,9 +38,15 @@ static bool is_cpython(uintptr_t caller)
 
 void ftsan_modules_hook(const void *definition, uintptr_t caller)
 {
-	const char *name = member(definition, AFTER_NAME);
-	void *methods = member(definition, AFTER_METHODS);
+	const char *name;
+	void *methods;
 
+	if (!ftsan_runtime_abi()->known)
+		return;
+	/* Long before NumPy is there: its import may come later in the same module. */
+	ftsan_type_init();
+	name = member(definition, AFTER_NAME);
+	methods = member(definition, AFTER_METHODS);
 	if (name == NULL || methods == NULL)
 		return;
 	if (is_numpy(name))

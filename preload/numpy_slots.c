@@ -11,9 +11,7 @@
 #include "numpy_ops.h"
 #include "numpy_type.h"
 #include "operation.h"
-#include "pyabi.h"
 #include "real.h"
-#include "runtime.h"
 #include "writable.h"
 
 /* The protocols' tables, in words (Include/cpython/object.h, 3.13.5; the same since 3.5).
@@ -92,9 +90,7 @@ static void redirect_descriptors(const void *type, const void *from, void *to)
 	if (dict == NULL || wrapper_type == NULL || next == NULL)
 		return;
 	while (next(dict, &position, &key, &value)) {
-		void **wrapped =
-			(void **)((char *)value + ftsan_runtime_abi()->object_size +
-				  DESCRIPTOR_WRAPPED);
+		void **wrapped = ftsan_object_member(value, DESCRIPTOR_WRAPPED);
 
 		if (ftsan_object_type(value) == wrapper_type && *wrapped == from)
 			__atomic_store_n(wrapped, to, __ATOMIC_RELEASE);

@@ -15,9 +15,7 @@
 #include "numpy_slots.h"
 #include "numpy_type.h"
 #include "operation.h"
-#include "pyabi.h"
 #include "real.h"
-#include "runtime.h"
 #include "writable.h"
 
 /*
@@ -45,17 +43,18 @@ static vectorcall original;
 static bool layout_known;
 static _Atomic bool taken;
 
-static void *member_of(void *ufunc, size_t behind_head)
-{
-	return (char *)ufunc + ftsan_runtime_abi()->object_size + behind_head;
-}
-
-static int32_t number_of(void *ufunc, size_t behind_head)
+static int32_t number_of(const void *ufunc, uint32_t behind_head)
 {
 	int32_t value;
 
-	memcpy(&value, member_of(ufunc, behind_head), sizeof(value));
+	memcpy(&value, ftsan_object_member(ufunc, behind_head), sizeof(value));
 	return value;
+}
+
+/* A bit for each argument behind @n inputs. */
+static uint64_t behind(int32_t n)
+{
+	return n >= 0 && n < 64 ? ~0ull << n : 0;
 }
 
 static void *call(void *ufunc, void *const *args, size_t n, void *names)
@@ -66,11 +65,12 @@ static void *call(void *ufunc, void *const *args, size_t n, void *names)
 
 	ftsan_operation_begin(&frame, &calling, (uintptr_t)__builtin_return_address(0));
 	if (FTSAN_LIKELY(layout_known)) {
-		memcpy(&frame.name, member_of(ufunc, UFUNC_NAME), sizeof(frame.name));
-		/* NPY_MAXARGS is 64: a ufunc without outputs may have as many inputs. */
-		outputs = ~0ull << (number_of(ufunc, UFUNC_NIN) & 63);
+		memcpy(&frame.name, ftsan_object_member(ufunc, UFUNC_NAME),
+		       sizeof(frame.name));
+		outputs = behind(number_of(ufunc, UFUNC_NIN));
 	}
 	ftsan_args_add_vector(&frame, args, n & ~VECTORCALL_OFFSET_FLAG, outputs, names);
+	ftsan_operation_watch(&frame);
 	result = original(ufunc, args, n, names);
 	ftsan_operation_end(&frame);
 	return result;
@@ -98,7 +98,7 @@ static bool is_add(void *ufunc)
 	char name[8];
 	uintptr_t text;
 
-	memcpy(&text, member_of(ufunc, UFUNC_NAME), sizeof(text));
+	memcpy(&text, ftsan_object_member(ufunc, UFUNC_NAME), sizeof(text));
 	return number_of(ufunc, UFUNC_NIN) == 2 && number_of(ufunc, UFUNC_NOUT) == 1 &&
 	       ftsan_safe_string(name, sizeof(name), text) && strcmp(name, "add") == 0;
 }
