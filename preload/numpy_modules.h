@@ -13,9 +13,9 @@
  * @definition: PyModuleDef *
  * @caller:     return address within the module's object
  *
- * NumPy's always, others only where hazards are looked for: what another library does
- * with an array shows in a race by itself. Not CPython's own (lib-dynload): they take
- * arrays through the buffer protocol and through the operators, whose slots are hooked.
+ * NumPy's always, others where hazards are looked for or threads can race. Not CPython's
+ * own (lib-dynload): they take arrays through the buffer protocol and through the
+ * operators, whose slots are hooked.
  *
  * Before CPython sees the definition. Context: that of ftsan_ops_hook().
  */
