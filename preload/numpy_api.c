@@ -15,12 +15,13 @@ static const struct {
 	unsigned index;
 	struct ftsan_op op;
 } functions[] = {
-#define FTSAN_API(n, function, how, n_args, which, written, mutates)                     \
+#define FTSAN_API(n, function, how, n_args, which, written, required, mutates)           \
 	{.index = (n),                                                                   \
 	 .op = {.operation = {.owner = "", .name = #function, .mutator = (mutates)},     \
 		.args = {.convention = FTSAN_ARGS_##how,                                 \
 			 .objects = (which),                                             \
-			 .outputs = (written)},                                          \
+			 .outputs = (written),                                           \
+			 .requirements = (required)},                                    \
 		.wide = (n_args) > REGISTERS,                                            \
 		.optional = true}},
 #include "numpy_api.def"

@@ -23,6 +23,9 @@ enum {
  */
 enum { ITERATOR_ARRAY = 3 * 8 + 5 * 32 * 8 };
 
+/* NPY_ARRAY_WRITEBACKIFCOPY (numpy/_core/include/numpy/ndarraytypes.h, 2.0 to HEAD). */
+enum { WRITEBACK = 0x2000 };
+
 /* Set once, while NumPy is being imported. NULL: not in this interpreter. */
 static const void *array_type;
 static const void *iterator_type;
@@ -129,22 +132,31 @@ void ftsan_args_add_vector(struct ftsan_operation_frame *frame, void *const *obj
 	add_keywords(frame, objects + n, names);
 }
 
-static void add_tuple(struct ftsan_operation_frame *frame, void *tuple, void *dict)
+static void add_tuple(struct ftsan_operation_frame *frame, void *tuple, void *dict,
+		      bool output)
 {
-	ftsan_args_add_object(frame, tuple, false);
+	ftsan_args_add_object(frame, tuple, output);
 	/* Only `out` of the keywords; a look-up costs, so not in every call. */
 	if (frame->sampled && dict != NULL && py.dict_item != NULL)
 		ftsan_args_add_object(frame, py.dict_item(dict, "out"), true);
+}
+
+static unsigned outputs_of(const struct ftsan_args *args, void *const *words)
+{
+	return args->outputs | (args->requirements != 0 &&
+				((uintptr_t)words[args->requirements] & WRITEBACK) != 0);
 }
 
 /* Those of @which: bit n set: argument n. */
 static void add_objects(struct ftsan_operation_frame *frame, unsigned which,
 			const struct ftsan_args *args, void *const *words)
 {
+	unsigned outputs = outputs_of(args, words);
+
 	for (; which != 0; which &= which - 1) {
 		unsigned i = (unsigned)__builtin_ctz(which);
 
-		ftsan_args_add_object(frame, words[i], (args->outputs >> i & 1) != 0);
+		ftsan_args_add_object(frame, words[i], (outputs >> i & 1) != 0);
 	}
 }
 
@@ -156,7 +168,8 @@ static void add_counted(struct ftsan_operation_frame *frame,
 	int32_t n = (int32_t)(uintptr_t)words[i];
 
 	if (n > 0 && words[i + 1] != NULL)
-		ftsan_args_add_vector(frame, words[i + 1], (size_t)n, 0, NULL);
+		ftsan_args_add_vector(frame, words[i + 1], (size_t)n,
+				      args->outputs >> (i + 1) & 1 ? ~0ull : 0, NULL);
 	add_objects(frame, args->objects & (args->objects - 1u), args, words);
 }
 
@@ -176,10 +189,10 @@ void ftsan_args_add(struct ftsan_operation_frame *frame, const struct ftsan_args
 	ftsan_args_add_object(frame, words[0], (args->outputs & 1) != 0);
 	switch (args->convention) {
 	case FTSAN_ARGS_TUPLE:
-		add_tuple(frame, words[1], NULL);
+		add_tuple(frame, words[1], NULL, (outputs & 1) != 0);
 		break;
 	case FTSAN_ARGS_TUPLE_DICT:
-		add_tuple(frame, words[1], words[2]);
+		add_tuple(frame, words[1], words[2], (outputs & 1) != 0);
 		break;
 	case FTSAN_ARGS_FAST:
 		ftsan_args_add_vector(frame, words[1], (size_t)words[2], outputs, NULL);

@@ -27,10 +27,13 @@ enum ftsan_convention {
  * @objects:    FTSAN_ARGS_OBJECTS: bit n set: argument n is an object or NULL.
  *              FTSAN_ARGS_COUNTED: the lowest bit is the number's, others as above
  * @outputs:    bit n set: argument n is written to; where a vector follows self, bit 1
- *              is the first in it
+ *              is the first in it. Bit 1 of a tuple: whatever array is in it
+ * @requirements: number of the argument by which NPY_ARRAY_WRITEBACKIFCOPY can be asked
+ *              for, so that the first argument is written to; 0: none
  */
 struct ftsan_args {
 	uint8_t convention;
+	uint8_t requirements;
 	uint16_t objects;
 	uint16_t outputs;
 };

@@ -149,7 +149,8 @@ void ftsan_slots_hook_constructor(void *type, enum ftsan_type_member member,
 	struct ftsan_op op = {
 		.operation = {.owner = owner,
 			      .name = member == FTSAN_TP_NEW ? "__new__" : "__init__"},
-		.args = {.convention = FTSAN_ARGS_TUPLE_DICT},
+		/* What of its operands an iterator is to write to, its flags say. */
+		.args = {.convention = FTSAN_ARGS_TUPLE_DICT, .outputs = 2},
 	};
 	void **entry = ftsan_type_entry(type, member);
 

@@ -46,6 +46,13 @@ STEALING_BASE = {
 COUNTED = {"NpyIter_MultiNew", "NpyIter_AdvancedNew", "PyArray_ResultType",
            "PyArray_EinsteinSum"}
 
+# What of its operands an iterator is to write to, its flags say: any, perhaps.
+ITERATORS = {"NpyIter_New", "NpyIter_MultiNew", "NpyIter_AdvancedNew"}
+
+# Which parameter can ask for NPY_ARRAY_WRITEBACKIFCOPY, so that the first one is written
+# to.
+REQUIREMENTS = {"PyArray_FromAny": 4, "PyArray_CheckFromAny": 4, "PyArray_FromArray": 2}
+
 LEFT_OUT = {
     # They take over the reference to the array, which may be gone when they return
     # (StealRef in numpy/_core/code_generators/numpy_api.py).
@@ -86,7 +93,7 @@ def row(name, result, parameters):
         return None
     objects = [n for n, text in enumerate(parameters) if OBJECT.fullmatch(text)]
     arrays = [n for n in objects if "PyArrayObject" in parameters[n]]
-    outputs = [0] if name in WRITERS | MUTATORS else []
+    outputs = [0] if name in WRITERS | MUTATORS | ITERATORS else []
     if name not in SECOND_INPUTS:
         outputs += [n for n in arrays if n > 0]
     if name in STEALING_BASE:
@@ -96,9 +103,11 @@ def row(name, result, parameters):
         convention = "COUNTED"
         vector, = (n for n, text in enumerate(parameters) if VECTOR.fullmatch(text))
         objects.append(vector - 1)
+        outputs += [vector] if name in ITERATORS else []
     if not objects:
         return None
-    return (convention, len(parameters), bits(objects), bits(outputs), name in MUTATORS)
+    return (convention, len(parameters), hex(bits(objects)), hex(bits(outputs)),
+            REQUIREMENTS.get(name, 0), str(name in MUTATORS).lower())
 
 
 def read(path):
@@ -129,15 +138,14 @@ def main():
  * The functions of NumPy's C API (PyArray_API) that are given arrays, made by
  * tools/make_numpy_api.py from the headers of NumPy 2.2.1 and 2.4.6.
  * FTSAN_API(index, name, convention, number of arguments, which of them are objects,
- *           which are written to, changes the metadata of the first one)
+ *           which are written to, which can ask for NPY_ARRAY_WRITEBACKIFCOPY,
+ *           changes the metadata of the first one)
  */""")
     for name, entry in sorted(merged.items(), key=lambda item: item[1]):
         index, result, parameters = entry
         columns = row(name, result, parameters)
         if columns:
-            convention, n, objects, outputs, mutator = columns
-            print(f"FTSAN_API({index}, {name}, {convention}, {n}, {objects:#x}, "
-                  f"{outputs:#x}, {str(mutator).lower()})")
+            print(f"FTSAN_API({index}, {name}, {', '.join(map(str, columns))})")
 
 
 if __name__ == "__main__":
