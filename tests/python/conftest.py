@@ -57,6 +57,18 @@ def numpy_fixed():
     return found("FTSAN_VENV_FIXED", "setup.sh", "venv", "--find", "numpy-fixed") + "/bin/python"
 
 
+@pytest.fixture(scope="session")
+def numpy_affected_gil():
+    """The same NumPy, in the python3 with a GIL that is there."""
+    return (found("FTSAN_VENV_AFFECTED_GIL", "setup.sh", "venv", "--find", "numpy-affected-gil") +
+            "/bin/python")
+
+
+@pytest.fixture(scope="session")
+def numpy_fixed_gil():
+    return found("FTSAN_VENV_FIXED_GIL", "setup.sh", "venv", "--find", "numpy-fixed-gil") + "/bin/python"
+
+
 @dataclasses.dataclass
 class Outcome:
     """How a run ended and what it left behind."""
