@@ -193,7 +193,7 @@ static void hold_up(struct ftsan_window *window, uint64_t until)
 	ftsan_count_add(window_ns, ftsan_sys_now_ns() - began);
 }
 
-static void fill_window(struct ftsan_thread *thread, uint32_t slot, uintptr_t ip)
+void ftsan_window_fill(struct ftsan_thread *thread, uint32_t slot, uintptr_t ip)
 {
 	struct ftsan_window *window = &thread->window;
 
@@ -210,7 +210,7 @@ bool ftsan_window_enter(struct ftsan_thread *thread, uint32_t index, const void 
 	struct ftsan_site *site = ftsan_site_of(ftsan_context_ip(ucontext));
 	uint64_t until;
 
-	fill_window(thread, index, ftsan_context_ip(ucontext));
+	ftsan_window_fill(thread, index, ftsan_context_ip(ucontext));
 	decide(window, index, site);
 	if (window->held)
 		ftsan_stack_capture(&window->stack, ucontext);

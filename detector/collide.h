@@ -23,6 +23,10 @@ void ftsan_collide_fork_child(void);
 uint64_t ftsan_collide_elapsed_ns(void);
 uint32_t ftsan_collide_site_limit(uint64_t elapsed_ns);
 
+/* What thread->insn does to the slot, into the caller's window, which is closed: for a
+ * look at the store before it begins. Signal handler; slot pinned. */
+void ftsan_window_fill(struct ftsan_thread *thread, uint32_t slot, uintptr_t ip);
+
 /**
  * ftsan_window_enter() - a trapped store begins
  * @thread: the caller's record; thread->insn is decoded

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
+#include "base/context.h"
 #include "base/sys.h"
 #include "canary.h"
 #include "collide.h"
@@ -73,10 +74,14 @@ static bool on_published(struct ftsan_thread *thread, uint32_t slot, ucontext_t 
 		reconcile(slot, PROT_READ);
 		return true;
 	}
+	/* Before the window: a report takes long, and threads that wait for its end would
+	 * run the very race together. */
+	if (ftsan_latent()) {
+		ftsan_window_fill(thread, slot, ftsan_context_ip(uc));
+		ftsan_hazard_look(thread, slot, uc);
+	}
 	if (!ftsan_window_enter(thread, slot, uc))
 		return true;
-	if (ftsan_latent())
-		ftsan_hazard_look(thread, slot, uc);
 	ftsan_count(traps);
 	return ftsan_store_perform(thread, slot, uc, 0);
 }
