@@ -4,10 +4,12 @@
 #include <limits.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdlib.h>
 
 #include "altstack.h"
 #include "base/annot.h"
 #include "base/sys.h"
+#include "counters.h"
 #include "init.h"
 #include "real.h"
 #include "runtime.h"
@@ -15,11 +17,13 @@
 #include "signal_owner.h"
 
 /* struct start - what a new thread has to know; lies at the low end of its own
- * alternate stack, so that starting a thread allocates nothing else */
+ * alternate stack, so that starting a thread allocates nothing else, or on the heap when
+ * there is no memory for a @stack */
 struct start {
 	void *(*routine)(void *);
 	void *argument;
 	uint64_t blocked;
+	void *stack;
 };
 
 static _Atomic unsigned threads = 1;
@@ -87,11 +91,36 @@ static void *run(void *argument)
 {
 	struct start start = *(struct start *)argument;
 
-	ftsan_altstack_enter(argument, false);
+	if (!start.stack)
+		free(argument);
+	ftsan_altstack_enter(start.stack, false);
 	begin_mask(start.blocked);
 	pthread_setspecific(end_key, (void *)1);
 	ftsan_runtime_thread_begin();
 	return start.routine(start.argument);
+}
+
+/* A program that can have its thread gets it, even if ours is the one that can't be had.
+ */
+static struct start *make_start(void *(*routine)(void *), void *argument)
+{
+	void *stack = ftsan_altstack_map();
+	struct start *start = stack ? stack : malloc(sizeof(*start));
+
+	if (!start)
+		return NULL;
+	if (!stack)
+		ftsan_count(left_out_stacks);
+	*start = (struct start){routine, argument, ftsan_signal_blocked(), stack};
+	return start;
+}
+
+static void drop_start(struct start *start)
+{
+	if (start->stack)
+		ftsan_altstack_unmap(start->stack);
+	else
+		free(start);
 }
 
 int ftsan_hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
@@ -102,15 +131,14 @@ int ftsan_hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 
 	if (!ftsan_preload_own())
 		return FTSAN_REAL(pthread_create)(thread, attr, routine, argument);
-	start = ftsan_altstack_map();
+	start = make_start(routine, argument);
 	if (!start)
 		return EAGAIN;
-	*start = (struct start){routine, argument, ftsan_signal_blocked()};
 	atomic_fetch_add(&threads, 1);
 	error = FTSAN_REAL(pthread_create)(thread, attr, run, start);
 	if (error != 0) {
 		atomic_fetch_sub(&threads, 1);
-		ftsan_altstack_unmap(start);
+		drop_start(start);
 		return error;
 	}
 	ftsan_scout_start();

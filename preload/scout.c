@@ -8,6 +8,7 @@
 
 #include "base/annot.h"
 #include "base/sys.h"
+#include "counters.h"
 #include "hook_thread.h"
 #include "init.h"
 #include "lock.h"
@@ -88,8 +89,10 @@ static void start_locked(void)
 		return;
 	atomic_store(&stopping, 0);
 	atomic_store(&scout_tid, STARTING);
-	if (create() != 0)
+	if (create() != 0) {
+		ftsan_count(left_out_scout);
 		atomic_store(&scout_tid, 0);
+	}
 }
 
 void ftsan_scout_start(void)
