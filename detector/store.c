@@ -69,6 +69,7 @@ static void arm(struct ftsan_thread *thread, ucontext_t *uc, enum ftsan_step_kin
 	step->kind = kind;
 	step->slot = slot;
 	step->served = served;
+	step->closed = false;
 	memcpy(&step->mask, &uc->uc_sigmask, sizeof(step->mask));
 	memcpy(&uc->uc_sigmask, &mask, sizeof(mask));
 	uc->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
@@ -109,6 +110,8 @@ static void settle(struct ftsan_thread *thread, uint32_t slot)
 		close_again(slot);
 		return;
 	}
+	if (thread->step.closed)
+		return;
 	if (thread->step.served == 0) {
 		ftsan_window_leave(thread);
 		return;
@@ -168,7 +171,7 @@ bool ftsan_step_cancel(struct ftsan_thread *thread, void *ucontext)
 		ftsan_pkey_close(uc);
 	/* A store across two sealed pages faults on one while the other is open, and
 	 * would for ever: so this one is unsealed. */
-	if (step->kind != FTSAN_STEP_PASS)
+	if (step->kind != FTSAN_STEP_PASS && !step->closed)
 		thread->window.cools = true;
 	end(thread, uc);
 	return true;
@@ -240,12 +243,22 @@ bool ftsan_store_perform(struct ftsan_thread *thread, uint32_t slot, void *ucont
 		return false;
 	if (store_direct(thread, ucontext)) {
 		thread->step.served = served;
+		thread->step.closed = false;
 		settle(thread, slot);
 		return true;
 	}
 	if (!store_redirected(thread, slot, ucontext, served))
 		store_opened(thread, slot, ucontext, served);
 	return false;
+}
+
+bool ftsan_store_closed(struct ftsan_thread *thread, uint32_t slot, void *ucontext)
+{
+	ftsan_count(traps);
+	if (store_direct(thread, ucontext))
+		return true;
+	thread->step.closed = store_redirected(thread, slot, ucontext, 0);
+	return !thread->step.closed;
 }
 
 bool ftsan_step_pass(struct ftsan_thread *thread, uint32_t slot, void *ucontext)

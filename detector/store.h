@@ -43,6 +43,19 @@ const char *ftsan_store_name(void);
 bool ftsan_store_perform(struct ftsan_thread *thread, uint32_t slot, void *ucontext,
 			 uint32_t served);
 
+/**
+ * ftsan_store_closed() - perform thread->insn's store to a page that the kernel won't
+ * open
+ *
+ * With RLIMIT_DATA used up, mprotect(PROT_WRITE) fails until the program frees memory: a
+ * store to a page that is not guarded any more would fault for ever.
+ *
+ * Context: signal handler; @slot is pinned, and belongs to no window.
+ * Return:  true when the pin can go: it is done, or (where it can't be emulated) to be
+ *          tried again; false when a step was armed.
+ */
+bool ftsan_store_closed(struct ftsan_thread *thread, uint32_t slot, void *ucontext);
+
 /*
  * Lets a read through that does not collide: page readable, one step, page inaccessible
  * again if the window still lasts. Signal handler. Return: false when it must fault

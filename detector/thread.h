@@ -42,6 +42,7 @@ enum ftsan_step_kind {
  * @address, @size: the operand
  * @served:  index + 1 of the thread whose window waits for this, 0: none
  * @round:   of that window
+ * @closed:  REDIRECT: the page is only closed because the kernel won't open it
  */
 struct ftsan_step {
 	enum ftsan_step_kind kind;
@@ -53,6 +54,7 @@ struct ftsan_step {
 	uint32_t size;
 	uint32_t served;
 	uint32_t round;
+	bool closed;
 };
 
 enum ftsan_window_state {

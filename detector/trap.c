@@ -48,14 +48,28 @@ static bool is_own(const ucontext_t *uc)
 }
 
 /* reconcile() - the page is stricter than the state says: a change is behind. */
-static void reconcile(uint32_t slot, int protection)
+static bool reconcile(uint32_t slot, int protection)
 {
+	int error;
+
 	ftsan_count(reconciled);
-	if (ftsan_slot_protect(slot, 1, protection) != 0)
-		(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
+	error = ftsan_slot_protect(slot, 1, protection);
+	if (error != 0)
+		error = ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
 	/* The state that was read may be past: a page left open would stay so. */
 	if (ftsan_word_state(ftsan_slot_word(slot)) == FTSAN_PUBLISHED)
 		(void)ftsan_slot_protect(slot, 1, PROT_READ);
+	return error == 0;
+}
+
+/* on_closed() - the page is nobody's to guard, and the kernel refuses to open it. */
+static bool on_closed(struct ftsan_thread *thread, uint32_t slot, ucontext_t *uc)
+{
+	if (is_write(uc))
+		return ftsan_store_closed(thread, slot, uc);
+	/* Reading needs no room in any limit. */
+	(void)ftsan_slot_protect(slot, 1, PROT_READ);
+	return true;
 }
 
 /*
@@ -71,7 +85,7 @@ static void give_up(uint32_t slot)
 static bool on_published(struct ftsan_thread *thread, uint32_t slot, ucontext_t *uc)
 {
 	if (!is_write(uc)) {
-		reconcile(slot, PROT_READ);
+		(void)reconcile(slot, PROT_READ);
 		return true;
 	}
 	/* Before the window: a report takes long, and threads that wait for its end would
@@ -110,8 +124,9 @@ static bool on_quarantined(struct ftsan_thread *thread, uint32_t slot, ucontext_
 	ftsan_late_access(thread, slot, uc);
 	/* The program goes on with the last contents, as it would have (at best)
 	 * without us; one report a buffer. */
-	(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
-	return true;
+	if (ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE) == 0)
+		return true;
+	return on_closed(thread, slot, uc);
 }
 
 /* dispatch() - true when the pin can go; false: a step keeps it. */
@@ -121,8 +136,10 @@ static bool dispatch(struct ftsan_thread *thread, uint32_t slot, uint64_t word,
 	switch (ftsan_word_state(word)) {
 	case FTSAN_FREE:
 	case FTSAN_PRIVATE:
-		reconcile(slot, PROT_READ | PROT_WRITE);
-		return true;
+		if (reconcile(slot, PROT_READ | PROT_WRITE))
+			return true;
+		ftsan_decode_fault(&thread->insn, uc, address, is_write(uc));
+		return on_closed(thread, slot, uc);
 	case FTSAN_SEALING:
 	case FTSAN_SEALING_DEAD:
 	case FTSAN_RECYCLING:
@@ -184,7 +201,7 @@ bool ftsan_trap_fault(const siginfo_t *info, void *ucontext)
 	}
 	if (is_own(uc)) {
 		ftsan_count(own_faults);
-		reconcile(slot, PROT_READ | PROT_WRITE);
+		(void)reconcile(slot, PROT_READ | PROT_WRITE);
 		return true;
 	}
 	if (dispatch(thread, slot, ftsan_slot_pin(slot), uc, address))
