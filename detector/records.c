@@ -273,6 +273,15 @@ static void put_gil_requests(struct ftsan_buf *line)
 	ftsan_buf_char(line, ']');
 }
 
+/* What the summary says only where there was any. */
+static void put_lost(struct ftsan_buf *line)
+{
+	put_u64(line, "reports_lost", ftsan_counted(reports_lost));
+	put_u64(line, "log_errors", ftsan_counted(log_errors));
+	put_u64(line, "stacks_refused", ftsan_counted(left_out_stacks));
+	put_u64(line, "scout_refused", ftsan_counted(left_out_scout));
+}
+
 /* sum_threads() - what the threads counted for themselves. */
 static void sum_threads(void)
 {
@@ -314,6 +323,7 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	put_u64(&line, "arrays_over_10ms_published", ftsan_counted(old_published));
 	put_u64(&line, "arrays_over_10ms_left_out", ftsan_counted(old_left_out));
 	put_str(&line, "gil", gil_word(host, abi));
+	put_lost(&line);
 	put_gil_requests(&line);
 	put_hooks(&line, host);
 	put_counters(&line);

@@ -17,6 +17,25 @@ static void write_counted(FILE *out, const struct ftsan_names *names)
 	}
 }
 
+/* What could not be done, where there was any of it. */
+static void write_lost(FILE *out, const struct ftsan_session *session)
+{
+	static const struct {
+		const char *name, *meaning;
+	} kinds[] = {
+		{"reports_lost", "findings that could not be written to the log"},
+		{"log_errors", "log lines that could not be written"},
+		{"stacks_refused", "threads that had no memory for a signal stack"},
+		{"scout_refused", "refusals to start the scout thread: without it, only "
+				  "allocations publish"},
+	};
+
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(kinds); i++)
+		if (total(session, kinds[i].name) > 0)
+			fprintf(out, "ftsan:   lost: %lld %s\n",
+				total(session, kinds[i].name), kinds[i].meaning);
+}
+
 static void write_guard(FILE *out, const struct ftsan_session *session)
 {
 	long long long_lived = total(session, "arrays_over_10ms");
@@ -52,6 +71,7 @@ static void write_guard(FILE *out, const struct ftsan_session *session)
 	fprintf(out, "ftsan:   %lld threads, %.1f MiB of guard memory\n",
 		total(session, "threads"),
 		(double)total(session, "guard_bytes") / (1 << 20));
+	write_lost(out, session);
 }
 
 void ftsan_summary_coverage(FILE *out, const struct ftsan_session *session)
