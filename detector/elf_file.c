@@ -11,15 +11,17 @@
 #define SECTIONS_MAX 4096u
 #define NOTES_MAX_BYTES 1024u
 #define SYMBOLS_AT_ONCE 128u
+#define INTERRUPTS_MAX 100u
 
 static bool read_at(int fd, void *to, size_t size_bytes, uint64_t offset)
 {
 	char *out = to;
+	unsigned interrupts = 0;
 
 	while (size_bytes > 0) {
 		ssize_t got = ftsan_sys_pread(fd, out, size_bytes, offset);
 
-		if (got == -EINTR)
+		if (got == -EINTR && ++interrupts < INTERRUPTS_MAX)
 			continue;
 		if (got <= 0)
 			return false;
