@@ -1,6 +1,7 @@
 #include "stack.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stddef.h>
 #include <ucontext.h>
@@ -17,6 +18,8 @@
 static const struct ftsan_unwinder *unwinder;
 static ftsan_python_walk_fn python_walk;
 static uintptr_t own_begin, own_end;
+
+static FTSAN_TLS bool walking;
 
 /* Both sequentially consistent: whoever enters shows up in `inside` or sees the gate. */
 static _Atomic unsigned inside;
@@ -42,6 +45,37 @@ void ftsan_stack_set_own_range(uintptr_t begin, uintptr_t end)
 	own_end = end;
 }
 
+bool ftsan_stack_walking(void)
+{
+	return walking;
+}
+
+/* What the walk itself may raise has to come through. */
+static uint64_t asynchronous(void)
+{
+	return ~(1ull << (SIGSEGV - 1) | 1ull << (SIGTRAP - 1) | 1ull << (SIGBUS - 1) |
+		 1ull << (SIGILL - 1) | 1ull << (SIGFPE - 1));
+}
+
+/*
+ * The unwinder takes locks, and a signal handler that unwinds must not find them taken by
+ * its own thread: so signals wait. libunwind does that around each of its locks, twice a
+ * frame; once for the whole walk costs a fraction (preload/unwind_calls.c).
+ */
+static unsigned walk_blocked(const void *ucontext, uintptr_t *pc, unsigned max)
+{
+	uint64_t set = asynchronous(), before = 0;
+	unsigned count;
+
+	if (ftsan_sys_sigmask(SIG_BLOCK, &set, &before) != 0)
+		return unwinder->walk(ucontext, pc, max);
+	walking = true;
+	count = unwinder->walk(ucontext, pc, max);
+	walking = false;
+	(void)ftsan_sys_sigmask(SIG_SETMASK, &before, NULL);
+	return count;
+}
+
 static unsigned walk_gated(const void *ucontext, uintptr_t *pc, unsigned max)
 {
 	unsigned count = 0;
@@ -50,7 +84,7 @@ static unsigned walk_gated(const void *ucontext, uintptr_t *pc, unsigned max)
 		return 0;
 	atomic_fetch_add(&inside, 1);
 	if (!atomic_load(&gate_shut))
-		count = unwinder->walk(ucontext, pc, max);
+		count = walk_blocked(ucontext, pc, max);
 	atomic_fetch_sub(&inside, 1);
 	return count;
 }

@@ -89,6 +89,12 @@ const struct ftsan_unwinder *ftsan_libunwind_init(void *init_local2, void *step,
 bool ftsan_stack_fixup(void *context);
 
 /*
+ * Is the calling thread in the unwinder, with every asynchronous signal blocked for as
+ * long as that takes? Then the unwinder need not block them. Async-signal-safe.
+ */
+bool ftsan_stack_walking(void);
+
+/*
  * Fills @out with at most @max Python frames of the calling thread, innermost first,
  * and sets @more when there were more; the count. Async-signal-safe.
  */

@@ -6,7 +6,7 @@
 
 #include "base/fmt.h"
 #include "real.h"
-#include "unwind_pipe.h"
+#include "unwind_calls.h"
 
 enum { REASON_MAX = 256 };
 
@@ -67,7 +67,7 @@ static void open_unwinder(struct ftsan_host *host)
 					       "_step or _get_reg";
 		return;
 	}
-	ftsan_unwind_pipe_replace(ftsan_real_lookup(library, "_ULx86_64_step"));
+	ftsan_unwind_calls_replace(ftsan_real_lookup(library, "_ULx86_64_step"));
 	ftsan_stack_set_unwinder(host->unwinder);
 	ftsan_stack_capture_here(&warm);
 }

@@ -1,7 +1,8 @@
-#include "unwind_pipe.h"
+#include "unwind_calls.h"
 
 #include <errno.h>
 #include <limits.h>
+#include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -9,6 +10,7 @@
 #include "base/annot.h"
 #include "base/safe_read.h"
 #include "got.h"
+#include "stack.h"
 
 /* No process can have these: the kernel's own bound (fs.nr_open) is far below. */
 enum { READ_END = INT_MAX - 1, WRITE_END = INT_MAX };
@@ -61,7 +63,17 @@ static int close_end(int fd)
 	return fd == READ_END || fd == WRITE_END ? 0 : close(fd);
 }
 
-void ftsan_unwind_pipe_replace(const void *inside)
+/* What it saves and gives back here is as good as any: neither is looked at. */
+static int mask_signals(int how, const sigset_t *set, sigset_t *old)
+{
+	if (!ftsan_stack_walking())
+		return sigprocmask(how, set, old);
+	if (old != NULL)
+		sigemptyset(old);
+	return 0;
+}
+
+void ftsan_unwind_calls_replace(const void *inside)
 {
 	const struct ftsan_got_hook hooks[] = {
 		{"pipe", (uintptr_t)pipe, (uintptr_t)make_pipe, 0},
@@ -70,6 +82,7 @@ void ftsan_unwind_pipe_replace(const void *inside)
 		{"write", (uintptr_t)write, (uintptr_t)write_byte, 0},
 		{"syscall", (uintptr_t)syscall, (uintptr_t)system_call, 0},
 		{"close", (uintptr_t)close, (uintptr_t)close_end, 0},
+		{"sigprocmask", (uintptr_t)sigprocmask, (uintptr_t)mask_signals, 0},
 	};
 
 	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(hooks); i++)
