@@ -301,9 +301,10 @@ void ftsan_header_unwatch(struct ftsan_thread *thread,
 		(void)ftsan_watch_arm(thread, outer->points, outer->n_points);
 }
 
-void ftsan_header_reset(struct ftsan_thread *thread)
+void ftsan_header_drop(struct ftsan_thread *thread,
+		       const struct ftsan_operation_frame *frame)
 {
-	ftsan_recheck_reset(thread);
-	if (ftsan_watch_active())
+	ftsan_recheck_drop(thread, frame->recheck);
+	if (frame->n_points != 0)
 		ftsan_watch_park(thread);
 }

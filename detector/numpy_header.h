@@ -36,7 +36,9 @@ void ftsan_header_watch(struct ftsan_thread *thread, struct ftsan_operation_fram
 void ftsan_header_unwatch(struct ftsan_thread *thread,
 			  struct ftsan_operation_frame *frame);
 
-/* Nothing is watched: the outermost operation begins. Context: the same. */
-void ftsan_header_reset(struct ftsan_thread *thread);
+/* It was left without an end, and its arrays may be gone: nothing is compared. Context:
+ * the same; its frame is the innermost one still. */
+void ftsan_header_drop(struct ftsan_thread *thread,
+		       const struct ftsan_operation_frame *frame);
 
 #endif

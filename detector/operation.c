@@ -55,60 +55,106 @@ static bool is_compared(const struct ftsan_operation_frame *frame)
 	       sampled(frame->operation, frame->pc, always * COMPARED_TIMES, COMPARED);
 }
 
-/*
- * outer_of() - the innermost frame that is still there. The stack grows down, so one
- * below the new frame was left by a longjmp.
- */
-static struct ftsan_operation_frame *outer_of(const struct ftsan_thread *thread,
-					      const struct ftsan_operation_frame *frame)
+/* unhold() - what the operation had sealed. */
+static void unhold(const struct ftsan_operation_frame *frame)
 {
-	struct ftsan_operation_frame *outer = thread->operation;
+	if (!frame->sampled)
+		return;
+	for (unsigned i = 0; i < frame->n_arrays; i++)
+		if (frame->arrays[i].held)
+			ftsan_guard_unhold((const void *)frame->arrays[i].buffer,
+					   frame->arrays[i].generation);
+}
 
-	while (outer != NULL && (uintptr_t)outer <= (uintptr_t)frame)
-		outer = outer->outer;
-	return outer;
+/* leave() - the innermost operation is over. */
+static void leave(struct ftsan_thread *thread)
+{
+	struct ftsan_operation_frame *frame = thread->operation;
+
+	unhold(frame);
+	atomic_store_explicit(&thread->inside.n, frame->n_inside, memory_order_relaxed);
+	thread->operation = frame->outer;
+	frame->serial = 0;
+}
+
+/* drop() - the innermost operation was left without an end: its arrays may be gone. */
+static void drop(struct ftsan_thread *thread)
+{
+	if (thread->operation->watched)
+		ftsan_header_drop(thread, thread->operation);
+	leave(thread);
+}
+
+/* too_deep() - what is done in there belongs to no frame, so it is held against none. */
+static void too_deep(struct ftsan_operation_frame *innermost)
+{
+	if (innermost->deeper)
+		return;
+	innermost->deeper = true;
+	for (; innermost != NULL; innermost = innermost->outer)
+		innermost->changed = true;
+}
+
+/* enter() - a frame inside those that are still there, NULL: there is no room. */
+static struct ftsan_operation_frame *enter(struct ftsan_thread *thread, uintptr_t stack)
+{
+	struct ftsan_operation_frame *outer, *frame;
+
+	/* The stack grows down, so one below the new call was left. */
+	while (thread->operation != NULL && thread->operation->stack <= stack)
+		drop(thread);
+	outer = thread->operation;
+	frame = outer == NULL ? thread->frames : outer + 1;
+	if (frame == thread->frames + FTSAN_OPERATION_DEPTH) {
+		too_deep(outer);
+		return NULL;
+	}
+	if (++thread->calls == 0)
+		thread->calls = 1;
+	frame->outer = outer;
+	frame->serial = thread->calls;
+	frame->stack = stack;
+	return frame;
 }
 
 static void begin_outermost(struct ftsan_thread *thread)
 {
-	/* Its frames were left by a longjmp. */
-	if (FTSAN_UNLIKELY(thread->operation != NULL))
-		ftsan_header_reset(thread);
 	thread->births.n = 0;
 	thread->births.incomplete = false;
 	atomic_store_explicit(&thread->inside.n, 0, memory_order_relaxed);
 }
 
-void ftsan_operation_begin(struct ftsan_operation_frame *frame,
-			   const struct ftsan_operation *operation, uintptr_t pc)
+struct ftsan_operation_frame *
+ftsan_operation_begin(struct ftsan_operation_call *call,
+		      const struct ftsan_operation *operation, uintptr_t pc)
 {
 	struct ftsan_thread *thread = ftsan_thread_self();
+	struct ftsan_operation_frame *frame =
+		thread == NULL ? NULL : enter(thread, (uintptr_t)call);
 
+	call->frame = frame;
+	if (FTSAN_UNLIKELY(frame == NULL))
+		return NULL;
+	call->serial = frame->serial;
 	frame->operation = operation;
 	frame->name = NULL;
-	frame->outer = NULL;
 	frame->n_arrays = 0;
 	frame->recheck = 0;
 	frame->n_points = 0;
-	frame->sampled = frame->changed = frame->watched = false;
+	frame->sampled = frame->changed = frame->watched = frame->deeper = false;
 	frame->pc = pc;
-	if (FTSAN_UNLIKELY(thread == NULL))
-		return;
-	frame->outer = outer_of(thread, frame);
-	frame->n_inside =
-		frame->outer == NULL
-			? 0
-			: atomic_load_explicit(&thread->inside.n, memory_order_relaxed);
 	if (frame->outer == NULL)
 		begin_outermost(thread);
+	frame->n_inside = atomic_load_explicit(&thread->inside.n, memory_order_relaxed);
 	thread->operation = frame;
 	if (!latent)
-		return;
+		return frame;
 	/* What a mutator does to its argument is no hazard, so there is nothing to see.
 	 */
 	frame->sampled = !operation->mutator && sampled(operation, pc, always, 0);
 	if (frame->sampled)
 		ftsan_count(operations_sampled);
+	return frame;
 }
 
 /* go_inside() - other threads may ask for it until the operation ends. */
@@ -193,23 +239,38 @@ static void excuse(const struct ftsan_operation_frame *frame)
 				outer->changed = true;
 }
 
-void ftsan_operation_end(struct ftsan_operation_frame *frame)
+/* own() - the frame of a call, if it is this thread's and has not been dropped. */
+static struct ftsan_operation_frame *own(struct ftsan_thread *thread,
+					 const struct ftsan_operation_call *call)
+{
+	struct ftsan_operation_frame *frame = call->frame;
+
+	if (frame == NULL || thread == NULL ||
+	    (uintptr_t)frame - (uintptr_t)thread->frames >= sizeof(thread->frames))
+		return NULL;
+	return frame->serial == call->serial ? frame : NULL;
+}
+
+void ftsan_operation_end(const struct ftsan_operation_call *call)
 {
 	struct ftsan_thread *thread = ftsan_thread_self();
+	struct ftsan_operation_frame *frame = own(thread, call);
 
-	if (FTSAN_UNLIKELY(frame->watched) && thread != NULL)
+	if (FTSAN_UNLIKELY(frame == NULL))
+		return;
+	while (FTSAN_UNLIKELY(thread->operation != frame))
+		drop(thread);
+	if (FTSAN_UNLIKELY(frame->watched))
 		ftsan_header_unwatch(thread, frame);
 	if (frame->operation->mutator && frame->outer != NULL)
 		excuse(frame);
-	if (frame->sampled)
-		for (unsigned i = 0; i < frame->n_arrays; i++)
-			if (frame->arrays[i].held)
-				ftsan_guard_unhold((const void *)frame->arrays[i].buffer,
-						   frame->arrays[i].generation);
-	if (FTSAN_UNLIKELY(thread == NULL))
-		return;
-	atomic_store_explicit(&thread->inside.n, frame->n_inside, memory_order_relaxed);
-	thread->operation = frame->outer;
+	leave(thread);
+}
+
+void ftsan_operation_thread_end(struct ftsan_thread *thread)
+{
+	while (thread->operation != NULL)
+		drop(thread);
 }
 
 void ftsan_operation_born(uintptr_t header)
@@ -253,6 +314,8 @@ bool ftsan_operation_is_fresh(const struct ftsan_thread *thread, uintptr_t heade
 {
 	const struct ftsan_births *births = &thread->births;
 
+	if (thread->operation != NULL && thread->operation->deeper)
+		return true;
 	if (came_from_outside(thread, header))
 		return false;
 	if (births->incomplete)

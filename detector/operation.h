@@ -3,9 +3,11 @@
  * for every call of a method, a slot or an API function; the engines ask which one a
  * trapped store belongs to.
  *
- * An operation lives in a frame on the stack of the hook that called it. The frames of a
- * thread are linked from the innermost outwards, and only the thread itself (its signal
- * handlers included) follows the links.
+ * The frames of a thread are in its record, linked from the innermost outwards, and only
+ * the thread itself (its signal handlers included) follows the links. They are not on the
+ * stack of the hooks: a library that switches stacks (greenlet copies parts of one away
+ * and puts others in their place) or an exception that passes a hook would leave links
+ * into memory that is somebody else's by then.
  */
 #ifndef FTSAN_OPERATION_H
 #define FTSAN_OPERATION_H
@@ -16,7 +18,12 @@
 #include "options.h"
 #include "watch.h"
 
-enum { FTSAN_OPERATION_ARRAYS = 6 };
+struct ftsan_thread;
+
+enum {
+	FTSAN_OPERATION_ARRAYS = 6,
+	FTSAN_OPERATION_DEPTH = 64, /* operations in operations; deeper ones are none */
+};
 
 /**
  * struct ftsan_operation - one hooked operation; constant once it is hooked
@@ -57,6 +64,9 @@ struct ftsan_operation_array {
  * @sampled:   it is watched (latent mode)
  * @changed:   an operation inside was documented to change one of the arrays
  * @watched:   headers are watched: @points, or by @recheck
+ * @deeper:    there are operations inside that found no room
+ * @serial:    which call it is; 0: it has ended
+ * @stack:     where the stack of its hook is
  * @n_inside:  of the thread, before this operation
  */
 struct ftsan_operation_frame {
@@ -70,9 +80,22 @@ struct ftsan_operation_frame {
 	bool sampled;
 	bool changed;
 	bool watched;
+	bool deeper;
+	uint32_t serial;
+	uintptr_t stack;
 	uintptr_t pc;
 	struct ftsan_operation_array arrays[FTSAN_OPERATION_ARRAYS];
 	struct ftsan_watchpoint points[FTSAN_WATCH_WORDS];
+};
+
+/**
+ * struct ftsan_operation_call - a hook's part: which frame is its own
+ * @frame:  NULL: it has none
+ * @serial: what it was given; the frame may be another's by now
+ */
+struct ftsan_operation_call {
+	struct ftsan_operation_frame *frame;
+	uint32_t serial;
 };
 
 /* Context: start-up. @free_threaded: of the interpreter. */
@@ -83,15 +106,18 @@ bool ftsan_latent(void);
 
 /**
  * ftsan_operation_begin() - a hooked operation is entered
- * @frame: on the caller's stack; filled
- * @pc:    where it was called from, for sampling by call site
+ * @call: on the caller's stack; filled
+ * @pc:   where it was called from, for sampling by call site
  *
- * Frames that were left by a longjmp are dropped.
+ * Frames that the stack does not have any more (a longjmp, an exception, another stack)
+ * are dropped.
  *
  * Context: normal context of an attached thread. Everything here: the same.
+ * Return:  its frame, NULL: there is no room, and nothing is to be added.
  */
-void ftsan_operation_begin(struct ftsan_operation_frame *frame,
-			   const struct ftsan_operation *operation, uintptr_t pc);
+struct ftsan_operation_frame *
+ftsan_operation_begin(struct ftsan_operation_call *call,
+		      const struct ftsan_operation *operation, uintptr_t pc);
 
 /* One of the operation's arrays; @buffer as ftsan_numpy_buffer() has it. */
 void ftsan_operation_add(struct ftsan_operation_frame *frame, uintptr_t header,
@@ -100,8 +126,13 @@ void ftsan_operation_add(struct ftsan_operation_frame *frame, uintptr_t header,
 /* Every array has been added: what can't be sealed is watched now, perhaps. */
 void ftsan_operation_watch(struct ftsan_operation_frame *frame);
 
-/* Undoes ftsan_operation_begin() and what ftsan_operation_add() did to the arrays. */
-void ftsan_operation_end(struct ftsan_operation_frame *frame);
+/* Undoes ftsan_operation_begin() and what ftsan_operation_add() did to the arrays, unless
+ * the frame was dropped. */
+void ftsan_operation_end(const struct ftsan_operation_call *call);
+
+/* The thread ends, perhaps inside operations: nothing stays sealed or watched for them.
+ */
+void ftsan_operation_thread_end(struct ftsan_thread *thread);
 
 /* An array has come into being at @header in this thread. */
 void ftsan_operation_born(uintptr_t header);
@@ -109,7 +140,6 @@ void ftsan_operation_born(uintptr_t header);
  * thread ends, only its own arguments are taken for older than it. */
 void ftsan_operation_born_unnoticed(void);
 
-struct ftsan_thread;
 /* Was it made since the outermost operation of the thread was entered, or is that not
  * known? For the thread itself, handlers included. */
 bool ftsan_operation_is_fresh(const struct ftsan_thread *thread, uintptr_t header);

@@ -132,6 +132,15 @@ void ftsan_recheck_end(struct ftsan_thread *thread, unsigned handle)
 	}
 }
 
+void ftsan_recheck_drop(struct ftsan_thread *thread, unsigned handle)
+{
+	struct ftsan_recheck *recheck = &thread->recheck;
+
+	if (handle != 0 &&
+	    atomic_load_explicit(&recheck->depth, memory_order_relaxed) >= handle)
+		set_depth(recheck, handle - 1);
+}
+
 void ftsan_recheck_reset(struct ftsan_thread *thread)
 {
 	if (atomic_load_explicit(&thread->recheck.depth, memory_order_relaxed) != 0)

@@ -88,6 +88,9 @@ unsigned ftsan_recheck_begin(struct ftsan_thread *thread,
  */
 void ftsan_recheck_end(struct ftsan_thread *thread, unsigned handle);
 
+/* It was left without an end: nothing is compared. Context: as above. */
+void ftsan_recheck_drop(struct ftsan_thread *thread, unsigned handle);
+
 /* The outermost operation is about to begin: whatever is registered was left behind. */
 void ftsan_recheck_reset(struct ftsan_thread *thread);
 

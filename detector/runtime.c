@@ -214,6 +214,7 @@ void ftsan_runtime_thread_end(void)
 	if (atomic_load_explicit(&thread->window.state, memory_order_relaxed) !=
 	    FTSAN_WINDOW_CLOSED)
 		ftsan_window_leave(thread);
+	ftsan_operation_thread_end(thread);
 	ftsan_slot_give_all(thread);
 	ftsan_watch_thread_end(thread);
 	ftsan_recheck_reset(thread);

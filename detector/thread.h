@@ -13,6 +13,7 @@
 
 #include "access.h"
 #include "decode.h"
+#include "operation.h"
 #include "recheck.h"
 #include "stack.h"
 #include "watch.h"
@@ -124,8 +125,6 @@ struct ftsan_inside {
 	_Atomic uintptr_t headers[FTSAN_INSIDE];
 };
 
-struct ftsan_operation_frame;
-
 struct ftsan_thread {
 	_Atomic int tid; /* 0: the record is free */
 	uint32_t index;
@@ -138,6 +137,8 @@ struct ftsan_thread {
 	struct ftsan_window window;
 	struct ftsan_insn insn;
 	struct ftsan_operation_frame *operation; /* innermost one; operation.h */
+	uint32_t calls;				 /* of operations; for their serials */
+	struct ftsan_operation_frame frames[FTSAN_OPERATION_DEPTH];
 	struct ftsan_births births;
 	struct ftsan_inside inside;
 	uint32_t turn;		   /* of watching headers; numpy_header.c */

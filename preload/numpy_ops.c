@@ -53,10 +53,14 @@ static struct hooked wide_hooked[WIDE_TRAMPOLINES];
 static _Atomic unsigned narrow_used, wide_used;
 
 /* begin() - false: no operation after all */
-static bool begin(struct ftsan_operation_frame *frame, const struct ftsan_op *op,
+static bool begin(struct ftsan_operation_call *call, const struct ftsan_op *op,
 		  void *const *words, uintptr_t pc)
 {
-	ftsan_operation_begin(frame, &op->operation, pc);
+	struct ftsan_operation_frame *frame =
+		ftsan_operation_begin(call, &op->operation, pc);
+
+	if (FTSAN_UNLIKELY(frame == NULL))
+		return false;
 	ftsan_args_add(frame, &op->args, words);
 	if (!op->optional || frame->n_arrays != 0) {
 		ftsan_operation_watch(frame);
@@ -65,15 +69,15 @@ static bool begin(struct ftsan_operation_frame *frame, const struct ftsan_op *op
 			ftsan_scout_start();
 		return true;
 	}
-	ftsan_operation_end(frame);
+	ftsan_operation_end(call);
 	return false;
 }
 
-static void finish(struct ftsan_operation_frame *frame, const struct ftsan_op *op,
+static void finish(const struct ftsan_operation_call *call, const struct ftsan_op *op,
 		   bool begun, void *result)
 {
 	if (FTSAN_LIKELY(begun))
-		ftsan_operation_end(frame);
+		ftsan_operation_end(call);
 	if (FTSAN_UNLIKELY(op->made != NULL))
 		op->made(result);
 }
@@ -84,12 +88,11 @@ static FTSAN_NOINLINE void *call_narrow(unsigned n, NARROW_PARAMS)
 	const struct hooked *the = &narrow_hooked[n];
 	narrow_function original = (narrow_function)the->original;
 	void *const words[NARROW] = {NARROW_ARGS};
-	struct ftsan_operation_frame frame;
-	bool begun =
-		begin(&frame, &the->op, words, (uintptr_t)__builtin_return_address(0));
+	struct ftsan_operation_call it;
+	bool begun = begin(&it, &the->op, words, (uintptr_t)__builtin_return_address(0));
 	void *result = original(NARROW_ARGS);
 
-	finish(&frame, &the->op, begun, result);
+	finish(&it, &the->op, begun, result);
 	return result;
 }
 
@@ -99,11 +102,11 @@ static FTSAN_NOINLINE void *call_wide(unsigned n, uintptr_t pc, WIDE_PARAMS)
 	const struct hooked *the = &wide_hooked[n];
 	wide_function original = (wide_function)the->original;
 	void *const words[FTSAN_OP_WIDE] = {WIDE_ARGS};
-	struct ftsan_operation_frame frame;
-	bool begun = begin(&frame, &the->op, words, pc);
+	struct ftsan_operation_call it;
+	bool begun = begin(&it, &the->op, words, pc);
 	void *result = original(WIDE_ARGS);
 
-	finish(&frame, &the->op, begun, result);
+	finish(&it, &the->op, begun, result);
 	return result;
 }
 

@@ -57,22 +57,31 @@ static uint64_t behind(int32_t n)
 	return n >= 0 && n < 64 ? ~0ull << n : 0;
 }
 
-static void *call(void *ufunc, void *const *args, size_t n, void *names)
+static void add_arrays(struct ftsan_operation_frame *frame, void *ufunc,
+		       void *const *args, size_t n, void *names)
 {
-	struct ftsan_operation_frame frame;
 	uint64_t outputs = 0;
-	void *result;
 
-	ftsan_operation_begin(&frame, &calling, (uintptr_t)__builtin_return_address(0));
 	if (FTSAN_LIKELY(layout_known)) {
-		memcpy(&frame.name, ftsan_object_member(ufunc, UFUNC_NAME),
-		       sizeof(frame.name));
+		memcpy(&frame->name, ftsan_object_member(ufunc, UFUNC_NAME),
+		       sizeof(frame->name));
 		outputs = behind(number_of(ufunc, UFUNC_NIN));
 	}
-	ftsan_args_add_vector(&frame, args, n & ~VECTORCALL_OFFSET_FLAG, outputs, names);
-	ftsan_operation_watch(&frame);
+	ftsan_args_add_vector(frame, args, n & ~VECTORCALL_OFFSET_FLAG, outputs, names);
+	ftsan_operation_watch(frame);
+}
+
+static void *call(void *ufunc, void *const *args, size_t n, void *names)
+{
+	struct ftsan_operation_call it;
+	struct ftsan_operation_frame *frame = ftsan_operation_begin(
+		&it, &calling, (uintptr_t)__builtin_return_address(0));
+	void *result;
+
+	if (FTSAN_LIKELY(frame != NULL))
+		add_arrays(frame, ufunc, args, n, names);
 	result = original(ufunc, args, n, names);
-	ftsan_operation_end(&frame);
+	ftsan_operation_end(&it);
 	return result;
 }
 

@@ -17,11 +17,11 @@ static const struct ftsan_operation reading = {.owner = "ndarray", .name = "read
 static const struct ftsan_operation changing = {
 	.owner = "ndarray", .name = "shape=", .mutator = true};
 
-/* As the stack has them: an inner operation's frame lies below its outer one's. */
-static struct ftsan_operation_frame frames[4];
-#define OUTER (&frames[3])
-#define MIDDLE (&frames[2])
-#define INNER (&frames[1])
+/* As the stack has them: an inner operation's call lies below its outer one's. */
+static struct ftsan_operation_call calls[4];
+#define OUTER (&calls[3])
+#define MIDDLE (&calls[2])
+#define INNER (&calls[1])
 
 static void setup(void)
 {
@@ -31,11 +31,13 @@ static void setup(void)
 	ck_assert_ptr_nonnull(ftsan_thread_self());
 }
 
-static void begin(struct ftsan_operation_frame *frame,
+static void begin(struct ftsan_operation_call *call,
 		  const struct ftsan_operation *operation, uintptr_t header)
 {
-	ftsan_operation_begin(frame, operation, 0x401000);
-	if (header != 0)
+	struct ftsan_operation_frame *frame =
+		ftsan_operation_begin(call, operation, 0x401000);
+
+	if (header != 0 && frame != NULL)
 		ftsan_operation_add(frame, header, NULL, false);
 }
 
@@ -52,15 +54,15 @@ static bool is_fresh(uintptr_t header)
 START_TEST(operations_nest)
 {
 	begin(OUTER, &reading, HEADER);
-	ck_assert_ptr_eq(current(), OUTER);
-	ck_assert_ptr_null(OUTER->outer);
+	ck_assert_ptr_eq(current(), OUTER->frame);
+	ck_assert_ptr_null(OUTER->frame->outer);
 	begin(INNER, &reading, HEADER + 8);
-	ck_assert_ptr_eq(current(), INNER);
-	ck_assert_ptr_eq(INNER->outer, OUTER);
-	ck_assert_uint_eq(INNER->n_arrays, 1);
-	ck_assert_uint_eq(INNER->arrays[0].header, HEADER + 8);
+	ck_assert_ptr_eq(current(), INNER->frame);
+	ck_assert_ptr_eq(INNER->frame->outer, OUTER->frame);
+	ck_assert_uint_eq(INNER->frame->n_arrays, 1);
+	ck_assert_uint_eq(INNER->frame->arrays[0].header, HEADER + 8);
 	ftsan_operation_end(INNER);
-	ck_assert_ptr_eq(current(), OUTER);
+	ck_assert_ptr_eq(current(), OUTER->frame);
 	ftsan_operation_end(OUTER);
 	ck_assert_ptr_null(current());
 }
@@ -70,9 +72,9 @@ START_TEST(arrays_past_the_room_are_left_out)
 {
 	begin(OUTER, &reading, 0);
 	for (unsigned i = 0; i < FTSAN_OPERATION_ARRAYS + 3; i++)
-		ftsan_operation_add(OUTER, HEADER + i * 64, NULL, i == 1);
-	ck_assert_uint_eq(OUTER->n_arrays, FTSAN_OPERATION_ARRAYS);
-	ck_assert(OUTER->arrays[1].output && !OUTER->arrays[2].output);
+		ftsan_operation_add(OUTER->frame, HEADER + i * 64, NULL, i == 1);
+	ck_assert_uint_eq(OUTER->frame->n_arrays, FTSAN_OPERATION_ARRAYS);
+	ck_assert(OUTER->frame->arrays[1].output && !OUTER->frame->arrays[2].output);
 	ftsan_operation_end(OUTER);
 }
 END_TEST
@@ -80,11 +82,11 @@ END_TEST
 START_TEST(what_is_written_to_is_an_output_wherever_it_stands)
 {
 	begin(OUTER, &reading, HEADER);
-	ftsan_operation_add(OUTER, HEADER + 64, NULL, false);
-	ftsan_operation_add(OUTER, HEADER, NULL, true);
-	ck_assert_uint_eq(OUTER->n_arrays, 3);
-	ck_assert(OUTER->arrays[0].output && OUTER->arrays[2].output);
-	ck_assert(!OUTER->arrays[1].output);
+	ftsan_operation_add(OUTER->frame, HEADER + 64, NULL, false);
+	ftsan_operation_add(OUTER->frame, HEADER, NULL, true);
+	ck_assert_uint_eq(OUTER->frame->n_arrays, 3);
+	ck_assert(OUTER->frame->arrays[0].output && OUTER->frame->arrays[2].output);
+	ck_assert(!OUTER->frame->arrays[1].output);
 	ftsan_operation_end(OUTER);
 }
 END_TEST
@@ -94,29 +96,29 @@ static jmp_buf back;
 /* Two operations that never end. */
 static __attribute__((noinline)) void leave(void)
 {
-	struct ftsan_operation_frame inner[2];
+	struct ftsan_operation_call inner[2];
 
 	begin(&inner[1], &reading, HEADER + 64);
 	ftsan_operation_born(HEADER + 128);
 	begin(&inner[0], &reading, HEADER + 64);
-	ck_assert_ptr_eq(current(), &inner[0]);
+	ck_assert_ptr_eq(current(), inner[0].frame);
 	longjmp(back, 1);
 }
 
 START_TEST(a_longjmp_drops_the_frames_that_it_left)
 {
-	struct ftsan_operation_frame outer, next;
+	struct ftsan_operation_call outer, next;
 	bool above = (uintptr_t)&outer > (uintptr_t)&next;
-	struct ftsan_operation_frame *high = above ? &outer : &next;
-	struct ftsan_operation_frame *low = above ? &next : &outer;
+	struct ftsan_operation_call *high = above ? &outer : &next;
+	struct ftsan_operation_call *low = above ? &next : &outer;
 
 	begin(high, &reading, HEADER);
 	if (setjmp(back) == 0)
 		leave();
 	begin(low, &reading, HEADER);
-	ck_assert_ptr_eq(low->outer, high);
+	ck_assert_ptr_eq(low->frame->outer, high->frame);
 	ftsan_operation_end(low);
-	ck_assert_ptr_eq(current(), high);
+	ck_assert_ptr_eq(current(), high->frame);
 	ftsan_operation_end(high);
 	ck_assert_ptr_null(current());
 }
@@ -124,15 +126,60 @@ END_TEST
 
 START_TEST(a_longjmp_out_of_everything_begins_anew)
 {
-	struct ftsan_operation_frame frame;
+	struct ftsan_operation_call frame;
 
 	if (setjmp(back) == 0)
 		leave();
 	begin(&frame, &reading, HEADER);
-	ck_assert_ptr_null(frame.outer);
+	ck_assert_ptr_null(frame.frame->outer);
 	/* What was made in the operation that is gone is as old as anything. */
 	ck_assert(!is_fresh(HEADER + 128));
 	ftsan_operation_end(&frame);
+	ck_assert_ptr_null(current());
+}
+END_TEST
+
+/*
+ * A library that switches stacks: the calls of one end while another's go on, and the
+ * memory between is whatever the other stack has there.
+ */
+START_TEST(stacks_may_be_switched)
+{
+	begin(OUTER, &reading, HEADER);
+	begin(INNER, &reading, HEADER + 64);
+	/* Another stack has less on it: what it finds below itself is not its own. */
+	begin(MIDDLE, &changing, HEADER);
+	ck_assert_ptr_eq(current(), MIDDLE->frame);
+	ck_assert_ptr_eq(MIDDLE->frame->outer, OUTER->frame);
+	/* Back on the first: its call ends late, and ends nobody else's. */
+	ftsan_operation_end(INNER);
+	ck_assert_ptr_eq(current(), MIDDLE->frame);
+	ftsan_operation_end(OUTER);
+	ck_assert_ptr_null(current());
+	ftsan_operation_end(MIDDLE);
+	ck_assert_ptr_null(current());
+}
+END_TEST
+
+START_TEST(deeper_operations_than_there_is_room_for)
+{
+	struct ftsan_operation_call deep[FTSAN_OPERATION_DEPTH + 3];
+	unsigned n = FTSAN_OPERATION_DEPTH + 3;
+
+	for (unsigned i = n; i-- > 0;)
+		begin(&deep[i], &reading, HEADER);
+	ck_assert_ptr_nonnull(deep[3].frame);
+	ck_assert_ptr_null(deep[2].frame);
+	/* Who changes an array in there is not known, so it is held against nobody. */
+	ck_assert(is_fresh(HEADER) && deep[n - 1].frame->changed);
+	for (unsigned i = 0; i < 3; i++)
+		ftsan_operation_end(&deep[i]);
+	ck_assert_ptr_eq(current(), deep[3].frame);
+	ftsan_operation_end(&deep[3]);
+	begin(&deep[3], &reading, HEADER);
+	ck_assert(!is_fresh(HEADER));
+	for (unsigned i = 3; i < n; i++)
+		ftsan_operation_end(&deep[i]);
 	ck_assert_ptr_null(current());
 }
 END_TEST
@@ -206,11 +253,11 @@ START_TEST(a_mutator_excuses_the_operations_around_it)
 	begin(OUTER, &reading, HEADER);
 	begin(MIDDLE, &reading, HEADER + 64);
 	begin(INNER, &changing, HEADER);
-	ck_assert(!OUTER->changed);
+	ck_assert(!OUTER->frame->changed);
 	ftsan_operation_end(INNER);
-	ck_assert(OUTER->changed && !MIDDLE->changed);
+	ck_assert(OUTER->frame->changed && !MIDDLE->frame->changed);
 	ftsan_operation_end(MIDDLE);
-	ck_assert(OUTER->changed);
+	ck_assert(OUTER->frame->changed);
 	ftsan_operation_end(OUTER);
 }
 END_TEST
@@ -220,15 +267,15 @@ START_TEST(other_operations_excuse_nothing)
 	begin(OUTER, &reading, HEADER);
 	begin(INNER, &reading, HEADER);
 	ftsan_operation_end(INNER);
-	ck_assert(!OUTER->changed);
+	ck_assert(!OUTER->frame->changed);
 	/* Nor does a mutator of another array, or one whose second argument it is. */
 	begin(INNER, &changing, HEADER + 64);
-	ftsan_operation_add(INNER, HEADER, NULL, false);
+	ftsan_operation_add(INNER->frame, HEADER, NULL, false);
 	ftsan_operation_end(INNER);
-	ck_assert(!OUTER->changed);
+	ck_assert(!OUTER->frame->changed);
 	begin(INNER, &changing, 0);
 	ftsan_operation_end(INNER);
-	ck_assert(!OUTER->changed);
+	ck_assert(!OUTER->frame->changed);
 	ftsan_operation_end(OUTER);
 }
 END_TEST
@@ -236,9 +283,9 @@ END_TEST
 START_TEST(mutators_are_not_watched)
 {
 	begin(OUTER, &reading, HEADER);
-	ck_assert(OUTER->sampled);
+	ck_assert(OUTER->frame->sampled);
 	begin(INNER, &changing, HEADER);
-	ck_assert(!INNER->sampled);
+	ck_assert(!INNER->frame->sampled);
 	ftsan_operation_end(INNER);
 	ftsan_operation_end(OUTER);
 	ck_assert_uint_eq(ftsan_counted(operations_sampled), 1);
@@ -252,7 +299,7 @@ START_TEST(without_latent_mode_nothing_is_sampled)
 	ftsan_operation_init(&options, true);
 	ck_assert(!ftsan_latent());
 	begin(OUTER, &reading, HEADER);
-	ck_assert(!OUTER->sampled);
+	ck_assert(!OUTER->frame->sampled);
 	ftsan_operation_end(OUTER);
 	options = (struct ftsan_options){.mode = "all", .sample = 0};
 	ftsan_operation_init(&options, true);
@@ -265,7 +312,7 @@ static void *look_elsewhere(void *unused)
 	(void)unused;
 	ck_assert_ptr_null(current());
 	begin(INNER, &changing, HEADER);
-	ck_assert_ptr_null(INNER->outer);
+	ck_assert_ptr_null(INNER->frame->outer);
 	ftsan_operation_end(INNER);
 	ftsan_thread_release();
 	return NULL;
@@ -278,8 +325,8 @@ START_TEST(threads_have_operations_of_their_own)
 	begin(OUTER, &reading, HEADER);
 	ck_assert_int_eq(pthread_create(&thread, NULL, look_elsewhere, NULL), 0);
 	pthread_join(thread, NULL);
-	ck_assert_ptr_eq(current(), OUTER);
-	ck_assert(!OUTER->changed);
+	ck_assert_ptr_eq(current(), OUTER->frame);
+	ck_assert(!OUTER->frame->changed);
 	ftsan_operation_end(OUTER);
 }
 END_TEST
@@ -313,6 +360,8 @@ static void add_tests(TCase *tests)
 	tcase_add_test(tests, what_is_written_to_is_an_output_wherever_it_stands);
 	tcase_add_test(tests, a_longjmp_drops_the_frames_that_it_left);
 	tcase_add_test(tests, a_longjmp_out_of_everything_begins_anew);
+	tcase_add_test(tests, stacks_may_be_switched);
+	tcase_add_test(tests, deeper_operations_than_there_is_room_for);
 	tcase_add_test(tests, what_is_made_inside_is_fresh);
 	tcase_add_test(tests, more_births_than_room_make_everything_fresh);
 	tcase_add_test(tests, an_unnoticed_birth_makes_everything_fresh);
