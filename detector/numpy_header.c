@@ -35,7 +35,7 @@ static const struct word {
 	{"strides", "the pointer to the strides", 24, 8},
 	{"base", "the base", 32, 8},
 };
-enum { WORDS = FTSAN_ARRAY_LEN(words), REPORTS_PER_SITE = 16 };
+enum { FLAGS = 0, WORDS = FTSAN_ARRAY_LEN(words), REPORTS_PER_SITE = 16 };
 
 /* Two sets of four: the first two words, which anybody can change by a macro, always. */
 static const uint8_t sets[2][FTSAN_WATCH_WORDS] = {{0, 1, 2, 3}, {0, 1, 4, 5}};
@@ -102,17 +102,20 @@ static const struct ftsan_operation_array *find(const struct ftsan_operation_fra
 	return NULL;
 }
 
-static bool is_hazard(const struct ftsan_thread *thread, uintptr_t header)
+static bool is_hazard(const struct ftsan_thread *thread,
+		      const struct ftsan_watchpoint *point)
 {
 	const struct ftsan_operation_frame *frame = thread->operation;
+	const struct ftsan_operation_array *array = find(frame, point->object);
 	struct ftsan_hazard_question question = {
-		.is_argument = find(frame, header) != NULL,
+		.is_argument = array != NULL,
 		.mutator = frame != NULL && frame->operation->mutator,
 		.points_here = true,
+		.output_flags = array != NULL && array->output && point->tag == FLAGS,
 	};
 
 	if (question.is_argument)
-		question.fresh = ftsan_operation_is_fresh(thread, header);
+		question.fresh = ftsan_operation_is_fresh(thread, point->object);
 	return ftsan_rule_hazard(&question);
 }
 
@@ -160,7 +163,7 @@ static void look_for_hazard(struct ftsan_thread *thread,
 	uint64_t now;
 
 	if (point->reads || !ftsan_watch_read(point, &now) || now == point->value ||
-	    !is_hazard(thread, point->object))
+	    !is_hazard(thread, point))
 		return;
 	ftsan_count(hazards);
 	site = ftsan_site_of(ftsan_context_ip(ucontext));
@@ -190,7 +193,7 @@ static void on_change(struct ftsan_thread *thread,
 	struct ftsan_recheck_question question = {
 		.others = race && inside(change->point.object, thread, &who),
 		.exclusive = frame->operation->mutator,
-		.latent = latent && is_hazard(thread, change->point.object),
+		.latent = latent && is_hazard(thread, &change->point),
 	};
 	enum ftsan_recheck_verdict verdict = ftsan_rule_recheck(&question);
 	struct ftsan_object object;

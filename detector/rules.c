@@ -103,7 +103,8 @@ bool ftsan_rule_sample(uint32_t calls, uint32_t always)
 
 bool ftsan_rule_hazard(const struct ftsan_hazard_question *q)
 {
-	return q->is_argument && q->points_here && !q->mutator && !q->fresh;
+	return q->is_argument && q->points_here && !q->mutator && !q->fresh &&
+	       !q->output_flags;
 }
 
 enum ftsan_role ftsan_rule_word_role(bool reads, uint64_t known, uint64_t now,

@@ -126,12 +126,17 @@ bool ftsan_rule_sample(uint32_t calls, uint32_t always);
  * @fresh:       the array may be younger than the outermost operation of this thread:
  *               then it may be the operation's own work, that nobody else has seen
  * @points_here: the array still uses the memory that was stored to
+ * @output_flags: what changed are the flags of an array that the operation was given to
+ *               write to. Documented: an output that can't be written to directly is
+ *               read-only until the call is through (WRITEBACKIFCOPY), and a first write
+ *               switches a warning off
  */
 struct ftsan_hazard_question {
 	bool is_argument;
 	bool mutator;
 	bool fresh;
 	bool points_here;
+	bool output_flags;
 };
 
 /*
