@@ -132,10 +132,17 @@ void ftsan_args_add_vector(struct ftsan_operation_frame *frame, void *const *obj
 	add_keywords(frame, objects + n, names);
 }
 
+/* @outputs: bit n: item n of the tuple is written to. */
 static void add_tuple(struct ftsan_operation_frame *frame, void *tuple, void *dict,
-		      bool output)
+		      uint64_t outputs)
 {
-	ftsan_args_add_object(frame, tuple, output);
+	ptrdiff_t n = 0;
+
+	if (tuple != NULL && ftsan_object_type(tuple) == tuple_type)
+		n = py.tuple_size(tuple);
+	for (ptrdiff_t i = 0; i < n && frame->n_arrays < FTSAN_OPERATION_ARRAYS; i++)
+		ftsan_args_add_object(frame, py.tuple_item(tuple, i),
+				      i < 64 && (outputs >> i & 1) != 0);
 	/* Only `out` of the keywords; a look-up costs, so not in every call. */
 	if (frame->sampled && dict != NULL && py.dict_item != NULL)
 		ftsan_args_add_object(frame, py.dict_item(dict, "out"), true);
@@ -189,10 +196,10 @@ void ftsan_args_add(struct ftsan_operation_frame *frame, const struct ftsan_args
 	ftsan_args_add_object(frame, words[0], (args->outputs & 1) != 0);
 	switch (args->convention) {
 	case FTSAN_ARGS_TUPLE:
-		add_tuple(frame, words[1], NULL, (outputs & 1) != 0);
+		add_tuple(frame, words[1], NULL, outputs);
 		break;
 	case FTSAN_ARGS_TUPLE_DICT:
-		add_tuple(frame, words[1], words[2], (outputs & 1) != 0);
+		add_tuple(frame, words[1], words[2], outputs);
 		break;
 	case FTSAN_ARGS_FAST:
 		ftsan_args_add_vector(frame, words[1], (size_t)words[2], outputs, NULL);

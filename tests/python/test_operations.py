@@ -145,6 +145,16 @@ def test_stores(run, numpy_fixed, directory):
     assert outcome.coverage["counters"]["left_out_operations"] == 0, outcome.coverage
 
 
+def test_outputs(run, numpy_fixed, directory):
+    """What is written to is called an output, however the function takes its arguments."""
+    statements = {"np.copyto(a, Array())": True, "np.place(a, Array(), [1])": True,
+                  "np.putmask(a, Array(), 1)": True, "np.dot(a, Array())": False}
+    for statement, written in statements.items():
+        outcome = call(run, numpy_fixed, directory, {36: (statement,)}, "poke")
+        assert outcome.stdout.endswith("done\n"), outcome
+        assert [bool(f["object"].get("output")) for f in outcome.findings] == [written], outcome
+
+
 def test_looks(run, numpy_fixed, directory):
     outcome = call(run, numpy_fixed, directory, CASES, "look")
     assert outcome.stdout.endswith("done\n"), outcome
@@ -173,3 +183,19 @@ def test_read_only_table(run, numpy_fixed, tmp_path):
     assert outcome.stdout.endswith("done\n"), outcome
     assert found(outcome) == {17: ["ufunc.identity"]}
     assert outcome.coverage["counters"]["left_out_operations"] == 11, outcome.coverage
+
+
+def test_output_compared(run, numpy_fixed):
+    """The same where the header's words are compared: sort() swaps the dtype meanwhile."""
+    program = """if True:
+        import numpy as np
+        a = np.zeros(300000, dtype=[("x", "i8"), ("y", "i8")])
+        a["y"] = np.random.default_rng(0).permutation(len(a))
+        for _ in range(4):
+            a.METHOD(order="y")
+        """
+    for method in "sort", "argsort":
+        script = run.script(program.replace("METHOD", method))
+        outcome = run.ftsan(numpy_fixed, script, options="mode=latent:watch=0")
+        assert [f["object"]["name"] for f in outcome.findings] == ["descr"], outcome
+        assert bool(outcome.findings[0]["object"].get("output")) == (method == "sort"), outcome
