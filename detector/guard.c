@@ -362,7 +362,7 @@ static void settle(uint32_t index)
 	 * that forked goes on unwatched. */
 	atomic_store_explicit(&slot->holds, 0, memory_order_relaxed);
 	if (atomic_exchange_explicit(&slot->on_hold, false, memory_order_relaxed) &&
-	    state == FTSAN_PUBLISHED) {
+	    (state == FTSAN_PUBLISHED || state == FTSAN_WINDOWED)) {
 		(void)ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE);
 		ftsan_publish_undone(slot);
 		state = FTSAN_PRIVATE;
