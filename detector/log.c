@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/syscall.h>
 
 #include "base/fd.h"
@@ -115,6 +116,26 @@ static int write_all(int fd, const char *text, size_t length)
 	return 0;
 }
 
+/*
+ * Past RLIMIT_FSIZE, and into a pipe that nobody reads, a write also sends a signal that
+ * ends the program. CPython ignores both, but not yet when the first lines are written,
+ * and a program that embeds it may want them for its own writes.
+ */
+static int write_quietly(int fd, const char *text, size_t length)
+{
+	const uint64_t deadly = 1ull << (SIGXFSZ - 1) | 1ull << (SIGPIPE - 1);
+	uint64_t before = 0, pending = 0;
+	int error;
+
+	(void)ftsan_sys_sigmask(SIG_BLOCK, &deadly, &before);
+	ftsan_sys_sigpending(&pending);
+	error = write_all(fd, text, length);
+	if (error == -EFBIG || error == -EPIPE)
+		ftsan_sys_sigtake(deadly & ~pending);
+	(void)ftsan_sys_sigmask(SIG_SETMASK, &before, NULL);
+	return error;
+}
+
 int ftsan_log_write(struct ftsan_buf *line)
 {
 	int fd = number(), error;
@@ -127,8 +148,8 @@ int ftsan_log_write(struct ftsan_buf *line)
 		return -EBADF;
 	}
 	if (atomic_exchange_explicit(&torn, false, memory_order_relaxed))
-		(void)write_all(fd, "\n", 1);
-	error = write_all(fd, line->text, line->length);
+		(void)write_quietly(fd, "\n", 1);
+	error = write_quietly(fd, line->text, line->length);
 	if (error != 0) {
 		atomic_store_explicit(&torn, true, memory_order_relaxed);
 		ftsan_count(log_errors);
@@ -149,5 +170,5 @@ void ftsan_log_stderr(const struct ftsan_buf *text)
 	int fd = ftsan_fd_number(&terminal);
 
 	if (fd >= 0)
-		(void)write_all(fd, text->text, text->length);
+		(void)write_quietly(fd, text->text, text->length);
 }

@@ -36,6 +36,9 @@ int ftsan_sys_getpid(void);
 int ftsan_sys_gettid(void);
 int ftsan_sys_tgkill(int pid, int tid, int signal);
 int ftsan_sys_sigmask(int how, const uint64_t *set, uint64_t *old);
+/* Signals that wait for the thread; takes one of @set that does, without its handler. */
+void ftsan_sys_sigpending(uint64_t *set);
+void ftsan_sys_sigtake(uint64_t set);
 void ftsan_sys_yield(void);
 /* Waits while *word == expected, at most until the absolute monotonic time. */
 int ftsan_sys_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);

@@ -134,6 +134,18 @@ int ftsan_sys_sigmask(int how, const uint64_t *set, uint64_t *old)
 				    0);
 }
 
+void ftsan_sys_sigpending(uint64_t *set)
+{
+	(void)call3(SYS_rt_sigpending, (long)set, 8, 0);
+}
+
+void ftsan_sys_sigtake(uint64_t set)
+{
+	const struct timespec now = {0};
+
+	(void)ftsan_sys_call6(SYS_rt_sigtimedwait, (long)&set, 0, (long)&now, 8, 0, 0);
+}
+
 void ftsan_sys_yield(void)
 {
 	(void)call3(SYS_sched_yield, 0, 0, 0);

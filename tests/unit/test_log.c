@@ -244,6 +244,61 @@ static void to_stderr(const char *text)
 	ftsan_log_stderr(&buf);
 }
 
+static bool is_pending(int sig)
+{
+	sigset_t waiting;
+
+	return sigpending(&waiting) == 0 && sigismember(&waiting, sig) == 1;
+}
+
+/* Writes a line too long for the limit where that is deadly, with the signal waiting
+ * already or not. Nothing is asserted in between: Check writes files of its own. */
+static int write_past_limit(bool waits, bool *waits_afterwards)
+{
+	int error;
+
+	limit_size(3);
+	signal(SIGXFSZ, SIG_DFL);
+	if (waits)
+		raise(SIGXFSZ);
+	error = write_line("first");
+	*waits_afterwards = is_pending(SIGXFSZ);
+	limit_size(RLIM_INFINITY);
+	return error;
+}
+
+START_TEST(no_signal_comes_of_a_failed_write)
+{
+	bool waits;
+	int ends[2];
+
+	open_log();
+	ck_assert_int_eq(write_past_limit(false, &waits), -EFBIG);
+	ck_assert(!waits);
+	ck_assert_int_eq(pipe(ends), 0);
+	ck_assert_int_eq(dup2(ends[1], 2), 2);
+	ftsan_log_keep_stderr();
+	close(ends[0]);
+	signal(SIGPIPE, SIG_DFL);
+	to_stderr("finding");
+	ck_assert(!is_pending(SIGPIPE));
+}
+END_TEST
+
+START_TEST(a_signal_of_the_programs_still_waits)
+{
+	sigset_t blocked;
+	bool waits;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGXFSZ);
+	open_log();
+	ck_assert_int_eq(sigprocmask(SIG_BLOCK, &blocked, NULL), 0);
+	ck_assert_int_eq(write_past_limit(true, &waits), -EFBIG);
+	ck_assert(waits);
+}
+END_TEST
+
 START_TEST(output_capture_swallows_nothing)
 {
 	int terminal = scratch_file(), capture = scratch_file();
@@ -287,6 +342,8 @@ static void add_troubles(TCase *tests)
 	tcase_add_test(tests, a_torn_line_spoils_no_other);
 	tcase_add_test(tests, a_line_torn_twice_spoils_no_other);
 	tcase_add_test(tests, a_full_device_is_an_error);
+	tcase_add_test(tests, no_signal_comes_of_a_failed_write);
+	tcase_add_test(tests, a_signal_of_the_programs_still_waits);
 	tcase_add_test(tests, output_capture_swallows_nothing);
 	tcase_add_test(tests, a_lost_terminal_is_nobodys_file);
 }
