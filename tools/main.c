@@ -1,4 +1,6 @@
 /* ftsan: the command. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -68,10 +70,24 @@ int ftsan_command_options(int argc, char **argv)
 	return ftsan_print_options();
 }
 
+/*
+ * A file that is opened while one of the three is closed gets its number, and the log
+ * would be written to as stderr. What is put there instead fails as a closed one does,
+ * and is gone when a command is executed.
+ */
+static void fill_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			(void)!open("/dev/null",
+				    (fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
 
+	fill_standard_descriptors();
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		print_help(stdout);
 		return flushed();
