@@ -399,6 +399,30 @@ static bool take(uint32_t index, uint64_t word)
 	return true;
 }
 
+/* give_up_hold() - one less, never below none: freed and used again, the count began
+ * anew. */
+static uint32_t give_up_hold(struct ftsan_slot *slot)
+{
+	uint32_t holds = atomic_load_explicit(&slot->holds, memory_order_relaxed);
+
+	do {
+		if (holds == 0)
+			return 0;
+	} while (!atomic_compare_exchange_weak_explicit(&slot->holds, &holds, holds - 1,
+							memory_order_acq_rel,
+							memory_order_relaxed));
+	return holds;
+}
+
+/* is_held() - sealed, and still the buffer that it was. */
+static bool is_held(uint32_t index, uint64_t generation)
+{
+	uint64_t word = ftsan_slot_word(index);
+
+	return ftsan_word_state(word) == FTSAN_PUBLISHED &&
+	       ftsan_word_generation(word) == generation;
+}
+
 bool ftsan_guard_hold(const void *pointer, uint64_t *generation)
 {
 	uint32_t index = ftsan_slot_of((uintptr_t)pointer);
@@ -410,9 +434,9 @@ bool ftsan_guard_hold(const void *pointer, uint64_t *generation)
 	atomic_fetch_add_explicit(&slot->holds, 1, memory_order_acq_rel);
 	if (ftsan_word_state(word) == FTSAN_PRIVATE && take(index, word))
 		ftsan_count(held);
-	if (ftsan_word_state(ftsan_slot_word(index)) == FTSAN_PUBLISHED)
+	if (is_held(index, *generation))
 		return true;
-	atomic_fetch_sub_explicit(&slot->holds, 1, memory_order_acq_rel);
+	(void)give_up_hold(slot);
 	return false;
 }
 
@@ -420,19 +444,14 @@ void ftsan_guard_unhold(const void *pointer, uint64_t generation)
 {
 	uint32_t index = ftsan_slot_of((uintptr_t)pointer);
 	struct ftsan_slot *slot = ftsan_slot_at(index);
-	uint32_t holds = atomic_load_explicit(&slot->holds, memory_order_relaxed);
 
 	/* Freed and used again meanwhile: these are other holds. */
-	do {
-		if (holds == 0 ||
-		    ftsan_word_generation(ftsan_slot_word(index)) != generation)
-			return;
-	} while (!atomic_compare_exchange_weak_explicit(&slot->holds, &holds, holds - 1,
-							memory_order_acq_rel,
-							memory_order_relaxed));
+	if (ftsan_word_generation(ftsan_slot_word(index)) != generation)
+		return;
 	/* Somebody who holds it from here on finds it sealed, and is wrong a moment
 	 * later: that is a missed trap at worst. */
-	if (holds == 1 && atomic_load_explicit(&slot->on_hold, memory_order_relaxed))
+	if (give_up_hold(slot) == 1 &&
+	    atomic_load_explicit(&slot->on_hold, memory_order_relaxed))
 		unseal(index);
 }
 
