@@ -3,6 +3,8 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
 
 #include "base/sys.h"
 #include "collide.h"
@@ -16,8 +18,10 @@
 #include "thread.h"
 
 enum {
-	TICK_LOOK = 64, /* allocations of a thread between two looks at the clock */
-	OLD_US = 10000, /* "old" in the coverage record */
+	TICK_LOOK = 64,	  /* allocations of a thread between two looks at the clock */
+	OLD_US = 10000,	  /* "old" in the coverage record */
+	SLOTS_MIN = 64,	  /* as of the option */
+	LIMIT_SHARE = 32, /* of a limit of the process's that the arena may take */
 };
 
 struct ftsan_guard_config ftsan_guard_config;
@@ -35,13 +39,27 @@ const struct ftsan_adapter *ftsan_adapter_of(uint32_t slot)
 	return adapters[ftsan_slot_at(slot)->adapter];
 }
 
+/* fitting() - a program that needs what its limit allows is to get it with us, too. */
+static uint32_t fitting(uint32_t n_slots, int which)
+{
+	struct rlimit limit;
+	uint64_t most;
+
+	if (ftsan_sys_call6(SYS_prlimit64, 0, which, 0, (long)&limit, 0, 0) < 0 ||
+	    limit.rlim_cur == RLIM_INFINITY)
+		return n_slots;
+	most = limit.rlim_cur / LIMIT_SHARE / FTSAN_PAGE;
+	return most < n_slots ? (uint32_t)most : n_slots;
+}
+
 int ftsan_guard_init(const struct ftsan_options *options, bool free_threaded)
 {
 	bool race = ftsan_options_race(options);
+	uint32_t slots = fitting(fitting(options->slots, RLIMIT_AS), RLIMIT_DATA);
 	int error;
 
 	ftsan_guard_config = (struct ftsan_guard_config){
-		.slots = options->slots,
+		.slots = slots,
 		.fragments = options->fragments,
 		.quarantine = options->quarantine,
 		.tick_us = options->scout_us,
@@ -57,7 +75,7 @@ int ftsan_guard_init(const struct ftsan_options *options, bool free_threaded)
 			 [FTSAN_ADAPTER_CYTHON] = true},
 		.store = options->store,
 	};
-	error = ftsan_arena_init(options->slots);
+	error = slots < SLOTS_MIN ? -ENOMEM : ftsan_arena_init(slots);
 	if (error != 0)
 		return error;
 	ftsan_quarantine_init(options->quarantine);

@@ -5,6 +5,7 @@
 
 #include "adapter_cython.h"
 #include "adapter_numpy.h"
+#include "base/fmt.h"
 #include "base/sys.h"
 #include "canary.h"
 #include "collide.h"
@@ -104,6 +105,21 @@ static void say_start(void)
 	record_engine();
 }
 
+/* Without a log the findings are still there to be told. */
+static void say_no_log(int error)
+{
+	char text[FTSAN_LOG_PATH_MAX + 128];
+	struct ftsan_buf line;
+
+	ftsan_buf_init(&line, text, sizeof(text));
+	ftsan_buf_str(&line, "ftsan: the log ");
+	ftsan_buf_str(&line, ftsan_log_path());
+	ftsan_buf_str(&line, " can't be opened (errno ");
+	ftsan_buf_i64(&line, -error);
+	ftsan_buf_str(&line, "): findings go to stderr only\n");
+	ftsan_log_stderr(&line);
+}
+
 int ftsan_runtime_start(const struct ftsan_host *the_host,
 			const struct ftsan_options *the_options)
 {
@@ -121,10 +137,13 @@ int ftsan_runtime_start(const struct ftsan_host *the_host,
 		return error;
 	(void)ftsan_thread_self();
 	error = ftsan_log_open(options->log, root);
+	/* Its children would say the same. */
+	if (error != 0 && root)
+		say_no_log(error);
 	guard_error = start_guard();
 	say_start();
 	atomic_store_explicit(&active, true, memory_order_release);
-	return error;
+	return 0;
 }
 
 bool ftsan_runtime_active(void)
