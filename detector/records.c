@@ -21,7 +21,8 @@
 #error "FTSAN_VERSION comes from the build"
 #endif
 
-enum { LINE = 32768, CMDLINE = 4096 };
+/* Room for a command line and a path of control characters, six bytes each. */
+enum { LINE = 65536, CMDLINE = 4096 };
 
 /* One caller at a time: start, the child of a fork, the end. */
 static char storage[LINE];

@@ -21,6 +21,8 @@
 #include "signal_owner.h"
 
 enum { HELP_BYTES = 32 * 1024, ERRORS_BYTES = 4096, STDERR = 2, STDOUT = 1 };
+/* Ids are short; what is longer would not leave room in its record. */
+enum { RUN_ID_MAX = 64 };
 
 /* Resolved by the loader with libftsan.so itself; NULL in a process without CPython. */
 extern const char _PyRuntime[] __attribute__((weak));
@@ -148,7 +150,7 @@ static void describe_process(void)
 
 	host.iterate = dl_iterate_phdr;
 	/* The program may change its environment; the detector keeps the pointer. */
-	host.run_id = run_id ? strdup(run_id) : NULL;
+	host.run_id = run_id ? strndup(run_id, RUN_ID_MAX) : NULL;
 	if (!host.run_id)
 		host.run_id = "";
 	host.root = become_root();
