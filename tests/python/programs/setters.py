@@ -1,14 +1,13 @@
-"""setters.py WHAT HOW: changes an array from one thread, or two.
+"""setters.py WHAT HOW: one array, changed by a setter.
 
-WHAT: shape, strides, dtype, resize, setflags, setstate
-HOW:  ww    two threads change it
-      wr    one changes it, one reads it
-      one   one thread does both, in turn
-      lock  two threads change it, under a lock
-      queue two threads hand it to each other
+WHAT is shape, strides, dtype, resize, setflags or setstate. HOW is
+ww     two threads change it
+wr     one changes it, one reads it
+one    one thread does both
+lock   two threads, each turn under a lock
+queue  two threads, which hand the array over to each other
 """
 
-import contextlib
 import queue
 import sys
 import threading
@@ -17,74 +16,93 @@ import warnings
 
 import numpy as np
 
-warnings.simplefilter("ignore")
-what, how = sys.argv[1:3]
-SECONDS = 0.3
-HARMLESS = ValueError, RuntimeError, TypeError, IndexError
-
+warnings.simplefilter("ignore")  # setting strides is deprecated
+what, how = sys.argv[1:]
 base = np.arange(48)
-array = base[:12] if what == "strides" else np.arange(24)
-state = array.__reduce__()[2]
-lock = threading.Lock() if how == "lock" else contextlib.nullcontext()
+a = base[:12] if what == "strides" else np.arange(24)
+state = a.__reduce__()[2]
+lock = threading.Lock()
+start = threading.Barrier(2)
+time.sleep(0.02)  # so old that it is watched
 
 
-def change(i):
-    odd = i % 2
+def write(i):
     if what == "shape":
-        array.shape = (4, 6) if odd else (24,)
+        a.shape = (4, 6) if i % 2 else (24,)
     elif what == "strides":
-        array.strides = (8,) if odd else (16,)
+        a.strides = (8,) if i % 2 else (16,)
     elif what == "dtype":
-        array.dtype = np.int32 if odd else np.int64
+        a.dtype = np.int32 if i % 2 else np.int64
     elif what == "resize":
-        array.resize((24,) if odd else (2, 12), refcheck=False)
+        a.resize((24,) if i % 2 else (2, 12), refcheck=False)
     elif what == "setflags":
-        array.setflags(write=bool(odd))
+        a.setflags(write=bool(i % 2))
     elif what == "setstate":
-        array.__setstate__(state)
+        a.__setstate__(state)
 
 
 def read(i):
-    array.sum()
-    array.shape
-    array.strides
-    array.flags.writeable
+    if what == "setflags":
+        a.flags.writeable
+    else:
+        a.strides
+        a.shape
+        if i % 8 == 0:
+            a.sum()
 
 
-def often(step, start=None):
-    if start:
-        start.wait()
-    end, i = time.monotonic() + SECONDS, 0
+def turns(function):
+    end = time.monotonic() + 0.15
+    i = 0
     while time.monotonic() < end:
-        with contextlib.suppress(*HARMLESS), lock:
-            step(i)
+        try:
+            function(i)
+        except (ValueError, IndexError, RuntimeError, TypeError):
+            if how not in ("ww", "wr"):
+                raise
         i += 1
 
 
-def take_turns(step, mine, other):
+def locked(function):
+    def turn(i):
+        with lock:
+            function(i)
+
+    return turn
+
+
+def side(function, wrap=lambda function: function):
+    start.wait()
+    turns(wrap(function))
+
+
+def both(i):
+    write(i)
+    read(i)
+
+
+def partner(mine, other, function):
     for i in range(300):
         mine.get(timeout=60)
-        with contextlib.suppress(*HARMLESS):
-            step(i)
+        function(i)
         other.put(None)
 
 
-def run(*threads):
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
 if how == "one":
-    often(lambda i: (change(i), read(i)))
+    turns(both)
+    threads = []
 elif how == "queue":
-    here, there = queue.Queue(), queue.Queue()
-    here.put(None)
-    run(threading.Thread(target=take_turns, args=(change, here, there)),
-        threading.Thread(target=take_turns, args=(read, there, here)))
+    queues = queue.Queue(), queue.Queue()
+    threads = [threading.Thread(target=partner, args=(queues[i], queues[1 - i], [write, both][i]))
+               for i in range(2)]
+    queues[0].put(None)
 else:
-    start = threading.Barrier(2)
-    run(threading.Thread(target=often, args=(change, start)),
-        threading.Thread(target=often, args=(read if how == "wr" else change, start)))
+    wrap = [locked] if how == "lock" else []
+    second = write if how == "ww" else read
+    threads = [threading.Thread(target=side, args=(function, *wrap))
+               for function in (write, second)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
 print("done")
