@@ -233,12 +233,17 @@ static struct ftsan_watchpoint point_of(uintptr_t header, unsigned word)
 	};
 }
 
-/* fill_watch() - four words of one array; another array and other words next time. */
+/*
+ * fill_watch() - four words of one array; another array and other words at other times.
+ * Not in plain turns: a program's operations come in turns themselves, and the second of
+ * every two would never see the other half.
+ */
 static unsigned fill_watch(const struct ftsan_operation_frame *frame, unsigned turn,
 			   struct ftsan_watchpoint *points)
 {
-	uintptr_t header = frame->arrays[turn % frame->n_arrays].header;
-	const uint8_t *set = sets[turn / frame->n_arrays % FTSAN_ARRAY_LEN(sets)];
+	uint32_t mixed = turn * 0x9e3779b9u;
+	uintptr_t header = frame->arrays[(mixed >> 16) % frame->n_arrays].header;
+	const uint8_t *set = sets[(mixed >> 30) % FTSAN_ARRAY_LEN(sets)];
 
 	for (unsigned i = 0; i < FTSAN_WATCH_WORDS; i++)
 		points[i] = point_of(header, set[i]);

