@@ -14,6 +14,7 @@ static char path[FTSAN_LOG_PATH_MAX];
 static char directory[FTSAN_LOG_PATH_MAX]; /* where the first process started */
 static struct ftsan_fd file;
 static struct ftsan_fd terminal;
+static bool unknown_terminal; /* there is a stderr, but the kernel tells nothing of it */
 static _Atomic bool torn;
 
 /* Programs change their directory: what is opened again, and what a child opens, is
@@ -162,12 +163,13 @@ void ftsan_log_keep_stderr(void)
 	int raw = ftsan_sys_fcntl(2, F_DUPFD_CLOEXEC, 100);
 
 	if (raw >= 0)
-		(void)ftsan_fd_take(&terminal, raw);
+		unknown_terminal = ftsan_fd_take(&terminal, raw) != 0;
 }
 
 void ftsan_log_stderr(const struct ftsan_buf *text)
 {
-	int fd = ftsan_fd_number(&terminal);
+	/* A finding must not be lost because nobody can say whose the descriptor is. */
+	int fd = unknown_terminal ? 2 : ftsan_fd_number(&terminal);
 
 	if (fd >= 0)
 		(void)write_quietly(fd, text->text, text->length);
