@@ -113,11 +113,12 @@ import numpy as np
 ends = os.pipe()
 pid = os.fork()
 if pid == 0:
+    os.close(ends[1])
     os.read(ends[0], 1)
     np.repeat(np.arange(1000), 2)
     os._exit(0)
-os.unlink(f"{log}.{{pid}}") if os.path.lexists(f"{log}.{{pid}}") else None
-os.symlink("{victim}", f"{log}.{{pid}}")
+os.symlink("{victim}", "{log}.new")  # the child may have made its log by now, or not
+os.replace("{log}.new", f"{log}.{{pid}}")
 os.write(ends[1], b"x")
 assert os.waitstatus_to_exitcode(os.wait()[1]) == 0
 print("alive")
