@@ -1,5 +1,4 @@
-"""The torture suite's short forms; tests/torture has the long ones, docs/robustness.md
-their figures."""
+"""The torture suite's short forms; tests/torture has the long ones."""
 
 import subprocess
 import sys
