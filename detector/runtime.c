@@ -26,9 +26,9 @@
 #include "word_race.h"
 
 /* Set at start, constant afterwards but for what a fork changes. */
+struct ftsan_pyabi ftsan_abi;
 static const struct ftsan_host *host;
 static const struct ftsan_options *options;
-static struct ftsan_pyabi abi;
 static bool root;
 static int guard_error;
 static bool canary;
@@ -45,18 +45,18 @@ static unsigned walk_python(struct ftsan_pyframe *out, unsigned max, bool *more)
 		tstate = host->tstate_gilstate();
 	if (tstate == NULL)
 		return 0;
-	return ftsan_pyframes_walk(&abi, (uintptr_t)tstate, host->py_code_type, out, max,
-				   more);
+	return ftsan_pyframes_walk(&ftsan_abi, (uintptr_t)tstate, host->py_code_type, out,
+				   max, more);
 }
 
 static void start_stacks(void)
 {
-	(void)ftsan_pyabi_read(&abi, host->py_runtime, host->py_version);
+	(void)ftsan_pyabi_read(&ftsan_abi, host->py_runtime, host->py_version);
 	ftsan_stack_set_unwinder(host->unwinder);
 	ftsan_stack_set_own_range(host->own_begin, host->own_end);
 	ftsan_trap_set_own_text(host->own_begin, host->own_end);
 	ftsan_watch_set_own_text(host->own_begin, host->own_end);
-	if (abi.known)
+	if (ftsan_abi.known)
 		ftsan_stack_set_python(walk_python);
 	(void)ftsan_modules_refresh(host->iterate);
 	ftsan_symbols_set_eval(host->py_eval);
@@ -66,7 +66,7 @@ static void start_stacks(void)
 static bool watches(void)
 {
 	return ftsan_options_latent(options) ||
-	       (ftsan_options_race(options) && abi.free_threaded);
+	       (ftsan_options_race(options) && ftsan_abi.free_threaded);
 }
 
 static int start_guard(void)
@@ -75,14 +75,14 @@ static int start_guard(void)
 
 	(void)ftsan_mem_init();
 	ftsan_decode_init(host->zydis_init, host->zydis_decode);
-	ftsan_numpy_init(abi.object_size);
-	ftsan_cython_init(abi.ob_type, host->py_code_type);
-	ftsan_operation_init(options, abi.free_threaded);
+	ftsan_numpy_init(ftsan_abi.object_size);
+	ftsan_cython_init(ftsan_abi.ob_type, host->py_code_type);
+	ftsan_operation_init(options, ftsan_abi.free_threaded);
 	if (options->watch && watches())
 		(void)ftsan_watch_init();
-	ftsan_header_init(options, abi.free_threaded);
+	ftsan_header_init(options, ftsan_abi.free_threaded);
 	if (options->guard)
-		error = ftsan_guard_init(options, abi.free_threaded);
+		error = ftsan_guard_init(options, ftsan_abi.free_threaded);
 	return error;
 }
 
@@ -101,7 +101,7 @@ static void say_start(void)
 {
 	canary = guard_error == 0 && options->guard && options->canary &&
 		 ftsan_canary_run();
-	ftsan_record_process(host, options, &abi, root);
+	ftsan_record_process(host, options, &ftsan_abi, root);
 	record_engine();
 }
 
@@ -132,7 +132,8 @@ int ftsan_runtime_start(const struct ftsan_host *the_host,
 	start_stacks();
 	ftsan_log_keep_stderr();
 	error = ftsan_report_init(options->print, host->gil_kept_off,
-				  abi.known ? &abi : NULL, host->py_code_type);
+				  ftsan_abi.known ? &ftsan_abi : NULL,
+				  host->py_code_type);
 	if (error != 0)
 		return error;
 	(void)ftsan_thread_self();
@@ -162,11 +163,6 @@ bool ftsan_runtime_trap(siginfo_t *info, void *ucontext)
 	       (info->si_code > 0 && ftsan_trap_step(ucontext));
 }
 
-const struct ftsan_pyabi *ftsan_runtime_abi(void)
-{
-	return &abi;
-}
-
 const struct ftsan_host *ftsan_runtime_host(void)
 {
 	return host;
@@ -185,21 +181,21 @@ void ftsan_runtime_alloc_site(uintptr_t pc, struct ftsan_alloc_site *out)
 	uintptr_t tstate, frame;
 
 	*out = (struct ftsan_alloc_site){.pc = pc};
-	if (!abi.known || host->tstate_get == NULL)
+	if (!ftsan_abi.known || host->tstate_get == NULL)
 		return;
 	tstate = (uintptr_t)host->tstate_get();
 	if (tstate == 0)
 		return;
-	if (abi.tstate_cframe != 0)
-		tstate = load(tstate, abi.tstate_cframe);
+	if (ftsan_abi.tstate_cframe != 0)
+		tstate = load(tstate, ftsan_abi.tstate_cframe);
 	/* The thread's own innermost frame: in place as long as the thread is here. */
-	frame = load(tstate, abi.tstate_current_frame);
+	frame = load(tstate, ftsan_abi.tstate_current_frame);
 	if (frame == 0)
 		return;
-	out->code = load(frame, abi.frame_executable) & ~(uintptr_t)7;
-	out->instr = load(frame, abi.frame_instr_ptr);
-	if (abi.frame_tlbc_index != 0)
-		memcpy(&out->tlbc, (const void *)(frame + abi.frame_tlbc_index),
+	out->code = load(frame, ftsan_abi.frame_executable) & ~(uintptr_t)7;
+	out->instr = load(frame, ftsan_abi.frame_instr_ptr);
+	if (ftsan_abi.frame_tlbc_index != 0)
+		memcpy(&out->tlbc, (const void *)(frame + ftsan_abi.frame_tlbc_index),
 		       sizeof(out->tlbc));
 }
 
@@ -269,7 +265,7 @@ void ftsan_runtime_fork_child(void)
 	ftsan_counters_reset();
 	root = false;
 	(void)ftsan_log_open(options->log, root);
-	ftsan_record_process(host, options, &abi, root);
+	ftsan_record_process(host, options, &ftsan_abi, root);
 	record_engine();
 }
 
@@ -283,7 +279,7 @@ unsigned ftsan_runtime_end(const char *reason, int status)
 	if (!ftsan_runtime_active() || !ftsan_runtime_own_process())
 		return 0;
 	if (!atomic_exchange(&ended, true)) {
-		ftsan_record_coverage(host, &abi);
+		ftsan_record_coverage(host, &ftsan_abi);
 		ftsan_record_end(reason, status);
 	}
 	return ftsan_report_count();

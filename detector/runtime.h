@@ -88,7 +88,11 @@ void ftsan_runtime_alloc_site(uintptr_t pc, struct ftsan_alloc_site *out);
 
 /* Layouts of this interpreter. Valid after ftsan_runtime_start(). */
 struct ftsan_pyabi;
-const struct ftsan_pyabi *ftsan_runtime_abi(void);
+extern struct ftsan_pyabi ftsan_abi; /* set once at start */
+static inline const struct ftsan_pyabi *ftsan_runtime_abi(void)
+{
+	return &ftsan_abi;
+}
 const struct ftsan_host *ftsan_runtime_host(void);
 
 /* One period of the scout: publishes what is old enough, expires what is overdue.

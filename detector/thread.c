@@ -13,7 +13,7 @@ static _Atomic uint32_t used;  /* entries ever taken */
 static _Atomic uint32_t alive; /* records in use */
 static _Atomic uint32_t seen;
 
-static FTSAN_TLS struct ftsan_thread *self;
+FTSAN_TLS struct ftsan_thread *ftsan_thread_mine;
 
 static struct ftsan_thread *reuse(int tid)
 {
@@ -51,7 +51,7 @@ static struct ftsan_thread *create(int tid)
 	return thread;
 }
 
-static FTSAN_NOINLINE struct ftsan_thread *attach(void)
+FTSAN_NOINLINE struct ftsan_thread *ftsan_thread_attach(void)
 {
 	int tid = ftsan_sys_gettid();
 	struct ftsan_thread *thread = reuse(tid);
@@ -65,13 +65,8 @@ static FTSAN_NOINLINE struct ftsan_thread *attach(void)
 	atomic_store_explicit(&thread->inside.n, 0, memory_order_relaxed);
 	atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&seen, 1, memory_order_relaxed);
-	self = thread;
+	ftsan_thread_mine = thread;
 	return thread;
-}
-
-struct ftsan_thread *ftsan_thread_self(void)
-{
-	return FTSAN_LIKELY(self != NULL) ? self : attach();
 }
 
 struct ftsan_thread *ftsan_thread_at(uint32_t index)
@@ -83,11 +78,11 @@ struct ftsan_thread *ftsan_thread_at(uint32_t index)
 
 void ftsan_thread_release(void)
 {
-	struct ftsan_thread *thread = self;
+	struct ftsan_thread *thread = ftsan_thread_mine;
 
 	if (thread == NULL)
 		return;
-	self = NULL;
+	ftsan_thread_mine = NULL;
 	thread->step.kind = FTSAN_STEP_NONE;
 	atomic_fetch_sub_explicit(&alive, 1, memory_order_relaxed);
 	atomic_store_explicit(&thread->tid, 0, memory_order_release);
@@ -143,7 +138,7 @@ void ftsan_thread_records_fork_child(void)
 		atomic_store_explicit(&thread->counts.seen, 0, memory_order_relaxed);
 		atomic_store_explicit(&thread->counts.guarded, 0, memory_order_relaxed);
 		thread->n_magazine = 0;
-		if (thread == self ||
+		if (thread == ftsan_thread_mine ||
 		    atomic_load_explicit(&thread->tid, memory_order_relaxed) == 0)
 			continue;
 		thread->step.kind = FTSAN_STEP_NONE;
@@ -151,11 +146,11 @@ void ftsan_thread_records_fork_child(void)
 				      memory_order_relaxed);
 		atomic_store_explicit(&thread->tid, 0, memory_order_relaxed);
 	}
-	if (self != NULL)
-		atomic_store_explicit(&self->tid, ftsan_sys_gettid(),
+	if (ftsan_thread_mine != NULL)
+		atomic_store_explicit(&ftsan_thread_mine->tid, ftsan_sys_gettid(),
 				      memory_order_relaxed);
-	atomic_store_explicit(&alive, self != NULL, memory_order_relaxed);
-	atomic_store_explicit(&seen, self != NULL, memory_order_relaxed);
+	atomic_store_explicit(&alive, ftsan_thread_mine != NULL, memory_order_relaxed);
+	atomic_store_explicit(&seen, ftsan_thread_mine != NULL, memory_order_relaxed);
 }
 
 void ftsan_thread_counts_sum(uint64_t *seen_sum, uint64_t *guarded_sum)

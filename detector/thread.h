@@ -12,6 +12,7 @@
 #include <stdint.h>
 
 #include "access.h"
+#include "base/annot.h"
 #include "decode.h"
 #include "operation.h"
 #include "recheck.h"
@@ -149,13 +150,24 @@ struct ftsan_thread {
 	unsigned char *scratch; /* a page, for redirected stores */
 };
 
+/* The calling thread's record, once it has one; ftsan_thread_self() makes it. */
+extern FTSAN_TLS struct ftsan_thread *ftsan_thread_mine;
+struct ftsan_thread *ftsan_thread_attach(void);
+
 /**
  * ftsan_thread_self() - the calling thread's record
+ *
+ * Inline, because every hook asks, some of them several times.
  *
  * Context: any thread, async-signal-safe; maps a record at the first call.
  * Return:  NULL when there are more than FTSAN_THREADS_MAX threads, or no memory.
  */
-struct ftsan_thread *ftsan_thread_self(void);
+static inline struct ftsan_thread *ftsan_thread_self(void)
+{
+	struct ftsan_thread *mine = ftsan_thread_mine;
+
+	return FTSAN_LIKELY(mine != NULL) ? mine : ftsan_thread_attach();
+}
 
 /* Other threads' records, for looking at; NULL when the index was never used. */
 struct ftsan_thread *ftsan_thread_at(uint32_t index);

@@ -60,16 +60,18 @@ static FTSAN_TLS struct caller *judged;
 
 static struct caller *caller_of(uintptr_t pc)
 {
+	unsigned first = (unsigned)(pc * 0x9e3779b97f4a7c15ull >> 59);
+
 	for (unsigned i = 0; i < CALLERS; i++) {
-		uintptr_t known =
-			atomic_load_explicit(&callers[i].pc, memory_order_relaxed);
+		struct caller *caller = &callers[(first + i) % CALLERS];
+		uintptr_t known = atomic_load_explicit(&caller->pc, memory_order_relaxed);
 
 		if (known == pc)
-			return &callers[i];
+			return caller;
 		if (known == 0 &&
-		    (atomic_compare_exchange_strong(&callers[i].pc, &known, pc) ||
+		    (atomic_compare_exchange_strong(&caller->pc, &known, pc) ||
 		     known == pc))
-			return &callers[i];
+			return caller;
 	}
 	return NULL;
 }

@@ -180,6 +180,34 @@ static void add_counted(struct ftsan_operation_frame *frame,
 	add_objects(frame, args->objects & (args->objects - 1u), args, words);
 }
 
+/* Would add() look any further at it? */
+static bool leads_to_array(const void *object)
+{
+	const void *type;
+
+	if (object == NULL)
+		return false;
+	type = ftsan_object_type(object);
+	return is_array(type) || type == tuple_type || type == iterator_type;
+}
+
+bool ftsan_args_may_add(const struct ftsan_args *args, void *const *words)
+{
+	void *const *objects = words[1];
+	size_t n = (size_t)words[2];
+
+	if ((args->convention != FTSAN_ARGS_FAST &&
+	     args->convention != FTSAN_ARGS_FAST_KEYWORDS) ||
+	    tuple_type == NULL || leads_to_array(words[0]))
+		return true;
+	if (args->convention == FTSAN_ARGS_FAST_KEYWORDS && words[3] != NULL)
+		n += (size_t)py.tuple_size(words[3]);
+	for (size_t i = 0; i < n; i++)
+		if (leads_to_array(objects[i]))
+			return true;
+	return false;
+}
+
 void ftsan_args_add(struct ftsan_operation_frame *frame, const struct ftsan_args *args,
 		    void *const *words)
 {

@@ -53,6 +53,16 @@ void ftsan_args_add(struct ftsan_operation_frame *frame, const struct ftsan_args
 void ftsan_args_add_object(struct ftsan_operation_frame *frame, void *object,
 			   bool output);
 
+/**
+ * ftsan_args_may_add() - is there anything that ftsan_args_add() might find?
+ *
+ * For functions that are most often given no array, such as numpy.empty(): false spares
+ * them the operation. Ends at the first argument that may be or hold an array.
+ *
+ * Context: as ftsan_args_add().
+ */
+bool ftsan_args_may_add(const struct ftsan_args *args, void *const *words);
+
 /* A vector of objects: @n positional ones, those whose bit in @outputs is set are written
  * to, and the values of the keywords that the tuple @names (or NULL) has. */
 void ftsan_args_add_vector(struct ftsan_operation_frame *frame, void *const *objects,

@@ -56,9 +56,11 @@ static _Atomic unsigned narrow_used, wide_used;
 static bool begin(struct ftsan_operation_call *call, const struct ftsan_op *op,
 		  void *const *words, uintptr_t pc)
 {
-	struct ftsan_operation_frame *frame =
-		ftsan_operation_begin(call, &op->operation, pc);
+	struct ftsan_operation_frame *frame;
 
+	if (op->optional && !ftsan_args_may_add(&op->args, words))
+		return false;
+	frame = ftsan_operation_begin(call, &op->operation, pc);
 	if (FTSAN_UNLIKELY(frame == NULL))
 		return false;
 	ftsan_args_add(frame, &op->args, words);
