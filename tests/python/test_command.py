@@ -447,8 +447,10 @@ def test_signals_are_forwarded(environment, program, number):
         print("ready", flush=True)
         time.sleep(30)
     """)
+    # Of SIGHUP, nohup would have it ignored, and then nothing is to be forwarded.
     with subprocess.Popen([FTSAN, "run", *command], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, text=True) as run:
+                          stderr=subprocess.PIPE, text=True,
+                          preexec_fn=lambda: signal.signal(number, signal.SIG_DFL)) as run:
         assert run.stdout.readline() == "ready\n"
         run.send_signal(number)
         assert run.wait(20) == 5
