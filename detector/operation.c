@@ -21,11 +21,36 @@ static bool latent;
 static bool race;
 static uint32_t always;
 
+/* In latent mode an operation of a single thread matters, too. */
+enum { MANY = 1u << 16 };
+_Atomic uint32_t ftsan_operators;
+FTSAN_TLS bool ftsan_operates;
+
+void ftsan_operation_thread_first(void)
+{
+	ftsan_operates = true;
+	atomic_fetch_add_explicit(&ftsan_operators, 1, memory_order_relaxed);
+}
+
+/* count_one() - the calling thread is counted whether it enters operations or not, so that
+ * the first operation of another one finds a second. */
+static void count_one(void)
+{
+	ftsan_operates = true;
+	atomic_store_explicit(&ftsan_operators, latent ? MANY : 1, memory_order_relaxed);
+}
+
+void ftsan_operation_fork_child(void)
+{
+	count_one();
+}
+
 void ftsan_operation_init(const struct ftsan_options *options, bool free_threaded)
 {
 	latent = ftsan_options_latent(options);
 	race = ftsan_options_race(options) && free_threaded;
 	always = options->sample;
+	count_one();
 }
 
 bool ftsan_latent(void)
@@ -271,6 +296,10 @@ void ftsan_operation_thread_end(struct ftsan_thread *thread)
 {
 	while (thread->operation != NULL)
 		drop(thread);
+	if (!ftsan_operates)
+		return;
+	ftsan_operates = false;
+	atomic_fetch_sub_explicit(&ftsan_operators, 1, memory_order_relaxed);
 }
 
 void ftsan_operation_born(uintptr_t header)

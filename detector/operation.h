@@ -12,9 +12,11 @@
 #ifndef FTSAN_OPERATION_H
 #define FTSAN_OPERATION_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/annot.h"
 #include "options.h"
 #include "watch.h"
 
@@ -104,6 +106,30 @@ void ftsan_operation_init(const struct ftsan_options *options, bool free_threade
 /* Are hazards looked for (mode=latent, mode=all)? */
 bool ftsan_latent(void);
 
+/* Threads that have entered operations, the first thread included; more where hazards are
+ * looked for. And is the calling one counted? */
+extern _Atomic uint32_t ftsan_operators;
+extern FTSAN_TLS bool ftsan_operates;
+
+/* Counts the calling thread. */
+void ftsan_operation_thread_first(void);
+
+/**
+ * ftsan_operation_matters() - need a hook look at what it was called for?
+ *
+ * A program with one thread that works on arrays, and others that don't (a pool for linear
+ * algebra, a progress bar), can't race: its hooks call the original and no more. From the
+ * first operation of a second thread on, that one included, all are looked at.
+ *
+ * Context: normal context of any thread.
+ */
+static inline bool ftsan_operation_matters(void)
+{
+	if (FTSAN_UNLIKELY(!ftsan_operates))
+		ftsan_operation_thread_first();
+	return atomic_load_explicit(&ftsan_operators, memory_order_relaxed) > 1;
+}
+
 /**
  * ftsan_operation_begin() - a hooked operation is entered
  * @call: on the caller's stack; filled
@@ -133,6 +159,8 @@ void ftsan_operation_end(const struct ftsan_operation_call *call);
 /* The thread ends, perhaps inside operations: nothing stays sealed or watched for them.
  */
 void ftsan_operation_thread_end(struct ftsan_thread *thread);
+/* The child of a fork has one thread. */
+void ftsan_operation_fork_child(void);
 
 /* An array has come into being at @header in this thread. */
 void ftsan_operation_born(uintptr_t header);

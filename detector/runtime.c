@@ -258,6 +258,7 @@ void ftsan_runtime_fork_child(void)
 	ftsan_word_race_fork_child();
 	ftsan_recheck_fork_child();
 	ftsan_thread_records_fork_child();
+	ftsan_operation_fork_child();
 	ftsan_report_fork_child();
 	ftsan_guard_fork_child();
 	ftsan_stack_fork_done();

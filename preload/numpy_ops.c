@@ -58,7 +58,8 @@ static bool begin(struct ftsan_operation_call *call, const struct ftsan_op *op,
 {
 	struct ftsan_operation_frame *frame;
 
-	if (op->optional && !ftsan_args_may_add(&op->args, words))
+	if (!ftsan_operation_matters() ||
+	    (op->optional && !ftsan_args_may_add(&op->args, words)))
 		return false;
 	frame = ftsan_operation_begin(call, &op->operation, pc);
 	if (FTSAN_UNLIKELY(frame == NULL))

@@ -74,10 +74,13 @@ static void add_arrays(struct ftsan_operation_frame *frame, void *ufunc,
 static void *call(void *ufunc, void *const *args, size_t n, void *names)
 {
 	struct ftsan_operation_call it;
-	struct ftsan_operation_frame *frame = ftsan_operation_begin(
-		&it, &calling, (uintptr_t)__builtin_return_address(0));
+	struct ftsan_operation_frame *frame;
 	void *result;
 
+	if (!ftsan_operation_matters())
+		return original(ufunc, args, n, names);
+	frame = ftsan_operation_begin(&it, &calling,
+				      (uintptr_t)__builtin_return_address(0));
 	if (FTSAN_LIKELY(frame != NULL))
 		add_arrays(frame, ufunc, args, n, names);
 	result = original(ufunc, args, n, names);
