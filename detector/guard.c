@@ -111,6 +111,15 @@ static uint32_t pages_of(size_t size_bytes)
 	return (uint32_t)((size_bytes + FTSAN_PAGE - 1) / FTSAN_PAGE);
 }
 
+static void forget_sealed_life(struct ftsan_slot *slot)
+{
+	atomic_store_explicit(&slot->window_owner, 0, memory_order_relaxed);
+	atomic_store_explicit(&slot->holds, 0, memory_order_relaxed);
+	atomic_store_explicit(&slot->windows, 0, memory_order_relaxed);
+	atomic_store_explicit(&slot->stable_address, 0, memory_order_relaxed);
+	slot->quarantine = FTSAN_NO_ENTRY;
+}
+
 static void fill_slot(uint32_t index, uint8_t adapter, size_t size_bytes,
 		      uintptr_t object, const struct ftsan_alloc_site *site,
 		      uint16_t bucket, int tid)
@@ -122,35 +131,24 @@ static void fill_slot(uint32_t index, uint8_t adapter, size_t size_bytes,
 	slot->alloc_tid = tid;
 	slot->birth_tick = ftsan_guard_tick_number();
 	slot->seal_tick = slot->birth_tick;
-	slot->published = false;
-	slot->moved = false;
-	atomic_store_explicit(&slot->reused, false, memory_order_relaxed);
-	atomic_store_explicit(&slot->shared, false, memory_order_relaxed);
-	slot->cooled = 0;
 	slot->size = (uint32_t)size_bytes;
 	slot->offset = stagger(index, size_bytes);
 	slot->pages = (uint16_t)pages_of(size_bytes);
-	slot->adapter = adapter;
 	slot->site = bucket;
-	atomic_store_explicit(&slot->parked, FTSAN_PARKED_NOT, memory_order_relaxed);
-	atomic_store_explicit(&slot->window_owner, 0, memory_order_relaxed);
-	atomic_store_explicit(&slot->holds, 0, memory_order_relaxed);
-	atomic_store_explicit(&slot->on_hold, false, memory_order_relaxed);
-	atomic_store_explicit(&slot->windows, 0, memory_order_relaxed);
-	atomic_store_explicit(&slot->stable_address, 0, memory_order_relaxed);
-	slot->quarantine = FTSAN_NO_ENTRY;
+	if (slot->published)
+		forget_sealed_life(slot);
+	slot->flags = 0;
+	slot->adapter = adapter;
 }
 
-/* become_private() - FREE to PRIVATE with the next generation; pins survive. */
+/* become_private() - FREE to PRIVATE with the next generation. */
 static void become_private(uint32_t index)
 {
-	uint64_t word = ftsan_slot_word(index);
+	uint64_t word = ftsan_word_next_generation(ftsan_slot_word(index));
 
-	while (!atomic_compare_exchange_weak_explicit(
-		&ftsan_arena.words[index], &word,
-		ftsan_word_with_state(ftsan_word_next_generation(word), FTSAN_PRIVATE),
-		memory_order_release, memory_order_relaxed))
-		;
+	atomic_store_explicit(&ftsan_arena.words[index],
+			      ftsan_word_with_state(word, FTSAN_PRIVATE),
+			      memory_order_release);
 	ftsan_publish_later(index);
 }
 
@@ -164,7 +162,11 @@ static void bump(_Atomic uint64_t *counter)
 
 static uint32_t take(struct ftsan_thread *thread, uint32_t pages)
 {
-	return pages == 1 ? ftsan_slot_take(thread) : ftsan_slot_take_span(pages);
+	if (FTSAN_UNLIKELY(pages != 1))
+		return ftsan_slot_take_span(pages);
+	if (FTSAN_LIKELY(thread->n_magazine != 0))
+		return thread->magazine[--thread->n_magazine];
+	return ftsan_slot_take(thread);
 }
 
 void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
@@ -253,18 +255,17 @@ static void count_end_of_life(const struct ftsan_slot *slot)
 
 bool ftsan_guard_recycle(uint32_t index)
 {
-	uint64_t word = ftsan_slot_word(index);
-
 	/* A reader that is still in an old cache may come at any time, and die of what
 	 * it finds; the caches of a module are few. */
 	if (ftsan_slot_at(index)->adapter == FTSAN_ADAPTER_CYTHON &&
 	    ftsan_guard_config.heal)
 		return false;
-	do {
-		if (ftsan_word_state(word) != FTSAN_QUARANTINED ||
-		    ftsan_word_pins(word) != 0)
-			return false;
-	} while (!ftsan_slot_move(index, &word, FTSAN_RECYCLING));
+	if (!ftsan_slot_transition(index, FTSAN_QUARANTINED, FTSAN_RECYCLING))
+		return false;
+	if (ftsan_slot_pinned(index)) {
+		(void)ftsan_slot_transition(index, FTSAN_RECYCLING, FTSAN_QUARANTINED);
+		return false;
+	}
 	if (ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE) != 0) {
 		ftsan_count(left_out_kernel);
 		(void)ftsan_slot_transition(index, FTSAN_RECYCLING, FTSAN_QUARANTINED);
@@ -375,9 +376,9 @@ static void settle(uint32_t index)
 	uint64_t word = ftsan_slot_word(index);
 	enum ftsan_state state = ftsan_word_state(word);
 
-	word &= ~(0xffffull << 8); /* pins of threads that are gone */
-	/* So are their operations, and nobody would ever unseal what they held. The one
-	 * that forked goes on unwatched. */
+	atomic_store_explicit(&slot->pins, 0, memory_order_relaxed);
+	/* The other threads' pins are gone, and so are their operations: nobody would
+	 * ever unseal what they held. The one that forked goes on unwatched. */
 	atomic_store_explicit(&slot->holds, 0, memory_order_relaxed);
 	if (atomic_exchange_explicit(&slot->on_hold, false, memory_order_relaxed) &&
 	    (state == FTSAN_PUBLISHED || state == FTSAN_WINDOWED)) {

@@ -10,7 +10,6 @@
 #include "thread.h"
 
 enum {
-	SITES = 4096,	    /* site_bucket() of guard.c has as many values */
 	RECOUNT_TICKS = 64, /* exact count of sealed runs at most this often */
 	UNBOUND_TICKS = 8,  /* a buffer that nobody points at by then is left out */
 	COOL_PROVEN = 11, /* exponents of the periods that an unsealed buffer stays so */
@@ -26,7 +25,7 @@ static _Atomic uint32_t merged;	      /* of these, not a fragment of their own *
 static uint32_t recounted;	      /* tick of the last recount; under ticking */
 static _Atomic uint32_t refusals;     /* publications that the limit put off */
 static uint32_t looked_again_at;      /* refusals at that time; under ticking */
-static _Atomic uint32_t site_published[SITES];
+_Atomic uint32_t ftsan_site_published[FTSAN_SITES];
 
 uint32_t ftsan_guard_tick_number(void)
 {
@@ -40,24 +39,11 @@ uint32_t ftsan_ticks_since(uint32_t since)
 	return age > 0 ? (uint32_t)age : 0;
 }
 
-uint32_t ftsan_publish_count(uint16_t site)
-{
-	return atomic_load_explicit(&site_published[site], memory_order_relaxed);
-}
-
-void ftsan_publish_later(uint32_t index)
-{
-	_Atomic uint8_t *mark = &ftsan_arena.dirty[index / 64];
-
-	/* Read first: the line stays shared while the mark is set already. */
-	if (atomic_load_explicit(mark, memory_order_relaxed) == 0)
-		atomic_store_explicit(mark, 1, memory_order_release);
-}
-
 void ftsan_publish_undone(const struct ftsan_slot *slot)
 {
 	atomic_fetch_sub_explicit(&sealed, 1, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&site_published[slot->site], 1, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&ftsan_site_published[slot->site], 1,
+				  memory_order_relaxed);
 }
 
 /*
@@ -142,7 +128,7 @@ static enum ftsan_publish_answer ask(uint32_t index, bool foreign)
 		.age_ticks = age > 0 ? age - 1 : 0,
 		.fragments = fragments(),
 		.fragment_limit = ftsan_guard_config.fragments,
-		.site_published = atomic_load_explicit(&site_published[slot->site],
+		.site_published = atomic_load_explicit(&ftsan_site_published[slot->site],
 						       memory_order_relaxed),
 	};
 
@@ -189,7 +175,8 @@ static void conclude(uint32_t index, bool ok)
 	}
 	/* Counted before it can be freed by somebody else. */
 	atomic_fetch_add_explicit(&sealed, 1, memory_order_relaxed);
-	atomic_fetch_add_explicit(&site_published[slot->site], 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(&ftsan_site_published[slot->site], 1,
+				  memory_order_relaxed);
 	if (!slot->published && slot->adapter != FTSAN_ADAPTER_CANARY)
 		ftsan_count(buffers_published);
 	slot->published = true;

@@ -13,17 +13,30 @@
 
 #include "slot.h"
 
+enum { FTSAN_SITES = 4096 }; /* site_bucket() of guard.c has as many values */
+extern _Atomic uint32_t ftsan_site_published[FTSAN_SITES];
+
 /* Scout periods since; 0 when it lies ahead, for a buffer that cools down. */
 uint32_t ftsan_ticks_since(uint32_t tick);
 
 /* The slot is PRIVATE: the scout shall look at it. */
-void ftsan_publish_later(uint32_t slot);
+static inline void ftsan_publish_later(uint32_t slot)
+{
+	_Atomic uint8_t *mark = &ftsan_arena.dirty[slot / 64];
+
+	/* Read first: the line stays shared while the mark is set already. */
+	if (atomic_load_explicit(mark, memory_order_relaxed) == 0)
+		atomic_store_explicit(mark, 1, memory_order_release);
+}
 
 /* A published slot's page is read/write again. */
 void ftsan_publish_undone(const struct ftsan_slot *slot);
 
 /* Published buffers of an allocation site (a bucket of them). */
-uint32_t ftsan_publish_count(uint16_t site);
+static inline uint32_t ftsan_publish_count(uint16_t site)
+{
+	return atomic_load_explicit(&ftsan_site_published[site], memory_order_relaxed);
+}
 
 void ftsan_publish_fork_child(void);
 

@@ -2,9 +2,6 @@
 
 #include <stddef.h>
 
-/* Sites with fewer live buffers than this may use the quarter that is kept free. */
-enum { RARE_SITE = 8 };
-
 /* What a hit of a watchpoint costs, signal and all, and how much of the run time. */
 static const uint64_t HIT_NS = 18u * 1000;
 enum { HIT_PERCENT = 5 };
@@ -59,28 +56,15 @@ bool ftsan_rule_open_window(const struct ftsan_window_question *q)
 	       WINDOW_BURST_NS + q->elapsed_ns / 100 * q->budget_percent;
 }
 
-/* The last quarter of a bound belongs to rare sites. */
-static bool within(uint32_t used, uint32_t limit, uint32_t site_count)
-{
-	if (used >= limit)
-		return false;
-	return used < limit - limit / 4 || site_count < RARE_SITE;
-}
-
 enum ftsan_publish_answer ftsan_rule_publish(const struct ftsan_publish_question *q)
 {
 	if (q->cooling || (!q->foreign && q->age_ticks < 1))
 		return FTSAN_PUBLISH_LATER;
 	if (!q->bound)
 		return FTSAN_PUBLISH_UNBOUND;
-	if (!within(q->fragments, q->fragment_limit, q->site_published))
+	if (!ftsan_rule_within(q->fragments, q->fragment_limit, q->site_published))
 		return FTSAN_PUBLISH_OVER_LIMIT;
 	return FTSAN_PUBLISH_NOW;
-}
-
-bool ftsan_rule_admit(uint32_t used, uint32_t limit, uint32_t site_live)
-{
-	return within(used, limit, site_live);
 }
 
 /* floor(log2(n)) for n > 0 */

@@ -99,6 +99,18 @@ enum ftsan_publish_answer {
 	FTSAN_PUBLISH_OVER_LIMIT, /* left out: the bound on sealed pages */
 };
 
+/* Sites with fewer live buffers than this may use the quarter of a bound that is kept
+ * for them. */
+enum { FTSAN_RARE_SITE = 8 };
+
+/* The last quarter of a bound belongs to rare sites. Inline, as every allocation asks. */
+static inline bool ftsan_rule_within(uint32_t used, uint32_t limit, uint32_t site_count)
+{
+	if (used >= limit)
+		return false;
+	return used < limit - limit / 4 || site_count < FTSAN_RARE_SITE;
+}
+
 enum ftsan_publish_answer
 ftsan_rule_publish(const struct ftsan_publish_question *question);
 
@@ -107,7 +119,10 @@ ftsan_rule_publish(const struct ftsan_publish_question *question);
  * @used of @limit slots taken? The last quarter is kept for sites with few live
  * buffers, so that long-lived arrays of one site can't crowd out everything new.
  */
-bool ftsan_rule_admit(uint32_t used, uint32_t limit, uint32_t site_live);
+static inline bool ftsan_rule_admit(uint32_t used, uint32_t limit, uint32_t site_live)
+{
+	return ftsan_rule_within(used, limit, site_live);
+}
 
 /* A call site that has been seen often enough is watched once in so many calls. */
 enum { FTSAN_SAMPLE_RAREST = 256 };

@@ -72,33 +72,20 @@ uint64_t ftsan_arena_bound_bytes(void)
 	return ftsan_arena.size_bytes + tables_bytes(ftsan_arena.n_slots);
 }
 
-bool ftsan_slot_move(uint32_t slot, uint64_t *word, enum ftsan_state to)
-{
-	return atomic_compare_exchange_strong(&ftsan_arena.words[slot], word,
-					      ftsan_word_with_state(*word, to));
-}
-
-bool ftsan_slot_transition(uint32_t slot, enum ftsan_state from, enum ftsan_state to)
-{
-	uint64_t word = ftsan_slot_word(slot);
-
-	while (ftsan_word_state(word) == from)
-		if (ftsan_slot_move(slot, &word, to))
-			return true;
-	return false;
-}
-
 uint64_t ftsan_slot_pin(uint32_t slot)
 {
-	return atomic_fetch_add_explicit(&ftsan_arena.words[slot], FTSAN_WORD_PIN,
-					 memory_order_acq_rel) +
-	       FTSAN_WORD_PIN;
+	atomic_fetch_add(&ftsan_slot_at(slot)->pins, 1);
+	return atomic_load(&ftsan_arena.words[slot]);
 }
 
 void ftsan_slot_unpin(uint32_t slot)
 {
-	(void)atomic_fetch_sub_explicit(&ftsan_arena.words[slot], FTSAN_WORD_PIN,
-					memory_order_acq_rel);
+	(void)atomic_fetch_sub(&ftsan_slot_at(slot)->pins, 1);
+}
+
+bool ftsan_slot_pinned(uint32_t slot)
+{
+	return atomic_load(&ftsan_slot_at(slot)->pins) != 0;
 }
 
 /* protect() - what sealed, open and inaccessible mean with a protection key, and without.

@@ -7,8 +7,9 @@
  *             |           |           |           |
  *             +-> FREE    +-> (dead)  +-----> QUARANTINED -> RECYCLING -> FREE
  *
- * The state, a count of pins and a generation share one atomic word. Whoever changes
- * the state by compare-and-swap does the work that the new state stands for:
+ * The state and a generation share one atomic word. Whoever changes the state by
+ * compare-and-swap does the work that the new state stands for; FREE, where nobody else
+ * may change it, is left by a plain store, because every allocation does so:
  *
  *   FREE, PRIVATE      page read/write; PRIVATE belongs to the thread that allocated it
  *   SEALING            one thread (the sealer) is making the page read-only
@@ -22,7 +23,9 @@
  * page stricter than its state says repairs the page; one that is laxer is a missed
  * trap, never a wrong one.
  *
- * A pin keeps a slot from being recycled while a handler looks at it.
+ * A pin keeps a slot from being recycled while a handler looks at it. Whoever pins looks
+ * at the state afterwards, whoever recycles changes the state and looks at the pins
+ * afterwards: one of the two sees the other.
  */
 #ifndef FTSAN_SLOT_H
 #define FTSAN_SLOT_H
@@ -47,20 +50,15 @@ enum ftsan_state {
 	FTSAN_RECYCLING,
 };
 
-/* The word's codec: state 8 bits, pins 16, generation 40. Pure. */
+/* The word's codec: state 8 bits, generation 56. Pure. */
 static inline enum ftsan_state ftsan_word_state(uint64_t word)
 {
 	return (enum ftsan_state)(word & 0xff);
 }
 
-static inline uint32_t ftsan_word_pins(uint64_t word)
-{
-	return (uint32_t)(word >> 8 & 0xffff);
-}
-
 static inline uint64_t ftsan_word_generation(uint64_t word)
 {
-	return word >> 24;
+	return word >> 8;
 }
 
 static inline uint64_t ftsan_word_with_state(uint64_t word, enum ftsan_state state)
@@ -70,10 +68,8 @@ static inline uint64_t ftsan_word_with_state(uint64_t word, enum ftsan_state sta
 
 static inline uint64_t ftsan_word_next_generation(uint64_t word)
 {
-	return word + (1ull << 24);
+	return word + (1ull << 8);
 }
-
-#define FTSAN_WORD_PIN (1ull << 8)
 
 enum {
 	FTSAN_NO_SLOT = 0xffffffffu,
@@ -109,21 +105,23 @@ struct ftsan_alloc_site {
  * @alloc_tid: kernel thread id of the owner
  * @birth_tick: scout tick of the allocation
  * @seal_tick: scout tick from which its age counts for publication
+ * @size:     bytes of the buffer
+ * @offset:   of the buffer in its first page
+ * @pages:    1, or more for a span
+ * @span_back: for a page inside a span: pages back to its first; constant
+ * @site:     bucket of the allocation site
+ * @flags:    the next ones, all at once: an allocation clears them
  * @published: it was sealed at least once
  * @moved:    it was freed by a realloc
  * @reused:   another header has it now than at first, so the allocation says little
  * @shared:   a thread that did not allocate it has entered an operation on its object
  * @cooled:   exponent of the next cool-down
- * @size:     bytes of the buffer
- * @offset:   of the buffer in its first page
- * @pages:    1, or more for a span
- * @span_back: for a page inside a span: pages back to its first; constant
- * @adapter:  index into the adapters
  * @parked:   enum ftsan_parked
- * @site:     bucket of the allocation site
+ * @on_hold:  it was sealed for operations, and is unsealed after the last
+ * @adapter:  index into the adapters
  * @window_owner: index + 1 of the thread whose store is in progress
  * @holds:    operations that want it sealed while they last
- * @on_hold:  it was sealed for them, and is unsealed after the last
+ * @pins:     of handlers that look at it, in whatever state it is
  * @windows:  collision windows opened on this buffer
  * @stable_address, @stable_value: a word that stores change, and what it holds most of
  *            the time; 0 before the first trap
@@ -132,7 +130,9 @@ struct ftsan_alloc_site {
  * @quarantine: entry of the quarantine
  *
  * Written by the allocating thread while PRIVATE; later only by whoever holds the
- * state (the window's owner, the freeing thread), but for the atomics.
+ * state (the window's owner, the freeing thread), but for the atomics. What follows
+ * the flags only changes once the buffer is sealed, and is cleared by the allocation
+ * after a life that was. Two cache lines, of which most allocations write one and a half.
  */
 struct ftsan_slot {
 	_Atomic uintptr_t object;
@@ -144,17 +144,23 @@ struct ftsan_slot {
 	uint16_t offset;
 	uint16_t pages;
 	uint16_t span_back;
-	uint8_t adapter;
-	bool published;
-	bool moved;
-	_Atomic bool reused;
-	_Atomic bool shared;
-	uint8_t cooled;
-	_Atomic uint8_t parked;
 	uint16_t site;
+	union {
+		uint64_t flags;
+		struct {
+			bool published;
+			bool moved;
+			_Atomic bool reused;
+			_Atomic bool shared;
+			uint8_t cooled;
+			_Atomic uint8_t parked;
+			_Atomic bool on_hold;
+			uint8_t adapter;
+		};
+	};
 	_Atomic uint32_t window_owner;
 	_Atomic uint32_t holds;
-	_Atomic bool on_hold;
+	_Atomic uint32_t pins;
 	_Atomic uint32_t windows;
 	_Atomic uintptr_t stable_address;
 	_Atomic uint64_t stable_value;
@@ -213,14 +219,29 @@ static inline uint64_t ftsan_slot_word(uint32_t slot)
 	return atomic_load_explicit(&ftsan_arena.words[slot], memory_order_acquire);
 }
 
-/* One compare-and-swap of the state; pins and generation stay. */
-bool ftsan_slot_move(uint32_t slot, uint64_t *word, enum ftsan_state to);
-/* The same, retried while only the pins differ; false when the state is not @from. */
-bool ftsan_slot_transition(uint32_t slot, enum ftsan_state from, enum ftsan_state to);
+/* One compare-and-swap of the state; the generation stays. */
+static inline bool ftsan_slot_move(uint32_t slot, uint64_t *word, enum ftsan_state to)
+{
+	return atomic_compare_exchange_strong(&ftsan_arena.words[slot], word,
+					      ftsan_word_with_state(*word, to));
+}
+
+/* The same for whatever generation it is; false when the state is not @from. */
+static inline bool ftsan_slot_transition(uint32_t slot, enum ftsan_state from,
+					 enum ftsan_state to)
+{
+	uint64_t word = ftsan_slot_word(slot);
+
+	while (ftsan_word_state(word) == from)
+		if (ftsan_slot_move(slot, &word, to))
+			return true;
+	return false;
+}
 
 /* Pins a slot in whatever state it is; the word it had. Async-signal-safe. */
 uint64_t ftsan_slot_pin(uint32_t slot);
 void ftsan_slot_unpin(uint32_t slot);
+bool ftsan_slot_pinned(uint32_t slot);
 
 /*
  * Changes the protection (PROT_*) of one slot, whatever its pages, or of a run of

@@ -76,14 +76,10 @@ static struct caller *caller_of(uintptr_t pc)
 	return NULL;
 }
 
-/* judge() - did the header take the buffer that was allocated behind it? */
-static void judge(void)
+static void judge(struct caller *caller)
 {
-	struct caller *caller = judged;
 	uintptr_t dims;
 
-	if (caller == NULL)
-		return;
 	judged = NULL;
 	if (ftsan_safe_ptr(judged_header + ftsan_numpy_dims_offset(), &dims) &&
 	    dims == judged_buffer)
@@ -95,6 +91,13 @@ static void judge(void)
 			 VERDICT_UNKNOWN)
 		atomic_store_explicit(&caller->verdict, VERDICT_OTHER,
 				      memory_order_relaxed);
+}
+
+/* Did the header take the buffer that was allocated behind it? */
+static void judge_last(void)
+{
+	if (FTSAN_UNLIKELY(judged != NULL))
+		judge(judged);
 }
 
 static void *guarded(size_t size_bytes, uintptr_t header, uintptr_t pc)
@@ -131,7 +134,7 @@ void *ftsan_numpy_alloc(size_t size_bytes, uintptr_t pc)
 	    pc - module_begin >= module_end - module_begin ||
 	    !ftsan_numpy_is_dims_size(size_bytes))
 		return NULL;
-	judge();
+	judge_last();
 	caller = caller_of(pc);
 	if (caller == NULL)
 		return NULL;
@@ -157,7 +160,7 @@ static void *hook_tp_alloc(void *type, ptrdiff_t n_items)
 {
 	void *header;
 
-	judge();
+	judge_last();
 	header = generic_alloc(type, n_items);
 	fresh_header = (uintptr_t)header;
 	ftsan_operation_born((uintptr_t)header);
