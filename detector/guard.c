@@ -74,6 +74,9 @@ int ftsan_guard_init(const struct ftsan_options *options, bool free_threaded)
 			 [FTSAN_ADAPTER_NUMPY] = race && free_threaded,
 			 [FTSAN_ADAPTER_CYTHON] = true},
 		.store = options->store,
+		/* A hazard takes one thread: no age is too young for it. */
+		.young = {[FTSAN_ADAPTER_NUMPY] =
+				  ftsan_options_latent(options) ? 0 : options->young},
 	};
 	error = slots < SLOTS_MIN ? -ENOMEM : ftsan_arena_init(slots);
 	if (error != 0)
@@ -92,12 +95,14 @@ bool ftsan_guard_ready(void)
 	return ready;
 }
 
-static uint16_t site_bucket(const struct ftsan_alloc_site *site)
+static uint64_t site_hash(const struct ftsan_alloc_site *site)
 {
-	uint64_t mix =
-		(site->pc ^ site->code * 31 ^ site->instr * 131) * 0x9e3779b97f4a7c15ull;
+	return (site->pc ^ site->code * 31 ^ site->instr * 131) * 0x9e3779b97f4a7c15ull;
+}
 
-	return (uint16_t)(mix >> 52);
+static uint16_t site_bucket(uint64_t hash)
+{
+	return (uint16_t)(hash >> 52);
 }
 
 /* Buffers that all begin their page would share one set of the first-level cache. */
@@ -169,15 +174,20 @@ static uint32_t take(struct ftsan_thread *thread, uint32_t pages)
 	return ftsan_slot_take(thread);
 }
 
-void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
-			const struct ftsan_alloc_site *site)
+/* young_limit() - 0 for a site that is not known well enough to be left out. */
+static uint32_t young_limit(uint8_t adapter, const struct ftsan_alloc_site *site)
 {
-	struct ftsan_thread *thread = ftsan_thread_self();
-	uint16_t bucket = site_bucket(site);
+	return site->code == 0 ? 0 : ftsan_guard_config.young[adapter];
+}
+
+/* guarded() - out of line, so that leaving one out costs little. */
+static FTSAN_NOINLINE void *guarded(struct ftsan_thread *thread, uint8_t adapter,
+				    size_t size_bytes, uintptr_t object,
+				    const struct ftsan_alloc_site *site)
+{
+	uint16_t bucket = site_bucket(site_hash(site));
 	uint32_t index;
 
-	if (!ready || thread == NULL)
-		return NULL;
 	bump(&thread->counts.seen);
 	if (size_bytes == 0)
 		size_bytes = 1;
@@ -195,11 +205,26 @@ void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
 	fill_slot(index, adapter, size_bytes, object, site, bucket,
 		  atomic_load_explicit(&thread->tid, memory_order_relaxed));
 	become_private(index);
-	if (++thread->allocations >= TICK_LOOK) {
+	return (void *)ftsan_slot_buffer(index);
+}
+
+void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
+			const struct ftsan_alloc_site *site)
+{
+	struct ftsan_thread *thread = ftsan_thread_self();
+	uint64_t hash = site_hash(site);
+
+	if (!ready || thread == NULL)
+		return NULL;
+	if (FTSAN_UNLIKELY(++thread->allocations >= TICK_LOOK)) {
 		thread->allocations = 0;
 		ftsan_guard_tick_if_due();
 	}
-	return (void *)ftsan_slot_buffer(index);
+	if (ftsan_young_admit(&thread->young, hash, ftsan_publications(site_bucket(hash)),
+			      young_limit(adapter, site)))
+		return guarded(thread, adapter, size_bytes, object, site);
+	bump(&thread->counts.young);
+	return NULL;
 }
 
 void *ftsan_guard_realloc(const void *pointer, size_t size_bytes, uintptr_t pc)
@@ -277,6 +302,18 @@ bool ftsan_guard_recycle(uint32_t index)
 	return true;
 }
 
+/* learn_age() - of the buffers that this thread's own sites make. */
+static void learn_age(struct ftsan_thread *thread, const struct ftsan_slot *slot)
+{
+	uint32_t limit = ftsan_guard_config.young[slot->adapter];
+
+	if (limit != 0 && thread != NULL && !slot->published &&
+	    slot->alloc_tid == atomic_load_explicit(&thread->tid, memory_order_relaxed) &&
+	    atomic_load_explicit(&slot->parked, memory_order_relaxed) == FTSAN_PARKED_NOT)
+		ftsan_young_death(&thread->young, site_hash(&slot->alloc),
+				  ftsan_publications(slot->site), limit);
+}
+
 /* free_published() - PUBLISHED to QUARANTINED; false when the state was another. */
 static bool free_published(uint32_t index)
 {
@@ -290,10 +327,14 @@ static bool free_published(uint32_t index)
 
 static bool free_private(uint32_t index)
 {
+	struct ftsan_thread *thread = ftsan_thread_self();
+	const struct ftsan_slot *slot = ftsan_slot_at(index);
+
 	if (!ftsan_slot_transition(index, FTSAN_PRIVATE, FTSAN_FREE))
 		return false;
-	count_end_of_life(ftsan_slot_at(index));
-	ftsan_slot_give(ftsan_thread_self(), index);
+	count_end_of_life(slot);
+	learn_age(thread, slot);
+	ftsan_slot_give(thread, index);
 	return true;
 }
 

@@ -31,7 +31,8 @@ struct ftsan_guard_config {
 	uint32_t windows_per_site;
 	uint32_t window_budget_percent;
 	bool heal;
-	bool aged[FTSAN_ADAPTERS]; /* published once old enough */
+	bool aged[FTSAN_ADAPTERS];	/* published once old enough */
+	uint32_t young[FTSAN_ADAPTERS]; /* young.h; 0: every buffer is guarded */
 	const char *store;
 };
 
@@ -113,9 +114,9 @@ void ftsan_guard_unhold(const void *pointer, uint64_t generation);
 /* Publishes now, whatever the age; true if the page is sealed afterwards. */
 bool ftsan_guard_publish(const void *pointer);
 
-/* One scout period: publishes every buffer that lived through a whole one. Normal
+/* Some scout periods at once: publishes every buffer that lived through as many. Normal
  * context or the scout; a second caller returns at once. */
-void ftsan_guard_tick(void);
+void ftsan_guard_tick(uint32_t periods);
 /* Called on allocations: ticks by the clock where no scout runs. */
 void ftsan_guard_tick_if_due(void);
 

@@ -17,6 +17,7 @@ enum {
 };
 
 static _Atomic uint32_t tick;	      /* scout periods so far */
+static _Atomic uint32_t pace;	      /* periods of the last step */
 static _Atomic uint32_t ticking;      /* somebody is in ftsan_guard_tick() */
 static _Atomic bool scout;	      /* a scout ticks; allocations need not */
 static _Atomic uint64_t next_tick_ns; /* for allocations */
@@ -26,6 +27,7 @@ static uint32_t recounted;	      /* tick of the last recount; under ticking */
 static _Atomic uint32_t refusals;     /* publications that the limit put off */
 static uint32_t looked_again_at;      /* refusals at that time; under ticking */
 _Atomic uint32_t ftsan_site_published[FTSAN_SITES];
+_Atomic uint16_t ftsan_site_publications[FTSAN_SITES];
 
 uint32_t ftsan_guard_tick_number(void)
 {
@@ -120,12 +122,13 @@ static enum ftsan_publish_answer ask(uint32_t index, bool foreign)
 {
 	const struct ftsan_slot *slot = ftsan_slot_at(index);
 	uint32_t age = ftsan_ticks_since(slot->seal_tick);
+	uint32_t step = atomic_load_explicit(&pace, memory_order_relaxed);
 	struct ftsan_publish_question question = {
 		.bound = true,
 		.foreign = foreign,
 		.cooling = cooling(slot),
-		/* The tick it was born in was not a whole one. */
-		.age_ticks = age > 0 ? age - 1 : 0,
+		/* The step it was born in was not a whole one. */
+		.age_ticks = age > step ? age - step : 0,
 		.fragments = fragments(),
 		.fragment_limit = ftsan_guard_config.fragments,
 		.site_published = atomic_load_explicit(&ftsan_site_published[slot->site],
@@ -176,6 +179,8 @@ static void conclude(uint32_t index, bool ok)
 	/* Counted before it can be freed by somebody else. */
 	atomic_fetch_add_explicit(&sealed, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&ftsan_site_published[slot->site], 1,
+				  memory_order_relaxed);
+	atomic_fetch_add_explicit(&ftsan_site_publications[slot->site], 1,
 				  memory_order_relaxed);
 	if (!slot->published && slot->adapter != FTSAN_ADAPTER_CANARY)
 		ftsan_count(buffers_published);
@@ -285,14 +290,15 @@ static void look_again(uint32_t end)
 		atomic_store_explicit(&ftsan_arena.dirty[group], 1, memory_order_relaxed);
 }
 
-void ftsan_guard_tick(void)
+void ftsan_guard_tick(uint32_t periods)
 {
 	uint32_t expected = 0, end;
 
 	if (!ftsan_guard_ready() ||
 	    !atomic_compare_exchange_strong(&ticking, &expected, 1))
 		return;
-	atomic_fetch_add_explicit(&tick, 1, memory_order_relaxed);
+	atomic_store_explicit(&pace, periods, memory_order_relaxed);
+	atomic_fetch_add_explicit(&tick, periods, memory_order_relaxed);
 	end = ftsan_arena.n_slots;
 	for (uint32_t group = 0; group * 64 < end; group++)
 		if (atomic_load_explicit(&ftsan_arena.dirty[group],
@@ -325,7 +331,7 @@ void ftsan_guard_tick_if_due(void)
 	atomic_store_explicit(&next_tick_ns,
 			      now + (uint64_t)ftsan_guard_config.tick_us * 1000,
 			      memory_order_relaxed);
-	ftsan_guard_tick();
+	ftsan_guard_tick(1);
 }
 
 void ftsan_guard_scout_running(bool running)

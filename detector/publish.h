@@ -15,6 +15,7 @@
 
 enum { FTSAN_SITES = 4096 }; /* site_bucket() of guard.c has as many values */
 extern _Atomic uint32_t ftsan_site_published[FTSAN_SITES];
+extern _Atomic uint16_t ftsan_site_publications[FTSAN_SITES];
 
 /* Scout periods since; 0 when it lies ahead, for a buffer that cools down. */
 uint32_t ftsan_ticks_since(uint32_t tick);
@@ -31,6 +32,12 @@ static inline void ftsan_publish_later(uint32_t slot)
 
 /* A published slot's page is read/write again. */
 void ftsan_publish_undone(const struct ftsan_slot *slot);
+
+/* How often buffers of an allocation site (a bucket of them) were published so far. */
+static inline uint16_t ftsan_publications(uint16_t site)
+{
+	return atomic_load_explicit(&ftsan_site_publications[site], memory_order_relaxed);
+}
 
 /* Published buffers of an allocation site (a bucket of them). */
 static inline uint32_t ftsan_publish_count(uint16_t site)

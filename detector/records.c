@@ -243,6 +243,7 @@ static void put_left_out(struct ftsan_buf *line)
 {
 	key(line, "buffers_left_out");
 	ftsan_buf_char(line, '{');
+	put_u64(line, "young", ftsan_counted(left_out_young));
 	put_u64(line, "slots", ftsan_counted(left_out_slots));
 	put_u64(line, "size", ftsan_counted(left_out_size));
 	put_u64(line, "fragments", ftsan_counted(left_out_fragments));
@@ -286,12 +287,14 @@ static void put_lost(struct ftsan_buf *line)
 /* sum_threads() - what the threads counted for themselves. */
 static void sum_threads(void)
 {
-	uint64_t buffers, guarded;
+	struct ftsan_thread_sums sums;
 
-	ftsan_thread_counts_sum(&buffers, &guarded);
-	atomic_store_explicit(&ftsan_counters.buffers_seen, buffers,
+	ftsan_thread_counts_sum(&sums);
+	atomic_store_explicit(&ftsan_counters.buffers_seen, sums.seen + sums.young,
 			      memory_order_relaxed);
-	atomic_store_explicit(&ftsan_counters.buffers_guarded, guarded,
+	atomic_store_explicit(&ftsan_counters.buffers_guarded, sums.guarded,
+			      memory_order_relaxed);
+	atomic_store_explicit(&ftsan_counters.left_out_young, sums.young,
 			      memory_order_relaxed);
 }
 

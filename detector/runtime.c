@@ -25,6 +25,10 @@
 #include "watch.h"
 #include "word_race.h"
 
+/* Scout periods at a time while nothing can race: so long that the scout costs little,
+ * and short enough that what lives for 10 ms is published. */
+enum { IDLE_PACE = 4 };
+
 /* Set at start, constant afterwards but for what a fork changes. */
 struct ftsan_pyabi ftsan_abi;
 static const struct ftsan_host *host;
@@ -199,9 +203,16 @@ void ftsan_runtime_alloc_site(uintptr_t pc, struct ftsan_alloc_site *out)
 		       sizeof(out->tlbc));
 }
 
-void ftsan_runtime_tick(void)
+uint32_t ftsan_runtime_pace(void)
 {
-	ftsan_guard_tick();
+	return atomic_load_explicit(&ftsan_operators, memory_order_relaxed) > 1
+		       ? 1
+		       : IDLE_PACE;
+}
+
+void ftsan_runtime_tick(uint32_t periods)
+{
+	ftsan_guard_tick(periods);
 	ftsan_recheck_scout((uint64_t)options->scout_us * 1000);
 }
 

@@ -95,9 +95,13 @@ static inline const struct ftsan_pyabi *ftsan_runtime_abi(void)
 }
 const struct ftsan_host *ftsan_runtime_host(void);
 
-/* One period of the scout: publishes what is old enough, expires what is overdue.
- * Context: the scout thread, or (no scout) any thread; never in a handler. */
-void ftsan_runtime_tick(void);
+/* Some periods of the scout at once: publishes what is old enough, expires what is
+ * overdue. Context: the scout thread, or (no scout) any thread; never in a handler. */
+void ftsan_runtime_tick(uint32_t periods);
+
+/* How many periods the scout may sleep now: one once two threads work on arrays or raise
+ * exceptions (ftsan_operation_matters()), some before. */
+uint32_t ftsan_runtime_pace(void);
 
 /* A scout runs, so that allocations need not look at the clock. */
 void ftsan_runtime_scout(bool running);

@@ -137,6 +137,7 @@ void ftsan_thread_records_fork_child(void)
 			continue;
 		atomic_store_explicit(&thread->counts.seen, 0, memory_order_relaxed);
 		atomic_store_explicit(&thread->counts.guarded, 0, memory_order_relaxed);
+		atomic_store_explicit(&thread->counts.young, 0, memory_order_relaxed);
 		thread->n_magazine = 0;
 		if (thread == ftsan_thread_mine ||
 		    atomic_load_explicit(&thread->tid, memory_order_relaxed) == 0)
@@ -153,20 +154,21 @@ void ftsan_thread_records_fork_child(void)
 	atomic_store_explicit(&seen, ftsan_thread_mine != NULL, memory_order_relaxed);
 }
 
-void ftsan_thread_counts_sum(uint64_t *seen_sum, uint64_t *guarded_sum)
+void ftsan_thread_counts_sum(struct ftsan_thread_sums *sums)
 {
 	uint32_t n = atomic_load_explicit(&used, memory_order_acquire);
 
-	*seen_sum = 0;
-	*guarded_sum = 0;
+	*sums = (struct ftsan_thread_sums){0};
 	for (uint32_t i = 0; i < n; i++) {
 		const struct ftsan_thread *thread = ftsan_thread_at(i);
 
 		if (thread == NULL)
 			continue;
-		*seen_sum +=
+		sums->seen +=
 			atomic_load_explicit(&thread->counts.seen, memory_order_relaxed);
-		*guarded_sum += atomic_load_explicit(&thread->counts.guarded,
-						     memory_order_relaxed);
+		sums->guarded += atomic_load_explicit(&thread->counts.guarded,
+						      memory_order_relaxed);
+		sums->young +=
+			atomic_load_explicit(&thread->counts.young, memory_order_relaxed);
 	}
 }

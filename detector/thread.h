@@ -18,6 +18,7 @@
 #include "recheck.h"
 #include "stack.h"
 #include "watch.h"
+#include "young.h"
 
 enum {
 	FTSAN_THREADS_MAX = 4096,
@@ -104,6 +105,12 @@ struct ftsan_window {
 struct ftsan_thread_counts {
 	_Atomic uint64_t seen;
 	_Atomic uint64_t guarded;
+	_Atomic uint64_t young; /* besides those seen, not guarded: young.h */
+};
+
+/* The same of all threads, ended ones included. */
+struct ftsan_thread_sums {
+	uint64_t seen, guarded, young;
 };
 
 enum { FTSAN_BIRTHS = 256 };
@@ -133,6 +140,7 @@ struct ftsan_thread {
 	uint32_t n_magazine;
 	uint32_t magazine[FTSAN_MAGAZINE];
 	uint32_t allocations; /* since the last look at the clock */
+	struct ftsan_young young;
 	struct ftsan_thread_counts counts;
 	struct ftsan_step step;
 	struct ftsan_window window;
@@ -192,7 +200,6 @@ void ftsan_thread_read_name(struct ftsan_thread *thread);
 /* fork child: forgets every other thread and all magazines, renews the own tid. */
 void ftsan_thread_records_fork_child(void);
 
-/* Sums of the per-thread counters, ended threads included. */
-void ftsan_thread_counts_sum(uint64_t *seen, uint64_t *guarded);
+void ftsan_thread_counts_sum(struct ftsan_thread_sums *sums);
 
 #endif

@@ -42,9 +42,10 @@ struct caller {
 
 /* Lock-free, filled at the first allocations. */
 static struct caller callers[CALLERS];
-static uintptr_t module_begin, module_end; /* of _multiarray_umath; set once */
+static uintptr_t module_begin, module_bytes; /* of _multiarray_umath; set once */
 static _Atomic bool taken; /* somebody hooks the type: once, and one thread */
 static _Atomic bool ready;
+static bool births; /* operations ask for them; set before ready */
 
 /*
  * The header that tp_alloc has just made in this thread (NewFromDescr allocates the
@@ -127,12 +128,8 @@ void *ftsan_numpy_alloc(size_t size_bytes, uintptr_t pc)
 	uintptr_t header = fresh_header;
 	struct caller *caller;
 
-	/* Builds with a GIL keep dims buffers in a cache of NumPy's own and hand them to
-	 * the next array: there they are sealed for single operations only. */
 	if (!atomic_load_explicit(&ready, memory_order_acquire) ||
-	    !(ftsan_runtime_abi()->free_threaded || ftsan_latent()) ||
-	    pc - module_begin >= module_end - module_begin ||
-	    !ftsan_numpy_is_dims_size(size_bytes))
+	    pc - module_begin >= module_bytes || !ftsan_numpy_is_dims_size(size_bytes))
 		return NULL;
 	judge_last();
 	caller = caller_of(pc);
@@ -163,7 +160,8 @@ static void *hook_tp_alloc(void *type, ptrdiff_t n_items)
 	judge_last();
 	header = generic_alloc(type, n_items);
 	fresh_header = (uintptr_t)header;
-	ftsan_operation_born((uintptr_t)header);
+	if (births)
+		ftsan_operation_born((uintptr_t)header);
 	return header;
 }
 
@@ -224,8 +222,13 @@ void ftsan_numpy_see_capsule(void *table, uintptr_t caller)
 	if (ftsan_type_get(type, FTSAN_TP_ALLOC) == NULL ||
 	    atomic_exchange_explicit(&taken, true, memory_order_acq_rel))
 		return;
+	births = ftsan_latent();
+	/* Builds with a GIL keep dims buffers in a cache of NumPy's own and hand them to
+	 * the next array: there they are sealed for single operations only. */
 	module_begin = module->begin;
-	module_end = module->end;
+	module_bytes = births || ftsan_runtime_abi()->free_threaded
+			       ? module->end - module->begin
+			       : 0;
 	generic_alloc =
 		(void *(*)(void *, ptrdiff_t))ftsan_type_get(type, FTSAN_TP_ALLOC);
 	ftsan_args_init(type, (void *)api[API_ITERATOR_TYPE]);

@@ -8,6 +8,7 @@
 #include "module_gil.h"
 #include "numpy_modules.h"
 #include "numpy_ufunc.h"
+#include "operation.h"
 #include "real.h"
 
 /* --- memory ---------------------------------------------------------------------- */
@@ -129,6 +130,9 @@ int ftsan_hook_PyUnstable_Module_SetGIL(void *module, void *gil)
 
 void *ftsan_hook_PyFrame_New(void *tstate, void *code, void *globals, void *locals)
 {
+	/* A thread that raises exceptions counts as well: Cython's caches are its
+	 * business. */
+	(void)ftsan_operation_matters();
 	ftsan_cython_filled();
 	if (ftsan_frames_refuse(tstate, code, globals))
 		return NULL;

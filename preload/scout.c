@@ -36,6 +36,7 @@ enum { STARTING = -1 };
 static void *scout(void *argument)
 {
 	uint64_t period = (uint64_t)ftsan_preload_options()->scout_us * 1000;
+	uint32_t pace = 1;
 	uint64_t next = ftsan_sys_now_ns() + period;
 
 	prctl(PR_SET_NAME, "ftsan-scout");
@@ -47,10 +48,13 @@ static void *scout(void *argument)
 		ftsan_sys_futex_wait(&stopping, 0, next);
 		if (atomic_load(&stopping))
 			break;
-		ftsan_runtime_tick();
+		ftsan_runtime_tick(pace);
+		pace = ftsan_runtime_pace();
 		now = ftsan_sys_now_ns();
+		next += pace * period;
 		/* A period that was missed is not made up for. */
-		next = next + period > now ? next + period : now + period;
+		if (next <= now)
+			next = now + pace * period;
 	}
 	ftsan_runtime_scout(false);
 	return argument;

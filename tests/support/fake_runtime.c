@@ -86,10 +86,16 @@ bool ftsan_runtime_trap(siginfo_t *info, void *ucontext)
 	return false;
 }
 
-void ftsan_runtime_tick(void)
+void ftsan_runtime_tick(uint32_t periods)
 {
+	(void)periods;
 	if (ticks++ == 3)
 		note("tick", NULL, 0);
+}
+
+uint32_t ftsan_runtime_pace(void)
+{
+	return 1;
 }
 
 void ftsan_runtime_scout(bool running)

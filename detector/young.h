@@ -1,0 +1,83 @@
+/*
+ * Allocation sites whose buffers die young: temporaries of a hot loop, which no second
+ * thread ever meets. A site that made so many of them in a row (option `young`), none of
+ * which was ever published, gets one in FTSAN_YOUNG_PERIOD guarded, until one of those is
+ * published: then all of them again. What is left out is counted.
+ *
+ * Each thread keeps its own counts, so that allocations share no cache line. Sites beyond
+ * the room replace others, which begin anew: guarded.
+ */
+#ifndef FTSAN_YOUNG_H
+#define FTSAN_YOUNG_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { FTSAN_YOUNG_SITES = 512, FTSAN_YOUNG_PERIOD = 32 };
+
+/**
+ * struct ftsan_young_site - what a thread knows of an allocation site
+ * @tag:          tells it from others
+ * @deaths:       in a row, up to the limit; beyond, the turns of those left out
+ * @publications: of the site (of all threads) when they began to be counted
+ */
+struct ftsan_young_site {
+	uint32_t tag;
+	uint16_t deaths;
+	uint16_t publications;
+};
+
+struct ftsan_young {
+	struct ftsan_young_site sites[FTSAN_YOUNG_SITES];
+};
+
+/* The entry of a site with that hash, which may be another's. */
+static inline struct ftsan_young_site *ftsan_young_at(struct ftsan_young *young,
+						      uint64_t hash)
+{
+	return &young->sites[hash >> 40 & (FTSAN_YOUNG_SITES - 1)];
+}
+
+/**
+ * ftsan_young_admit() - shall this allocation be guarded?
+ * @young:        the calling thread's
+ * @hash:         of the allocation site, all of its bits mixed
+ * @publications: of the site so far
+ * @limit:        buffers in a row, at most UINT16_MAX - FTSAN_YOUNG_PERIOD; 0: every
+ *                allocation is guarded
+ *
+ * Context: normal context of the thread.
+ */
+static inline bool ftsan_young_admit(struct ftsan_young *young, uint64_t hash,
+				     uint16_t publications, uint32_t limit)
+{
+	struct ftsan_young_site *site = ftsan_young_at(young, hash);
+
+	if (limit == 0 || site->deaths < limit || site->tag != (uint32_t)hash)
+		return true;
+	if (site->publications != publications) {
+		site->publications = publications;
+		site->deaths = 0;
+		return true;
+	}
+	if (++site->deaths < limit + FTSAN_YOUNG_PERIOD)
+		return false;
+	site->deaths = (uint16_t)limit;
+	return true;
+}
+
+/* A buffer of the site, never published, is freed by the thread that allocated it.
+ * @publications, @limit, context: the same. */
+static inline void ftsan_young_death(struct ftsan_young *young, uint64_t hash,
+				     uint16_t publications, uint32_t limit)
+{
+	struct ftsan_young_site *site = ftsan_young_at(young, hash);
+
+	if (site->tag != (uint32_t)hash || site->publications != publications)
+		*site = (struct ftsan_young_site){.tag = (uint32_t)hash,
+						  .publications = publications};
+	if (site->deaths < limit)
+		site->deaths++;
+}
+
+#endif

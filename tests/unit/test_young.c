@@ -1,0 +1,94 @@
+/* young: allocation sites whose buffers die before anybody else can meet them. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "young.h"
+
+enum { LIMIT = 100 };
+#define SITE 0x9e3779b97f4a7c15ull
+#define OTHER 0xc2b2ae3d27d4eb4full
+#define ALIAS (SITE + 1) /* shares the entry, not the tag */
+
+static struct ftsan_young young;
+
+static void setup(void)
+{
+	young = (struct ftsan_young){0};
+}
+
+static void die(uint64_t site, uint16_t publications, unsigned n)
+{
+	while (n-- > 0)
+		ftsan_young_death(&young, site, publications, LIMIT);
+}
+
+static unsigned admitted(uint64_t site, uint16_t publications, unsigned n)
+{
+	unsigned count = 0;
+
+	while (n-- > 0)
+		count += ftsan_young_admit(&young, site, publications, LIMIT);
+	return count;
+}
+
+START_TEST(one_in_a_period_once_enough_died_in_a_row)
+{
+	die(SITE, 0, LIMIT - 1);
+	ck_assert_uint_eq(admitted(SITE, 0, 1000), 1000);
+	die(SITE, 0, 1);
+	ck_assert_uint_eq(admitted(SITE, 0, 10 * FTSAN_YOUNG_PERIOD), 10);
+	/* Those that are guarded die, too, and that keeps their turns as they are. */
+	die(SITE, 0, 5 * LIMIT);
+	ck_assert_uint_eq(admitted(SITE, 0, 10 * FTSAN_YOUNG_PERIOD), 10);
+}
+END_TEST
+
+START_TEST(a_publication_brings_all_back)
+{
+	die(SITE, 3, LIMIT);
+	ck_assert_uint_eq(admitted(SITE, 4, 1000), 1000);
+	/* And they begin to be counted anew. */
+	die(SITE, 4, LIMIT - 1);
+	ck_assert_uint_eq(admitted(SITE, 4, 1000), 1000);
+	die(SITE, 4, 1);
+	ck_assert_uint_lt(admitted(SITE, 4, 1000), 1000);
+}
+END_TEST
+
+START_TEST(sites_are_counted_apart)
+{
+	die(SITE, 0, LIMIT);
+	ck_assert_uint_eq(admitted(OTHER, 0, 1000), 1000);
+	ck_assert_uint_eq(admitted(ALIAS, 0, 1000), 1000);
+	/* Whoever needs the entry takes it. */
+	die(ALIAS, 0, 1);
+	ck_assert_uint_eq(admitted(SITE, 0, 1000), 1000);
+}
+END_TEST
+
+START_TEST(without_a_limit_none_is_left_out)
+{
+	die(SITE, 0, LIMIT);
+	for (unsigned i = 0; i < 1000; i++)
+		ck_assert(ftsan_young_admit(&young, SITE, 0, 0));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("young");
+	TCase *tests = tcase_create("sites");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_checked_fixture(tests, setup, NULL);
+	tcase_add_test(tests, one_in_a_period_once_enough_died_in_a_row);
+	tcase_add_test(tests, a_publication_brings_all_back);
+	tcase_add_test(tests, sites_are_counted_apart);
+	tcase_add_test(tests, without_a_limit_none_is_left_out);
+	suite_add_tcase(suite, tests);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
