@@ -75,7 +75,8 @@ void ftsan_resolve(struct ftsan_resolved *resolved, struct ftsan_symbolizer *sym
 	}
 	before = 0;
 	for (unsigned i = 0; i < view->n_stacks; i++) {
-		resolved->stacks[i].frames = all.frames + before;
+		resolved->stacks[i].frames =
+			all.frames != NULL ? &all.frames[before] : NULL;
 		before += resolved->stacks[i].n_frames;
 	}
 	resolved->frames = all.frames;

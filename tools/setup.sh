@@ -6,11 +6,13 @@ usage() {
 	cat <<'TEXT'
 usage: sh tools/setup.sh packages [tests]
        sh tools/setup.sh build DIR COMPILER [CMAKE-ARGUMENT...]
+       sh tools/setup.sh fuzzer
        sh tools/setup.sh python
        sh tools/setup.sh venv [--find] NAME
 
 packages   installs the Debian or Ubuntu packages that are missing
 build      configures DIR with COMPILER (gcc, clang) and builds it
+fuzzer     succeeds if clang has libFuzzer
 python     prints a free-threaded interpreter's path (see tools/get-python.sh)
 venv       prints the path of a virtual environment, making it if need be; --find:
            only if it is there. NAME: numpy-affected, numpy-fixed, skimage, runner,
@@ -100,7 +102,19 @@ get_packages() {
 	[ "${1-}" != tests ] || wanted="$wanted $(packages_for_tests)"
 	# shellcheck disable=SC2086 # a list of words
 	need_packages $wanted
-	[ "${1-}" != tests ] || get_browser
+	[ "${1-}" != tests ] || { get_browser && get_fuzzer; }
+}
+
+# get_fuzzer: libFuzzer and the sanitizers' runtimes, where they are a package of their own.
+get_fuzzer() {
+	has_fuzzer || (need_packages libclang-rt-dev) ||
+		say "so the fuzz targets replay their corpus only"
+}
+
+has_fuzzer() {
+	echo 'int LLVMFuzzerTestOneInput(const char *data, unsigned long size);
+	int LLVMFuzzerTestOneInput(const char *data, unsigned long size) { return size > 9 && *data; }' |
+		clang -fsanitize=fuzzer,address,undefined -x c - -o /dev/null 2>/dev/null
 }
 
 # get_browser: for the tests of the HTML report, which are skipped without one.
@@ -236,6 +250,9 @@ build)
 	[ $# -ge 3 ] || { usage >&2; exit 2; }
 	shift
 	build "$@"
+	;;
+fuzzer)
+	has_fuzzer
 	;;
 python)
 	in_turn sh "$here/get-python.sh"

@@ -50,6 +50,24 @@ ctest --test-dir "$root/build" -j2 --output-on-failure || {
 	failed=1
 }
 
+# What needs no preloaded process once more, under sanitizers; fuzz targets for seconds.
+# sanitized DIR COMPILER CMAKE-ARGUMENT
+sanitized() {
+	if ! sh "$here/setup.sh" build "$root/$1" "$2" -DFTSAN_TESTS=ON -DFTSAN_WERROR=ON "$3" ||
+		! ctest --test-dir "$root/$1" -j2 --output-on-failure; then
+		say "$3 failed"
+		failed=1
+	fi
+}
+if sh "$here/setup.sh" fuzzer; then
+	sanitized build-sanitize clang -DFTSAN_FUZZ=ON
+	sanitized build-tsan clang -DFTSAN_SANITIZE=thread
+else
+	say "no libFuzzer (package libclang-rt-dev): the fuzz targets only replay their corpus"
+	sanitized build-sanitize gcc -DFTSAN_SANITIZE=address,undefined
+	sanitized build-tsan gcc -DFTSAN_SANITIZE=thread
+fi
+
 cd "$root"
 FTSAN_BUILD=$root/build FTSAN_PYTHON=$python FTSAN_VENV_AFFECTED=$affected \
 	FTSAN_VENV_FIXED=$fixed FTSAN_VENV_SKIMAGE=$skimage \
