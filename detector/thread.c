@@ -104,9 +104,17 @@ bool ftsan_thread_is_copy(const struct ftsan_thread *thread)
 	       ftsan_sys_gettid();
 }
 
+/* Two threads may be asked about a third one at once, and another may be reading it. */
+static void put_name(struct ftsan_thread *thread, const char *name)
+{
+	for (unsigned i = 0; i < FTSAN_THREAD_NAME; i++)
+		if (__atomic_load_n(&thread->name[i], __ATOMIC_RELAXED) != name[i])
+			__atomic_store_n(&thread->name[i], name[i], __ATOMIC_RELAXED);
+}
+
 void ftsan_thread_read_name(struct ftsan_thread *thread)
 {
-	char path[64];
+	char path[64], name[FTSAN_THREAD_NAME] = {0};
 	struct ftsan_buf buf;
 	ssize_t length;
 	int fd;
@@ -116,14 +124,13 @@ void ftsan_thread_read_name(struct ftsan_thread *thread)
 	ftsan_buf_i64(&buf, atomic_load_explicit(&thread->tid, memory_order_relaxed));
 	ftsan_buf_str(&buf, "/comm");
 	fd = ftsan_sys_open(ftsan_buf_cstr(&buf), O_RDONLY | O_CLOEXEC, 0);
-	length = fd < 0 ? 0 : ftsan_sys_read(fd, thread->name, sizeof(thread->name) - 1);
+	length = fd < 0 ? 0 : ftsan_sys_read(fd, name, sizeof(name));
 	if (fd >= 0)
 		(void)ftsan_sys_close(fd);
-	if (length < 0)
-		length = 0;
-	while (length > 0 && thread->name[length - 1] == '\n')
-		length--;
-	thread->name[length] = '\0';
+	/* The kernel's line is the name, 15 bytes at most, and a newline. */
+	if (length > 0)
+		name[length - 1] = '\0';
+	put_name(thread, name);
 }
 
 void ftsan_thread_records_fork_child(void)
