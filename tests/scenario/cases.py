@@ -120,6 +120,19 @@ CASES = [
     Case("forks", "process", children=6, variants=("auto", "step", "defaults"),
          counters=TRAPPED),
     Case("raw_clones", "process", variants=("auto", "step", "defaults"), counters=TRAPPED),
+
+    Case("interrupted", "signals", variants=("auto", "step", "emulate"), counters=TRAPPED),
+    Case("jumps", "signals", variants=("auto", "step", "emulate"), counters=TRAPPED),
+    Case("source_is_gone", "signals", variants=("auto", "step", "emulate"),
+         counters=TRAPPED),
+    Case("exception_first", "signals", variants=("auto", "step"), counters={"traps": 1}),
+    Case("late_handlers", "signals", race("write", "read"), status=66,
+         variants=("auto", "step"), counters=TRAPPED),
+    Case("cancelled", "signals", variants=("auto", "step"), counters=TRAPPED),
+    Case("exit_in_window", "signals", race("write", "read"), status=66,
+         variants=("auto", "step"), counters=TRAPPED),
+    Case("reload", "signals", variants=("auto", "step"),
+         counters={"traps": 1, "left_out_unbound": 1}),
 ]
 
 BY_NAME = {case.name: case for case in CASES}
