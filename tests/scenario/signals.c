@@ -13,6 +13,7 @@ enum { LONG_ENOUGH_MS = 300, ROUNDS = 30 };
 static struct fake_array *shared, *others;
 static _Atomic int handled;
 static _Thread_local sigjmp_buf out;
+static _Thread_local volatile sig_atomic_t armed; /* @out is where it can jump to */
 static int file = -1;
 
 static void handle(int sig, void (*handler)(int), int flags)
@@ -25,6 +26,8 @@ static void handle(int sig, void (*handler)(int), int flags)
 static void jump(int sig)
 {
 	(void)sig;
+	if (!armed)
+		return;
 	handled++;
 	siglongjmp(out, 1);
 }
@@ -33,8 +36,11 @@ static void crash(void)
 {
 	static int *volatile nowhere = (int *)8;
 
-	if (sigsetjmp(out, 1) == 0)
+	if (sigsetjmp(out, 1) == 0) {
+		armed = 1;
 		*nowhere = 1;
+	}
+	armed = 0;
 }
 
 /* --- signals while a store is performed ------------------------------------------- */
@@ -88,10 +94,12 @@ static void *count_up_and_jump(void *unused)
 
 	if (sigsetjmp(out, 1) != 0)
 		EXPECT(load(&shared->dims[0]) == n || load(&shared->dims[0]) == n - 1);
+	armed = 1;
 	while (!stop) {
 		n = n + 1;
 		store(&shared->dims[0], n);
 	}
+	armed = 0;
 	return unused;
 }
 
@@ -157,6 +165,7 @@ static void exception_first(void)
 	handle(SIGFPE, jump, 0);
 	for (int i = 0; i < ROUNDS; i++) {
 		shared = shown_array(2, 1);
+		armed = 1;
 		if (sigsetjmp(out, 1) == 0)
 			__asm__ volatile(
 				"fninit; fldcw %1; fldz; fldz; fdivrp; fistpll %0"
