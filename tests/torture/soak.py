@@ -2,6 +2,7 @@
 """Runs test suites in threads under ftsan for a long time, and a process that never ends.
 
 usage: soak.py --build DIR --skimage PYTHON --numpy PYTHON [--minutes N] [--mode MODE]
+               [--only SUITE]
 
 Both interpreters have pytest and pytest-run-parallel; PYTHON of --numpy has hypothesis, too.
 The suites take turns, each a process of its own, and must come to the results that they
@@ -62,7 +63,8 @@ print("ended", flush=True)
 def environment(settings, log):
     clean = {name: value for name, value in os.environ.items()
              if not name.startswith(("FTSAN_", "PYTEST_", "LD_PRELOAD"))}
-    clean.update(OPENBLAS_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1")
+    # ftsan keeps the GIL off; bare, pytest-run-parallel gives up when scikit-image asks for it.
+    clean.update(OPENBLAS_NUM_THREADS="1", PYTHONDONTWRITEBYTECODE="1", PYTHON_GIL="0")
     if log is not None:
         clean["LD_PRELOAD"] = str(settings.build / "libftsan.so")
         clean["FTSAN_OPTIONS"] = f"log='{log}':print=0:mode={settings.mode}:exitcode=0"
@@ -173,9 +175,10 @@ def is_known(finding):
 def soak(settings, expected, directory, wrong):
     until = time.monotonic() + settings.minutes * 60
     endless = Endless(settings, directory)
-    counts, known, next_look = collections.Counter(), 0, 0
+    # Not before it has imported NumPy.
+    counts, known, next_look = collections.Counter(), 0, time.monotonic() + 20
     while time.monotonic() < until:
-        for which, suite in SUITES:
+        for which, suite in settings.suites:
             if time.monotonic() > next_look:
                 endless.look()
                 next_look = time.monotonic() + 60
@@ -190,8 +193,10 @@ def soak(settings, expected, directory, wrong):
                 break
     endless.look()
     wrong += endless.end()
-    return {"runs": dict(counts), "known findings": known, "endless": [
-        endless.samples[number] for number in (0, len(endless.samples) // 2, -1)]}
+    middle = len(endless.samples) // 2
+    return {"runs": dict(counts), "known findings": known,
+            "endless": [endless.samples[number] for number in (0, middle, -1)]
+            if endless.samples else []}
 
 
 def main():
@@ -201,10 +206,12 @@ def main():
     parser.add_argument("--numpy", required=True)
     parser.add_argument("--minutes", type=float, default=20)
     parser.add_argument("--mode", default="race", help="race, latent or all")
+    parser.add_argument("--only", default="", help="suites whose names have this in them")
     settings = parser.parse_args()
+    settings.suites = [(which, suite) for which, suite in SUITES if settings.only in suite]
     settings.build = settings.build.resolve()
     wrong = []
-    expected = {suite: Expected(settings, which, suite) for which, suite in SUITES}
+    expected = {suite: Expected(settings, which, suite) for which, suite in settings.suites}
     for suite, bare in expected.items():
         print(f"{suite}: bare {dict(collections.Counter(bare.cases.values()))}, "
               f"status {sorted(bare.statuses)}, flaky {sorted(bare.flaky)}", flush=True)
