@@ -14,11 +14,13 @@
  * @data:   address of the first character
  * @length: in characters
  * @kind:   bytes a character: 1, 2 or 4
+ * @ascii:  it is UTF-8 already
  */
 struct shape {
 	uintptr_t data;
 	uint64_t length;
 	unsigned kind;
+	bool ascii;
 };
 
 /*
@@ -45,7 +47,6 @@ static bool read_shape(const struct ftsan_pyabi *abi, uintptr_t str, struct shap
 {
 	unsigned char head[HEAD_MAX];
 	uint32_t state;
-	bool ascii;
 
 	if (str == 0 || abi->unicode_ascii_size > sizeof(head) ||
 	    abi->unicode_state + 4 > abi->unicode_ascii_size ||
@@ -54,9 +55,10 @@ static bool read_shape(const struct ftsan_pyabi *abi, uintptr_t str, struct shap
 		return false;
 	memcpy(&state, head + abi->unicode_state, sizeof(state));
 	memcpy(&shape->length, head + abi->unicode_length, sizeof(shape->length));
-	if (!read_state(state, &shape->kind, &ascii) || shape->length > LENGTH_MAX)
+	if (!read_state(state, &shape->kind, &shape->ascii) || shape->length > LENGTH_MAX)
 		return false;
-	shape->data = str + (ascii ? abi->unicode_ascii_size : abi->unicode_compact_size);
+	shape->data = str + (shape->ascii ? abi->unicode_ascii_size
+					  : abi->unicode_compact_size);
 	return true;
 }
 
@@ -81,6 +83,16 @@ static size_t put_utf8(char *to, uint32_t code)
 	}
 	to[0] = (char)(lead[length] | code);
 	return length;
+}
+
+/* A torn one may have bytes that no text has. */
+static bool is_plain(const unsigned char *text, size_t length)
+{
+	unsigned char high = 0;
+
+	for (size_t i = 0; i < length; i++)
+		high |= text[i] | (text[i] - 1u);
+	return (high & 0x80) == 0;
 }
 
 static bool is_continuation(char c)
@@ -134,6 +146,12 @@ bool ftsan_pytext_read(const struct ftsan_pyabi *abi, uintptr_t str, char *to,
 	from = shape.data + (keep_tail ? (shape.length - count) * shape.kind : 0);
 	if (ftsan_safe_read(raw, (const void *)from, count * shape.kind) != 0)
 		return false;
+	/* Most names; every free of a published buffer reads some. */
+	if (shape.ascii && is_plain(raw, count)) {
+		fit(to, capacity, (const char *)raw, count, count == shape.length,
+		    keep_tail);
+		return true;
+	}
 	for (size_t i = 0; i < count; i++)
 		length += put_utf8(text + length, character(raw, shape.kind, i));
 	fit(to, capacity, text, length, count == shape.length, keep_tail);
