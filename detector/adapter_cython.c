@@ -111,16 +111,21 @@ uintptr_t ftsan_cython_module(uintptr_t pc)
 	return entry->version[0] == '\0' ? 0 : (uintptr_t)(entry - known) + 1;
 }
 
+bool ftsan_cython_begins_cache(const void *block)
+{
+	uintptr_t code, type;
+
+	return ftsan_safe_ptr((uintptr_t)block, &code) && code != 0 &&
+	       ftsan_safe_ptr(code + type_offset, &type) && type == code_type;
+}
+
 /*
  * A module's other blocks of the same size are no caches: the first entry has to be a
  * code object with a line.
  */
 static bool bound(uint32_t slot)
 {
-	uintptr_t code, type;
-
-	return ftsan_safe_ptr(ftsan_slot_buffer(slot), &code) && code != 0 &&
-	       ftsan_safe_ptr(code + type_offset, &type) && type == code_type;
+	return ftsan_cython_begins_cache((const void *)ftsan_slot_buffer(slot));
 }
 
 static const char *base_name(const char *path)

@@ -29,6 +29,10 @@ void ftsan_cython_init(uint32_t ob_type, uintptr_t code_type);
  */
 uintptr_t ftsan_cython_module(uintptr_t pc);
 
+/* Does a cache begin at @block: is the first word a code object's address? @block may be
+ * any address. */
+bool ftsan_cython_begins_cache(const void *block);
+
 /*
  * find_version() - "3.1.0a1" out of the "_cython_3_1_0a1" in a piece of memory (pure)
  * Return: false when it is not there.

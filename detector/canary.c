@@ -36,14 +36,15 @@ bool ftsan_canary_run(void)
 	volatile uint64_t *word =
 		ftsan_guard_alloc(FTSAN_ADAPTER_CANARY, sizeof(*word), 0, &nowhere);
 	struct ftsan_thread *thread = ftsan_thread_self();
+	uint64_t other;
 	bool caught;
 
 	if (word == NULL)
 		return false;
-	*word = 1;
+	other = *word + 1;
 	if (ftsan_guard_publish((const void *)word)) {
-		ftsan_canary_store(word, 2);
-		caught = ftsan_counted(traps) == 1 && *word == 2;
+		ftsan_canary_store(word, other);
+		caught = ftsan_counted(traps) == 1 && *word == other;
 	} else {
 		caught = false;
 	}

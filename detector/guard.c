@@ -14,6 +14,7 @@
 #include "mem.h"
 #include "publish.h"
 #include "rules.h"
+#include "sites.h"
 #include "store.h"
 #include "thread.h"
 
@@ -27,6 +28,7 @@ enum {
 struct ftsan_guard_config ftsan_guard_config;
 
 static bool ready; /* set once at start */
+static _Atomic bool halted;
 
 static const struct ftsan_adapter *const adapters[FTSAN_ADAPTERS] = {
 	[FTSAN_ADAPTER_CANARY] = &ftsan_adapter_canary,
@@ -78,16 +80,26 @@ int ftsan_guard_init(const struct ftsan_options *options, bool free_threaded)
 		.young = {[FTSAN_ADAPTER_NUMPY] =
 				  ftsan_options_latent(options) ? 0 : options->young},
 	};
-	error = slots < SLOTS_MIN ? -ENOMEM : ftsan_arena_init(slots);
-	if (error != 0)
-		return error;
-	ftsan_quarantine_init(options->quarantine);
+	/* After a detach the arena is there, and buffers in it are in use. */
+	if (!ready) {
+		error = slots < SLOTS_MIN ? -ENOMEM : ftsan_arena_init(slots);
+		if (error != 0)
+			return error;
+		ftsan_quarantine_init(options->quarantine);
+	} else {
+		ftsan_sites_reset();
+	}
 	ftsan_collide_init();
 	error = ftsan_store_init(options->store);
 	if (error != 0)
 		return error;
 	ready = true;
 	return 0;
+}
+
+static bool is_halted(void)
+{
+	return atomic_load_explicit(&halted, memory_order_relaxed);
 }
 
 bool ftsan_guard_ready(void)
@@ -214,7 +226,8 @@ void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
 	struct ftsan_thread *thread = ftsan_thread_self();
 	uint64_t hash = site_hash(site);
 
-	if (!ready || thread == NULL)
+	if (!ready || thread == NULL ||
+	    (FTSAN_UNLIKELY(is_halted()) && adapter != FTSAN_ADAPTER_CANARY))
 		return NULL;
 	if (FTSAN_UNLIKELY(++thread->allocations >= TICK_LOOK)) {
 		thread->allocations = 0;
@@ -327,13 +340,17 @@ static bool free_published(uint32_t index)
 
 static bool free_private(uint32_t index)
 {
-	struct ftsan_thread *thread = ftsan_thread_self();
+	/* After a detach nobody says when a thread ends: it gets no record. */
+	bool halted_now = is_halted();
+	struct ftsan_thread *thread =
+		halted_now ? ftsan_thread_mine : ftsan_thread_self();
 	const struct ftsan_slot *slot = ftsan_slot_at(index);
 
 	if (!ftsan_slot_transition(index, FTSAN_PRIVATE, FTSAN_FREE))
 		return false;
 	count_end_of_life(slot);
-	learn_age(thread, slot);
+	if (!halted_now)
+		learn_age(thread, slot);
 	ftsan_slot_give(thread, index);
 	return true;
 }
@@ -379,6 +396,54 @@ void ftsan_guard_free_moved(void *pointer)
 {
 	ftsan_slot_at(ftsan_slot_of((uintptr_t)pointer))->moved = true;
 	ftsan_guard_free(pointer);
+}
+
+/* --- halting ------------------------------------------------------------------ */
+
+void ftsan_guard_halt(bool halt)
+{
+	atomic_store_explicit(&halted, halt, memory_order_seq_cst);
+	ftsan_publish_halt(halt);
+}
+
+static bool is_closed(enum ftsan_state state)
+{
+	return state == FTSAN_SEALING || state == FTSAN_SEALING_DEAD ||
+	       state == FTSAN_PUBLISHED || state == FTSAN_WINDOWED ||
+	       state == FTSAN_RECYCLING;
+}
+
+bool ftsan_guard_open(void)
+{
+	bool open;
+
+	if (!ready)
+		return true;
+	open = ftsan_quarantine_empty();
+	for (uint32_t i = 0; i < ftsan_arena.n_slots; i = ftsan_slot_next(i)) {
+		if (ftsan_word_state(ftsan_slot_word(i)) == FTSAN_PUBLISHED)
+			ftsan_publish_open(i);
+		open &= !is_closed(ftsan_word_state(ftsan_slot_word(i)));
+	}
+	return open;
+}
+
+static bool is_live(uint32_t slot)
+{
+	enum ftsan_state state = ftsan_word_state(ftsan_slot_word(slot));
+
+	return ftsan_slot_at(slot)->adapter != FTSAN_ADAPTER_CANARY &&
+	       (state == FTSAN_PRIVATE || state == FTSAN_SEALING ||
+		state == FTSAN_PUBLISHED || state == FTSAN_WINDOWED);
+}
+
+uint32_t ftsan_guard_live(void)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; ready && i < ftsan_arena.n_slots; i = ftsan_slot_next(i))
+		n += is_live(i);
+	return n;
 }
 
 /* --- what it belongs to ------------------------------------------------------- */

@@ -123,6 +123,25 @@ void ftsan_guard_tick_if_due(void);
 /* Stops and resumes allocation-driven ticks (a scout is at it). */
 void ftsan_guard_scout_running(bool running);
 
+/**
+ * ftsan_guard_halt() - no new buffers, nothing is sealed; and the other way round
+ *
+ * Buffers that there are stay with their owners, and their frees are recognised. The
+ * canary takes no notice. Context: normal context.
+ */
+void ftsan_guard_halt(bool halt);
+
+/**
+ * ftsan_guard_open() - every page read/write
+ *
+ * Context: normal context, halted. Return: false when a store or a free in progress keeps
+ * a page: call again.
+ */
+bool ftsan_guard_open(void);
+
+/* Buffers that have not been freed. A walk over all slots. */
+uint32_t ftsan_guard_live(void);
+
 /* fork: parent and child agree on a state without work in progress. */
 void ftsan_guard_fork_prepare(void);
 void ftsan_guard_fork_parent(void);
@@ -136,6 +155,9 @@ void ftsan_guard_count_live(void);
 /* The state changes that leave FTSAN_PUBLISHED or FTSAN_WINDOWED for good. */
 void ftsan_quarantine_init(uint32_t entries);
 uint64_t ftsan_quarantine_bound_bytes(void);
+/* Every page is read/write again, and what can be goes back to the arena; false: a thread
+ * is at an entry. Normal context. */
+bool ftsan_quarantine_empty(void);
 /* The slot is FTSAN_QUARANTINED by the caller's doing; captures the caller's stack. */
 void ftsan_quarantine_add(uint32_t slot);
 /* The stack that freed it; NULL when it was not kept. The slot must be pinned. */

@@ -81,6 +81,13 @@ int ftsan_log_open(const char *pattern, bool root)
 	return reopen();
 }
 
+void ftsan_log_close(void)
+{
+	path[0] = '\0';
+	ftsan_fd_drop(&file);
+	ftsan_fd_drop(&terminal);
+}
+
 const char *ftsan_log_path(void)
 {
 	return path;

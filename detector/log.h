@@ -25,6 +25,9 @@ enum { FTSAN_LOG_PATH_MAX = 1024 };
  */
 int ftsan_log_open(const char *pattern, bool root);
 
+/* Closes it and the copy of stderr; nothing is written until it is opened again. */
+void ftsan_log_close(void);
+
 /* The name in use; empty before ftsan_log_open(). */
 const char *ftsan_log_path(void);
 

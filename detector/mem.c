@@ -93,6 +93,8 @@ int ftsan_mem_init(void)
 {
 	int error;
 
+	if (wiped != NULL)
+		return 0;
 	wiped = ftsan_sys_map(FTSAN_PAGE);
 	if (wiped == NULL)
 		return -ENOMEM;

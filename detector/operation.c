@@ -32,12 +32,17 @@ void ftsan_operation_thread_first(void)
 	atomic_fetch_add_explicit(&ftsan_operators, 1, memory_order_relaxed);
 }
 
-/* count_one() - the calling thread is counted whether it enters operations or not, so that
- * the first operation of another one finds a second. */
+/* count_one() - the calling thread is counted whether it enters operations or not, so
+ * that the first operation of another one finds a second. */
 static void count_one(void)
 {
 	ftsan_operates = true;
 	atomic_store_explicit(&ftsan_operators, latent ? MANY : 1, memory_order_relaxed);
+}
+
+void ftsan_operation_all_matter(void)
+{
+	atomic_store_explicit(&ftsan_operators, MANY, memory_order_relaxed);
 }
 
 void ftsan_operation_fork_child(void)

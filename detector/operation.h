@@ -117,9 +117,9 @@ void ftsan_operation_thread_first(void);
 /**
  * ftsan_operation_matters() - need a hook look at what it was called for?
  *
- * A program with one thread that works on arrays, and others that don't (a pool for linear
- * algebra, a progress bar), can't race: its hooks call the original and no more. From the
- * first operation of a second thread on, that one included, all are looked at.
+ * A program with one thread that works on arrays, and others that don't (a pool for
+ * linear algebra, a progress bar), can't race: its hooks call the original and no more.
+ * From the first operation of a second thread on, that one included, all are looked at.
  *
  * Context: normal context of any thread.
  */
@@ -159,6 +159,9 @@ void ftsan_operation_end(const struct ftsan_operation_call *call);
 /* The thread ends, perhaps inside operations: nothing stays sealed or watched for them.
  */
 void ftsan_operation_thread_end(struct ftsan_thread *thread);
+/* In a process that was attached to: threads that an earlier attach has counted don't
+ * count themselves again. */
+void ftsan_operation_all_matter(void);
 /* The child of a fork has one thread. */
 void ftsan_operation_fork_child(void);
 

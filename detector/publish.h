@@ -45,6 +45,10 @@ static inline uint32_t ftsan_publish_count(uint16_t site)
 	return atomic_load_explicit(&ftsan_site_published[site], memory_order_relaxed);
 }
 
+/* Seals nothing any more, or again; and unseals one slot if it is sealed. */
+void ftsan_publish_halt(bool halt);
+void ftsan_publish_open(uint32_t slot);
+
 void ftsan_publish_fork_child(void);
 
 #endif

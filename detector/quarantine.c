@@ -94,6 +94,35 @@ void ftsan_quarantine_add(uint32_t slot)
 	atomic_store_explicit(&entry->busy, 0, memory_order_release);
 }
 
+static void let_go(struct ftsan_quarantine_entry *entry)
+{
+	uint32_t slot = atomic_load_explicit(&entry->slot, memory_order_relaxed);
+
+	if (slot == FTSAN_NO_SLOT)
+		return;
+	/* What must not be used again stays as it is, but for its protection. */
+	if (!ftsan_guard_recycle(slot))
+		(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
+	atomic_store_explicit(&entry->slot, FTSAN_NO_SLOT, memory_order_relaxed);
+}
+
+bool ftsan_quarantine_empty(void)
+{
+	bool empty = true;
+
+	for (uint32_t i = 0; i < entries; i++) {
+		uint32_t expected = 0;
+
+		if (!atomic_compare_exchange_strong(&ring[i].busy, &expected, 1)) {
+			empty = false; /* it is being filled */
+			continue;
+		}
+		let_go(&ring[i]);
+		atomic_store_explicit(&ring[i].busy, 0, memory_order_release);
+	}
+	return empty;
+}
+
 const struct ftsan_quarantine_entry *ftsan_quarantine_find(uint32_t slot)
 {
 	uint32_t number = ftsan_slot_at(slot)->quarantine;

@@ -145,7 +145,9 @@ static const char *gil_word(const struct ftsan_host *host, const struct ftsan_py
 	if (host->gil_kept_off)
 		return "off";
 	/* Nobody keeps it off, so the first request switched it on. */
-	return ftsan_gil_requests() > 0 ? "on" : "unknown";
+	if (ftsan_gil_requests() > 0)
+		return "on";
+	return host->gil_seen != NULL ? host->gil_seen : "unknown";
 }
 
 void ftsan_record_process(const struct ftsan_host *host,
@@ -159,6 +161,8 @@ void ftsan_record_process(const struct ftsan_host *host,
 	put_u64(&line, "ppid", (uint64_t)ftsan_sys_call6(SYS_getppid, 0, 0, 0, 0, 0, 0));
 	put_str(&line, "run", host->run_id);
 	put_bool(&line, "root", root);
+	if (host->attached)
+		put_bool(&line, "attached", true);
 	put_exe(&line);
 	put_argv(&line);
 	put_time(&line);

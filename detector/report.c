@@ -92,6 +92,12 @@ int ftsan_report_init(bool print, bool keeps_gil_off, const struct ftsan_pyabi *
 	gil_kept_off = keeps_gil_off;
 	py = abi;
 	py_code_type = code_type;
+	if (work != NULL && seen != NULL) {
+		/* Again, after a detach: another log. */
+		atomic_store_explicit(&n_seen, 0, memory_order_relaxed);
+		log_number++;
+		return 0;
+	}
 	work = ftsan_sys_map(sizeof(*work));
 	seen = ftsan_sys_map(SEEN_MAX * sizeof(*seen));
 	return work == NULL || seen == NULL ? -ENOMEM : 0;

@@ -96,7 +96,7 @@ void ftsan_report_duplicates(void (*visit)(uint64_t fingerprint, uint32_t more, 
 			     void *to);
 
 /**
- * ftsan_report_init() - start-up
+ * ftsan_report_init() - start-up, and again after a detach: nothing was found then
  * @print:      findings go to stderr as text, too
  * @gil_kept_off: a finding after a module asked for the GIL carries gil_forced
  * @code_type, @abi: for Python positions of allocations; NULL: left out

@@ -82,6 +82,8 @@ static int start_guard(void)
 	ftsan_numpy_init(ftsan_abi.object_size);
 	ftsan_cython_init(ftsan_abi.ob_type, host->py_code_type);
 	ftsan_operation_init(options, ftsan_abi.free_threaded);
+	if (host->attached)
+		ftsan_operation_all_matter();
 	if (options->watch && watches())
 		(void)ftsan_watch_init();
 	ftsan_header_init(options, ftsan_abi.free_threaded);
@@ -124,6 +126,16 @@ static void say_no_log(int error)
 	ftsan_log_stderr(&line);
 }
 
+/* Of what was counted before a detach, nothing belongs to this log. */
+static void begin_anew(void)
+{
+	atomic_store_explicit(&ended, false, memory_order_relaxed);
+	ftsan_counters_reset();
+	ftsan_thread_counts_reset();
+	/* Nothing may be sealed before every thread has a stack to fault on. */
+	ftsan_runtime_halt(host->attached);
+}
+
 int ftsan_runtime_start(const struct ftsan_host *the_host,
 			const struct ftsan_options *the_options)
 {
@@ -132,6 +144,7 @@ int ftsan_runtime_start(const struct ftsan_host *the_host,
 	host = the_host;
 	options = the_options;
 	root = host->root;
+	begin_anew();
 	atomic_store_explicit(&own_pid, ftsan_sys_getpid(), memory_order_relaxed);
 	start_stacks();
 	ftsan_log_keep_stderr();
@@ -142,6 +155,9 @@ int ftsan_runtime_start(const struct ftsan_host *the_host,
 		return error;
 	(void)ftsan_thread_self();
 	error = ftsan_log_open(options->log, root);
+	/* Whoever attaches is told, not the program's stderr. */
+	if (error != 0 && host->attached)
+		return error;
 	/* Its children would say the same. */
 	if (error != 0 && root)
 		say_no_log(error);
@@ -276,6 +292,8 @@ void ftsan_runtime_fork_child(void)
 	atomic_store_explicit(&ended, false, memory_order_relaxed);
 	ftsan_counters_reset();
 	root = false;
+	if (!ftsan_runtime_active())
+		return;
 	(void)ftsan_log_open(options->log, root);
 	ftsan_record_process(host, options, &ftsan_abi, root);
 	record_engine();
@@ -284,6 +302,48 @@ void ftsan_runtime_fork_child(void)
 bool ftsan_runtime_own_process(void)
 {
 	return atomic_load_explicit(&own_pid, memory_order_relaxed) == ftsan_sys_getpid();
+}
+
+void ftsan_runtime_halt(bool halt)
+{
+	ftsan_guard_halt(halt);
+	ftsan_watch_halt(halt);
+}
+
+bool ftsan_runtime_open(void)
+{
+	return ftsan_guard_open();
+}
+
+bool ftsan_runtime_leave(bool force)
+{
+	struct ftsan_thread *thread = ftsan_thread_mine;
+
+	if (thread == NULL)
+		return true;
+	if (thread->step.kind != FTSAN_STEP_NONE ||
+	    atomic_load_explicit(&thread->window.state, memory_order_relaxed) !=
+		    FTSAN_WINDOW_CLOSED)
+		return false;
+	/* The end of the operation puts its words in order by itself. */
+	if (thread->operation != NULL && thread->watch.n_armed > 0 && !force)
+		return false;
+	ftsan_watch_thread_end(thread);
+	return true;
+}
+
+unsigned ftsan_runtime_stop(void)
+{
+	unsigned findings = ftsan_runtime_end("detach", -1);
+
+	atomic_store_explicit(&active, false, memory_order_release);
+	ftsan_log_close();
+	return findings;
+}
+
+uint32_t ftsan_runtime_live(void)
+{
+	return ftsan_guard_live();
 }
 
 unsigned ftsan_runtime_end(const char *reason, int status)

@@ -31,6 +31,8 @@
  * @root:        first process of the tree
  * @own_begin, @own_end: addresses of libftsan.so itself
  * @gil_kept_off: the interpreter was told to keep the GIL off
+ * @attached:    the process ran already, without us
+ * @gil_seen:    the GIL's state at that time, "on" or "off"; NULL: nobody looked
  * @hook_names, @hook_counts: for the engine record; @n_hooks entries, live
  */
 struct ftsan_host {
@@ -53,6 +55,8 @@ struct ftsan_host {
 	uintptr_t own_begin;
 	uintptr_t own_end;
 	bool gil_kept_off;
+	bool attached;
+	const char *gil_seen;
 	const char *const *hook_names;
 	const _Atomic uint32_t *hook_counts;
 	unsigned n_hooks;
@@ -62,8 +66,11 @@ struct ftsan_host {
  * ftsan_runtime_start() - make the detector ready
  * @host, @options: borrowed, must stay
  *
- * Context: once, normal context, before any hook calls in; the SIGSEGV handler is
- *          already installed. May map memory and open files; no malloc.
+ * In a process that was attached to it begins halted: see ftsan_runtime_halt().
+ *
+ * Context: once, and again after ftsan_runtime_stop(); normal context, before any hook
+ *          calls in; the SIGSEGV handler is already installed. May map memory and open
+ *          files; no malloc. The arena stays as large as the first time.
  * Return:  0; -errno when nothing can be detected here (the process runs on as bare).
  */
 int ftsan_runtime_start(const struct ftsan_host *host,
@@ -119,9 +126,30 @@ void ftsan_runtime_fork_prepare(void);
 void ftsan_runtime_fork_parent(void);
 void ftsan_runtime_fork_child(void);
 
+/*
+ * Detaching, in this order; ftsan_runtime_start() may follow.
+ *
+ * ftsan_runtime_halt() - from now on nothing is guarded or watched anew; false: takes
+ *          that back. Sealed pages are opened by ftsan_runtime_open(), which returns
+ *          false as long as a store in progress needs one: again, then
+ * ftsan_runtime_leave() - is the calling thread out of the engines? With @force one that
+ *          is inside of an operation counts as out, too. To be called, once halted, in
+ *          a handler that interrupted the thread outside of libftsan.so: what it watches
+ *          ends with this. A thread that was out stays out while halted, once the pages
+ *          are open. Async-signal-safe
+ * ftsan_runtime_stop() - writes `coverage` and `end` and closes the log. Every thread is
+ *          out. Returns the number of distinct findings
+ * ftsan_runtime_live() - guarded buffers that the program has not freed
+ */
+void ftsan_runtime_halt(bool halt);
+bool ftsan_runtime_open(void);
+bool ftsan_runtime_leave(bool force);
+unsigned ftsan_runtime_stop(void);
+uint32_t ftsan_runtime_live(void);
+
 /**
  * ftsan_runtime_end() - write `coverage` and `end`
- * @reason: "exit", "_exit" or "exec"
+ * @reason: "exit", "_exit", "exec" or "detach"
  * @status: exit status, -1 when unknown
  *
  * Context: normal or signal context; only the first call in a process writes (an exec

@@ -161,6 +161,21 @@ void ftsan_thread_records_fork_child(void)
 	atomic_store_explicit(&seen, ftsan_thread_mine != NULL, memory_order_relaxed);
 }
 
+void ftsan_thread_counts_reset(void)
+{
+	uint32_t n = atomic_load_explicit(&used, memory_order_acquire);
+
+	for (uint32_t i = 0; i < n; i++) {
+		struct ftsan_thread *thread = ftsan_thread_at(i);
+
+		if (thread == NULL)
+			continue;
+		atomic_store_explicit(&thread->counts.seen, 0, memory_order_relaxed);
+		atomic_store_explicit(&thread->counts.guarded, 0, memory_order_relaxed);
+		atomic_store_explicit(&thread->counts.young, 0, memory_order_relaxed);
+	}
+}
+
 void ftsan_thread_counts_sum(struct ftsan_thread_sums *sums)
 {
 	uint32_t n = atomic_load_explicit(&used, memory_order_acquire);

@@ -200,6 +200,9 @@ void ftsan_thread_read_name(struct ftsan_thread *thread);
 /* fork child: forgets every other thread and all magazines, renews the own tid. */
 void ftsan_thread_records_fork_child(void);
 
+/* The counters begin anew. Counts of threads that run meanwhile may get lost. */
+void ftsan_thread_counts_reset(void);
+
 void ftsan_thread_counts_sum(struct ftsan_thread_sums *sums);
 
 #endif

@@ -49,6 +49,7 @@ static uintptr_t own_begin, own_end;
 static ftsan_watch_hit_fn on_hit;
 
 static _Atomic uint32_t events_open;
+static _Atomic bool halted; /* between a detach and the next attach */
 
 void ftsan_watch_set_own_text(uintptr_t begin, uintptr_t end)
 {
@@ -316,6 +317,18 @@ static unsigned rest_others(struct ftsan_watch *watch, unsigned kept)
 	return armed;
 }
 
+void ftsan_watch_halt(bool halt)
+{
+	atomic_store_explicit(&halted, halt, memory_order_seq_cst);
+}
+
+/* halt_here() - halted meanwhile: who halts has asked this thread too early. */
+static unsigned halt_here(struct ftsan_thread *thread)
+{
+	ftsan_watch_thread_end(thread);
+	return 0;
+}
+
 unsigned ftsan_watch_arm(struct ftsan_thread *thread,
 			 const struct ftsan_watchpoint *points, unsigned n)
 {
@@ -324,7 +337,8 @@ unsigned ftsan_watch_arm(struct ftsan_thread *thread,
 	unsigned wanted = valid_ones(points, n), kept, done, armed;
 
 	/* An inherited descriptor is the parent's event. */
-	if (!active || ftsan_thread_is_copy(thread))
+	if (!active || atomic_load_explicit(&halted, memory_order_relaxed) ||
+	    ftsan_thread_is_copy(thread))
 		return 0;
 	if (!affordable(now)) {
 		ftsan_count(watch_left_out);
@@ -343,7 +357,8 @@ unsigned ftsan_watch_arm(struct ftsan_thread *thread,
 		ftsan_count(watch_armed);
 	if (armed < wanted)
 		ftsan_count(watch_left_out);
-	return armed;
+	return atomic_load_explicit(&halted, memory_order_seq_cst) ? halt_here(thread)
+								   : armed;
 }
 
 void ftsan_watch_disarm(struct ftsan_thread *thread)

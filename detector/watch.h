@@ -138,6 +138,12 @@ void ftsan_watch_set_handler(ftsan_watch_hit_fn hit);
 unsigned ftsan_watch_arm(struct ftsan_thread *thread,
 			 const struct ftsan_watchpoint *points, unsigned n);
 
+/*
+ * From now on nothing is armed, or everything may be again. What threads have armed they
+ * end by themselves (ftsan_watch_thread_end()). Any context.
+ */
+void ftsan_watch_halt(bool halt);
+
 /* Ends it. Context: as above. */
 void ftsan_watch_disarm(struct ftsan_thread *thread);
 

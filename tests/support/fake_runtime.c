@@ -160,6 +160,32 @@ void ftsan_runtime_unend(void)
 	note("unend", NULL, 0);
 }
 
+void ftsan_runtime_halt(bool halt)
+{
+	note("halt", "", halt);
+}
+
+bool ftsan_runtime_open(void)
+{
+	return true;
+}
+
+bool ftsan_runtime_leave(bool force)
+{
+	(void)force;
+	return true;
+}
+
+unsigned ftsan_runtime_stop(void)
+{
+	return ftsan_runtime_end("detach", -1);
+}
+
+uint32_t ftsan_runtime_live(void)
+{
+	return 0;
+}
+
 bool ftsan_runtime_own_process(void)
 {
 	return own_pid == ftsan_sys_getpid();
