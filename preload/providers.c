@@ -67,7 +67,8 @@ static void open_unwinder(struct ftsan_host *host)
 					       "_step or _get_reg";
 		return;
 	}
-	ftsan_unwind_calls_replace(ftsan_real_lookup(library, "_ULx86_64_step"));
+	ftsan_unwind_calls_replace(ftsan_real_lookup(library, "_ULx86_64_step"),
+				   FTSAN_REAL(sigprocmask));
 	ftsan_stack_set_unwinder(host->unwinder);
 	ftsan_stack_capture_here(&warm);
 }

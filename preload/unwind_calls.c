@@ -73,7 +73,7 @@ static int mask_signals(int how, const sigset_t *set, sigset_t *old)
 	return 0;
 }
 
-void ftsan_unwind_calls_replace(const void *inside)
+void ftsan_unwind_calls_replace(const void *inside, ftsan_mask_function libcs)
 {
 	const struct ftsan_got_hook hooks[] = {
 		{"pipe", (uintptr_t)pipe, (uintptr_t)make_pipe, 0},
@@ -83,6 +83,8 @@ void ftsan_unwind_calls_replace(const void *inside)
 		{"syscall", (uintptr_t)syscall, (uintptr_t)system_call, 0},
 		{"close", (uintptr_t)close, (uintptr_t)close_end, 0},
 		{"sigprocmask", (uintptr_t)sigprocmask, (uintptr_t)mask_signals, 0},
+		/* Ours is not the one that is found when we are loaded late. */
+		{"sigprocmask", (uintptr_t)libcs, (uintptr_t)mask_signals, 0},
 	};
 
 	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(hooks); i++)

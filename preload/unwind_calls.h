@@ -13,13 +13,18 @@
 #ifndef FTSAN_PRELOAD_UNWIND_CALLS_H
 #define FTSAN_PRELOAD_UNWIND_CALLS_H
 
+#include <signal.h>
+
+typedef int (*ftsan_mask_function)(int how, const sigset_t *set, sigset_t *old);
+
 /*
  * Answers libunwind's pipe calls with ftsan_safe_read(): no descriptor, no system call;
  * and its sigprocmask() during a walk of ours by doing nothing. Walks that somebody else
  * makes with the same libunwind block signals as ever.
  * @inside: an address in libunwind, which has not been used yet and has no lazy slots.
+ * @libcs:  libc's sigprocmask(), where ours has another address
  * Context: activation.
  */
-void ftsan_unwind_calls_replace(const void *inside);
+void ftsan_unwind_calls_replace(const void *inside, ftsan_mask_function libcs);
 
 #endif
