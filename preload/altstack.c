@@ -108,6 +108,37 @@ static stack_t remembered(const stack_t *stack)
 			 .ss_flags = (int)((unsigned)stack->ss_flags & SS_AUTODISARM)};
 }
 
+static bool is_on(const stack_t *stack, uintptr_t sp)
+{
+	return !(stack->ss_flags & SS_DISABLE) &&
+	       sp - (uintptr_t)stack->ss_sp < stack->ss_size;
+}
+
+bool ftsan_altstack_adopt(void *stack, stack_t *frame, uintptr_t sp, bool *taken)
+{
+	*taken = false;
+	if (self.base && frame->ss_sp == self.base)
+		return true;
+	if (is_on(frame, sp))
+		return false;
+	*taken = !self.base;
+	if (*taken)
+		self.base = stack;
+	self.requested = remembered(frame);
+	*frame = (stack_t){.ss_sp = self.base, .ss_size = stack_bytes()};
+	return true;
+}
+
+bool ftsan_altstack_release(stack_t *frame, uintptr_t sp)
+{
+	if (!self.base || frame->ss_sp != self.base)
+		return true;
+	if (is_on(frame, sp))
+		return false;
+	*frame = self.requested;
+	return true;
+}
+
 int ftsan_hook_sigaltstack(const stack_t *stack, stack_t *old)
 {
 	stack_t before = self.requested;

@@ -9,6 +9,7 @@
 #ifndef FTSAN_PRELOAD_ALTSTACK_H
 #define FTSAN_PRELOAD_ALTSTACK_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -27,6 +28,21 @@ void ftsan_altstack_unmap(void *stack);
 void ftsan_altstack_enter(void *stack, bool keep);
 /* The calling thread stops, and its stack is unmapped. Not on the stack itself. */
 void ftsan_altstack_leave(void);
+
+/**
+ * ftsan_altstack_adopt() - a thread that was there before us gets one
+ * @stack: for it, unless it has one of ours already
+ * @frame: of the signal frame: what the thread uses, and from its return on will use
+ * @sp:    the interrupted stack pointer
+ * @taken: set when @stack is the thread's now
+ *
+ * Context: in a signal handler of the thread. Return: false while it is on a stack that
+ *          can't be replaced for that reason.
+ */
+bool ftsan_altstack_adopt(void *stack, stack_t *frame, uintptr_t sp, bool *taken);
+
+/* The other way round; our stack stays the thread's, for the next time. */
+bool ftsan_altstack_release(stack_t *frame, uintptr_t sp);
 
 /* Does @sp lie on the calling thread's alternate stack? Async-signal-safe. */
 bool ftsan_altstack_holds(uintptr_t sp);

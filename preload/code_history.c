@@ -36,6 +36,7 @@ static struct death *deaths;
 static _Atomic uint32_t next_death;
 static atomic_flag watching = ATOMIC_FLAG_INIT;
 static _Atomic bool told; /* CPython tells of destructions */
+static int watcher;	  /* its number for us */
 
 static struct entry *bucket(uintptr_t code)
 {
@@ -77,11 +78,27 @@ static void watch(void)
 
 	if (atomic_flag_test_and_set(&watching))
 		return;
-	deaths = ftsan_sys_map(DEATHS * sizeof(*deaths));
+	if (deaths == NULL)
+		deaths = ftsan_sys_map(DEATHS * sizeof(*deaths));
 	*(void **)&add_watcher = ftsan_real_lookup(RTLD_DEFAULT, "PyCode_AddWatcher");
-	if (add_watcher != NULL && deaths != NULL)
-		atomic_store_explicit(&told, add_watcher(on_event) >= 0,
-				      memory_order_release);
+	if (add_watcher == NULL || deaths == NULL)
+		return;
+	watcher = add_watcher(on_event);
+	atomic_store_explicit(&told, watcher >= 0, memory_order_release);
+}
+
+void ftsan_code_history_stop(void)
+{
+	int (*clear_watcher)(int);
+
+	*(void **)&clear_watcher = ftsan_real_lookup(RTLD_DEFAULT, "PyCode_ClearWatcher");
+	if (!atomic_exchange(&told, false) || clear_watcher == NULL)
+		return;
+	(void)clear_watcher(watcher);
+	/* From here on nobody says when one of these goes. */
+	for (unsigned i = 0; i < ENTRIES; i++)
+		atomic_store_explicit(&entries[i].code, 0, memory_order_relaxed);
+	atomic_flag_clear(&watching);
 }
 
 void ftsan_code_history_created(uintptr_t code, const struct ftsan_alloc_site *site)

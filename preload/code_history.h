@@ -37,4 +37,7 @@ void ftsan_code_history_set_whole(uintptr_t code);
 /* Context: normal context. False: never heard of, or forgotten. */
 bool ftsan_code_history_find(uintptr_t code, struct ftsan_code_past *past);
 
+/* CPython tells us no more. Context: a detach, attached thread. */
+void ftsan_code_history_stop(void);
+
 #endif

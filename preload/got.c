@@ -3,6 +3,7 @@
 #include <elf.h>
 #include <link.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -15,6 +16,7 @@
  * @relro_begin, @relro_end: the pages it made read-only: both ends rounded down, as
  *                           glibc's _dl_protect_relro() does
  * @unlocked: the relro pages are writable just now, by us
+ * @finished: the loader has made them read-only (looked at when @late only)
  */
 struct object {
 	const struct dl_phdr_info *info;
@@ -26,12 +28,14 @@ struct object {
 	uint64_t table_sizes[2];
 	uintptr_t relro_begin, relro_end;
 	bool unlocked;
+	bool finished;
 };
 
 /* struct walk - argument of one dl_iterate_phdr */
 struct walk {
 	struct ftsan_got *got;
 	bool restore;
+	uint64_t keep;
 	bool changed;
 	unsigned index;
 	const void *inside;
@@ -94,6 +98,56 @@ static enum verdict judge(const struct object *object, const Elf64_Rela *rela,
 	return SLOT_FOREIGN;
 }
 
+/* "begin-end perm ...", as the kernel writes it; false: no such line. */
+static bool read_range(const char *line, uintptr_t *begin, uintptr_t *end, char *write)
+{
+	uintptr_t *values[] = {begin, end};
+
+	for (unsigned i = 0; i < 2; i++, line++) {
+		uintptr_t value = 0;
+
+		for (; *line != '-' && *line != ' '; line++) {
+			unsigned digit = (unsigned char)*line;
+
+			if (!((digit >= '0' && digit <= '9') ||
+			      (digit >= 'a' && digit <= 'f')))
+				return false;
+			value = value * 16 +
+				(digit <= '9' ? digit - '0' : digit - 'a' + 10);
+		}
+		*values[i] = value;
+	}
+	*write = line[1];
+	return true;
+}
+
+/* Has @address memory that is not writable? By the kernel's own list. */
+static bool is_readonly(uintptr_t address)
+{
+	uintptr_t begin, end;
+	char line[512], write = 'w';
+	bool found = false;
+	FILE *maps = fopen("/proc/self/maps", "re");
+
+	while (maps && !found && fgets(line, sizeof(line), maps))
+		found = read_range(line, &begin, &end, &write) && address >= begin &&
+			address < end;
+	if (maps)
+		(void)fclose(maps);
+	return found && write == '-';
+}
+
+/* An object without relro pages can't be told; a slot is one store, whoever comes first.
+ */
+static bool is_busy(const struct walk *walk, struct object *object)
+{
+	if (!walk->got->late || object->finished ||
+	    object->relro_begin >= object->relro_end)
+		return false;
+	object->finished = is_readonly(object->relro_begin);
+	return !object->finished;
+}
+
 static bool make_writable(struct object *object, uintptr_t slot)
 {
 	if (slot < object->relro_begin || slot >= object->relro_end)
@@ -121,6 +175,10 @@ static void visit_slot(struct walk *walk, struct object *object, const Elf64_Rel
 	uintptr_t now = atomic_load_explicit(slot, memory_order_relaxed);
 	enum verdict verdict = judge(object, rela, hook, now, walk->restore);
 
+	if (verdict == SLOT_WRITE && is_busy(walk, object)) {
+		walk->got->busy++;
+		return;
+	}
 	if (verdict == SLOT_FOREIGN)
 		walk->got->foreign++;
 	if (verdict == SLOT_WRITE) {
@@ -152,7 +210,7 @@ static void visit_table(struct walk *walk, struct object *object, const Elf64_Re
 		if (name >= object->strings_size)
 			continue;
 		hook = hook_of(walk->got, object->strings + name, &index);
-		if (hook)
+		if (hook && !(walk->keep >> index & 1))
 			visit_slot(walk, object, &table[i], hook, index);
 	}
 }
@@ -288,20 +346,27 @@ bool ftsan_got_update(struct ftsan_got *got)
 {
 	struct walk walk = {.got = got};
 
+	got->busy = 0;
 	dl_iterate_phdr(on_update, &walk);
 	if (walk.changed)
 		got->n_seen = walk.index;
 	return walk.changed;
 }
 
-void ftsan_got_restore(struct ftsan_got *got)
+void ftsan_got_forget(struct ftsan_got *got)
 {
-	struct walk walk = {.got = got, .restore = true};
-
-	dl_iterate_phdr(on_every_object, &walk);
 	got->n_seen = 0;
+	got->foreign = 0;
 	for (unsigned i = 0; i < got->n_hooks; i++)
 		atomic_store_explicit(&got->counts[i], 0, memory_order_relaxed);
+}
+
+void ftsan_got_restore(struct ftsan_got *got, uint64_t keep)
+{
+	struct walk walk = {.got = got, .restore = true, .keep = keep};
+
+	dl_iterate_phdr(on_every_object, &walk);
+	ftsan_got_forget(got);
 }
 
 unsigned ftsan_got_redirect(const void *inside, const struct ftsan_got_hook *hook)

@@ -36,6 +36,9 @@ enum { FTSAN_GOT_MAX = 64 };
  * @n_seen:   objects, in the loader's order, that need no second look
  * @foreign:  slots that belong to somebody else's interposer and were left alone
  * @failed:   slots on pages that could not be made writable
+ * @late:     calls of dlopen may be under way that know nothing of us: objects whose
+ *            relro pages are not read-only yet are being relocated, and left alone
+ * @busy:     such objects at the last walk
  */
 struct ftsan_got {
 	const struct ftsan_got_hook *hooks;
@@ -45,6 +48,8 @@ struct ftsan_got {
 	unsigned n_seen;
 	uint32_t foreign;
 	uint32_t failed;
+	bool late;
+	unsigned busy;
 };
 
 /**
@@ -54,13 +59,18 @@ struct ftsan_got {
  * resolved yet. Page protection is put back exactly as the loader left it.
  *
  * Context: normal context; one caller at a time, and none while another thread is
- *          inside dlopen: an object that is being relocated must not be touched.
+ *          inside dlopen: an object that is being relocated must not be touched
+ *          (@late finds out).
  * Return:  true if objects came or went.
  */
 bool ftsan_got_update(struct ftsan_got *got);
 
-/* Gives every slot of ours its original back. Same context. */
-void ftsan_got_restore(struct ftsan_got *got);
+/* Forgets what was seen: the next update looks at every object. */
+void ftsan_got_forget(struct ftsan_got *got);
+
+/* Gives every slot of ours its original back, but for the hooks (bits by number) in
+ * @keep. Same context. */
+void ftsan_got_restore(struct ftsan_got *got, uint64_t keep);
 
 /**
  * ftsan_got_redirect() - one function, in one object only

@@ -43,6 +43,7 @@ struct caller {
 /* Lock-free, filled at the first allocations. */
 static struct caller callers[CALLERS];
 static uintptr_t module_begin, module_bytes; /* of _multiarray_umath; set once */
+static void *array_type, *iterator_type, *broadcast_type; /* likewise */
 static _Atomic bool taken; /* somebody hooks the type: once, and one thread */
 static _Atomic bool ready;
 static bool births; /* operations ask for them; set before ready */
@@ -170,7 +171,9 @@ static void adopt_type(void *type)
 {
 	void *alloc = ftsan_type_get(type, FTSAN_TP_ALLOC);
 
-	if (alloc == (void *)generic_alloc)
+	/* An operation that a detach has overtaken leaves the type as it is. */
+	if (alloc == (void *)generic_alloc &&
+	    atomic_load_explicit(&ready, memory_order_acquire))
 		ftsan_type_set(type, FTSAN_TP_ALLOC, (void *)hook_tp_alloc);
 	ftsan_operation_born_unnoticed();
 }
@@ -203,6 +206,38 @@ static void hook_operations(void **table, const uintptr_t *api)
 	ftsan_slots_hook_constructor(broadcast, FTSAN_TP_NEW, "broadcast");
 }
 
+static void follow(void *type)
+{
+	ftsan_slots_follow(array_type, type);
+}
+
+void ftsan_numpy_follow(ftsan_each_subclass each)
+{
+	if (atomic_load_explicit(&ready, memory_order_acquire))
+		each(array_type, follow);
+}
+
+static void restore_type(void *type)
+{
+	if (ftsan_type_get(type, FTSAN_TP_ALLOC) == (void *)hook_tp_alloc)
+		ftsan_type_set(type, FTSAN_TP_ALLOC, (void *)generic_alloc);
+	ftsan_slots_restore(type);
+}
+
+void ftsan_numpy_restore(ftsan_each_subclass each)
+{
+	void *const others[] = {iterator_type, broadcast_type};
+
+	if (!atomic_exchange_explicit(&ready, false, memory_order_acq_rel))
+		return;
+	restore_type(array_type);
+	each(array_type, restore_type);
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(others); i++)
+		if (others[i] != NULL)
+			ftsan_slots_restore(others[i]);
+	atomic_store_explicit(&taken, false, memory_order_release);
+}
+
 void ftsan_numpy_see_capsule(void *table, uintptr_t caller)
 {
 	const struct ftsan_module *module;
@@ -229,8 +264,13 @@ void ftsan_numpy_see_capsule(void *table, uintptr_t caller)
 	module_bytes = births || ftsan_runtime_abi()->free_threaded
 			       ? module->end - module->begin
 			       : 0;
-	generic_alloc =
-		(void *(*)(void *, ptrdiff_t))ftsan_type_get(type, FTSAN_TP_ALLOC);
+	/* Again, after a detach: there may be one that it has missed. */
+	if (ftsan_type_get(type, FTSAN_TP_ALLOC) != (void *)hook_tp_alloc)
+		generic_alloc = (void *(*)(void *, ptrdiff_t))ftsan_type_get(
+			type, FTSAN_TP_ALLOC);
+	array_type = type;
+	iterator_type = (void *)api[API_ITERATOR_TYPE];
+	broadcast_type = (void *)api[API_BROADCAST_TYPE];
 	ftsan_args_init(type, (void *)api[API_ITERATOR_TYPE]);
 	atomic_store_explicit(&ready, true, memory_order_release);
 	ftsan_type_set(type, FTSAN_TP_ALLOC, (void *)hook_tp_alloc);

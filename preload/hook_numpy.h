@@ -16,6 +16,16 @@
  */
 void ftsan_numpy_see_capsule(void *table, uintptr_t caller);
 
+/**
+ * ftsan_numpy_follow() - what exists already of the array type's subclasses
+ * ftsan_numpy_restore() - everything as it was before ftsan_numpy_see_capsule(), which
+ *                         may be called again
+ * @each: walks over the subclasses of a type
+ */
+typedef void (*ftsan_each_subclass)(void *type, void (*visit)(void *subtype));
+void ftsan_numpy_follow(ftsan_each_subclass each);
+void ftsan_numpy_restore(ftsan_each_subclass each);
+
 /* An array has been given to an operation, with its guarded buffer, or NULL: makes sure
  * that the one is known to belong to the other. */
 void ftsan_numpy_bind(void *array, const void *buffer);

@@ -6,6 +6,7 @@
 #include "base/annot.h"
 #include "counters.h"
 #include "scout.h"
+#include "writable.h"
 
 /*
  * The calling conventions of methods, slots and most API functions pass at most five
@@ -42,8 +43,10 @@ typedef void *(*wide_function)(WIDE_PARAMS);
 #define EACH_WIDE(m) REPEAT_8(m, 000) REPEAT_8(m, 001)
 enum { NARROW_TRAMPOLINES = 2048, WIDE_TRAMPOLINES = 16 };
 
+/* struct hooked - @entry: where it was found */
 struct hooked {
 	void *original;
+	void **entry;
 	struct ftsan_op op;
 };
 
@@ -51,6 +54,9 @@ struct hooked {
 static struct hooked narrow_hooked[NARROW_TRAMPOLINES];
 static struct hooked wide_hooked[WIDE_TRAMPOLINES];
 static _Atomic unsigned narrow_used, wide_used;
+/* Between a detach and the next attach; and whether there was a detach. */
+static _Atomic bool resting;
+static bool restored;
 
 /* begin() - false: no operation after all */
 static bool begin(struct ftsan_operation_call *call, const struct ftsan_op *op,
@@ -58,7 +64,8 @@ static bool begin(struct ftsan_operation_call *call, const struct ftsan_op *op,
 {
 	struct ftsan_operation_frame *frame;
 
-	if (!ftsan_operation_matters() ||
+	if (FTSAN_UNLIKELY(atomic_load_explicit(&resting, memory_order_relaxed)) ||
+	    !ftsan_operation_matters() ||
 	    (op->optional && !ftsan_args_may_add(&op->args, words)))
 		return false;
 	frame = ftsan_operation_begin(call, &op->operation, pc);
@@ -160,7 +167,7 @@ static unsigned reserve(_Atomic unsigned *used, unsigned limit)
 }
 
 /* The trampoline of the next free entry, which is filled; NULL: there is none. */
-static void *new_trampoline(void *original, const struct ftsan_op *op)
+static void *new_trampoline(void **entry, void *original, const struct ftsan_op *op)
 {
 	unsigned n = op->wide ? reserve(&wide_used, WIDE_TRAMPOLINES)
 			      : reserve(&narrow_used, NARROW_TRAMPOLINES);
@@ -168,8 +175,63 @@ static void *new_trampoline(void *original, const struct ftsan_op *op)
 
 	if (n == (op->wide ? WIDE_TRAMPOLINES : NARROW_TRAMPOLINES))
 		return NULL;
-	the[n] = (struct hooked){.original = original, .op = *op};
+	the[n] = (struct hooked){.original = original, .entry = entry, .op = *op};
 	return op->wide ? (void *)wide[n] : (void *)narrow[n];
+}
+
+static unsigned count_of(_Atomic unsigned *used)
+{
+	return atomic_load_explicit(used, memory_order_acquire);
+}
+
+/* The trampoline that the entry had before a detach. */
+static void *known_trampoline(void **entry, const void *original)
+{
+	for (unsigned n = 0; n < count_of(&narrow_used); n++)
+		if (narrow_hooked[n].entry == entry &&
+		    narrow_hooked[n].original == original)
+			return (void *)narrow[n];
+	for (unsigned n = 0; n < count_of(&wide_used); n++)
+		if (wide_hooked[n].entry == entry && wide_hooked[n].original == original)
+			return (void *)wide[n];
+	return NULL;
+}
+
+void *ftsan_ops_original(const void *function)
+{
+	if (!is_ours(function))
+		return NULL;
+	for (unsigned n = 0; n < count_of(&narrow_used); n++)
+		if ((const void *)narrow[n] == function)
+			return narrow_hooked[n].original;
+	for (unsigned n = 0; n < count_of(&wide_used); n++)
+		if ((const void *)wide[n] == function)
+			return wide_hooked[n].original;
+	return NULL;
+}
+
+/* Its module may have been unloaded meanwhile. */
+static void give_back(const struct hooked *the, void *trampoline)
+{
+	if (!ftsan_writable(the->entry, sizeof(*the->entry)))
+		return;
+	(void)__atomic_compare_exchange_n(the->entry, &trampoline, the->original, false,
+					  __ATOMIC_RELEASE, __ATOMIC_RELAXED);
+}
+
+void ftsan_ops_restore(void)
+{
+	atomic_store(&resting, true);
+	restored = true;
+	for (unsigned n = 0; n < count_of(&narrow_used); n++)
+		give_back(&narrow_hooked[n], (void *)narrow[n]);
+	for (unsigned n = 0; n < count_of(&wide_used); n++)
+		give_back(&wide_hooked[n], (void *)wide[n]);
+}
+
+void ftsan_ops_resume(void)
+{
+	atomic_store(&resting, false);
 }
 
 void *ftsan_ops_hook(void **entry, const struct ftsan_op *op)
@@ -177,9 +239,12 @@ void *ftsan_ops_hook(void **entry, const struct ftsan_op *op)
 	void *original = __atomic_load_n(entry, __ATOMIC_RELAXED);
 	void *trampoline;
 
-	if (original == NULL || is_ours(original))
+	if (original == NULL || is_ours(original) ||
+	    atomic_load_explicit(&resting, memory_order_relaxed))
 		return original;
-	trampoline = new_trampoline(original, op);
+	trampoline = restored ? known_trampoline(entry, original) : NULL;
+	if (trampoline == NULL)
+		trampoline = new_trampoline(entry, original, op);
 	if (trampoline == NULL) {
 		ftsan_count(left_out_operations);
 		return original;

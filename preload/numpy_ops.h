@@ -47,4 +47,18 @@ enum { FTSAN_OP_WIDE = 12 };
  */
 void *ftsan_ops_hook(void **entry, const struct ftsan_op *op);
 
+/* The function behind a trampoline; NULL when @function is none. */
+void *ftsan_ops_original(const void *function);
+
+/**
+ * ftsan_ops_restore() - every entry gets its function back
+ *
+ * Calls through trampolines that others have copied (type slots are) go straight on from
+ * now on. The same entries get the same trampolines when they are hooked again.
+ * Context: normal context.
+ */
+void ftsan_ops_restore(void);
+/* Operations are looked at again. */
+void ftsan_ops_resume(void);
+
 #endif

@@ -78,7 +78,8 @@ static const struct slot iterator_slots[] = {
  * They are what super().__getitem__(i) calls, and what the slot of a subclass made by
  * Python code is copied from (Objects/typeobject.c, update_one_slot(), 3.13.5).
  */
-static void redirect_descriptors(const void *type, const void *from, void *to)
+static void each_wrapped(const void *type, void (*visit)(void **wrapped, void *argument),
+			 void *argument)
 {
 	void *dict = ftsan_type_get(type, FTSAN_TP_DICT);
 	const void *wrapper_type = ftsan_real_lookup(RTLD_DEFAULT, "PyWrapperDescr_Type");
@@ -92,9 +93,32 @@ static void redirect_descriptors(const void *type, const void *from, void *to)
 	while (next(dict, &position, &key, &value)) {
 		void **wrapped = ftsan_object_member(value, DESCRIPTOR_WRAPPED);
 
-		if (ftsan_object_type(value) == wrapper_type && *wrapped == from)
-			__atomic_store_n(wrapped, to, __ATOMIC_RELEASE);
+		if (ftsan_object_type(value) == wrapper_type)
+			visit(wrapped, argument);
 	}
+}
+
+/* struct redirection - of what to what */
+struct redirection {
+	const void *from;
+	void *to;
+};
+
+static void redirect_wrapped(void **wrapped, void *argument)
+{
+	const struct redirection *redirection = argument;
+
+	if (*wrapped == redirection->from)
+		__atomic_store_n(wrapped, redirection->to, __ATOMIC_RELEASE);
+}
+
+static void restore_wrapped(void **wrapped, void *unused)
+{
+	void *original = ftsan_ops_original(*wrapped);
+
+	(void)unused;
+	if (original != NULL)
+		__atomic_store_n(wrapped, original, __ATOMIC_RELEASE);
 }
 
 /* entry_of() - where the slot's address is; NULL: the type has no such table */
@@ -128,7 +152,45 @@ static void hook_slot(void *type, const struct slot *slot, const char *owner)
 	original = *entry;
 	now = ftsan_ops_hook(entry, &op);
 	if (now != original)
-		redirect_descriptors(type, original, now);
+		each_wrapped(type, redirect_wrapped,
+			     &(struct redirection){original, now});
+}
+
+static void set(void **entry, void *function)
+{
+	if (function != NULL)
+		__atomic_store_n(entry, function, __ATOMIC_RELEASE);
+}
+
+void ftsan_slots_follow(const void *array, void *type)
+{
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(array_slots); i++) {
+		void **from = entry_of((void *)(uintptr_t)array, &array_slots[i]);
+		void **to = entry_of(type, &array_slots[i]);
+
+		if (from == NULL || to == NULL || from == to || *to == NULL ||
+		    ftsan_ops_original(*from) != *to)
+			continue;
+		set(to, *from);
+	}
+}
+
+/* Every slot that may be a copy of one of ours; and those that are. */
+void ftsan_slots_restore(void *type)
+{
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(array_slots); i++) {
+		void **entry = entry_of(type, &array_slots[i]);
+
+		if (entry != NULL && *entry != NULL)
+			set(entry, ftsan_ops_original(*entry));
+	}
+	for (int member = 0; member < 2; member++) {
+		void **entry = ftsan_type_entry(type, member == 0 ? FTSAN_TP_INIT
+								  : FTSAN_TP_NEW);
+
+		set(entry, ftsan_ops_original(*entry));
+	}
+	each_wrapped(type, restore_wrapped, NULL);
 }
 
 void ftsan_slots_hook_array(void *type)

@@ -24,4 +24,14 @@ void ftsan_slots_hook_iterator(void *type);
 void ftsan_slots_hook_constructor(void *type, enum ftsan_type_member member,
 				  const char *owner);
 
+/*
+ * A Python class that exists already has copies of its base's slots: those of @type, a
+ * subclass of ndarray, get what ndarray's own slots hold now, if they were copies.
+ */
+void ftsan_slots_follow(const void *array, void *type);
+
+/* What is left of our functions in @type's slots and descriptors becomes the originals.
+ */
+void ftsan_slots_restore(void *type);
+
 #endif

@@ -42,6 +42,8 @@ static void *ufunc_type;
 static vectorcall original;
 static bool layout_known;
 static _Atomic bool taken;
+static bool seen;	     /* NumPy's own ufuncs are redirected */
+static _Atomic bool resting; /* between a detach and the next attach */
 
 static int32_t number_of(const void *ufunc, uint32_t behind_head)
 {
@@ -77,7 +79,9 @@ static void *call(void *ufunc, void *const *args, size_t n, void *names)
 	struct ftsan_operation_frame *frame;
 	void *result;
 
-	if (!ftsan_operation_matters())
+	/* At rest: one that no detach has found. */
+	if (FTSAN_UNLIKELY(atomic_load_explicit(&resting, memory_order_relaxed)) ||
+	    !ftsan_operation_matters())
 		return original(ufunc, args, n, names);
 	frame = ftsan_operation_begin(&it, &calling,
 				      (uintptr_t)__builtin_return_address(0));
@@ -88,16 +92,24 @@ static void *call(void *ufunc, void *const *args, size_t n, void *names)
 	return result;
 }
 
+/* Where a ufunc's address is; NULL when the object is none. */
+static vectorcall *entry_of(void *object)
+{
+	if (object == NULL || ufunc_type == NULL ||
+	    ftsan_object_type(object) != ufunc_type)
+		return NULL;
+	return (vectorcall *)((char *)object +
+			      (size_t)ftsan_type_get(ufunc_type,
+						     FTSAN_TP_VECTORCALL_OFFSET));
+}
+
 void ftsan_ufunc_made(void *object)
 {
 	vectorcall *entry;
 
-	if (object == NULL || ufunc_type == NULL ||
-	    ftsan_object_type(object) != ufunc_type)
+	entry = entry_of(object);
+	if (entry == NULL || atomic_load_explicit(&resting, memory_order_relaxed))
 		return;
-	entry = (vectorcall *)((char *)object +
-			       (size_t)ftsan_type_get(ufunc_type,
-						      FTSAN_TP_VECTORCALL_OFFSET));
 	if (original == NULL)
 		original = *entry;
 	if (*entry == original)
@@ -123,7 +135,15 @@ static void *item(void *dictionary, const char *key)
 	return get == NULL ? NULL : get(dictionary, key);
 }
 
-static void redirect_all(void *dictionary)
+static void restore(void *object)
+{
+	vectorcall *entry = entry_of(object);
+
+	if (entry != NULL && *entry == call)
+		__atomic_store_n(entry, original, __ATOMIC_RELEASE);
+}
+
+static void each_value(void *dictionary, void (*visit)(void *object))
 {
 	int (*next)(void *, ptrdiff_t *, void **, void **);
 	ptrdiff_t position = 0;
@@ -131,21 +151,39 @@ static void redirect_all(void *dictionary)
 
 	*(void **)&next = ftsan_real_lookup(RTLD_DEFAULT, "PyDict_Next");
 	while (next != NULL && next(dictionary, &position, &key, &value))
-		ftsan_ufunc_made(value);
+		visit(value);
+}
+
+void ftsan_ufunc_redirect_all(void *dictionary)
+{
+	each_value(dictionary, ftsan_ufunc_made);
+}
+
+void ftsan_ufunc_restore_all(void *dictionary)
+{
+	each_value(dictionary, restore);
+}
+
+void ftsan_ufunc_forget(void)
+{
+	atomic_store(&resting, true);
+	seen = false;
+	atomic_store_explicit(&taken, false, memory_order_release);
 }
 
 void ftsan_ufunc_see_item(void *dictionary, const char *key)
 {
 	void *add, *nditer;
 
-	if (ufunc_type == NULL || original != NULL || strcmp(key, "_UFUNC_API") != 0)
+	if (ufunc_type == NULL || seen || strcmp(key, "_UFUNC_API") != 0)
 		return;
 	add = item(dictionary, "add");
 	nditer = item(dictionary, "nditer");
 	if (add == NULL || ftsan_object_type(add) != ufunc_type)
 		return;
 	layout_known = is_add(add);
-	redirect_all(dictionary);
+	seen = true;
+	ftsan_ufunc_redirect_all(dictionary);
 	/* Of the types that take arrays, this one is in no API table. */
 	if (nditer != NULL && ftsan_type_is((uintptr_t)nditer, "numpy.nditer"))
 		ftsan_slots_hook_constructor(nditer, FTSAN_TP_INIT, "nditer");
@@ -177,6 +215,7 @@ void ftsan_ufunc_see_capsule(void *table)
 	    atomic_exchange_explicit(&taken, true, memory_order_acq_rel))
 		return;
 	ufunc_type = (void *)type;
+	atomic_store(&resting, false);
 	ftsan_methods_hook(ftsan_type_get(ufunc_type, FTSAN_TP_METHODS), "ufunc", true);
 	hook_constructors(table);
 }

@@ -24,4 +24,10 @@ void ftsan_ufunc_see_item(void *dictionary, const char *key);
 /* Redirects the calls of a new object, if it is a ufunc; NULL is none. */
 void ftsan_ufunc_made(void *object);
 
+/* Every ufunc among the values of @dictionary is called directly again. */
+void ftsan_ufunc_restore_all(void *dictionary);
+void ftsan_ufunc_redirect_all(void *dictionary);
+/* The end of a detach: ftsan_ufunc_see_capsule() may be called again. */
+void ftsan_ufunc_forget(void);
+
 #endif

@@ -27,6 +27,7 @@ enum {
 /* Guards starting and stopping; held from pause to resume. */
 static struct ftsan_lock scout_lock;
 static bool paused;
+static _Atomic bool forbidden;
 
 static _Atomic uint32_t stopping;
 /* Kernel thread id; 0: none runs, STARTING: it has not said its own yet. */
@@ -89,7 +90,7 @@ static int create(void)
 
 static void start_locked(void)
 {
-	if (paused || atomic_load(&scout_tid) != 0)
+	if (paused || atomic_load(&forbidden) || atomic_load(&scout_tid) != 0)
 		return;
 	atomic_store(&stopping, 0);
 	atomic_store(&scout_tid, STARTING);
@@ -97,6 +98,11 @@ static void start_locked(void)
 		ftsan_count(left_out_scout);
 		atomic_store(&scout_tid, 0);
 	}
+}
+
+void ftsan_scout_forbid(bool forbid)
+{
+	atomic_store(&forbidden, forbid);
 }
 
 void ftsan_scout_start(void)

@@ -9,10 +9,14 @@
 #ifndef FTSAN_PRELOAD_SCOUT_H
 #define FTSAN_PRELOAD_SCOUT_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Starts it unless it runs. Context: normal context. Failure is retried next time. */
 void ftsan_scout_start(void);
+
+/* Keeps it from being started, or allows it again: around a detach, and an attach. */
+void ftsan_scout_forbid(bool forbid);
 
 /* Stops it until it is started again. Waits like ftsan_scout_pause(). */
 void ftsan_scout_stop(void);

@@ -83,7 +83,7 @@ static void one(const char *name)
 	EXPECT((*s.pointer)(1) == 2); /* data is the program's */
 	EXPECT(count == 1 && got.foreign == 0 && got.failed == 0);
 	EXPECT(!ftsan_got_update(&got));
-	ftsan_got_restore(&got);
+	ftsan_got_restore(&got, 0);
 	mappings(name, after, sizeof(after));
 	EXPECT(strcmp(before, after) == 0);
 	EXPECT(s.call(1) == 2 && s.address() == bare && count == 0);
@@ -142,7 +142,7 @@ static void others_interposer(void)
 	EXPECT(s.call(1) == 5002);
 	EXPECT(ftsan_got_update(&got) && count == 0 && got.foreign > 0);
 	EXPECT(s.call(1) == 5002);
-	ftsan_got_restore(&got);
+	ftsan_got_restore(&got, 0);
 	EXPECT(s.call(1) == 5002);
 }
 
