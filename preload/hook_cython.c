@@ -4,7 +4,9 @@
 
 #include "adapter_cython.h"
 #include "base/annot.h"
+#include "base/safe_read.h"
 #include "guard.h"
+#include "init.h"
 #include "runtime.h"
 
 FTSAN_TLS void *ftsan_cython_unfilled;
@@ -49,6 +51,32 @@ void *ftsan_cython_realloc(void *block, size_t size_bytes, uintptr_t caller)
 	/* Sealed before the module stores its address: others read it right away. */
 	(void)ftsan_guard_publish(to);
 	ftsan_guard_free_moved(block);
+	return to;
+}
+
+/* A cache grows by as much as it begins with, and begins with a code object. */
+static bool is_cache(const void *block, size_t size_bytes, uintptr_t caller)
+{
+	return size_bytes > FTSAN_CYTHON_FIRST && size_bytes % FTSAN_CYTHON_FIRST == 0 &&
+	       ftsan_cython_module(caller) != 0 && ftsan_cython_begins_cache(block);
+}
+
+void *ftsan_cython_take_over(const void *block, size_t size_bytes, uintptr_t caller)
+{
+	struct ftsan_alloc_site site;
+	void *to;
+
+	if (!ftsan_preload_attached() || !is_cache(block, size_bytes, caller))
+		return NULL;
+	ftsan_runtime_alloc_site(caller, &site);
+	to = cleared(ftsan_guard_alloc(FTSAN_ADAPTER_CYTHON, size_bytes,
+				       ftsan_cython_module(caller), &site),
+		     size_bytes);
+	if (to == NULL)
+		return NULL;
+	/* It was that long if it is a cache. */
+	(void)ftsan_safe_read(to, block, size_bytes - FTSAN_CYTHON_FIRST);
+	(void)ftsan_guard_publish(to);
 	return to;
 }
 

@@ -18,6 +18,10 @@ void *ftsan_cython_alloc(size_t size_bytes, uintptr_t caller);
  * in quarantine; NULL: it is no cache, or there is no room. */
 void *ftsan_cython_realloc(void *block, size_t size_bytes, uintptr_t caller);
 
+/* PyMem_Realloc() of any other block: a guarded one with its contents if it is a cache
+ * that is older than our attach, and grows; else NULL. The caller frees the old one. */
+void *ftsan_cython_take_over(const void *block, size_t size_bytes, uintptr_t caller);
+
 /* A cache that this thread has allocated and not yet filled. */
 extern FTSAN_TLS void *ftsan_cython_unfilled;
 void ftsan_cython_publish_filled(void);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/annot.h"
+#include "base/sys.h"
 #include "dl_search.h"
 #include "got.h"
 #include "init.h"
@@ -47,6 +48,10 @@ static struct ftsan_got got = {
 	.counts = ftsan_hook_counts,
 };
 
+/* After a detach, while there are buffers of ours. */
+static bool draining;
+enum { LATE_LOOKS = 200, LATE_PAUSE_NS = 10000000 };
+
 static void fill_table(void)
 {
 	unsigned i = 0;
@@ -74,6 +79,59 @@ void ftsan_dl_start(void)
 	ftsan_lock_drop(&loader_lock);
 }
 
+/* What has to know buffers of ours as long as there are any. */
+static uint64_t hooks_of_buffers(void)
+{
+	return 1ull << FTSAN_HOOK_dlopen | 1ull << FTSAN_HOOK_dlclose |
+	       1ull << FTSAN_HOOK_PyMem_RawRealloc | 1ull << FTSAN_HOOK_PyMem_RawFree |
+	       1ull << FTSAN_HOOK_PyMem_Realloc | 1ull << FTSAN_HOOK_PyMem_Free;
+}
+
+int ftsan_dl_start_late(void)
+{
+	_Atomic uint32_t never = 0;
+
+	if (!ftsan_lock_take(&loader_lock, LOADER_WAIT_NS))
+		return -EBUSY;
+	fill_table();
+	got.late = true;
+	for (unsigned i = 0; i < LATE_LOOKS; i++) {
+		ftsan_got_forget(&got);
+		ftsan_got_update(&got);
+		if (got.busy == 0)
+			break;
+		ftsan_sys_futex_wait(&never, 0, ftsan_sys_now_ns() + LATE_PAUSE_NS);
+	}
+	/* From here on every dlopen is one of ours, but for those that wait just now. */
+	got.late = false;
+	draining = false;
+	ftsan_lock_drop(&loader_lock);
+	return got.busy == 0 ? 0 : -EBUSY;
+}
+
+bool ftsan_dl_is_free(void)
+{
+	if (!ftsan_lock_take(&loader_lock, LOADER_WAIT_NS))
+		return false;
+	ftsan_lock_drop(&loader_lock);
+	return true;
+}
+
+int ftsan_dl_stop(bool buffers)
+{
+	uint64_t keep = buffers ? hooks_of_buffers() : 0;
+
+	if (!ftsan_lock_take(&loader_lock, LOADER_WAIT_NS))
+		return -EBUSY;
+	ftsan_got_restore(&got, keep);
+	for (unsigned i = 0; i < FTSAN_N_HOOKS; i++)
+		if (!(keep >> i & 1))
+			table[i].original = 0;
+	draining = buffers;
+	ftsan_lock_drop(&loader_lock);
+	return 0;
+}
+
 void ftsan_dl_fork_child(uint32_t parent_tid)
 {
 	ftsan_lock_fork_child(&loader_lock, parent_tid);
@@ -85,7 +143,9 @@ static void objects_changed(void *opened, bool locked)
 	int error = errno;
 
 	if (!ftsan_preload_active()) {
-		if (opened)
+		if (locked && draining)
+			ftsan_got_update(&got);
+		else if (opened)
 			ftsan_preload_try_activate(opened);
 	} else if (locked && ftsan_got_update(&got)) {
 		ftsan_runtime_modules_changed();

@@ -15,9 +15,10 @@
 /* The forking thread's id before the fork; only that thread exists in the child. */
 static _Atomic uint32_t forking_tid;
 
+/* All three: after a detach, too, because buffers of ours may be in use. */
 static void before_fork(void)
 {
-	if (!ftsan_preload_own())
+	if (!ftsan_runtime_own_process())
 		return;
 	ftsan_scout_pause();
 	forking_tid = (uint32_t)ftsan_sys_gettid();
@@ -26,7 +27,7 @@ static void before_fork(void)
 
 static void after_fork_parent(void)
 {
-	if (!ftsan_preload_own())
+	if (!ftsan_runtime_own_process())
 		return;
 	ftsan_runtime_fork_parent();
 	ftsan_scout_resume();
@@ -34,8 +35,6 @@ static void after_fork_parent(void)
 
 static void after_fork_child(void)
 {
-	if (!ftsan_preload_active())
-		return;
 	ftsan_thread_fork_child();
 	ftsan_signal_fork_child();
 	ftsan_dl_fork_child(forking_tid);

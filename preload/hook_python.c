@@ -1,6 +1,7 @@
 /* The wrappers of CPython's functions: guard, tell the adapters, call the original. */
 #include <string.h>
 
+#include "attach.h"
 #include "guard.h"
 #include "hook_cython.h"
 #include "hook_frames.h"
@@ -20,12 +21,18 @@ void *ftsan_hook_PyMem_RawMalloc(size_t size)
 	return guarded != NULL ? guarded : ftsan_real.PyMem_RawMalloc(size);
 }
 
+static void free_guarded(void *block)
+{
+	ftsan_guard_free(block);
+	ftsan_attach_freed();
+}
+
 void ftsan_hook_PyMem_RawFree(void *block)
 {
 	/* Whoever frees it, and whoever's free it is: a buffer of ours comes back here.
 	 */
 	if (ftsan_guard_owns(block))
-		ftsan_guard_free(block);
+		free_guarded(block);
 	else
 		ftsan_real.PyMem_RawFree(block);
 }
@@ -33,7 +40,7 @@ void ftsan_hook_PyMem_RawFree(void *block)
 void ftsan_hook_PyMem_Free(void *block)
 {
 	if (ftsan_guard_owns(block))
-		ftsan_guard_free(block);
+		free_guarded(block);
 	else
 		ftsan_real.PyMem_Free(block);
 }
@@ -48,6 +55,7 @@ static void *move(void *block, size_t size, void *to)
 		return NULL;
 	ftsan_guard_copy(to, block, old < size ? old : size);
 	ftsan_guard_free_moved(block);
+	ftsan_attach_freed();
 	return to;
 }
 
@@ -74,8 +82,13 @@ void *ftsan_hook_PyMem_Realloc(void *block, size_t size)
 	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
 	void *to;
 
-	if (!ftsan_guard_owns(block))
-		return ftsan_real.PyMem_Realloc(block, size);
+	if (!ftsan_guard_owns(block)) {
+		to = block != NULL ? ftsan_cython_take_over(block, size, caller) : NULL;
+		if (to == NULL)
+			return ftsan_real.PyMem_Realloc(block, size);
+		ftsan_real.PyMem_Free(block);
+		return to;
+	}
 	to = ftsan_cython_realloc(block, size, caller);
 	if (to != NULL)
 		return to;

@@ -41,6 +41,17 @@ int ftsan_signal_set_other(int sig, const struct sigaction *act, struct sigactio
 	return 0;
 }
 
+void ftsan_signal_restore_other(int sig)
+{
+	uint16_t stripped = atomic_exchange(&wanted_blocked[sig], 0);
+	struct sigaction act;
+
+	if (!stripped || FTSAN_REAL(sigaction)(sig, NULL, &act) != 0)
+		return;
+	ftsan_sigset_put(&act.sa_mask, ftsan_sigset_get(&act.sa_mask) | stripped);
+	FTSAN_REAL(sigaction)(sig, &act, NULL);
+}
+
 static int set_owned(int sig, const struct sigaction *act, struct sigaction *old)
 {
 	struct sigaction before;

@@ -28,6 +28,7 @@ struct start {
 
 static _Atomic unsigned threads = 1;
 static pthread_key_t end_key;
+static bool has_key; /* it stays over a detach: threads end later */
 
 /*
  * The last thing that a thread runs of its own. Destructors of the program's keys may
@@ -49,11 +50,12 @@ static void on_end(void *round)
 
 int ftsan_thread_start(void)
 {
-	int error = pthread_key_create(&end_key, on_end);
+	int error = has_key ? 0 : pthread_key_create(&end_key, on_end);
 	void *stack;
 
 	if (error != 0)
 		return -error;
+	has_key = true;
 	pthread_setspecific(end_key, (void *)1);
 	stack = ftsan_altstack_map();
 	if (!stack)
@@ -62,10 +64,27 @@ int ftsan_thread_start(void)
 	return 0;
 }
 
+int ftsan_thread_start_late(unsigned n)
+{
+	atomic_store(&threads, n + 1);
+	return ftsan_thread_start();
+}
+
+/*
+ * glibc's first 32 keys have their places in the thread's own descriptor; with a later
+ * one it would call calloc, and the thread ends without on_end() and stays counted.
+ */
+void ftsan_thread_adopt(void)
+{
+	if (end_key < 32)
+		pthread_setspecific(end_key, (void *)1);
+}
+
 void ftsan_thread_stop(void)
 {
 	ftsan_altstack_leave();
 	pthread_key_delete(end_key);
+	has_key = false;
 }
 
 unsigned ftsan_thread_count(void)

@@ -5,6 +5,13 @@
 /* Takes in the calling thread as the program's first. Context: activation.
  * Return: 0 or -errno. */
 int ftsan_thread_start(void);
+/*
+ * The same in a process that runs already, where the calling thread is one of ours that
+ * will end; the program has @n threads. They have no alternate stack yet (visit.h).
+ */
+int ftsan_thread_start_late(unsigned n);
+/* The calling thread was there before: we are to hear of its end. In a signal handler. */
+void ftsan_thread_adopt(void);
 /* Undoes it. Context: an activation that failed. */
 void ftsan_thread_stop(void);
 

@@ -13,6 +13,7 @@
 #include "init.h"
 #include "real.h"
 #include "runtime.h"
+#include "visit.h"
 
 /* The kernel's flag behind sa_restorer; glibc sets it and reports it back. */
 #define RESTORER 0x04000000
@@ -27,6 +28,7 @@ enum { N_OWNED = FTSAN_ARRAY_LEN(owned), CHAIN_MAX = 4 };
  */
 static struct sigaction program[N_OWNED];
 static struct sigaction ours;
+static bool taken;
 static atomic_flag action_lock = ATOMIC_FLAG_INIT;
 
 /*
@@ -247,7 +249,7 @@ static void on_program_signal(int sig, siginfo_t *info, ucontext_t *uc)
 static bool is_ours(int sig, siginfo_t *info, void *uc)
 {
 	if (info->si_code <= 0)
-		return false;
+		return ftsan_visit_signal(sig, info, uc);
 	if (sig == SIGTRAP)
 		return ftsan_runtime_trap(info, uc);
 	return ftsan_safe_read_fixup(uc) || ftsan_stack_fixup(uc) ||
@@ -278,6 +280,19 @@ static void strip_masks(void)
 	}
 }
 
+/* A detach that could not give it back has left our handler in place, if the program
+ * has not installed one since. */
+static int take_one(unsigned i, const struct sigaction *act)
+{
+	struct sigaction before;
+
+	if (FTSAN_REAL(sigaction)(owned[i], act, &before) != 0)
+		return -1;
+	if (!taken || before.sa_sigaction != on_signal)
+		program[i] = before;
+	return 0;
+}
+
 int ftsan_signal_take(void)
 {
 	struct sigaction act = {
@@ -292,8 +307,9 @@ int ftsan_signal_take(void)
 	 * cancelled asynchronously would unwind out of a handler of ours. */
 	ftsan_sigset_put(&act.sa_mask, ~(FTSAN_SIGBIT(SIGSEGV) | FTSAN_SIGBIT(SIGBUS)));
 	for (unsigned i = 0; i < N_OWNED; i++)
-		if (FTSAN_REAL(sigaction)(owned[i], &act, &program[i]) != 0)
+		if (take_one(i, &act) != 0)
 			return -errno;
+	taken = true;
 	FTSAN_REAL(sigaction)(owned[0], NULL, &ours);
 	strip_masks();
 	ftsan_sys_sigmask(SIG_UNBLOCK, &bits, &mask);
@@ -304,11 +320,42 @@ int ftsan_signal_take(void)
 void ftsan_signal_give_back(void)
 {
 	uint64_t bits = self.blocked;
+	struct sigaction now;
 
 	ftsan_sys_sigmask(SIG_BLOCK, &bits, NULL);
 	self.blocked = 0;
 	for (unsigned i = 0; i < N_OWNED; i++)
-		FTSAN_REAL(sigaction)(owned[i], &program[i], NULL);
+		/* The program may have been quicker: hooks call the originals by now. */
+		if (FTSAN_REAL(sigaction)(owned[i], NULL, &now) == 0 &&
+		    now.sa_sigaction == on_signal)
+			FTSAN_REAL(sigaction)(owned[i], &program[i], NULL);
+	taken = false;
+	for (int sig = 1; sig < NSIG; sig++)
+		if (!ftsan_signal_owned(sig))
+			ftsan_signal_restore_other(sig);
+}
+
+void ftsan_signal_adopt(void *frame)
+{
+	ucontext_t *uc = frame;
+	uint64_t mask = ftsan_sigset_get(&uc->uc_sigmask);
+
+	self.blocked |= (uint16_t)(mask & FTSAN_SIG_OWNED);
+	ftsan_sigset_put(&uc->uc_sigmask, mask & ~FTSAN_SIG_OWNED);
+}
+
+/* What waits here goes to the kernel, where it waits for the same mask. */
+void ftsan_signal_release(void *frame)
+{
+	ucontext_t *uc = frame;
+
+	ftsan_sigset_put(&uc->uc_sigmask,
+			 ftsan_sigset_get(&uc->uc_sigmask) | self.blocked);
+	for (unsigned i = 0; i < N_OWNED; i++)
+		if (self.pending & FTSAN_SIGBIT(owned[i]))
+			ftsan_sys_tgkill(ftsan_sys_getpid(), ftsan_sys_gettid(),
+					 owned[i]);
+	self.blocked = self.pending = 0;
 }
 
 void ftsan_signal_foreign_mask(void)

@@ -36,8 +36,19 @@ static inline void ftsan_sigset_put(sigset_t *set, uint64_t bits)
 
 /* Takes the three signals. Context: activation. Return: 0 or -errno, nothing changed. */
 int ftsan_signal_take(void);
-/* Gives them back to the program's actions. Context: an activation that failed. */
+/*
+ * Gives them back to the program's actions, and the other signals the masks that they
+ * had. Context: an activation that failed, or a detach: no thread meets a signal of
+ * ours any more.
+ */
 void ftsan_signal_give_back(void);
+
+/*
+ * The calling thread was there before us, or stays when we leave: its mask in the frame
+ * of the signal that is being handled, @uc, becomes ours, or the program's.
+ */
+void ftsan_signal_adopt(void *uc);
+void ftsan_signal_release(void *uc);
 
 /* The program's action of an owned signal. Async-signal-safe; @sig is owned. */
 void ftsan_signal_action_get(int sig, struct sigaction *act);
@@ -48,6 +59,8 @@ void ftsan_signal_action_set(int sig, const struct sigaction *act, struct sigact
 
 /* sigaction() for a signal that is not owned; its mask is stripped, and remembered. */
 int ftsan_signal_set_other(int sig, const struct sigaction *act, struct sigaction *old);
+/* Puts what was stripped of @sig's mask back. */
+void ftsan_signal_restore_other(int sig);
 
 /*
  * Which of the owned signals the calling thread has blocked as far as the program
