@@ -3,6 +3,8 @@
 #define FTSAN_TOOLS_COMMANDS_H
 
 int ftsan_command_run(int argc, char **argv);
+int ftsan_command_attach(int argc, char **argv);
+int ftsan_command_detach(int argc, char **argv);
 int ftsan_command_report(int argc, char **argv);
 int ftsan_command_doctor(int argc, char **argv);
 int ftsan_command_scan(int argc, char **argv);

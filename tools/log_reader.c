@@ -78,6 +78,7 @@ static int read_process(struct ftsan_record *record)
 	process->version = get_string(record->json, "ftsan");
 	process->argv = get_list(record->json, "argv");
 	process->root = get_bool(record->json, "root");
+	process->attached = get_bool(record->json, "attached");
 	process->free_threaded = get_bool(record->json, "free_threaded");
 	return process->pid > 0 ? 0 : -EBADMSG;
 }

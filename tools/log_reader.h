@@ -35,6 +35,7 @@ struct ftsan_process_record {
 	json_t *argv;	     /* list or NULL */
 	bool free_threaded;
 	bool root;
+	bool attached; /* it ran already */
 };
 
 struct ftsan_module_record {

@@ -15,6 +15,8 @@ static const struct command {
 	int (*run)(int argc, char **argv);
 } commands[] = {
 	{"run", "run a command with ftsan", ftsan_command_run},
+	{"attach", "watch a Python program that runs already", ftsan_command_attach},
+	{"detach", "leave a program that was attached to", ftsan_command_detach},
 	{"report", "print the findings of a log", ftsan_command_report},
 	{"doctor", "say what works on this machine and what to do about the rest",
 	 ftsan_command_doctor},

@@ -74,6 +74,7 @@ static void take_process(struct ftsan_session *session, struct ftsan_source *sou
 	source->pid = process->pid;
 	source->gil = ftsan_gil_number(process->gil);
 	session->n_processes++;
+	session->n_attached += process->attached;
 	add_name(&session->runs, process->run);
 	add_name(&session->pythons, process->python);
 	add_name(&session->versions, process->version);

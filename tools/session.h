@@ -160,6 +160,7 @@ enum { FTSAN_UNENDED_NAMED = 5, FTSAN_COMMANDS_KEPT = 32 };
  * @argument:     of all of them
  * @hidden_by:    suppressions of the pytest plugin's that matched, and how many records
  * @n_shown:      findings that are not suppressed
+ * @n_attached:   processes that ran already when ftsan came
  * @fingerprints: numbers as in @found
  * @silent:       processes that named no engine
  * @unended:      processes without an end record, the first few by pid
@@ -174,7 +175,7 @@ struct ftsan_session {
 	ftsan_session_judge_tests judge_tests;
 	ftsan_session_finding on_finding;
 	void *argument;
-	uint64_t n_processes;
+	uint64_t n_processes, n_attached;
 	struct ftsan_found *found;
 	size_t n_found, found_capacity, n_shown;
 	struct ftsan_names fingerprints;

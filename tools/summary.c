@@ -110,6 +110,16 @@ static void write_engines(FILE *out, const struct ftsan_session *session)
 			ftsan_plural(session->silent, "process", "processes"));
 }
 
+/* What a silence does not speak of. */
+static void write_attached(FILE *out, const struct ftsan_session *session)
+{
+	if (session->n_attached > 0)
+		fputs("ftsan:   attached to a running process: arrays that were made "
+		      "before were not guarded (mode=latent and mode=all watch their "
+		      "headers inside operations)\n",
+		      out);
+}
+
 static void write_unended(FILE *out, const struct ftsan_session *session)
 {
 	for (size_t i = 0; i < session->n_unended && i < FTSAN_UNENDED_NAMED; i++)
@@ -158,6 +168,7 @@ void ftsan_summary_write(FILE *out, const struct ftsan_session *session,
 		write_engines(out, session);
 		ftsan_summary_gil(out, session);
 		ftsan_summary_coverage(out, session);
+		write_attached(out, session);
 		write_unended(out, session);
 		write_lost(out, session);
 		if (summary->suppressions != NULL)

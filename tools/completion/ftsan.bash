@@ -53,11 +53,23 @@ _ftsan() {
 	local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		_ftsan_choose "run report doctor scan options --help --version" "$word"
+		_ftsan_choose "run attach detach report doctor scan options --help --version" "$word"
 		return
 	fi
 	case ${COMP_WORDS[1]}:$last:$word in
 	run:*) _ftsan_run "$word" "$last" ;;
+	attach:--by:* | detach:--by:*) _ftsan_choose "ptrace remote" "$word" ;;
+	attach:--log:* | attach:--suppressions:* | attach:--python:* | detach:--python:*)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		;;
+	attach:*:-*)
+		_ftsan_choose "--log --options --duration --keep --suppressions --by --python \
+			--timeout --help" "$word"
+		;;
+	detach:*:-*) _ftsan_choose "--by --python --timeout --help" "$word" ;;
+	attach:* | detach:*)
+		_ftsan_choose "$(cd /proc && printf '%s ' [0-9]*)" "$word"
+		;;
 	doctor:--format:* | scan:--format:*) _ftsan_choose "text json" "$word" ;;
 	report:--format:*) _ftsan_choose "text json sarif junit html csv github" "$word" ;;
 	report:--color:*) _ftsan_choose "auto always never" "$word" ;;
