@@ -33,6 +33,12 @@ def test_cycles(numpy_affected, mode, cycles):
     torture("cycles.py", "--python", numpy_affected, "--cycles", cycles, "--ways", mode)
 
 
+def test_attach_cycles(numpy_affected):
+    """More than 64: so many buffers a thread makes between two looks at the clock."""
+    torture("attach_cycles.py", "--python", numpy_affected, "--cycles", 70,
+            "--duration", "0.05")
+
+
 def test_cycles_with_the_gil():
     venv = found("FTSAN_VENV_AFFECTED_GIL", "setup.sh", "venv", "--find", "numpy-affected-gil")
     torture("cycles.py", "--python", f"{venv}/bin/python", "--cycles", 100, "--ways", "latent")

@@ -1,0 +1,529 @@
+"""ftsan attach and ftsan detach: programs that run already."""
+
+import contextlib
+import os
+import pathlib
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+
+import pytest
+from conftest import BUILD, PROGRAMS, clean_environment, found, read_log
+
+PROGRAM = PROGRAMS / "attached.py"
+EXIT_FINDINGS, EXIT_FAILED = 66, 125
+PATIENCE_S = 60
+
+# A program with the bug may die of it, but not of anything else.
+DEATHS = {-signal.SIGSEGV, -signal.SIGABRT}
+
+
+def wait_until(condition, what):
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, what()
+        time.sleep(0.02)
+
+
+class Target:
+    """programs/attached.py, or another program that prints "ready"."""
+
+    def __init__(self, *command, environment={}):
+        self.process = subprocess.Popen(
+            [str(word) for word in command], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, text=True, env=clean_environment(environment))
+        assert self.process.stdout.readline() == "ready\n", self.process.communicate()[1]
+        self.pid = self.process.pid
+
+    def ask(self, command):
+        self.process.stdin.write(command + "\n")
+        self.process.stdin.flush()
+        answer = self.process.stdout.readline()
+        words = answer.split(maxsplit=1)
+        assert words[:1] == command.split()[:1], (answer, self.process.poll())
+        return words[1].strip()
+
+    def end(self):
+        """Its status, and what it says of its work."""
+        out, errors = self.process.communicate("end\n", timeout=PATIENCE_S)
+        return self.process.returncode, out, errors
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+        self.process.communicate()
+
+
+@contextlib.contextmanager
+def target(*command, **settings):
+    it = Target(*command, **settings)
+    try:
+        yield it
+    finally:
+        it.close()
+
+
+class Attached:
+    """`ftsan attach` as it runs; its words go to a file."""
+
+    def __init__(self, directory, pid, *arguments):
+        self.log = directory / f"log-{len(list(directory.iterdir()))}"
+        self.path = self.log.with_suffix(".err")
+        with open(self.path, "w") as errors:
+            self.process = subprocess.Popen(
+                [str(word) for word in (BUILD / "ftsan", "attach", "--log", self.log,
+                                        *arguments, pid)],
+                stderr=errors, env=clean_environment({}))
+        self.wait_for(f"attached to process {pid}")
+
+    @property
+    def words(self):
+        return self.path.read_text(errors="replace")
+
+    def wait_for(self, text):
+        wait_until(lambda: text in self.words or self.process.poll() is not None,
+                   lambda: self.words)
+        assert text in self.words, self.words
+
+    def stop(self):
+        self.process.send_signal(signal.SIGINT)
+        return self.process.wait(PATIENCE_S)
+
+    def close(self):
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+
+    def records(self, type):
+        return [record for record in read_log(self.log) if record["type"] == type]
+
+
+@pytest.fixture
+def attach(tmp_path):
+    """attach(target, *arguments), which is Attached."""
+    made = []
+
+    def start(target, *arguments):
+        made.append(Attached(tmp_path, target.pid, *arguments))
+        return made[-1]
+
+    if not (BUILD / "ftsan").exists():
+        pytest.skip(f"{BUILD}/ftsan is not built (sh tools/test.sh builds it)")
+    yield start
+    for each in made:
+        each.close()
+
+
+def command(*words, **settings):
+    done = subprocess.run([str(BUILD / "ftsan"), *map(str, words)], capture_output=True,
+                          text=True, timeout=PATIENCE_S, env=clean_environment({}), **settings)
+    return done.returncode, done.stderr
+
+
+def attach_and_leave(target):
+    status, words = command("attach", "--duration", "0", target.pid)
+    assert status == 0 and "detached from process" in words, words
+    return words
+
+
+# --- findings -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("work, mode, kind", [("repeat", "race", "race"),
+                                              ("apart", "latent", "hazard")])
+def test_repeat(attach, numpy_affected, work, mode, kind):
+    with target(numpy_affected, PROGRAM, work) as program:
+        # The second time is like the first, which may have found it already.
+        status, words = command("attach", "--options", f"mode={mode}", "--duration", "0",
+                                program.pid)
+        assert status in (0, EXIT_FINDINGS) and "detached from process" in words, words
+        attached = attach(program, "--options", f"mode={mode}")
+        attached.wait_for("SUMMARY: ftsan:")
+        died = program.process.poll()
+        assert attached.stop() == EXIT_FINDINGS, attached.words
+        status = program.end()[0] if died is None else died
+    findings = attached.records("finding")
+    assert findings and {finding["kind"] for finding in findings} == {kind}, findings
+    for finding in findings:
+        names = {frame.get("function") for stack in finding["stacks"] for frame in stack["frames"]}
+        assert {"PyArray_Repeat", f"{work.capitalize()}.step"} <= names, finding
+    assert status == 0 or work == "repeat" and status in DEATHS, status
+    if status == 0:
+        assert "detached from process" in attached.words
+        assert attached.records("end")[-1]["reason"] == "detach"
+
+
+@pytest.mark.parametrize("mode", ["race", "latent", "all"])
+def test_repeat_fixed(attach, numpy_fixed, mode):
+    with target(numpy_fixed, PROGRAM, "repeat") as program:
+        attached = attach(program, "--options", f"mode={mode}")
+        time.sleep(2)
+        assert attached.stop() == 0, attached.words
+        assert program.end() == (0, "end 0\n", "")
+    assert attached.records("finding") == []
+    [process] = attached.records("process")
+    assert process["attached"] and process["root"] and process["gil"] == "off", process
+    assert [record["canary"] for record in attached.records("engine")
+            if record["name"] == "guard"] == [True]
+    # Silence counts only if the arrays were looked at.
+    coverage = attached.records("coverage")[-1]
+    assert coverage["buffers_guarded"] >= 40, coverage
+    assert "arrays that were made before were not guarded" in attached.words
+
+
+def test_scikit_image(attach):
+    """cython#6718, in a program that had filled its cache before."""
+    python = found("FTSAN_VENV_SKIMAGE", "setup.sh", "venv", "--find", "skimage") + "/bin/python"
+    with target(python, PROGRAM, "graph", environment={"PYTHON_GIL": "0"}) as program:
+        attached = attach(program)
+        assert "GIL off" in attached.words
+        program.ask("raise")
+        attached.wait_for("SUMMARY: ftsan:")
+        assert attached.stop() == EXIT_FINDINGS, attached.words
+        assert program.end() == (0, "end 0\n", "")
+    # If no thread let go of it in time, a cache that grows is guarded all the same.
+    assert re.search(r"[01] of 1 Cython code caches are guarded", attached.words)
+    races = [finding for finding in attached.records("finding")
+             if finding["kind"] == "race" and "code-object cache of _mcp." in finding["title"]]
+    assert races, attached.records("finding")
+    for race in races:
+        assert race["confidence"] == "confirmed", race
+        for stack in race["stacks"][:2]:
+            assert any(os.path.basename(frame.get("module", "")).startswith("_mcp.")
+                       for frame in stack["frames"] if frame["type"] == "native"), stack
+
+
+def test_duration_and_keep(numpy_affected):
+    with target(numpy_affected, PROGRAM, "apart") as program:
+        status, words = command("attach", "--options", "mode=latent", "--duration", "3",
+                                program.pid)
+        assert status == EXIT_FINDINGS and "metadata hazard" in words, words
+        log = re.search(r"the log is (\S+)", words)[1]
+        assert [record["reason"] for record in read_log(log)
+                if record["type"] == "end"] == ["detach"]
+        status, words = command("attach", "--options", "mode=latent", "--keep", program.pid)
+        assert status == 0 and f"`ftsan detach {program.pid}` ends it" in words, words
+        log = re.search(r"the log is (\S+);", words)[1]
+        wait_until(lambda: "finding" in [record["type"] for record in read_log(log)],
+                   lambda: read_log(log))
+        assert command("detach", program.pid)[0] == 0
+        assert read_log(log)[-1]["type"] == "end"
+        assert program.end() == (0, "end 0\n", "")
+
+
+def test_it_becomes_another_program(attach, numpy_fixed):
+    with target(numpy_fixed, PROGRAM, "apart") as program:
+        attached = attach(program)
+        program.process.stdin.write("exec\n")
+        program.process.stdin.flush()
+        assert attached.process.wait(PATIENCE_S) == 0, attached.words
+        assert attached.records("end")[-1]["reason"] == "exec"
+        assert program.process.poll() is None
+
+
+# --- sys.remote_exec ------------------------------------------------------------------
+
+
+def remote(target, directory, *arguments):
+    """`ftsan attach --by remote`, with an interpreter that notes what it is to do."""
+    fake = directory / "python3.14"
+    fake.write_text("#!/bin/sh\n"
+                    "case $3 in *sys.remote_exec*) ;; *) exit 1 ;; esac\n"
+                    f'echo "$4 $5" >{directory}/asked.new && '
+                    f"mv {directory}/asked.new {directory}/asked\n")
+    fake.chmod(0o755)
+    return subprocess.Popen([BUILD / "ftsan", "attach", "--by", "remote", "--python", fake,
+                             *arguments, str(target.pid)], stderr=subprocess.PIPE, text=True,
+                            env=clean_environment({}))
+
+
+def asked(directory):
+    path = directory / "asked"
+    wait_until(path.exists, lambda: "nothing was asked")
+    pid, script = path.read_text().split()
+    path.unlink()
+    return int(pid), script
+
+
+def test_remote_exec(numpy_affected, tmp_path):
+    """CPython 3.14 does what this program does: runs the script in its main thread."""
+    with target(numpy_affected, PROGRAM, "apart") as program:
+        process = remote(program, tmp_path, "--duration", "1", "--options", "mode=latent")
+        for _ in ("attach", "detach"):
+            pid, script = asked(tmp_path)
+            assert pid == program.pid
+            program.ask(f"run {script}")
+        words = process.communicate(timeout=PATIENCE_S)[1]
+        assert process.returncode == EXIT_FINDINGS and "detached from process" in words, words
+        assert program.end() == (0, "end 0\n", "")
+
+
+def test_remote_exec_that_nobody_runs(numpy_fixed, tmp_path):
+    with target(numpy_fixed, PROGRAM, "apart") as program:
+        process = remote(program, tmp_path)
+        pid, script = asked(tmp_path)
+        words = process.communicate(timeout=PATIENCE_S)[1]
+        assert process.returncode == EXIT_FAILED and "runs no Python code" in words, words
+        program.ask(f"run {script}")  # too late: it does nothing
+        assert "libftsan" not in pathlib.Path(f"/proc/{program.pid}/maps").read_text()
+        assert program.end() == (0, "end 0\n", "")
+
+
+# --- leaving --------------------------------------------------------------------------
+
+
+def maps(pid):
+    for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines():
+        words = line.split(maxsplit=5)
+        begin, end = (int(word, 16) for word in words[0].split("-"))
+        yield begin, end, words[1], words[5] if len(words) > 5 else ""
+
+
+def data_of_objects(pid):
+    """What objects but libftsan.so have mapped, code left out, and the pages behind it."""
+    path, previous_end = "", 0
+    for begin, end, flags, name in maps(pid):
+        if name or begin != previous_end:
+            path = name
+        previous_end = end
+        if path.startswith("/") and not path.endswith("/libftsan.so") and flags[:3] in ("r--",
+                                                                                       "rw-"):
+            yield begin, end, os.path.basename(path)
+
+
+def addresses_of_ftsan(pid):
+    """Where in objects' data there is an address in libftsan.so: {place: object}."""
+    own = [area for area in maps(pid) if area[3].endswith("/libftsan.so")]
+    found = {}
+    if not own:
+        return found
+    low, high = min(area[0] for area in own), max(area[1] for area in own)
+    tails = {value.to_bytes(5, "little") for value in range(low >> 24, (high >> 24) + 1)}
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for begin, end, name in data_of_objects(pid):
+            memory.seek(begin)
+            data = memory.read(end - begin)
+            for tail in tails:
+                at = data.find(tail)
+                while at >= 0:
+                    word = int.from_bytes(data[at - 3:at + 5], "little")
+                    if at % 8 == 3 and low <= word < high:
+                        found[begin + at - 3] = name
+                    at = data.find(tail, at + 1)
+    return found
+
+
+def words_at(pid, places):
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        def read(place):
+            memory.seek(place)
+            return memory.read(8)
+        return {place: read(place) for place in places}
+
+
+# Who is told of forks, exits and ends of threads; and what libftsan.so has loaded for itself.
+STAYS = re.compile(r"(libc|libpthread|ld-linux-x86-64|libunwind|libZydis)[.-]")
+
+
+def test_everything_is_put_back(numpy_fixed):
+    with target(numpy_fixed, PROGRAM, "repeat") as program:
+        assert int(program.ask("tables")) == 0
+        # The library stays loaded, so this is about what is changed from the second time on:
+        # the places are known by then, and what they hold when nothing is attached.
+        places, before = {}, {}
+        for _ in range(3):
+            status, words = command("attach", "--options", "mode=all", "--keep", program.pid)
+            assert status == 0, words
+            places = addresses_of_ftsan(program.pid)
+            objects = set(places.values())
+            assert len(places) > 200 and any("_multiarray_umath" in name for name in objects)
+            assert int(program.ask("tables")) > 100
+            assert program.ask("load") == "True"
+            status, words = command("detach", program.pid)
+            assert status == 0, words
+            assert int(program.ask("tables")) == 0
+            assert program.ask("load") == "False"
+            wait_until(lambda: not {name for name in addresses_of_ftsan(program.pid).values()
+                                    if not STAYS.match(name)},
+                       lambda: addresses_of_ftsan(program.pid))
+            now = words_at(program.pid, places)
+            assert not before or before == {place: now.get(place) for place in before}
+            before = now
+        assert [program.ask("load") for _ in range(3)] == ["True", "False", "True"]
+        assert program.ask("fork") == "0"
+        assert program.end() == (0, "end 0\n", "")
+
+
+def signals(pid):
+    """What the process catches and ignores, and what its threads block."""
+    def lines(path, *keys):
+        return [line for line in (path / "status").read_text().splitlines()
+                if line.startswith(keys)]
+
+    process = pathlib.Path(f"/proc/{pid}")
+    return lines(process, "SigCgt", "SigIgn"), {
+        path.name: lines(path, "SigBlk") for path in (process / "task").iterdir()}
+
+
+@pytest.mark.parametrize("mode", ["race", "latent", "all"])
+def test_signals_are_given_back(attach, numpy_affected, mode):
+    """After faults, single steps and findings."""
+    with target(numpy_affected, PROGRAM, "apart") as program:
+        before = signals(program.pid)
+        for _ in range(5):
+            attached = attach(program, "--options", f"mode={mode}:sample=0")
+            if mode != "race":
+                attached.wait_for("SUMMARY: ftsan:")
+            time.sleep(0.2)
+            assert attached.stop() == (0 if mode == "race" else EXIT_FINDINGS), attached.words
+            assert "signal handlers stay" not in attached.words
+            assert signals(program.pid) == before
+        assert program.end() == (0, "end 0\n", "")
+
+
+def snapshot(pid):
+    """{place: word} of the data of objects that are not changed by the program's own work:
+    read-only pages, where the import slots are."""
+    taken = {}
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for begin, end, flags, name in maps(pid):
+            if flags[:2] == "r-" and flags[2] == "-" and name.startswith("/") and \
+                    not name.endswith("/libftsan.so") and end - begin < 1 << 24:
+                memory.seek(begin)
+                taken[begin, name] = memory.read(end - begin)
+    return taken
+
+
+def test_read_only_data_is_as_before(numpy_fixed):
+    """Import slots are bound when a module is loaded, and then protected."""
+    with target(numpy_fixed, PROGRAM, "repeat") as program:
+        before = snapshot(program.pid)
+        attach_and_leave(program)
+        assert len(before) > 20
+        wait_until(lambda: all(snapshot(program.pid).get(key) == data
+                               for key, data in before.items()),
+                   lambda: [key for key, data in before.items()
+                            if snapshot(program.pid).get(key) != data])
+        assert program.end() == (0, "end 0\n", "")
+
+
+@pytest.mark.parametrize("delay_ms", [0, 3, 10, 30, 100, 300])
+def test_command_is_killed(numpy_fixed, delay_ms):
+    """At any time; the program goes on, and can be attached to and left again."""
+    with target(numpy_fixed, PROGRAM, "repeat") as program:
+        process = subprocess.Popen([BUILD / "ftsan", "attach", str(program.pid)],
+                                   env=clean_environment({}), stderr=subprocess.DEVNULL)
+        time.sleep(delay_ms / 1000)
+        process.kill()
+        process.wait()
+        time.sleep(1)
+        assert program.ask("fork") == "0"
+        status, words = command("detach", program.pid)
+        assert status == 0 or "is not attached" in words, words
+        attach_and_leave(program)
+        assert program.end() == (0, "end 0\n", "")
+
+
+# --- refusals -------------------------------------------------------------------------
+
+
+def assert_refused(target, *words, arguments=(), **settings):
+    status, errors = command("attach", *arguments, getattr(target, "pid", target), **settings)
+    assert status == EXIT_FAILED, errors
+    assert all(word in errors for word in words), errors
+
+
+def test_no_process():
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    assert_refused(ended.pid, "there is no such process")
+    assert_refused("x", "x is no process id")
+    assert_refused(0, "0 is no process id")
+    assert command("detach", ended.pid)[0] == EXIT_FAILED
+
+
+def test_a_gil(attach):
+    venv = found("FTSAN_VENV_FIXED_GIL", "setup.sh", "venv", "--find", "numpy-fixed-gil")
+    with target(f"{venv}/bin/python", PROGRAM, "repeat") as program:
+        assert_refused(program, "is built with a GIL", "ftsan run")
+        assert program.end() == (0, "end 0\n", "")
+
+
+def test_no_python():
+    with subprocess.Popen(["sleep", "60"]) as process:
+        time.sleep(0.2)
+        assert_refused(process, "there is no CPython in it", "sleep")
+        assert process.poll() is None
+        process.kill()
+
+
+def test_a_thread(numpy_fixed):
+    with target(numpy_fixed, PROGRAM, "idle") as program:
+        tid = max(map(int, os.listdir(f"/proc/{program.pid}/task")))
+        assert_refused(tid, f"it is a thread of process {program.pid}")
+        assert program.end() == (0, "end 0\n", "")
+
+
+def test_preloaded(numpy_fixed, tmp_path):
+    with target(BUILD / "ftsan", "run", "--log", tmp_path / "log", numpy_fixed, PROGRAM,
+                "idle") as program:
+        [pid] = map(int, pathlib.Path(
+            f"/proc/{program.pid}/task/{program.pid}/children").read_text().split())
+        assert_refused(pid, "ftsan came with its start, and watches it")
+        status, words = command("detach", pid)
+        assert status == EXIT_FAILED and "ftsan came with its start, and stays" in words, words
+        assert program.end()[:2] == (0, "end 0\n")
+
+
+def test_twice(attach, numpy_fixed):
+    with target(numpy_fixed, PROGRAM, "repeat") as program:
+        assert command("detach", program.pid)[0] == EXIT_FAILED
+        attached = attach(program)
+        assert_refused(program, "ftsan is attached to it already")
+        assert attached.stop() == 0, attached.words
+        status, words = command("detach", program.pid)
+        assert status == EXIT_FAILED and "ftsan is not attached to it" in words, words
+        assert program.end() == (0, "end 0\n", "")
+
+
+def test_bad_options(numpy_fixed):
+    with target(numpy_fixed, PROGRAM, "idle") as program:
+        assert_refused(program, "no_such_option", arguments=["--options", "no_such_option=1"])
+        assert_refused(program, "store=pkey", arguments=["--options", "store=pkey"])
+        assert program.end() == (0, "end 0\n", "")
+
+
+def test_stopped(numpy_fixed):
+    with target(numpy_fixed, PROGRAM, "idle") as program:
+        os.kill(program.pid, signal.SIGSTOP)
+        assert_refused(program, "no thread of it came to a point", "is stopped",
+                       arguments=["--timeout", "1"])
+        os.kill(program.pid, signal.SIGCONT)
+        assert program.end() == (0, "end 0\n", "")
+
+
+def test_blocked(numpy_fixed):
+    with target(numpy_fixed, PROGRAM, "idle") as program:
+        program.ask("block")
+        assert_refused(program, "blocks SIGTRAP")
+        assert program.ask("fork") == "0"
+        assert program.end() == (0, "end 0\n", "")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes root")
+def test_another_user():
+    """As nobody, who needs to reach the command for that."""
+    import shutil
+    import tempfile
+    with tempfile.TemporaryDirectory() as directory, \
+            subprocess.Popen(["sleep", "60"]) as process:
+        os.chmod(directory, 0o755)
+        copy = shutil.copy(BUILD / "ftsan", directory)
+        shutil.copy(BUILD / "libftsan.so", directory)
+        done = subprocess.run([copy, "attach", str(process.pid)], user=65534, cwd="/",
+                              capture_output=True, text=True, env=clean_environment({}))
+        process.kill()
+    assert done.returncode == EXIT_FAILED and "belongs to another user" in done.stderr, done
