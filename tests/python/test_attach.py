@@ -1,10 +1,12 @@
 """ftsan attach and ftsan detach: programs that run already."""
 
 import contextlib
+import functools
 import os
 import pathlib
 import re
 import signal
+import struct
 import subprocess
 import sys
 import threading
@@ -282,16 +284,37 @@ def maps(pid):
         yield begin, end, words[1], words[5] if len(words) > 5 else ""
 
 
+@functools.cache
+def memory_bytes(path):
+    """Of an object's segments, by its program headers; 0: it is none."""
+    with open(path, "rb") as file:
+        head = file.read(64)
+        if head[:4] != b"\x7fELF":
+            return 0
+        offset, size, n = struct.unpack_from("<Q14xHH", head, 32)
+        file.seek(offset)
+        headers = file.read(size * n)
+    ends = [0]
+    for at in range(0, size * n, size):
+        kind, address, length = struct.unpack_from("<I12xQ16xQ", headers, at)
+        if kind == 1:  # PT_LOAD
+            ends.append(address + length)
+    return max(ends)
+
+
 def data_of_objects(pid):
-    """What objects but libftsan.so have mapped, code left out, and the pages behind it."""
-    path, previous_end = "", 0
+    """What objects but libftsan.so have mapped, code left out, and their pages without a
+    file; what the kernel has put behind them is somebody else's."""
+    path, base, previous_end = "", 0, 0
     for begin, end, flags, name in maps(pid):
-        if name or begin != previous_end:
-            path = name
+        if name != path and (name or begin != previous_end):
+            path, base = name, begin
         previous_end = end
         if path.startswith("/") and not path.endswith("/libftsan.so") and flags[:3] in ("r--",
                                                                                        "rw-"):
-            yield begin, end, os.path.basename(path)
+            end = min(end, base + memory_bytes(path))
+            if begin < end:
+                yield begin, end, os.path.basename(path)
 
 
 def addresses_of_ftsan(pid):
