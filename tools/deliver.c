@@ -78,8 +78,9 @@ static int open_post(struct post *post, const struct ftsan_target *target,
 	error = make_file(target, post->status, "");
 	if (error == 0)
 		error = make_file(target, post->request, text);
-	if (error == 0 && geteuid() != target->uid &&
-	    chown(post->directory, target->uid, target->gid) != 0)
+	/* The directory stays ours: whoever could rename in it would decide which files
+	 * we write to and remove. */
+	if (error == 0 && geteuid() != target->uid && chmod(post->directory, 0711) != 0)
 		error = -errno;
 	if (error != 0)
 		ftsan_error("%s: %s", post->directory, strerror(-error));
@@ -230,10 +231,20 @@ static int call_remote_exec(const struct ftsan_target *target, const char *pytho
 	return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
+/* The one that the process runs, unless that is another user's: it would be run with our
+ * rights. NULL: none. */
+static const char *interpreter(const struct ftsan_target *target,
+			       const struct ftsan_delivery *delivery)
+{
+	if (delivery->python != NULL)
+		return delivery->python;
+	return geteuid() == target->uid ? target->exe : NULL;
+}
+
 static int by_remote_exec(const struct ftsan_target *target,
 			  const struct ftsan_delivery *delivery, const struct post *post)
 {
-	const char *python = delivery->python != NULL ? delivery->python : target->exe;
+	const char *python = interpreter(target, delivery);
 	char *text = script_text(delivery, post);
 	int error = make_file(target, post->script, text);
 
@@ -258,10 +269,19 @@ static int by_remote_exec(const struct ftsan_target *target,
 static int send(const struct ftsan_target *target, const struct ftsan_delivery *delivery,
 		const struct post *post, bool *keep_script)
 {
-	bool remote =
-		delivery->way == FTSAN_WAY_REMOTE ||
-		(delivery->way == FTSAN_WAY_AUTO && target->version >= FIRST_REMOTE);
+	bool can = interpreter(target, delivery) != NULL;
+	bool remote = delivery->way == FTSAN_WAY_REMOTE ||
+		      (delivery->way == FTSAN_WAY_AUTO && can &&
+		       target->version >= FIRST_REMOTE);
 	int error;
+
+	if (remote && !can) {
+		ftsan_error("can't attach to %d by sys.remote_exec: its interpreter is "
+			    "another user's to choose, and would run as you; name one "
+			    "with --python, or use --by ptrace",
+			    (int)target->pid);
+		return -EPERM;
+	}
 
 	if (!remote)
 		return by_ptrace(target, delivery, post);
