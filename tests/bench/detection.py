@@ -117,7 +117,9 @@ def how_often(tool, case, quick):
     """(tries, runs of a try at most): less of what takes long"""
     if tool in ("helgrind", "drd"):
         return (1, 1) if case.fixed is None else (3, 3) if quick else (5, 3)
-    return (3, 3) if case.fixed is None else (10, 10) if quick else (50, 10)
+    if case.fixed is None:
+        return (3, 1) if tool == "ftsan race" else (1, 2)
+    return (10, 10) if quick else (50, 10)
 
 
 def cases(quick, directory):
