@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "alloc_site.h"
 #include "base/annot.h"
 #include "counters.h"
 #include "guard.h"
@@ -69,7 +70,7 @@ static bool sampled(const struct ftsan_operation *operation, uintptr_t pc, uint3
 {
 	struct ftsan_alloc_site site;
 
-	ftsan_runtime_alloc_site(pc, &site);
+	ftsan_alloc_site_here(pc, &site);
 	return ftsan_sampling_take((uintptr_t)operation ^ site.code * 31 ^
 					   site.instr * 131 ^ pc * 1031 ^ salt,
 				   first);

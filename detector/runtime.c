@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "alloc_site.h"
 #include "adapter_cython.h"
 #include "adapter_numpy.h"
 #include "base/fmt.h"
@@ -31,6 +32,7 @@ enum { IDLE_PACE = 4 };
 
 /* Set at start, constant afterwards but for what a fork changes. */
 struct ftsan_pyabi ftsan_abi;
+void *(*ftsan_tstate_get)(void);
 static const struct ftsan_host *host;
 static const struct ftsan_options *options;
 static bool root;
@@ -60,8 +62,10 @@ static void start_stacks(void)
 	ftsan_stack_set_own_range(host->own_begin, host->own_end);
 	ftsan_trap_set_own_text(host->own_begin, host->own_end);
 	ftsan_watch_set_own_text(host->own_begin, host->own_end);
-	if (ftsan_abi.known)
+	if (ftsan_abi.known) {
+		ftsan_tstate_get = host->tstate_get;
 		ftsan_stack_set_python(walk_python);
+	}
 	(void)ftsan_modules_refresh(host->iterate);
 	ftsan_symbols_set_eval(host->py_eval);
 }
@@ -186,37 +190,6 @@ bool ftsan_runtime_trap(siginfo_t *info, void *ucontext)
 const struct ftsan_host *ftsan_runtime_host(void)
 {
 	return host;
-}
-
-static uintptr_t load(uintptr_t base, uint32_t offset)
-{
-	uintptr_t value;
-
-	memcpy(&value, (const void *)(base + offset), sizeof(value));
-	return value;
-}
-
-void ftsan_runtime_alloc_site(uintptr_t pc, struct ftsan_alloc_site *out)
-{
-	uintptr_t tstate, frame;
-
-	*out = (struct ftsan_alloc_site){.pc = pc};
-	if (!ftsan_abi.known || host->tstate_get == NULL)
-		return;
-	tstate = (uintptr_t)host->tstate_get();
-	if (tstate == 0)
-		return;
-	if (ftsan_abi.tstate_cframe != 0)
-		tstate = load(tstate, ftsan_abi.tstate_cframe);
-	/* The thread's own innermost frame: in place as long as the thread is here. */
-	frame = load(tstate, ftsan_abi.tstate_current_frame);
-	if (frame == 0)
-		return;
-	out->code = load(frame, ftsan_abi.frame_executable) & ~(uintptr_t)7;
-	out->instr = load(frame, ftsan_abi.frame_instr_ptr);
-	if (ftsan_abi.frame_tlbc_index != 0)
-		memcpy(&out->tlbc, (const void *)(frame + ftsan_abi.frame_tlbc_index),
-		       sizeof(out->tlbc));
 }
 
 uint32_t ftsan_runtime_pace(void)

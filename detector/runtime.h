@@ -86,13 +86,6 @@ bool ftsan_runtime_active(void);
 bool ftsan_runtime_fault(siginfo_t *info, void *ucontext);
 bool ftsan_runtime_trap(siginfo_t *info, void *ucontext);
 
-struct ftsan_alloc_site;
-/*
- * Notes where the calling thread is: @pc, and the position of its Python frame by raw
- * pointers (a handful of loads: for allocations). Normal context of an attached thread.
- */
-void ftsan_runtime_alloc_site(uintptr_t pc, struct ftsan_alloc_site *out);
-
 /* Layouts of this interpreter. Valid after ftsan_runtime_start(). */
 struct ftsan_pyabi;
 extern struct ftsan_pyabi ftsan_abi; /* set once at start */

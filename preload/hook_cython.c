@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "adapter_cython.h"
+#include "alloc_site.h"
 #include "base/annot.h"
 #include "base/safe_read.h"
 #include "guard.h"
@@ -30,7 +31,7 @@ void *ftsan_cython_alloc(size_t size_bytes, uintptr_t caller)
 	module = ftsan_cython_module(caller);
 	if (module == 0)
 		return NULL;
-	ftsan_runtime_alloc_site(caller, &site);
+	ftsan_alloc_site_here(caller, &site);
 	ftsan_cython_unfilled = cleared(
 		ftsan_guard_alloc(FTSAN_ADAPTER_CYTHON, size_bytes, module, &site),
 		size_bytes);
@@ -68,7 +69,7 @@ void *ftsan_cython_take_over(const void *block, size_t size_bytes, uintptr_t cal
 
 	if (!ftsan_preload_attached() || !is_cache(block, size_bytes, caller))
 		return NULL;
-	ftsan_runtime_alloc_site(caller, &site);
+	ftsan_alloc_site_here(caller, &site);
 	to = cleared(ftsan_guard_alloc(FTSAN_ADAPTER_CYTHON, size_bytes,
 				       ftsan_cython_module(caller), &site),
 		     size_bytes);

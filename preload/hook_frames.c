@@ -4,6 +4,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "alloc_site.h"
 #include "base/annot.h"
 #include "code_check.h"
 #include "code_history.h"
@@ -150,7 +151,7 @@ void ftsan_frames_created(void *code, uintptr_t caller)
 
 	if (code == NULL || !ftsan_preload_active())
 		return;
-	ftsan_runtime_alloc_site(caller, &site);
+	ftsan_alloc_site_here(caller, &site);
 	ftsan_code_history_created((uintptr_t)code, &site);
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "adapter_numpy.h"
+#include "alloc_site.h"
 #include "base/annot.h"
 #include "base/safe_read.h"
 #include "guard.h"
@@ -106,7 +107,7 @@ static void *guarded(size_t size_bytes, uintptr_t header, uintptr_t pc)
 {
 	struct ftsan_alloc_site site;
 
-	ftsan_runtime_alloc_site(pc, &site);
+	ftsan_alloc_site_here(pc, &site);
 	return ftsan_guard_alloc(FTSAN_ADAPTER_NUMPY, size_bytes, header, &site);
 }
 
