@@ -12,6 +12,7 @@
 #include "free_window.h"
 #include "late.h"
 #include "mem.h"
+#include "operation.h"
 #include "publish.h"
 #include "rules.h"
 #include "sites.h"
@@ -200,6 +201,8 @@ static FTSAN_NOINLINE void *guarded(struct ftsan_thread *thread, uint8_t adapter
 	uint16_t bucket = site_bucket(site_hash(site));
 	uint32_t index;
 
+	/* A thread that makes arrays counts, whoever works on them. */
+	(void)ftsan_operation_matters();
 	bump(&thread->counts.seen);
 	if (size_bytes == 0)
 		size_bytes = 1;

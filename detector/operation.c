@@ -22,9 +22,9 @@ static bool latent;
 static bool race;
 static uint32_t always;
 
-/* In latent mode an operation of a single thread matters, too. */
 enum { MANY = 1u << 16 };
 _Atomic uint32_t ftsan_operators;
+uint32_t ftsan_operators_idle;
 FTSAN_TLS bool ftsan_operates;
 
 void ftsan_operation_thread_first(void)
@@ -38,11 +38,13 @@ void ftsan_operation_thread_first(void)
 static void count_one(void)
 {
 	ftsan_operates = true;
-	atomic_store_explicit(&ftsan_operators, latent ? MANY : 1, memory_order_relaxed);
+	atomic_store_explicit(&ftsan_operators, 1, memory_order_relaxed);
 }
 
 void ftsan_operation_all_matter(void)
 {
+	ftsan_operators_idle = 0;
+	/* Those that a former attach has counted end without having been counted again. */
 	atomic_store_explicit(&ftsan_operators, MANY, memory_order_relaxed);
 }
 
@@ -56,6 +58,7 @@ void ftsan_operation_init(const struct ftsan_options *options, bool free_threade
 	latent = ftsan_options_latent(options);
 	race = ftsan_options_race(options) && free_threaded;
 	always = options->sample;
+	ftsan_operators_idle = latent ? 0 : 1;
 	count_one();
 }
 

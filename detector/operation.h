@@ -106,9 +106,11 @@ void ftsan_operation_init(const struct ftsan_options *options, bool free_threade
 /* Are hazards looked for (mode=latent, mode=all)? */
 bool ftsan_latent(void);
 
-/* Threads that have entered operations, the first thread included; more where hazards are
- * looked for. And is the calling one counted? */
+/* Threads that have entered operations, the first thread included; up to how many of them
+ * are left in peace: 1, or 0 where one is enough (latent mode) or some may be unknown.
+ * And is the calling one counted? */
 extern _Atomic uint32_t ftsan_operators;
+extern uint32_t ftsan_operators_idle;
 extern FTSAN_TLS bool ftsan_operates;
 
 /* Counts the calling thread. */
@@ -127,7 +129,8 @@ static inline bool ftsan_operation_matters(void)
 {
 	if (FTSAN_UNLIKELY(!ftsan_operates))
 		ftsan_operation_thread_first();
-	return atomic_load_explicit(&ftsan_operators, memory_order_relaxed) > 1;
+	return atomic_load_explicit(&ftsan_operators, memory_order_relaxed) >
+	       ftsan_operators_idle;
 }
 
 /**

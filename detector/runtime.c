@@ -194,7 +194,8 @@ const struct ftsan_host *ftsan_runtime_host(void)
 
 uint32_t ftsan_runtime_pace(void)
 {
-	return atomic_load_explicit(&ftsan_operators, memory_order_relaxed) > 1
+	return atomic_load_explicit(&ftsan_operators, memory_order_relaxed) >
+			       ftsan_operators_idle
 		       ? 1
 		       : IDLE_PACE;
 }

@@ -156,6 +156,8 @@ void *ftsan_hook_PyCode_NewEmpty(const char *file, const char *function, int lin
 {
 	void *code = ftsan_real.PyCode_NewEmpty(file, function, line);
 
+	/* Before the caller puts it into a cache that another thread may be at. */
+	(void)ftsan_operation_matters();
 	ftsan_frames_created(code, (uintptr_t)__builtin_return_address(0));
 	return code;
 }

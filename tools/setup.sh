@@ -44,6 +44,7 @@ requirements() {
 		echo "numpy==2.2.1 scipy==1.15.2 scikit-image==0.25.2 pooch" \
 			"pytest==9.2.0 pytest-run-parallel==0.10.0"
 		;;
+	pandas) echo "numpy==2.4.6 pandas==2.3.3 pytest==9.2.0 hypothesis==6.139.3" ;;
 	plugin-affected) echo "numpy==2.2.1 $plugin_requirements" ;;
 	plugin-fixed) echo "numpy==2.4.6 $plugin_requirements" ;;
 	runner) echo "pytest==9.2.0 jsonschema==4.26.0" ;;

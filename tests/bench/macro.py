@@ -17,6 +17,7 @@ SUITES = {
     "numpy.ma test_core": ("numpy-fixed", *NUMPY, "numpy.ma.tests.test_core"),
     "scipy.ndimage test_measurements": ("skimage", *PYTEST, "--pyargs",
                                         "scipy.ndimage.tests.test_measurements"),
+    "pandas frame/indexing": ("pandas", *PYTEST, "--pyargs", "pandas.tests.frame.indexing"),
     "skimage.graph, 4 threads": ("skimage", *PYTEST, "--pyargs", "skimage.graph",
                                  "--parallel-threads=4"),
 }
@@ -38,8 +39,14 @@ def suites(quick, directory, full=False):
         cpu, wall = group.row(f"{name}, CPU", "s"), group.row(f"{name}, clock", "s")
         rss = group.row(f"{name}, peak RSS", "MiB")
         said = {}
+        try:
+            python = setups.python(venv)
+        except setups.Unavailable as error:
+            for row in (cpu, wall, rss):
+                row.skip("all", str(error))
+            continue
         for _, configuration in measure.interleaved(setups.CONFIGURATIONS, n_rounds):
-            done = measure.run([setups.python(venv), *arguments],
+            done = measure.run([python, *arguments],
                                setups.environment(configuration, directory / "suites.%p",
                                                   {"PYTHON_GIL": "0"}), directory)
             said.setdefault(counts(done.output), set()).add(configuration)

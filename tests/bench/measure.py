@@ -5,6 +5,7 @@ else the machine does hits both; a figure is the median of the rounds, with quar
 """
 
 import os
+import signal
 import statistics
 import subprocess
 import tempfile
@@ -105,7 +106,7 @@ def run(command, environment, cwd, timeout=3600, keep=True):
         usage = None
         while usage is None:
             if timeout is not None and time.monotonic() - began > timeout:
-                child.kill()
+                os.kill(child.pid, signal.SIGKILL)  # Popen.kill() may reap it
             pid, status, used = os.wait4(child.pid, 0 if timeout is None else os.WNOHANG)
             if pid:
                 usage = used
