@@ -44,7 +44,8 @@ static const char attach_help[] =
 	"and\n"
 	"                 later, the default there)\n"
 	"  --python FILE  the interpreter that calls sys.remote_exec; default: the "
-	"process's\n"
+	"process's,\n"
+	"                 if that is no other user's\n"
 	"  --timeout SECONDS\n"
 	"                 how long to look for a thread at a safe point (default 10)\n"
 	"\n"
@@ -339,9 +340,10 @@ static int give_log_away(const struct watch *watch)
 
 	if (geteuid() == target->uid || strstr(watch->log.path, "%p") != NULL)
 		return 0;
-	if (chown(watch->log.path, target->uid, target->gid) != 0 ||
+	/* In that user's directory, a link may have taken the place of the file. */
+	if (lchown(watch->log.path, target->uid, target->gid) != 0 ||
 	    (watch->log.temporary &&
-	     chown(watch->log.directory, target->uid, target->gid) != 0)) {
+	     lchown(watch->log.directory, target->uid, target->gid) != 0)) {
 		ftsan_error("%s: %s", watch->log.path, strerror(errno));
 		return -errno;
 	}

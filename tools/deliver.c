@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,11 +15,18 @@
 #include "xmemory.h"
 
 enum { POLL_US = 5000, FIRST_REMOTE = 0x030e0000, REMOTE_SECONDS = 5 };
+enum { ANSWER_BYTES = 1 << 16 };
 
 /* struct post - the files of one request; names are owned */
 struct post {
 	char *directory, *request, *status, *script;
 };
+
+/* Who may be no friend of ours: root attaches to anybody's process. */
+static bool is_foreign(const struct ftsan_target *target)
+{
+	return geteuid() != target->uid;
+}
 
 /* The process reads and writes them; when root asks, it may be another user's. */
 static int make_file(const struct ftsan_target *target, const char *path,
@@ -31,7 +39,7 @@ static int make_file(const struct ftsan_target *target, const char *path,
 	if (fd < 0)
 		return -errno;
 	if (write(fd, text, length) != (ssize_t)length ||
-	    (geteuid() != target->uid && fchown(fd, target->uid, target->gid) != 0))
+	    (is_foreign(target) && fchown(fd, target->uid, target->gid) != 0))
 		error = -errno;
 	close(fd);
 	return error;
@@ -78,9 +86,9 @@ static int open_post(struct post *post, const struct ftsan_target *target,
 	error = make_file(target, post->status, "");
 	if (error == 0)
 		error = make_file(target, post->request, text);
-	/* The directory stays ours: whoever could rename in it would decide which files
-	 * we write to and remove. */
-	if (error == 0 && geteuid() != target->uid && chmod(post->directory, 0711) != 0)
+	/* Another user gets at the files, but not at their names: what is opened,
+	 * truncated and removed in here by root must stay what it is. */
+	if (error == 0 && is_foreign(target) && chmod(post->directory, 0711) != 0)
 		error = -errno;
 	if (error != 0)
 		ftsan_error("%s: %s", post->directory, strerror(-error));
@@ -90,14 +98,17 @@ static int open_post(struct post *post, const struct ftsan_target *target,
 
 /* --- the answer --------------------------------------------------------------------- */
 
-/* The last complete line that begins with @word; NULL: none. Malloc'ed. */
+/* The last complete line that begins with @word; NULL: none. Malloc'ed. The process may
+ * write what it likes, and as much. */
 static char *status_line(const struct post *post, const char *word)
 {
 	FILE *file = fopen(post->status, "re");
 	char *line = NULL, *found = NULL;
+	struct stat status;
 	size_t room = 0;
 
-	while (file != NULL && getline(&line, &room, file) > 0) {
+	while (file != NULL && fstat(fileno(file), &status) == 0 &&
+	       status.st_size <= ANSWER_BYTES && getline(&line, &room, file) > 0) {
 		char *end = strchr(line, '\n');
 
 		if (end == NULL || strncmp(line, word, strlen(word)) != 0)
@@ -231,20 +242,10 @@ static int call_remote_exec(const struct ftsan_target *target, const char *pytho
 	return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
 }
 
-/* The one that the process runs, unless that is another user's: it would be run with our
- * rights. NULL: none. */
-static const char *interpreter(const struct ftsan_target *target,
-			       const struct ftsan_delivery *delivery)
-{
-	if (delivery->python != NULL)
-		return delivery->python;
-	return geteuid() == target->uid ? target->exe : NULL;
-}
-
 static int by_remote_exec(const struct ftsan_target *target,
 			  const struct ftsan_delivery *delivery, const struct post *post)
 {
-	const char *python = interpreter(target, delivery);
+	const char *python = delivery->python != NULL ? delivery->python : target->exe;
 	char *text = script_text(delivery, post);
 	int error = make_file(target, post->script, text);
 
@@ -269,22 +270,22 @@ static int by_remote_exec(const struct ftsan_target *target,
 static int send(const struct ftsan_target *target, const struct ftsan_delivery *delivery,
 		const struct post *post, bool *keep_script)
 {
-	bool can = interpreter(target, delivery) != NULL;
+	/* Another user's program is not run with our rights, whatever it says it is. */
+	bool can = delivery->python != NULL || !is_foreign(target);
 	bool remote = delivery->way == FTSAN_WAY_REMOTE ||
 		      (delivery->way == FTSAN_WAY_AUTO && can &&
 		       target->version >= FIRST_REMOTE);
 	int error;
 
-	if (remote && !can) {
-		ftsan_error("can't attach to %d by sys.remote_exec: its interpreter is "
-			    "another user's to choose, and would run as you; name one "
-			    "with --python, or use --by ptrace",
-			    (int)target->pid);
-		return -EPERM;
-	}
-
 	if (!remote)
 		return by_ptrace(target, delivery, post);
+	if (!can) {
+		ftsan_error(
+			"can't attach to %d by sys.remote_exec: its interpreter may be "
+			"another user's program; --python names one to run",
+			(int)target->pid);
+		return -EPERM;
+	}
 	error = by_remote_exec(target, delivery, post);
 	if (error == 0)
 		return 0;

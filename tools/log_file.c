@@ -126,10 +126,12 @@ int ftsan_log_file_open(struct ftsan_log_file *file, const char *requested)
 	return error;
 }
 
-/* Only what we may have put there; a directory with more in it stays. */
+/* Only what we may have put there; a directory with more in it stays. It may belong to
+ * another user by now (ftsan attach), who may have put a link in its place. */
 static void remove_temporary(const struct ftsan_log_file *file)
 {
-	DIR *directory = opendir(file->directory);
+	int fd = open(file->directory, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *directory = fd >= 0 ? fdopendir(fd) : NULL;
 	const struct dirent *entry;
 
 	while (directory != NULL && (entry = readdir(directory)) != NULL)
@@ -137,6 +139,8 @@ static void remove_temporary(const struct ftsan_log_file *file)
 			unlinkat(dirfd(directory), entry->d_name, 0);
 	if (directory != NULL)
 		closedir(directory);
+	else if (fd >= 0)
+		close(fd);
 	rmdir(file->directory);
 }
 

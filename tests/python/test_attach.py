@@ -550,3 +550,41 @@ def test_another_user():
                               capture_output=True, text=True, env=clean_environment({}))
         process.kill()
     assert done.returncode == EXIT_FAILED and "belongs to another user" in done.stderr, done
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes root")
+def test_root_and_another_user(numpy_fixed, tmp_path):
+    """Root runs nothing of that user's, who can't put anything in the place of a file that
+    root will open."""
+    import shutil
+    import tempfile
+    code = ("import os, sys, time\n"
+            "os.setgid(65534)\n"
+            "os.setuid(65534)\n"
+            "print('ready', flush=True)\n"
+            "sys.stdin.readline()\n"
+            "print('end 0')\n")
+    noting = tmp_path / "python"
+    noting.write_text(f"#!/bin/sh\nstat -c '%u %a' $(dirname $5) $5 >{tmp_path}/noted\n"
+                      "exit 1\n")
+    noting.chmod(0o755)
+    with tempfile.TemporaryDirectory() as directory, \
+            target(numpy_fixed, "-c", code) as program:
+        os.chmod(directory, 0o755)
+        copy = shutil.copy(BUILD / "ftsan", directory)
+        shutil.copy(BUILD / "libftsan.so", directory)
+
+        def attach_to_it(*arguments):
+            done = subprocess.run([copy, "attach", "--duration", "0", *arguments,
+                                   str(program.pid)], capture_output=True, text=True,
+                                  timeout=PATIENCE_S, env=clean_environment({}))
+            return done.returncode, done.stderr
+
+        status, words = attach_to_it("--by", "remote")
+        assert status == EXIT_FAILED and "another user's program" in words, words
+        status, words = attach_to_it("--by", "remote", "--python", noting)
+        assert status == EXIT_FAILED and "it refuses" in words, words
+        assert (tmp_path / "noted").read_text() == "0 711\n65534 600\n"
+        status, words = attach_to_it()
+        assert status == 0 and "detached from process" in words, words
+        assert program.end() == (0, "end 0\n", "")
