@@ -89,16 +89,29 @@ static bool is_pythons(const struct ftsan_target *target, uint64_t ip)
 	       (strcmp(mapping->path, target->python) == 0 && !target->has_malloc);
 }
 
-/* The main thread's stack grows by itself. A stack that is younger than the list of
- * mappings counts as none. */
-static uint64_t stack_room(const struct ftsan_target *target, uint64_t sp)
+/*
+ * The main thread's stack grows by itself, up to its limit.
+ *
+ * glibc keeps what the fs register points at on top of a thread's stack: where that is
+ * not, the thread is on another one (a signal's, a fiber's), and what lies below that is
+ * not known. A stack that is younger than the list of mappings counts as none.
+ */
+static uint64_t stack_room(const struct ftsan_target *target,
+			   const struct user_regs_struct *regs)
 {
-	const struct ftsan_mapping *mapping = ftsan_target_mapping(target, sp);
+	const struct ftsan_mapping *mapping = ftsan_target_mapping(target, regs->rsp);
 
-	if (mapping == NULL || strcmp(mapping->path, "[heap]") == 0)
+	if (mapping == NULL)
 		return 0;
-	return strcmp(mapping->path, "[stack]") == 0 ? FTSAN_INJECT_STACK
-						     : sp - mapping->begin;
+	if (strcmp(mapping->path, "[stack]") == 0) {
+		uint64_t used = mapping->end - regs->rsp;
+		uint64_t limit = ftsan_target_stack_limit(target);
+
+		return limit > used ? limit - used : 0;
+	}
+	return regs->fs_base > regs->rsp && regs->fs_base < mapping->end
+		       ? regs->rsp - mapping->begin
+		       : 0;
 }
 
 /* --- one thread --------------------------------------------------------------------- */
@@ -112,7 +125,7 @@ static struct ftsan_stop describe(const struct plan *plan, pid_t tid,
 		.result = (long)regs->rax,
 		.second = regs->rsi,
 		.in_python = is_pythons(plan->target, regs->rip),
-		.stack_room = stack_room(plan->target, regs->rsp),
+		.stack_room = stack_room(plan->target, regs),
 		.blocked = ~UINT64_C(0),
 	};
 
@@ -164,10 +177,13 @@ static struct ftsan_saved save(const struct user_regs_struct *regs)
 	};
 }
 
-static bool write_memory(const struct plan *plan, uint64_t address, const void *from,
-			 size_t size)
+/* Of a process that has ended, nothing is written, and that is no error of the call's. */
+static int write_memory(const struct plan *plan, uint64_t address, const void *from,
+			size_t size)
 {
-	return pwrite(plan->target->memory, from, size, (off_t)address) == (ssize_t)size;
+	ssize_t n = pwrite(plan->target->memory, from, size, (off_t)address);
+
+	return n == (ssize_t)size ? 0 : n < 0 ? -errno : -ESRCH;
 }
 
 /* The last step is the one that counts, and it is one call. */
@@ -175,12 +191,15 @@ static int send(struct plan *plan, pid_t tid, struct user_regs_struct *regs)
 {
 	size_t code = (size_t)(ftsan_inject_code_end - ftsan_inject_code);
 	uint64_t block = regs->rsp - FTSAN_RED_ZONE - sizeof(plan->block);
+	int error;
 
 	restart(regs);
 	plan->block.saved = save(regs);
-	if (!write_memory(plan, plan->cave, ftsan_inject_code, code) ||
-	    !write_memory(plan, block, &plan->block, sizeof(plan->block)))
-		return -errno;
+	error = write_memory(plan, plan->cave, ftsan_inject_code, code);
+	if (error == 0)
+		error = write_memory(plan, block, &plan->block, sizeof(plan->block));
+	if (error != 0)
+		return error;
 	regs->rip = plan->cave;
 	regs->rsp = block;
 	regs->orig_rax = (unsigned long long)-1;
@@ -212,7 +231,13 @@ static bool wait_for_stop(pid_t tid, int *signal)
 	return false;
 }
 
-/* Return: 0: it is on its way; -EAGAIN: not here; others: of ptrace. */
+static bool is_there(const struct plan *plan, pid_t tid)
+{
+	return syscall(SYS_tgkill, plan->target->pid, tid, 0) == 0;
+}
+
+/* Return: 0: it is on its way; -EAGAIN: not here; -EBUSY: it does not stop, and stays
+ * seized until this process ends; others: of ptrace. */
 static int try_thread(struct plan *plan, pid_t tid)
 {
 	struct user_regs_struct regs;
@@ -229,30 +254,50 @@ static int try_thread(struct plan *plan, pid_t tid)
 		if (ftsan_inject_may(&stop))
 			error = send(plan, tid, &regs);
 	}
+	/* ESRCH says that it has ended, or that it runs. */
 	if (ptrace(PTRACE_DETACH, tid, NULL, (void *)(long)signal) != 0 &&
-	    error == -EAGAIN && errno != ESRCH)
-		error = -EBUSY; /* it does not stop: the kernel lets it go with us */
+	    error == -EAGAIN && is_there(plan, tid))
+		error = -EBUSY;
 	return error;
 }
 
 /* --- all of them -------------------------------------------------------------------- */
 
+/* A thread that is about to end is refused with EPERM, like those of a process that may
+ * not be traced at all. */
+static int verdict(unsigned n_refused, unsigned n_looked_at, bool busy)
+{
+	if (busy)
+		return -EBUSY;
+	return n_refused > 0 && n_looked_at == 0 ? -EPERM : -EAGAIN;
+}
+
 static int try_threads(struct plan *plan)
 {
 	char path[64];
 	const struct dirent *entry;
+	unsigned n_refused = 0, n_looked_at = 0;
 	int error = -EAGAIN;
+	bool busy = false;
 	DIR *tasks;
 
 	snprintf(path, sizeof(path), "/proc/%d/task", (int)plan->target->pid);
 	tasks = opendir(path);
 	if (tasks == NULL)
 		return -ESRCH;
-	while (error == -EAGAIN && (entry = readdir(tasks)) != NULL)
-		if (entry->d_name[0] != '.')
-			error = try_thread(plan, atoi(entry->d_name));
+	while ((error == -EAGAIN || error == -EPERM || error == -EBUSY) &&
+	       (entry = readdir(tasks)) != NULL) {
+		if (entry->d_name[0] == '.')
+			continue;
+		error = try_thread(plan, atoi(entry->d_name));
+		n_refused += error == -EPERM;
+		n_looked_at += error == -EAGAIN;
+		busy |= error == -EBUSY;
+	}
 	closedir(tasks);
-	return error;
+	return error == -EAGAIN || error == -EPERM || error == -EBUSY
+		       ? verdict(n_refused, n_looked_at, busy)
+		       : error;
 }
 
 static double now(void)
@@ -263,9 +308,8 @@ static double now(void)
 	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
-static int look_for_thread(struct plan *plan, unsigned seconds)
+static int look_for_thread(struct plan *plan, double end)
 {
-	double end = now() + seconds;
 	int error;
 
 	do {
@@ -353,22 +397,30 @@ static void complain(const struct ftsan_target *target, int error)
 		ftsan_error("can't attach to %d: %s", (int)target->pid, strerror(-error));
 }
 
-/* A process of its own: a thread that will not stop is let go when its tracer ends. */
+/* A process of its own: a thread that does not stop is let go when its tracer ends. */
+static int look_in_child(struct plan *plan, double end)
+{
+	pid_t child = fork();
+	int status;
+
+	if (child == 0)
+		_exit(-look_for_thread(plan, end) & 0xff);
+	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
+		;
+	return child < 0 ? -errno : WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+}
+
 int ftsan_inject(const struct ftsan_target *target, const struct ftsan_call *call,
 		 unsigned seconds)
 {
 	static struct plan plan;
-	int status, error = make_plan(&plan, target, call);
-	pid_t child;
+	int error = make_plan(&plan, target, call);
+	double end = now() + seconds;
 
 	if (error != 0)
 		return error;
-	child = fork();
-	if (child == 0)
-		_exit(-look_for_thread(&plan, seconds) & 0xff);
-	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	error = child < 0 ? -errno : WIFEXITED(status) ? -WEXITSTATUS(status) : -EINTR;
+	while ((error = look_in_child(&plan, end)) == -EBUSY && now() < end)
+		usleep(PAUSE_US);
 	if (error != 0)
 		complain(target, error);
 	return error;

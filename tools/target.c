@@ -1,6 +1,7 @@
 #include "target.h"
 
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -214,13 +215,12 @@ static int refuse(const struct ftsan_target *target, int error)
 	return error;
 }
 
-/* "KEY:\t..." of /proc/PID/status as numbers; how many there were. */
-static int status_numbers(const struct ftsan_target *target, const char *key,
-			  long long *numbers, int n)
+/* "KEY:\t..." of a status file in /proc as numbers; how many there were. */
+static int numbers_in(const char *path, const char *key, long long *numbers, int n)
 {
-	char path[PATH_ROOM], line[512];
+	char line[512];
 	size_t length = strlen(key);
-	FILE *file = fopen(proc_path(target, "status", path), "re");
+	FILE *file = fopen(path, "re");
 	int found = 0;
 
 	if (file == NULL)
@@ -237,6 +237,63 @@ static int status_numbers(const struct ftsan_target *target, const char *key,
 		}
 	}
 	fclose(file);
+	return found;
+}
+
+static int status_numbers(const struct ftsan_target *target, const char *key,
+			  long long *numbers, int n)
+{
+	char path[PATH_ROOM];
+
+	return numbers_in(proc_path(target, "status", path), key, numbers, n);
+}
+
+uint64_t ftsan_target_stack_limit(const struct ftsan_target *target)
+{
+	static const char key[] = "Max stack size";
+	char path[PATH_ROOM], line[128];
+	FILE *file = fopen(proc_path(target, "limits", path), "re");
+	uint64_t limit = 0;
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, key, sizeof(key) - 1) == 0)
+			limit = sscanf(line + sizeof(key) - 1, "%" SCNu64, &limit) == 1
+					? limit
+					: UINT64_MAX; /* "unlimited" */
+	if (file != NULL)
+		fclose(file);
+	return limit;
+}
+
+/* How many filters a thread's system calls go through; a kernel before 5.9 only says
+ * whether there are any. */
+static long long filters(const char *path)
+{
+	long long mode = 0, n = 0;
+
+	(void)numbers_in(path, "Seccomp", &mode, 1);
+	return numbers_in(path, "Seccomp_filters", &n, 1) == 1 ? n : mode;
+}
+
+/*
+ * Has a thread filters that we have not? Some kill for calls that ftsan makes in there
+ * (perf_event_open, clone3), and nobody can ask them. A container's are ours, too, when
+ * the command runs in it.
+ */
+static bool is_filtered(const struct ftsan_target *target)
+{
+	long long own = filters("/proc/self/status");
+	char path[PATH_ROOM], name[64];
+	DIR *tasks = opendir(proc_path(target, "task", path));
+	const struct dirent *entry;
+	bool found = false;
+
+	while (tasks != NULL && !found && (entry = readdir(tasks)) != NULL) {
+		snprintf(name, sizeof(name), "task/%.20s/status", entry->d_name);
+		found = filters(proc_path(target, name, path)) > own;
+	}
+	if (tasks != NULL)
+		closedir(tasks);
 	return found;
 }
 
@@ -306,6 +363,11 @@ static int look_at_process(struct ftsan_target *target)
 		return complain(target, -EXDEV,
 				"it runs in a container of its own, with other files or "
 				"pids; run ftsan in there (docker exec, nsenter)");
+	if (is_filtered(target))
+		return complain(target, -ENOTSUP,
+				"it has a seccomp filter, which might kill it for what "
+				"ftsan does in there; start it without (systemd: "
+				"SystemCallFilter=)");
 	if (has_shadow_stack(target))
 		return complain(target, -ENOTSUP,
 				"its processor keeps a shadow stack for it; start it "

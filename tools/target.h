@@ -54,6 +54,9 @@ bool ftsan_target_ended(const struct ftsan_target *target);
 bool ftsan_target_read(const struct ftsan_target *target, uint64_t address, void *to,
 		       size_t size);
 
+/* Bytes that the main thread's stack may take; 0: not known. */
+uint64_t ftsan_target_stack_limit(const struct ftsan_target *target);
+
 /**
  * ftsan_target_symbol() - a function or object that a loaded object exports
  * @object: start of the object's path's last component ("libc.so."); NULL: any object

@@ -536,6 +536,50 @@ def test_blocked(numpy_fixed):
         assert program.end() == (0, "end 0\n", "")
 
 
+SECCOMP = """
+import ctypes, struct, sys, time
+libc = ctypes.CDLL(None)
+# Load the number; is it perf_event_open's? Then kill the process; allow the others.
+rules = [(0x20, 0, 0, 0), (0x15, 0, 1, 298), (6, 0, 0, 0x80000000), (6, 0, 0, 0x7fff0000)]
+code = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *rule) for rule in rules))
+program = struct.pack("HxxxxxxQ", len(rules), ctypes.addressof(code))
+assert libc.prctl(38, 1, 0, 0, 0) == 0  # PR_SET_NO_NEW_PRIVS
+if sys.argv[1] == "filter":
+    assert libc.prctl(22, 2, program, 0, 0) == 0  # PR_SET_SECCOMP
+print("ready", flush=True)
+sys.stdin.readline()
+print("end 0")
+"""
+
+
+def test_seccomp(numpy_fixed):
+    """Its filter would have killed it."""
+    with target(numpy_fixed, "-c", SECCOMP, "filter") as program:
+        assert_refused(program, "it has a seccomp filter")
+        assert program.end() == (0, "end 0\n", "")
+    with target(numpy_fixed, "-c", SECCOMP, "none") as program:
+        attach_and_leave(program)
+        assert program.end() == (0, "end 0\n", "")
+
+
+def test_thread_that_does_not_stop(numpy_fixed, tmp_path):
+    """It waits in the kernel, as the parent of a vfork, for a child that waits for us."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    code = ("import os\n"
+            "print('ready', flush=True)\n"
+            f"actions = [(os.POSIX_SPAWN_OPEN, 0, {str(pipe)!r}, os.O_RDONLY, 0)]\n"
+            "os.waitpid(os.posix_spawn('/bin/true', ['true'], {}, file_actions=actions), 0)\n"
+            "print('end 0')\n")
+    with target(numpy_fixed, "-c", code) as program:
+        state = pathlib.Path(f"/proc/{program.pid}/stat")
+        wait_until(lambda: state.read_text().split(")")[-1].split()[0] == "D", state.read_text)
+        assert_refused(program, "waits in the kernel and does not stop",
+                       arguments=["--timeout", "2"])
+        with open(pipe, "w"):
+            assert program.end() == (0, "end 0\n", "")
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="becoming another user takes root")
 def test_another_user():
     """As nobody, who needs to reach the command for that."""
