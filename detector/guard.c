@@ -323,7 +323,9 @@ static void learn_age(struct ftsan_thread *thread, const struct ftsan_slot *slot
 {
 	uint32_t limit = ftsan_guard_config.young[slot->adapter];
 
+	/* What another thread has used would have been published, had there been room. */
 	if (limit != 0 && thread != NULL && !slot->published &&
+	    !atomic_load_explicit(&slot->shared, memory_order_relaxed) &&
 	    slot->alloc_tid == atomic_load_explicit(&thread->tid, memory_order_relaxed) &&
 	    atomic_load_explicit(&slot->parked, memory_order_relaxed) == FTSAN_PARKED_NOT)
 		ftsan_young_death(&thread->young, site_hash(&slot->alloc),

@@ -467,7 +467,8 @@ def test_interrupt_is_left_to_the_command(environment, program):
             end(); sys.exit(4)
     """)
     with subprocess.Popen([FTSAN, "run", *command], stdout=subprocess.PIPE, text=True,
-                          stderr=subprocess.DEVNULL, start_new_session=True) as run:
+                          stderr=subprocess.DEVNULL, start_new_session=True,
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)) as run:
         assert run.stdout.readline() == "ready\n"
         os.killpg(run.pid, signal.SIGINT)
         assert run.wait(20) == 4
@@ -478,6 +479,9 @@ def test_signal_state_is_passed_on(environment, program):
     result = subprocess.run(
         [FTSAN, "run", "grep", "-E", "^Sig(Blk|Ign)", "/proc/self/status"],
         capture_output=True, text=True, preexec_fn=lambda: (
+            # Of a background job's children a shell has the next two ignored.
+            signal.signal(signal.SIGINT, signal.SIG_DFL),
+            signal.signal(signal.SIGQUIT, signal.SIG_DFL),
             signal.signal(signal.SIGPIPE, signal.SIG_DFL),
             signal.signal(signal.SIGHUP, signal.SIG_IGN)), timeout=60)
     state = dict(line.split(":\t") for line in result.stdout.splitlines())
