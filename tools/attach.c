@@ -9,15 +9,11 @@
 #include <unistd.h>
 
 #include "base/annot.h"
+#include "clock.h"
 #include "commands.h"
 #include "deliver.h"
-#include "environment.h"
-#include "follow.h"
-#include "log_file.h"
+#include "live.h"
 #include "message.h"
-#include "printer.h"
-#include "summary.h"
-#include "symbolize.h"
 #include "xmemory.h"
 
 static const char attach_help[] =
@@ -81,16 +77,6 @@ struct request {
 
 /* --- the command line ------------------------------------------------------------- */
 
-static void add_options(struct request *request, const char *more)
-{
-	char *all = request->options != NULL
-			    ? ftsan_xprintf("%s:%s", request->options, more)
-			    : ftsan_xstrdup(more);
-
-	free(request->options);
-	request->options = all;
-}
-
 static int take_number(const struct request *request, const char *text, double *to)
 {
 	char *end;
@@ -146,7 +132,7 @@ static int take_option(struct request *request, int choice)
 		request->log = optarg;
 		return 0;
 	case 'o':
-		add_options(request, optarg);
+		ftsan_live_add_options(&request->options, optarg);
 		return 0;
 	case 'd':
 		return take_number(request, optarg, &request->duration);
@@ -208,17 +194,12 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 
 /* --- following ---------------------------------------------------------------------- */
 
-/* struct watch - what an attach works with */
-struct watch {
+/* struct work - what an attach works with */
+struct work {
 	struct request *request;
 	struct ftsan_target target;
 	struct ftsan_delivery delivery;
-	struct ftsan_options options;
-	struct ftsan_log_file log;
-	struct ftsan_environment environment;
-	struct ftsan_session session;
-	struct ftsan_follow follow;
-	struct ftsan_printer printer;
+	struct ftsan_live live;
 };
 
 static volatile sig_atomic_t interrupted;
@@ -240,111 +221,84 @@ static void catch_interrupts(void)
 	signal(SIGPIPE, SIG_IGN);
 }
 
-static double seconds_now(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
-}
-
 /* Until somebody ends it, or the process does; has it? */
-static bool follow(struct watch *watch)
+static bool follow(struct work *work)
 {
-	double end = seconds_now() + watch->request->duration;
+	double end = ftsan_seconds() + work->request->duration;
 
-	while (!interrupted && !ftsan_target_ended(&watch->target) &&
-	       (watch->request->duration < 0 || seconds_now() < end)) {
+	while (!interrupted && !ftsan_target_ended(&work->target) &&
+	       (work->request->duration < 0 || ftsan_seconds() < end)) {
 		struct timespec pause = {.tv_nsec = 100000000};
 
-		ftsan_follow_poll(&watch->follow);
+		ftsan_follow_poll(&work->live.follow);
 		nanosleep(&pause, NULL);
 	}
-	return ftsan_target_ended(&watch->target);
+	return ftsan_target_ended(&work->target);
 }
 
-static int deliver(struct watch *watch, const char *function)
+static int deliver(struct work *work, const char *function)
 {
 	char *answer;
 	int error;
 
-	watch->delivery.function = function;
-	error = ftsan_deliver(&watch->target, &watch->delivery, &answer);
+	work->delivery.function = function;
+	error = ftsan_deliver(&work->target, &work->delivery, &answer);
 	if (error == 0)
 		ftsan_error("%s process %d%s%s",
 			    strcmp(function, "ftsan_attach") == 0 ? "attached to"
 								  : "detached from",
-			    (int)watch->target.pid, answer[0] != '\0' ? ": " : "",
-			    answer);
+			    (int)work->target.pid, answer[0] != '\0' ? ": " : "", answer);
 	free(answer);
 	return error;
 }
 
-static int finish(struct watch *watch, bool ended)
+static int finish(struct work *work, bool ended)
 {
-	struct ftsan_summary summary = {.nothing = "the process wrote no log"};
-	int error = ended ? 0 : deliver(watch, "ftsan_detach");
-	int log_error;
+	int error = ended ? 0 : deliver(work, "ftsan_detach");
 
-	if (ftsan_target_ended(&watch->target))
+	if (ftsan_target_ended(&work->target))
 		error = 0;
-	ftsan_follow_poll(&watch->follow);
-	log_error = ftsan_follow_finish(&watch->follow, &summary.torn_files);
-	summary.mismatches = ftsan_symbolizer_mismatches(watch->printer.symbolizer);
-	summary.suppressions = watch->printer.suppressions;
-	if (!watch->log.temporary || watch->session.n_shown > 0)
-		summary.log_path = watch->log.path;
-	ftsan_summary_print(&watch->session, &summary);
-	if (error != 0 || log_error != 0)
+	if (ftsan_live_finish(&work->live, "the process wrote no log") != 0 || error != 0)
 		return FTSAN_EXIT_FAILED;
-	return watch->session.n_shown > 0 ? (int)watch->options.exitcode : 0;
+	return ftsan_live_status(&work->live);
 }
 
-static int watch_process(struct watch *watch)
+static int watch_process(struct work *work)
 {
-	static const struct ftsan_symbolizer_options where_they_are;
 	int status;
 
-	watch->printer.symbolizer = ftsan_symbolizer_open(&where_they_are);
-	watch->printer.suppressions = &watch->request->suppressions;
-	watch->session.run = watch->environment.run_id;
-	watch->session.on_finding = ftsan_print_finding;
-	if (watch->printer.suppressions->n > 0)
-		ftsan_printer_judges(&watch->session);
-	watch->session.argument = &watch->printer;
-	ftsan_follow_init(&watch->follow, &watch->log, &watch->session);
+	ftsan_live_begin(&work->live);
 	catch_interrupts();
-	status = deliver(watch, "ftsan_attach") == 0 ? finish(watch, follow(watch))
-						     : FTSAN_EXIT_FAILED;
-	ftsan_follow_release(&watch->follow);
-	ftsan_symbolizer_close(watch->printer.symbolizer);
+	status = deliver(work, "ftsan_attach") == 0 ? finish(work, follow(work))
+						    : FTSAN_EXIT_FAILED;
+	ftsan_live_end(&work->live);
 	return status;
 }
 
-static int attach_and_keep(struct watch *watch)
+static int attach_and_keep(struct work *work)
 {
-	if (deliver(watch, "ftsan_attach") != 0)
+	if (deliver(work, "ftsan_attach") != 0)
 		return FTSAN_EXIT_FAILED;
-	watch->log.temporary = false;
-	ftsan_error("the log is %s; `ftsan detach %d` ends it", watch->log.path,
-		    (int)watch->target.pid);
+	work->live.log.temporary = false;
+	ftsan_error("the log is %s; `ftsan detach %d` ends it", work->live.log.path,
+		    (int)work->target.pid);
 	return 0;
 }
 
 /* --- the two commands --------------------------------------------------------------- */
 
 /* The process writes the log: when root attaches, it may be another user's. */
-static int give_log_away(const struct watch *watch)
+static int give_log_away(const struct work *work)
 {
-	const struct ftsan_target *target = &watch->target;
+	const struct ftsan_target *target = &work->target;
 
-	if (geteuid() == target->uid || strstr(watch->log.path, "%p") != NULL)
+	if (geteuid() == target->uid || strstr(work->live.log.path, "%p") != NULL)
 		return 0;
 	/* In that user's directory, a link may have taken the place of the file. */
-	if (lchown(watch->log.path, target->uid, target->gid) != 0 ||
-	    (watch->log.temporary &&
-	     lchown(watch->log.directory, target->uid, target->gid) != 0)) {
-		ftsan_error("%s: %s", watch->log.path, strerror(errno));
+	if (lchown(work->live.log.path, target->uid, target->gid) != 0 ||
+	    (work->live.log.temporary &&
+	     lchown(work->live.log.directory, target->uid, target->gid) != 0)) {
+		ftsan_error("%s: %s", work->live.log.path, strerror(errno));
 		return -errno;
 	}
 	return 0;
@@ -357,73 +311,71 @@ static const char *library_of(struct ftsan_environment *environment)
 	return environment->preload;
 }
 
-static int attach_with_log(struct watch *watch)
+static int attach_with_log(struct work *work)
 {
 	int status = FTSAN_EXIT_FAILED;
 
-	if (ftsan_environment_make(&watch->environment, watch->request->options,
-				   watch->log.path, false, "") != 0)
+	if (ftsan_environment_make(&work->live.environment, work->request->options,
+				   work->live.log.path, false, "") != 0)
 		return status;
-	watch->delivery.library = watch->target.library != NULL
-					  ? watch->target.library
-					  : library_of(&watch->environment);
-	watch->delivery.options = watch->environment.options;
-	watch->delivery.run = watch->environment.run_id;
-	if (strchr(watch->delivery.options, '\n') != NULL)
+	work->delivery.library = work->target.library != NULL
+					 ? work->target.library
+					 : library_of(&work->live.environment);
+	work->delivery.options = work->live.environment.options;
+	work->delivery.run = work->live.environment.run_id;
+	if (strchr(work->delivery.options, '\n') != NULL)
 		ftsan_error("attach: options can't have line breaks in them");
-	else if (give_log_away(watch) == 0)
-		status = watch->request->keep ? attach_and_keep(watch)
-					      : watch_process(watch);
-	ftsan_environment_release(&watch->environment);
+	else if (give_log_away(work) == 0)
+		status =
+			work->request->keep ? attach_and_keep(work) : watch_process(work);
+	ftsan_environment_release(&work->live.environment);
 	return status;
 }
 
-static int attach(struct watch *watch)
+static int attach(struct work *work)
 {
-	struct request *request = watch->request;
+	struct request *request = work->request;
 	int status;
 
-	if (ftsan_options_gather(&watch->options, request->options) != 0)
+	if (ftsan_options_gather(&work->live.options, request->options) != 0)
 		return FTSAN_EXIT_FAILED;
-	if (watch->options.suppressions[0] != '\0' &&
-	    ftsan_suppressions_read(&request->suppressions, watch->options.suppressions,
-				    ftsan_today()) != 0)
+	if (ftsan_live_suppressions(&work->live, &request->suppressions) != 0)
 		return FTSAN_EXIT_FAILED;
-	if (ftsan_log_file_open(&watch->log, request->log != NULL
-						     ? request->log
-						     : watch->options.log) != 0)
+	if (ftsan_log_file_open(&work->live.log, request->log != NULL
+							 ? request->log
+							 : work->live.options.log) != 0)
 		return FTSAN_EXIT_FAILED;
-	status = attach_with_log(watch);
-	ftsan_log_file_close(&watch->log, watch->session.n_shown > 0);
-	ftsan_session_release(&watch->session);
+	status = attach_with_log(work);
+	ftsan_log_file_close(&work->live.log, work->live.session.n_shown > 0);
+	ftsan_session_release(&work->live.session);
 	return status;
 }
 
-static int detach(struct watch *watch)
+static int detach(struct work *work)
 {
-	watch->delivery.library = watch->target.library;
-	if (watch->target.library == NULL) {
+	work->delivery.library = work->target.library;
+	if (work->target.library == NULL) {
 		ftsan_error("process %d: ftsan is not attached to it",
-			    (int)watch->target.pid);
+			    (int)work->target.pid);
 		return FTSAN_EXIT_FAILED;
 	}
-	return deliver(watch, "ftsan_detach") == 0 ? 0 : FTSAN_EXIT_FAILED;
+	return deliver(work, "ftsan_detach") == 0 ? 0 : FTSAN_EXIT_FAILED;
 }
 
 static int serve(struct request *request)
 {
-	struct watch *watch = ftsan_xcalloc(1, sizeof(*watch));
+	struct work *work = ftsan_xcalloc(1, sizeof(*work));
 	int status = FTSAN_EXIT_FAILED;
 
-	watch->request = request;
-	if (ftsan_target_open(&watch->target, request->pid) == 0) {
-		watch->delivery.way = request->way;
-		watch->delivery.python = request->python;
-		watch->delivery.seconds = request->timeout;
-		status = request->attach ? attach(watch) : detach(watch);
-		ftsan_target_close(&watch->target);
+	work->request = request;
+	if (ftsan_target_open(&work->target, request->pid) == 0) {
+		work->delivery.way = request->way;
+		work->delivery.python = request->python;
+		work->delivery.seconds = request->timeout;
+		status = request->attach ? attach(work) : detach(work);
+		ftsan_target_close(&work->target);
 	}
-	free(watch);
+	free(work);
 	return status;
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "base/annot.h"
+#include "clock.h"
 #include "inject_code.h"
 #include "message.h"
 
@@ -300,14 +301,6 @@ static int try_threads(struct plan *plan)
 		       : error;
 }
 
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
-}
-
 static int look_for_thread(struct plan *plan, double end)
 {
 	int error;
@@ -316,7 +309,7 @@ static int look_for_thread(struct plan *plan, double end)
 		error = try_threads(plan);
 		if (error == -EAGAIN)
 			usleep(PAUSE_US);
-	} while (error == -EAGAIN && now() < end);
+	} while (error == -EAGAIN && ftsan_seconds() < end);
 	return error == -EAGAIN ? -ETIMEDOUT : error;
 }
 
@@ -415,11 +408,11 @@ int ftsan_inject(const struct ftsan_target *target, const struct ftsan_call *cal
 {
 	static struct plan plan;
 	int error = make_plan(&plan, target, call);
-	double end = now() + seconds;
+	double end = ftsan_seconds() + seconds;
 
 	if (error != 0)
 		return error;
-	while ((error = look_in_child(&plan, end)) == -EBUSY && now() < end)
+	while ((error = look_in_child(&plan, end)) == -EBUSY && ftsan_seconds() < end)
 		usleep(PAUSE_US);
 	if (error != 0)
 		complain(target, error);

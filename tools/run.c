@@ -7,13 +7,8 @@
 
 #include "child.h"
 #include "commands.h"
-#include "environment.h"
-#include "follow.h"
-#include "log_file.h"
+#include "live.h"
 #include "message.h"
-#include "printer.h"
-#include "summary.h"
-#include "symbolize.h"
 #include "xmemory.h"
 
 static const char help[] =
@@ -61,17 +56,6 @@ struct request {
 	struct ftsan_suppressions suppressions;
 };
 
-/* --options may be given several times; later ones win. */
-static void add_options(struct request *request, const char *more)
-{
-	char *all = request->options != NULL
-			    ? ftsan_xprintf("%s:%s", request->options, more)
-			    : ftsan_xstrdup(more);
-
-	free(request->options);
-	request->options = all;
-}
-
 /* getopt has not moved past a group like -xy yet; the letter is all there is to say. */
 static void complain_unknown(const char *argument)
 {
@@ -106,7 +90,7 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 			request->log = optarg;
 			break;
 		case 'o':
-			add_options(request, optarg);
+			ftsan_live_add_options(&request->options, optarg);
 			break;
 		case 'g':
 			request->keep_gil = true;
@@ -139,13 +123,8 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 
 /* struct run - what a run works with */
 struct run {
-	struct ftsan_options options;
-	struct ftsan_log_file log;
-	struct ftsan_environment environment;
+	struct ftsan_live live;
 	struct ftsan_child child;
-	struct ftsan_session session;
-	struct ftsan_follow follow;
-	struct ftsan_printer printer;
 };
 
 static int start_failure(const struct run *run, const char *command, int error)
@@ -166,30 +145,20 @@ static int exit_status(const struct run *run, int log_error)
 		return status;
 	if (log_error != 0)
 		return FTSAN_EXIT_FAILED;
-	/* exitcode=0 is the user's wish to leave the status alone. */
-	return run->session.n_shown > 0 ? (int)run->options.exitcode : 0;
+	return ftsan_live_status(&run->live);
 }
 
 static int follow_child(struct run *run, bool print_at_end)
 {
 	enum { POLL_MS = 100 };
-	struct ftsan_summary summary = {
-		.nothing = run->options.enabled ? "CMD ran no CPython" : "enabled=0",
-	};
-	int error;
+	const char *nothing =
+		run->live.options.enabled ? "CMD ran no CPython" : "enabled=0";
 
 	while (!ftsan_child_wait(&run->child, POLL_MS))
 		if (!print_at_end)
-			ftsan_follow_poll(&run->follow);
+			ftsan_follow_poll(&run->live.follow);
 	/* What processes left behind wrote so far; they are not waited for. */
-	ftsan_follow_poll(&run->follow);
-	error = ftsan_follow_finish(&run->follow, &summary.torn_files);
-	summary.mismatches = ftsan_symbolizer_mismatches(run->printer.symbolizer);
-	summary.suppressions = run->printer.suppressions;
-	if (!run->log.temporary || run->session.n_shown > 0)
-		summary.log_path = run->log.path;
-	ftsan_summary_print(&run->session, &summary);
-	return exit_status(run, error);
+	return exit_status(run, ftsan_live_finish(&run->live, nothing));
 }
 
 /* Where the suppressions are collected, until everything else was printed. */
@@ -210,24 +179,16 @@ static void print_generated(struct ftsan_printer *printer, struct generated *gen
 /* Prints what the command does until it ends; its exit status. */
 static int watch(struct run *run, const struct request *request)
 {
-	static const struct ftsan_symbolizer_options where_they_are;
-	struct ftsan_printer *printer = &run->printer;
+	struct ftsan_printer *printer = &run->live.printer;
 	struct generated generated = {.length = 0};
 	int status;
 
-	printer->symbolizer = ftsan_symbolizer_open(&where_they_are);
 	if (request->generate)
 		printer->generated = open_memstream(&generated.text, &generated.length);
-	run->session.run = run->environment.run_id;
-	run->session.on_finding = ftsan_print_finding;
-	if (printer->suppressions->n > 0)
-		ftsan_printer_judges(&run->session);
-	run->session.argument = printer;
-	ftsan_follow_init(&run->follow, &run->log, &run->session);
+	ftsan_live_begin(&run->live);
 	status = follow_child(run, request->print_at_end);
 	print_generated(printer, &generated);
-	ftsan_follow_release(&run->follow);
-	ftsan_symbolizer_close(printer->symbolizer);
+	ftsan_live_end(&run->live);
 	return status;
 }
 
@@ -235,36 +196,29 @@ static int run_with_log(struct run *run, const struct request *request)
 {
 	int status, error;
 
-	if (ftsan_environment_make(&run->environment, request->options, run->log.path,
-				   request->keep_gil, run->options.suppressions) != 0)
+	if (ftsan_environment_make(&run->live.environment, request->options,
+				   run->live.log.path, request->keep_gil,
+				   run->live.options.suppressions) != 0)
 		return FTSAN_EXIT_FAILED;
-	error = ftsan_child_start(&run->child, request->command, &run->environment);
+	error = ftsan_child_start(&run->child, request->command, &run->live.environment);
 	if (error != 0)
 		status = start_failure(run, request->command[0], error);
 	else
 		status = watch(run, request);
-	ftsan_environment_release(&run->environment);
+	ftsan_environment_release(&run->live.environment);
 	return status;
-}
-
-/* Those of the options, which may come from the environment. */
-static int read_suppressions(struct request *request, const struct ftsan_options *options)
-{
-	if (options->suppressions[0] == '\0')
-		return 0;
-	return ftsan_suppressions_read(&request->suppressions, options->suppressions,
-				       ftsan_today());
 }
 
 static int run_request(struct request *request)
 {
 	struct run *run = ftsan_xcalloc(1, sizeof(*run));
+	struct ftsan_live *live = &run->live;
 	const char *log = request->log;
 	int status = FTSAN_EXIT_FAILED;
 
-	if (ftsan_options_gather(&run->options, request->options) != 0)
+	if (ftsan_options_gather(&live->options, request->options) != 0)
 		goto out;
-	if (run->options.help) {
+	if (live->options.help) {
 		status = ftsan_print_options();
 		goto out;
 	}
@@ -272,16 +226,15 @@ static int run_request(struct request *request)
 		ftsan_error("run: no command to run; see ftsan run --help");
 		goto out;
 	}
-	if (read_suppressions(request, &run->options) != 0)
+	if (ftsan_live_suppressions(live, &request->suppressions) != 0)
 		goto out;
-	run->printer.suppressions = &request->suppressions;
 	if (log == NULL)
-		log = run->options.log;
-	if (ftsan_log_file_open(&run->log, log) != 0)
+		log = live->options.log;
+	if (ftsan_log_file_open(&live->log, log) != 0)
 		goto out;
 	status = run_with_log(run, request);
-	ftsan_log_file_close(&run->log, run->session.n_shown > 0);
-	ftsan_session_release(&run->session);
+	ftsan_log_file_close(&live->log, live->session.n_shown > 0);
+	ftsan_session_release(&live->session);
 out:
 	free(run);
 	return status;
