@@ -199,7 +199,6 @@ void ftsan_attach_count_freed(void)
 
 static void detach(const struct request *request)
 {
-	struct ftsan_late_caches caches;
 	char storage[LINE_BYTES];
 	struct ftsan_buf text;
 
@@ -213,7 +212,7 @@ static void detach(const struct request *request)
 	say(request, "step: ", "waiting for the interpreter");
 	ftsan_scout_forbid(true);
 	ftsan_scout_stop();
-	ftsan_late_python_restore(&caches);
+	ftsan_late_python_restore();
 	say(request, "step: ", "opening pages, giving signals and imports back");
 	if (ftsan_preload_detach(&text) != 0) {
 		struct ftsan_late late;
@@ -239,12 +238,11 @@ static void detach(const struct request *request)
 static bool take_turn(void)
 {
 	uint64_t end = ftsan_sys_now_ns() + TURN_NS;
-	_Atomic uint32_t never = 0;
 
 	while (!try_turn()) {
 		if (ftsan_sys_now_ns() >= end)
 			return false;
-		ftsan_sys_futex_wait(&never, 0, ftsan_sys_now_ns() + PAUSE_NS);
+		ftsan_sys_sleep(PAUSE_NS);
 	}
 	return true;
 }

@@ -89,8 +89,6 @@ static uint64_t hooks_of_buffers(void)
 
 int ftsan_dl_start_late(void)
 {
-	_Atomic uint32_t never = 0;
-
 	if (!ftsan_lock_take(&loader_lock, LOADER_WAIT_NS))
 		return -EBUSY;
 	fill_table();
@@ -100,7 +98,7 @@ int ftsan_dl_start_late(void)
 		ftsan_got_update(&got);
 		if (got.busy == 0)
 			break;
-		ftsan_sys_futex_wait(&never, 0, ftsan_sys_now_ns() + LATE_PAUSE_NS);
+		ftsan_sys_sleep(LATE_PAUSE_NS);
 	}
 	/* From here on every dlopen is one of ours, but for those that wait just now. */
 	got.late = false;

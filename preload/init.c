@@ -309,12 +309,10 @@ static int check_threads(unsigned *n, struct ftsan_buf *why)
 
 	/* Some library calls block every signal for a moment. */
 	for (unsigned i = 0; i < 100; i++) {
-		_Atomic uint32_t never = 0;
-
 		*n = ftsan_visit_count(&blocking);
 		if (blocking == 0)
 			return 0;
-		ftsan_sys_futex_wait(&never, 0, ftsan_sys_now_ns() + 10000000);
+		ftsan_sys_sleep(10000000);
 	}
 	ftsan_buf_str(why, "thread ");
 	ftsan_buf_i64(why, blocking);
@@ -372,11 +370,10 @@ void ftsan_preload_attach_done(void)
 static bool open_pages(void)
 {
 	uint64_t end = ftsan_sys_now_ns() + OPEN_NS;
-	_Atomic uint32_t never = 0;
 	bool open;
 
 	while (!(open = ftsan_runtime_open()) && ftsan_sys_now_ns() < end)
-		ftsan_sys_futex_wait(&never, 0, ftsan_sys_now_ns() + PAUSE_NS);
+		ftsan_sys_sleep(PAUSE_NS);
 	return open;
 }
 

@@ -254,8 +254,6 @@ static bool try_once(const uintptr_t *objects, size_t n, unsigned *moved)
 
 static void move_caches(const uintptr_t *objects, size_t n, struct ftsan_late_caches *out)
 {
-	_Atomic uint32_t never = 0;
-
 	*out = (struct ftsan_late_caches){0};
 	for (unsigned i = 0; i < TRIES; i++) {
 		bool all = try_once(objects, n, &out->moved);
@@ -264,7 +262,7 @@ static void move_caches(const uintptr_t *objects, size_t n, struct ftsan_late_ca
 			out->found = n_moves;
 		if (all)
 			return;
-		ftsan_sys_futex_wait(&never, 0, ftsan_sys_now_ns() + PAUSE_NS);
+		ftsan_sys_sleep(PAUSE_NS);
 	}
 }
 
@@ -276,10 +274,11 @@ void ftsan_late_cython_guard(const uintptr_t *objects, size_t n,
 	move_caches(objects, n, out);
 }
 
-void ftsan_late_cython_unguard(const uintptr_t *objects, size_t n,
-			       struct ftsan_late_caches *out)
+void ftsan_late_cython_unguard(const uintptr_t *objects, size_t n)
 {
+	struct ftsan_late_caches unused;
+
 	to_guarded = false;
 	ftsan_late_cython_forget();
-	move_caches(objects, n, out);
+	move_caches(objects, n, &unused);
 }

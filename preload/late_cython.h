@@ -27,8 +27,7 @@ struct ftsan_late_caches {
  */
 void ftsan_late_cython_guard(const uintptr_t *objects, size_t n,
 			     struct ftsan_late_caches *out);
-void ftsan_late_cython_unguard(const uintptr_t *objects, size_t n,
-			       struct ftsan_late_caches *out);
+void ftsan_late_cython_unguard(const uintptr_t *objects, size_t n);
 
 /* Frees the guarded buffers that ftsan_late_cython_unguard() has emptied. Context: the
  * end of a detach, when every page is open. */

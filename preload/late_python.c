@@ -265,7 +265,7 @@ void ftsan_late_python_hook(struct ftsan_late *out)
 	py.release(state);
 }
 
-void ftsan_late_python_restore(struct ftsan_late_caches *caches)
+void ftsan_late_python_restore(void)
 {
 	int state = py.ensure();
 
@@ -275,6 +275,6 @@ void ftsan_late_python_restore(struct ftsan_late_caches *caches)
 	each_dictionary(ftsan_ufunc_restore_all);
 	ftsan_code_history_stop();
 	find_objects();
-	ftsan_late_cython_unguard(objects, n_objects, caches);
+	ftsan_late_cython_unguard(objects, n_objects);
 	py.release(state);
 }

@@ -34,6 +34,6 @@ struct ftsan_late {
 void ftsan_late_python_hook(struct ftsan_late *out);
 
 /* Undoes everything that was hooked in Python's data, by an attach or since. */
-void ftsan_late_python_restore(struct ftsan_late_caches *caches);
+void ftsan_late_python_restore(void);
 
 #endif

@@ -127,18 +127,15 @@ static bool gone(void)
 static void stop_locked(void)
 {
 	uint64_t end = ftsan_sys_now_ns() + STOP_WAIT_NS;
-	_Atomic uint32_t never = 0;
 
 	if (atomic_load(&scout_tid) == 0)
 		return;
 	atomic_store(&stopping, 1);
 	ftsan_sys_futex_wake(&stopping);
 	while (!gone()) {
-		uint64_t now = ftsan_sys_now_ns();
-
-		if (now >= end)
+		if (ftsan_sys_now_ns() >= end)
 			return; /* it ends whenever it can, and stays noted until then */
-		ftsan_sys_futex_wait(&never, 0, now + POLL_NS);
+		ftsan_sys_sleep(POLL_NS);
 	}
 	atomic_store(&scout_tid, 0);
 }

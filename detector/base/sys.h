@@ -43,6 +43,8 @@ void ftsan_sys_yield(void);
 /* Waits while *word == expected, at most until the absolute monotonic time. */
 int ftsan_sys_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
 void ftsan_sys_futex_wake(_Atomic uint32_t *word);
+/* Waits; less when a signal comes or the kernel refuses. */
+void ftsan_sys_sleep(uint64_t ns);
 /* CLOCK_MONOTONIC and CLOCK_REALTIME in nanoseconds (vDSO, no libc state). */
 uint64_t ftsan_sys_now_ns(void);
 uint64_t ftsan_sys_wall_ns(void);

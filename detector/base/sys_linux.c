@@ -165,6 +165,13 @@ void ftsan_sys_futex_wake(_Atomic uint32_t *word)
 	(void)ftsan_sys_call6(SYS_futex, (long)word, WAKE_OP, 0x7fffffff, 0, 0, 0);
 }
 
+void ftsan_sys_sleep(uint64_t ns)
+{
+	_Atomic uint32_t never = 0;
+
+	(void)ftsan_sys_futex_wait(&never, 0, ftsan_sys_now_ns() + ns);
+}
+
 static uint64_t clock_ns(clockid_t clock)
 {
 	struct timespec now;
