@@ -93,20 +93,12 @@ static const struct ftsan_word_host word_host = {.inside = inside, .describe = d
 
 /* --- what a change means ------------------------------------------------------------ */
 
-static const struct ftsan_operation_array *find(const struct ftsan_operation_frame *frame,
-						uintptr_t header)
-{
-	for (unsigned i = 0; frame != NULL && i < frame->n_arrays; i++)
-		if (frame->arrays[i].header == header)
-			return &frame->arrays[i];
-	return NULL;
-}
-
 static bool is_hazard(const struct ftsan_thread *thread,
 		      const struct ftsan_watchpoint *point)
 {
 	const struct ftsan_operation_frame *frame = thread->operation;
-	const struct ftsan_operation_array *array = find(frame, point->object);
+	const struct ftsan_operation_array *array =
+		ftsan_operation_array_at(frame, point->object);
 	struct ftsan_hazard_question question = {
 		.is_argument = array != NULL,
 		.mutator = frame != NULL && frame->operation->mutator,
@@ -135,7 +127,7 @@ static void report_hazard(struct ftsan_thread *thread,
 		.address = point->address,
 		.object = &object,
 		.operation = frame,
-		.output = find(frame, point->object)->output,
+		.output = ftsan_operation_array_at(frame, point->object)->output,
 		.has_old = true,
 		.has_new = true,
 		.old_value = ftsan_watch_shown(point->value, point->length),

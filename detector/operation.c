@@ -33,9 +33,7 @@ void ftsan_operation_thread_first(void)
 	atomic_fetch_add_explicit(&ftsan_operators, 1, memory_order_relaxed);
 }
 
-/* count_one() - the calling thread is counted whether it enters operations or not, so
- * that the first operation of another one finds a second. */
-static void count_one(void)
+void ftsan_operation_alone(void)
 {
 	ftsan_operates = true;
 	atomic_store_explicit(&ftsan_operators, 1, memory_order_relaxed);
@@ -43,14 +41,9 @@ static void count_one(void)
 
 void ftsan_operation_all_matter(void)
 {
-	ftsan_operators_idle = 0;
-	/* Those that a former attach has counted end without having been counted again. */
+	/* Those that a former attach has counted end without having been counted again.
+	 */
 	atomic_store_explicit(&ftsan_operators, MANY, memory_order_relaxed);
-}
-
-void ftsan_operation_fork_child(void)
-{
-	count_one();
 }
 
 void ftsan_operation_init(const struct ftsan_options *options, bool free_threaded)
@@ -59,7 +52,7 @@ void ftsan_operation_init(const struct ftsan_options *options, bool free_threade
 	race = ftsan_options_race(options) && free_threaded;
 	always = options->sample;
 	ftsan_operators_idle = latent ? 0 : 1;
-	count_one();
+	ftsan_operation_alone();
 }
 
 bool ftsan_latent(void)
@@ -335,6 +328,15 @@ void ftsan_operation_born_unnoticed(void)
 		thread->births.incomplete = true;
 }
 
+const struct ftsan_operation_array *
+ftsan_operation_array_at(const struct ftsan_operation_frame *frame, uintptr_t header)
+{
+	for (unsigned i = 0; frame != NULL && i < frame->n_arrays; i++)
+		if (frame->arrays[i].header == header)
+			return &frame->arrays[i];
+	return NULL;
+}
+
 /* An argument of the outermost operation was there before it. */
 static bool came_from_outside(const struct ftsan_thread *thread, uintptr_t header)
 {
@@ -342,10 +344,7 @@ static bool came_from_outside(const struct ftsan_thread *thread, uintptr_t heade
 
 	while (frame != NULL && frame->outer != NULL)
 		frame = frame->outer;
-	for (unsigned i = 0; frame != NULL && i < frame->n_arrays; i++)
-		if (frame->arrays[i].header == header)
-			return true;
-	return false;
+	return ftsan_operation_array_at(frame, header) != NULL;
 }
 
 bool ftsan_operation_is_fresh(const struct ftsan_thread *thread, uintptr_t header)

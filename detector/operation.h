@@ -107,14 +107,21 @@ void ftsan_operation_init(const struct ftsan_options *options, bool free_threade
 bool ftsan_latent(void);
 
 /* Threads that have entered operations, the first thread included; up to how many of them
- * are left in peace: 1, or 0 where one is enough (latent mode) or some may be unknown.
- * And is the calling one counted? */
+ * are left in peace: 1, or 0 where one is enough (latent mode). And is the calling one
+ * counted? */
 extern _Atomic uint32_t ftsan_operators;
 extern uint32_t ftsan_operators_idle;
 extern FTSAN_TLS bool ftsan_operates;
 
 /* Counts the calling thread. */
 void ftsan_operation_thread_first(void);
+
+/* The same for all threads, counting none. Context: any. */
+static inline bool ftsan_operations_matter(void)
+{
+	return atomic_load_explicit(&ftsan_operators, memory_order_relaxed) >
+	       ftsan_operators_idle;
+}
 
 /**
  * ftsan_operation_matters() - need a hook look at what it was called for?
@@ -129,8 +136,7 @@ static inline bool ftsan_operation_matters(void)
 {
 	if (FTSAN_UNLIKELY(!ftsan_operates))
 		ftsan_operation_thread_first();
-	return atomic_load_explicit(&ftsan_operators, memory_order_relaxed) >
-	       ftsan_operators_idle;
+	return ftsan_operations_matter();
 }
 
 /**
@@ -165,14 +171,19 @@ void ftsan_operation_thread_end(struct ftsan_thread *thread);
 /* In a process that was attached to: threads that an earlier attach has counted don't
  * count themselves again. */
 void ftsan_operation_all_matter(void);
-/* The child of a fork has one thread. */
-void ftsan_operation_fork_child(void);
+/* At start, and in the child of a fork: the calling thread is counted, whether it enters
+ * operations or not, so that the first operation of another one finds a second. */
+void ftsan_operation_alone(void);
 
 /* An array has come into being at @header in this thread. */
 void ftsan_operation_born(uintptr_t header);
 /* Something may have come into being unnoticed: until the outermost operation of this
  * thread ends, only its own arguments are taken for older than it. */
 void ftsan_operation_born_unnoticed(void);
+
+/* The first of the frame's arrays that has its header there; NULL: none, or no frame. */
+const struct ftsan_operation_array *
+ftsan_operation_array_at(const struct ftsan_operation_frame *frame, uintptr_t header);
 
 /* Was it made since the outermost operation of the thread was entered, or is that not
  * known? For the thread itself, handlers included. */

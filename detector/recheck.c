@@ -242,19 +242,13 @@ void ftsan_recheck_scout(uint64_t period_ns)
 
 /* --- reports ---------------------------------------------------------------------- */
 
-static bool is_output(const struct ftsan_operation_frame *operation, uintptr_t object)
-{
-	for (unsigned i = 0; operation != NULL && i < operation->n_arrays; i++)
-		if (operation->arrays[i].header == object)
-			return operation->arrays[i].output;
-	return false;
-}
-
 bool ftsan_recheck_report(struct ftsan_thread *thread,
 			  const struct ftsan_recheck_change *change, enum ftsan_kind kind,
 			  const struct ftsan_object *object,
 			  const struct ftsan_operation_frame *operation)
 {
+	const struct ftsan_operation_array *array =
+		ftsan_operation_array_at(operation, change->point.object);
 	struct ftsan_incident incident = {
 		.kind = kind,
 		.confidence = FTSAN_PROBABLE,
@@ -264,7 +258,7 @@ bool ftsan_recheck_report(struct ftsan_thread *thread,
 		.description = "a rechecked word",
 		.object = object,
 		.operation = operation,
-		.output = is_output(operation, change->point.object),
+		.output = array != NULL && array->output,
 		.has_old = true,
 		.has_new = true,
 		.old_value = ftsan_watch_shown(change->point.value, change->point.length),

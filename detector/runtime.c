@@ -3,9 +3,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "alloc_site.h"
 #include "adapter_cython.h"
 #include "adapter_numpy.h"
+#include "alloc_site.h"
 #include "base/fmt.h"
 #include "base/sys.h"
 #include "canary.h"
@@ -194,10 +194,7 @@ const struct ftsan_host *ftsan_runtime_host(void)
 
 uint32_t ftsan_runtime_pace(void)
 {
-	return atomic_load_explicit(&ftsan_operators, memory_order_relaxed) >
-			       ftsan_operators_idle
-		       ? 1
-		       : IDLE_PACE;
+	return ftsan_operations_matter() ? 1 : IDLE_PACE;
 }
 
 void ftsan_runtime_tick(uint32_t periods)
@@ -259,7 +256,7 @@ void ftsan_runtime_fork_child(void)
 	ftsan_word_race_fork_child();
 	ftsan_recheck_fork_child();
 	ftsan_thread_records_fork_child();
-	ftsan_operation_fork_child();
+	ftsan_operation_alone();
 	ftsan_report_fork_child();
 	ftsan_guard_fork_child();
 	ftsan_stack_fork_done();

@@ -133,9 +133,9 @@ void ftsan_thread_read_name(struct ftsan_thread *thread)
 	put_name(thread, name);
 }
 
-void ftsan_thread_records_fork_child(void)
+void ftsan_thread_counts_reset(void)
 {
-	uint32_t n = atomic_load_explicit(&used, memory_order_relaxed);
+	uint32_t n = atomic_load_explicit(&used, memory_order_acquire);
 
 	for (uint32_t i = 0; i < n; i++) {
 		struct ftsan_thread *thread = ftsan_thread_at(i);
@@ -145,6 +145,19 @@ void ftsan_thread_records_fork_child(void)
 		atomic_store_explicit(&thread->counts.seen, 0, memory_order_relaxed);
 		atomic_store_explicit(&thread->counts.guarded, 0, memory_order_relaxed);
 		atomic_store_explicit(&thread->counts.young, 0, memory_order_relaxed);
+	}
+}
+
+void ftsan_thread_records_fork_child(void)
+{
+	uint32_t n = atomic_load_explicit(&used, memory_order_relaxed);
+
+	ftsan_thread_counts_reset();
+	for (uint32_t i = 0; i < n; i++) {
+		struct ftsan_thread *thread = ftsan_thread_at(i);
+
+		if (thread == NULL)
+			continue;
 		thread->n_magazine = 0;
 		if (thread == ftsan_thread_mine ||
 		    atomic_load_explicit(&thread->tid, memory_order_relaxed) == 0)
@@ -159,21 +172,6 @@ void ftsan_thread_records_fork_child(void)
 				      memory_order_relaxed);
 	atomic_store_explicit(&alive, ftsan_thread_mine != NULL, memory_order_relaxed);
 	atomic_store_explicit(&seen, ftsan_thread_mine != NULL, memory_order_relaxed);
-}
-
-void ftsan_thread_counts_reset(void)
-{
-	uint32_t n = atomic_load_explicit(&used, memory_order_acquire);
-
-	for (uint32_t i = 0; i < n; i++) {
-		struct ftsan_thread *thread = ftsan_thread_at(i);
-
-		if (thread == NULL)
-			continue;
-		atomic_store_explicit(&thread->counts.seen, 0, memory_order_relaxed);
-		atomic_store_explicit(&thread->counts.guarded, 0, memory_order_relaxed);
-		atomic_store_explicit(&thread->counts.young, 0, memory_order_relaxed);
-	}
 }
 
 void ftsan_thread_counts_sum(struct ftsan_thread_sums *sums)
