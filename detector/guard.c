@@ -29,7 +29,6 @@ enum {
 struct ftsan_guard_config ftsan_guard_config;
 
 static bool ready; /* set once at start */
-static _Atomic bool halted;
 
 static const struct ftsan_adapter *const adapters[FTSAN_ADAPTERS] = {
 	[FTSAN_ADAPTER_CANARY] = &ftsan_adapter_canary,
@@ -96,11 +95,6 @@ int ftsan_guard_init(const struct ftsan_options *options, bool free_threaded)
 		return error;
 	ready = true;
 	return 0;
-}
-
-static bool is_halted(void)
-{
-	return atomic_load_explicit(&halted, memory_order_relaxed);
 }
 
 bool ftsan_guard_ready(void)
@@ -196,9 +190,8 @@ static uint32_t young_limit(uint8_t adapter, const struct ftsan_alloc_site *site
 /* guarded() - out of line, so that leaving one out costs little. */
 static FTSAN_NOINLINE void *guarded(struct ftsan_thread *thread, uint8_t adapter,
 				    size_t size_bytes, uintptr_t object,
-				    const struct ftsan_alloc_site *site)
+				    const struct ftsan_alloc_site *site, uint16_t bucket)
 {
-	uint16_t bucket = site_bucket(site_hash(site));
 	uint32_t index;
 
 	/* A thread that makes arrays counts, whoever works on them. */
@@ -228,17 +221,18 @@ void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
 {
 	struct ftsan_thread *thread = ftsan_thread_self();
 	uint64_t hash = site_hash(site);
+	uint16_t bucket = site_bucket(hash);
 
 	if (!ready || thread == NULL ||
-	    (FTSAN_UNLIKELY(is_halted()) && adapter != FTSAN_ADAPTER_CANARY))
+	    (FTSAN_UNLIKELY(ftsan_publish_halted()) && adapter != FTSAN_ADAPTER_CANARY))
 		return NULL;
 	if (FTSAN_UNLIKELY(++thread->allocations >= TICK_LOOK)) {
 		thread->allocations = 0;
 		ftsan_guard_tick_if_due();
 	}
-	if (ftsan_young_admit(&thread->young, hash, ftsan_publications(site_bucket(hash)),
+	if (ftsan_young_admit(&thread->young, hash, ftsan_publications(bucket),
 			      young_limit(adapter, site)))
-		return guarded(thread, adapter, size_bytes, object, site);
+		return guarded(thread, adapter, size_bytes, object, site, bucket);
 	bump(&thread->counts.young);
 	return NULL;
 }
@@ -279,7 +273,7 @@ void ftsan_guard_copy(void *to, const void *from, size_t size_bytes)
 
 /* --- freeing ------------------------------------------------------------------ */
 
-static void count_end_of_life(const struct ftsan_slot *slot)
+void ftsan_guard_count_end(const struct ftsan_slot *slot)
 {
 	if ((uint64_t)ftsan_ticks_since(slot->birth_tick) * ftsan_guard_config.tick_us <
 		    OLD_US ||
@@ -337,7 +331,7 @@ static bool free_published(uint32_t index)
 {
 	if (!ftsan_slot_transition(index, FTSAN_PUBLISHED, FTSAN_QUARANTINED))
 		return false;
-	count_end_of_life(ftsan_slot_at(index));
+	ftsan_guard_count_end(ftsan_slot_at(index));
 	ftsan_quarantine_add(index);
 	ftsan_free_window(index);
 	return true;
@@ -346,14 +340,14 @@ static bool free_published(uint32_t index)
 static bool free_private(uint32_t index)
 {
 	/* After a detach nobody says when a thread ends: it gets no record. */
-	bool halted_now = is_halted();
+	bool halted_now = ftsan_publish_halted();
 	struct ftsan_thread *thread =
 		halted_now ? ftsan_thread_mine : ftsan_thread_self();
 	const struct ftsan_slot *slot = ftsan_slot_at(index);
 
 	if (!ftsan_slot_transition(index, FTSAN_PRIVATE, FTSAN_FREE))
 		return false;
-	count_end_of_life(slot);
+	ftsan_guard_count_end(slot);
 	if (!halted_now)
 		learn_age(thread, slot);
 	ftsan_slot_give(thread, index);
@@ -373,7 +367,7 @@ static bool free_windowed(uint32_t index)
 	ftsan_collide_free(index);
 	if (!ftsan_slot_transition(index, FTSAN_WINDOWED, FTSAN_QUARANTINED))
 		return false;
-	count_end_of_life(ftsan_slot_at(index));
+	ftsan_guard_count_end(ftsan_slot_at(index));
 	ftsan_quarantine_add(index);
 	return true;
 }
@@ -403,54 +397,6 @@ void ftsan_guard_free_moved(void *pointer)
 	ftsan_guard_free(pointer);
 }
 
-/* --- halting ------------------------------------------------------------------ */
-
-void ftsan_guard_halt(bool halt)
-{
-	atomic_store_explicit(&halted, halt, memory_order_seq_cst);
-	ftsan_publish_halt(halt);
-}
-
-static bool is_closed(enum ftsan_state state)
-{
-	return state == FTSAN_SEALING || state == FTSAN_SEALING_DEAD ||
-	       state == FTSAN_PUBLISHED || state == FTSAN_WINDOWED ||
-	       state == FTSAN_RECYCLING;
-}
-
-bool ftsan_guard_open(void)
-{
-	bool open;
-
-	if (!ready)
-		return true;
-	open = ftsan_quarantine_empty();
-	for (uint32_t i = 0; i < ftsan_arena.n_slots; i = ftsan_slot_next(i)) {
-		if (ftsan_word_state(ftsan_slot_word(i)) == FTSAN_PUBLISHED)
-			ftsan_publish_open(i);
-		open &= !is_closed(ftsan_word_state(ftsan_slot_word(i)));
-	}
-	return open;
-}
-
-static bool is_live(uint32_t slot)
-{
-	enum ftsan_state state = ftsan_word_state(ftsan_slot_word(slot));
-
-	return ftsan_slot_at(slot)->adapter != FTSAN_ADAPTER_CANARY &&
-	       (state == FTSAN_PRIVATE || state == FTSAN_SEALING ||
-		state == FTSAN_PUBLISHED || state == FTSAN_WINDOWED);
-}
-
-uint32_t ftsan_guard_live(void)
-{
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; ready && i < ftsan_arena.n_slots; i = ftsan_slot_next(i))
-		n += is_live(i);
-	return n;
-}
-
 /* --- what it belongs to ------------------------------------------------------- */
 
 void ftsan_guard_bind(const void *pointer, uintptr_t object)
@@ -472,72 +418,4 @@ uintptr_t ftsan_guard_object(const void *pointer)
 	return atomic_load_explicit(
 		&ftsan_slot_at(ftsan_slot_of((uintptr_t)pointer))->object,
 		memory_order_relaxed);
-}
-
-/* --- life of the process ------------------------------------------------------ */
-
-void ftsan_guard_fork_parent(void)
-{
-}
-
-/* settle() - what a lost thread had under way in the child becomes a plain state. */
-static void settle(uint32_t index)
-{
-	struct ftsan_slot *slot = ftsan_slot_at(index);
-	uint64_t word = ftsan_slot_word(index);
-	enum ftsan_state state = ftsan_word_state(word);
-
-	atomic_store_explicit(&slot->pins, 0, memory_order_relaxed);
-	/* The other threads' pins are gone, and so are their operations: nobody would
-	 * ever unseal what they held. The one that forked goes on unwatched. */
-	atomic_store_explicit(&slot->holds, 0, memory_order_relaxed);
-	if (atomic_exchange_explicit(&slot->on_hold, false, memory_order_relaxed) &&
-	    (state == FTSAN_PUBLISHED || state == FTSAN_WINDOWED)) {
-		(void)ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE);
-		ftsan_publish_undone(slot);
-		state = FTSAN_PRIVATE;
-	}
-	switch (state) {
-	case FTSAN_SEALING:
-		(void)ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE);
-		state = FTSAN_PRIVATE;
-		break;
-	case FTSAN_WINDOWED:
-		(void)ftsan_slot_protect(index, 1, PROT_READ);
-		state = FTSAN_PUBLISHED;
-		break;
-	case FTSAN_SEALING_DEAD:
-	case FTSAN_RECYCLING:
-		(void)ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE);
-		state = FTSAN_FREE;
-		break;
-	default:
-		break;
-	}
-	atomic_store_explicit(&ftsan_arena.words[index],
-			      ftsan_word_with_state(word, state), memory_order_relaxed);
-	if (state == FTSAN_PRIVATE)
-		ftsan_publish_later(index);
-}
-
-void ftsan_guard_fork_child(void)
-{
-	if (!ready)
-		return;
-	for (uint32_t i = 0; i < ftsan_arena.n_slots; i = ftsan_slot_next(i))
-		settle(i);
-	ftsan_slots_rebuild();
-	ftsan_publish_fork_child();
-	ftsan_collide_fork_child();
-}
-
-void ftsan_guard_count_live(void)
-{
-	for (uint32_t i = 0; i < ftsan_arena.n_slots; i = ftsan_slot_next(i)) {
-		enum ftsan_state state = ftsan_word_state(ftsan_slot_word(i));
-
-		if (state == FTSAN_PRIVATE || state == FTSAN_SEALING ||
-		    state == FTSAN_PUBLISHED || state == FTSAN_WINDOWED)
-			count_end_of_life(ftsan_slot_at(i));
-	}
 }

@@ -3,10 +3,11 @@
  * seen by more than one thread, so that the processor reports every store to them.
  *
  *   guard.c       allocation and freeing
+ *   guard_life.c  all buffers at once: detach, fork, the end
  *   publish.c     sealing and unsealing, the scout's tick
  *   quarantine.c  freed buffers, kept inaccessible for a while
  *   trap.c        faults: what a fault means, and what is done about it
- *   window.c      holding a store up until a second thread touches the same thing
+ *   collide.c     holding a store up until a second thread touches the same thing
  *   store.c       performing a trapped store
  */
 #ifndef FTSAN_GUARD_H
@@ -151,6 +152,10 @@ void ftsan_guard_fork_child(void);
 void ftsan_guard_count_live(void);
 
 /* --- between the files of the engine ------------------------------------------ */
+
+struct ftsan_slot;
+/* Counts a buffer whose life ends, if it was an old one. */
+void ftsan_guard_count_end(const struct ftsan_slot *slot);
 
 /* The state changes that leave FTSAN_PUBLISHED or FTSAN_WINDOWED for good. */
 void ftsan_quarantine_init(uint32_t entries);

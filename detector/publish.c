@@ -28,7 +28,7 @@ static _Atomic uint32_t refusals;     /* publications that the limit put off */
 static uint32_t looked_again_at;      /* refusals at that time; under ticking */
 _Atomic uint32_t ftsan_site_published[FTSAN_SITES];
 _Atomic uint16_t ftsan_site_publications[FTSAN_SITES];
-static _Atomic bool halted; /* between a detach and the next attach */
+_Atomic bool ftsan_publish_halted_now;
 
 uint32_t ftsan_guard_tick_number(void)
 {
@@ -202,13 +202,7 @@ static void seal_run(uint32_t first, uint32_t n)
 		conclude(first + i, ok);
 }
 
-static bool is_halted(void)
-{
-	return atomic_load_explicit(&halted, memory_order_relaxed);
-}
-
-/* unseal() - PUBLISHED to PRIVATE, for a buffer that was sealed for an operation. */
-static void unseal(uint32_t index)
+void ftsan_publish_open(uint32_t index)
 {
 	struct ftsan_slot *slot = ftsan_slot_at(index);
 
@@ -300,7 +294,7 @@ void ftsan_guard_tick(uint32_t periods)
 {
 	uint32_t expected = 0, end;
 
-	if (!ftsan_guard_ready() || is_halted() ||
+	if (!ftsan_guard_ready() || ftsan_publish_halted() ||
 	    !atomic_compare_exchange_strong(&ticking, &expected, 1))
 		return;
 	atomic_store_explicit(&pace, periods, memory_order_relaxed);
@@ -349,7 +343,8 @@ bool ftsan_guard_publish(const void *pointer)
 {
 	uint32_t index = ftsan_slot_of((uintptr_t)pointer);
 	uint64_t word = ftsan_slot_word(index);
-	bool may = !is_halted() || ftsan_slot_at(index)->adapter == FTSAN_ADAPTER_CANARY;
+	bool may = !ftsan_publish_halted() ||
+		   ftsan_slot_at(index)->adapter == FTSAN_ADAPTER_CANARY;
 
 	if (may && ftsan_word_state(word) == FTSAN_PRIVATE &&
 	    ask(index, true) == FTSAN_PUBLISH_NOW &&
@@ -391,7 +386,8 @@ static bool take(uint32_t index, uint64_t word)
 {
 	struct ftsan_slot *slot = ftsan_slot_at(index);
 
-	if (is_halted() || cooling(slot) || fragments() >= ftsan_guard_config.fragments ||
+	if (ftsan_publish_halted() || cooling(slot) ||
+	    fragments() >= ftsan_guard_config.fragments ||
 	    !ftsan_slot_move(index, &word, FTSAN_SEALING))
 		return false;
 	atomic_store_explicit(&slot->on_hold, true, memory_order_relaxed);
@@ -452,17 +448,12 @@ void ftsan_guard_unhold(const void *pointer, uint64_t generation)
 	 * later: that is a missed trap at worst. */
 	if (give_up_hold(slot) == 1 &&
 	    atomic_load_explicit(&slot->on_hold, memory_order_relaxed))
-		unseal(index);
+		ftsan_publish_open(index);
 }
 
-void ftsan_publish_halt(bool halt)
+void ftsan_guard_halt(bool halt)
 {
-	atomic_store_explicit(&halted, halt, memory_order_seq_cst);
-}
-
-void ftsan_publish_open(uint32_t index)
-{
-	unseal(index);
+	atomic_store_explicit(&ftsan_publish_halted_now, halt, memory_order_seq_cst);
 }
 
 void ftsan_guard_fork_prepare(void)

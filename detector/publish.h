@@ -45,8 +45,14 @@ static inline uint32_t ftsan_publish_count(uint16_t site)
 	return atomic_load_explicit(&ftsan_site_published[site], memory_order_relaxed);
 }
 
-/* Seals nothing any more, or again; and unseals one slot if it is sealed. */
-void ftsan_publish_halt(bool halt);
+/* ftsan_guard_halt() was called. */
+extern _Atomic bool ftsan_publish_halted_now;
+static inline bool ftsan_publish_halted(void)
+{
+	return atomic_load_explicit(&ftsan_publish_halted_now, memory_order_relaxed);
+}
+
+/* PUBLISHED to PRIVATE: for a slot that was sealed for an operation, or halted. */
 void ftsan_publish_open(uint32_t slot);
 
 void ftsan_publish_fork_child(void);
