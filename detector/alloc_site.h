@@ -5,11 +5,13 @@
 #ifndef FTSAN_ALLOC_SITE_H
 #define FTSAN_ALLOC_SITE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
 
 #include "base/annot.h"
+#include "base/tls.h"
 #include "pyabi.h"
 #include "slot.h"
 
@@ -17,6 +19,8 @@
  * neither is known). Set once, at start (runtime.c). */
 extern struct ftsan_pyabi ftsan_abi;
 extern void *(*ftsan_tstate_get)(void);
+/* Where it takes it from (base/tls.h), 0: not known. */
+extern intptr_t ftsan_tstate_tls;
 
 static inline uintptr_t ftsan_member(uintptr_t base, uint32_t offset)
 {
@@ -24,6 +28,50 @@ static inline uintptr_t ftsan_member(uintptr_t base, uint32_t offset)
 
 	memcpy(&value, (const void *)(base + offset), sizeof(value));
 	return value;
+}
+
+static inline uintptr_t ftsan_tstate_here(void)
+{
+	if (FTSAN_LIKELY(ftsan_tstate_tls != 0))
+		return ftsan_tls_word(ftsan_tstate_tls);
+	return ftsan_tstate_get != NULL ? (uintptr_t)ftsan_tstate_get() : 0;
+}
+
+/* The calling thread's innermost frame of Python, 0: none, or not known. Context: normal
+ * context of an attached thread; in place as long as the thread is in what it calls. */
+static inline uintptr_t ftsan_frame_here(void)
+{
+	uintptr_t tstate = ftsan_tstate_here();
+
+	if (FTSAN_UNLIKELY(tstate == 0))
+		return 0;
+	if (FTSAN_UNLIKELY(ftsan_abi.tstate_cframe != 0))
+		tstate = ftsan_member(tstate, ftsan_abi.tstate_cframe);
+	return ftsan_member(tstate, ftsan_abi.tstate_current_frame);
+}
+
+/* Can ftsan_frame_near() be called? Constant after start-up. */
+static inline bool ftsan_frame_is_near(void)
+{
+	return ftsan_tstate_tls != 0 && ftsan_abi.tstate_cframe == 0;
+}
+
+/* The same in loads only. */
+static inline uintptr_t ftsan_frame_near(void)
+{
+	uintptr_t tstate = ftsan_tls_word(ftsan_tstate_tls);
+
+	return FTSAN_LIKELY(tstate != 0)
+		       ? ftsan_member(tstate, ftsan_abi.tstate_current_frame)
+		       : 0;
+}
+
+/* Where a frame is: the address of its next or its current instruction. Each code object
+ * has its own (and each thread, where they have copies), so that says which code, too. */
+static inline uintptr_t ftsan_frame_instr(uintptr_t frame)
+{
+	return FTSAN_LIKELY(frame != 0) ? ftsan_member(frame, ftsan_abi.frame_instr_ptr)
+					: 0;
 }
 
 /**
@@ -36,24 +84,15 @@ static inline uintptr_t ftsan_member(uintptr_t base, uint32_t offset)
  */
 static inline void ftsan_alloc_site_here(uintptr_t pc, struct ftsan_alloc_site *out)
 {
-	uintptr_t tstate, frame = 0;
+	uintptr_t frame = ftsan_frame_here();
 
 	out->pc = pc;
-	out->code = out->instr = 0;
+	out->code = 0;
+	out->instr = ftsan_frame_instr(frame);
 	out->tlbc = 0;
-	if (FTSAN_UNLIKELY(ftsan_tstate_get == NULL))
-		return;
-	tstate = (uintptr_t)ftsan_tstate_get();
-	if (tstate == 0)
-		return;
-	if (FTSAN_UNLIKELY(ftsan_abi.tstate_cframe != 0))
-		tstate = ftsan_member(tstate, ftsan_abi.tstate_cframe);
-	/* The thread's own innermost frame: in place as long as the thread is here. */
-	frame = ftsan_member(tstate, ftsan_abi.tstate_current_frame);
 	if (frame == 0)
 		return;
 	out->code = ftsan_member(frame, ftsan_abi.frame_executable) & ~(uintptr_t)7;
-	out->instr = ftsan_member(frame, ftsan_abi.frame_instr_ptr);
 	if (ftsan_abi.frame_tlbc_index != 0)
 		memcpy(&out->tlbc, (const void *)(frame + ftsan_abi.frame_tlbc_index),
 		       sizeof(out->tlbc));

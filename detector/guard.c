@@ -77,8 +77,12 @@ int ftsan_guard_init(const struct ftsan_options *options, bool free_threaded)
 			 [FTSAN_ADAPTER_CYTHON] = true},
 		.store = options->store,
 		/* A hazard takes one thread: no age is too young for it. */
-		.young = {[FTSAN_ADAPTER_NUMPY] =
-				  ftsan_options_latent(options) ? 0 : options->young},
+		.young = {[FTSAN_ADAPTER_CANARY] = FTSAN_YOUNG_NEVER,
+			  [FTSAN_ADAPTER_NUMPY] =
+				  ftsan_options_latent(options) || options->young == 0
+					  ? FTSAN_YOUNG_NEVER
+					  : options->young,
+			  [FTSAN_ADAPTER_CYTHON] = FTSAN_YOUNG_NEVER},
 	};
 	/* After a detach the arena is there, and buffers in it are in use. */
 	if (!ready) {
@@ -102,16 +106,6 @@ bool ftsan_guard_ready(void)
 	return ready;
 }
 
-static uint64_t site_hash(const struct ftsan_alloc_site *site)
-{
-	return (site->pc ^ site->code * 31 ^ site->instr * 131) * 0x9e3779b97f4a7c15ull;
-}
-
-static uint16_t site_bucket(uint64_t hash)
-{
-	return (uint16_t)(hash >> 52);
-}
-
 /* Buffers that all begin their page would share one set of the first-level cache. */
 static uint16_t stagger(uint32_t slot, size_t size_bytes)
 {
@@ -129,7 +123,7 @@ static void forget_sealed_life(struct ftsan_slot *slot)
 	atomic_store_explicit(&slot->holds, 0, memory_order_relaxed);
 	atomic_store_explicit(&slot->windows, 0, memory_order_relaxed);
 	atomic_store_explicit(&slot->stable_address, 0, memory_order_relaxed);
-	slot->quarantine = FTSAN_NO_ENTRY;
+	atomic_store_explicit(&slot->quarantine, FTSAN_NO_ENTRY, memory_order_relaxed);
 }
 
 static void fill_slot(uint32_t index, uint8_t adapter, size_t size_bytes,
@@ -164,14 +158,6 @@ static void become_private(uint32_t index)
 	ftsan_publish_later(index);
 }
 
-static void bump(_Atomic uint64_t *counter)
-{
-	/* One writer: a plain add of an atomic that others only read. */
-	atomic_store_explicit(counter,
-			      atomic_load_explicit(counter, memory_order_relaxed) + 1,
-			      memory_order_relaxed);
-}
-
 static uint32_t take(struct ftsan_thread *thread, uint32_t pages)
 {
 	if (FTSAN_UNLIKELY(pages != 1))
@@ -181,22 +167,32 @@ static uint32_t take(struct ftsan_thread *thread, uint32_t pages)
 	return ftsan_slot_take(thread);
 }
 
-/* young_limit() - 0 for a site that is not known well enough to be left out. */
-static uint32_t young_limit(uint8_t adapter, const struct ftsan_alloc_site *site)
+static void look_at_clock(struct ftsan_thread *thread)
 {
-	return site->code == 0 ? 0 : ftsan_guard_config.young[adapter];
+	/* Those that are left out don't come here, but they count. */
+	uint64_t n = atomic_load_explicit(&thread->counts.seen, memory_order_relaxed) +
+		     atomic_load_explicit(&thread->counts.young, memory_order_relaxed);
+
+	if (n - thread->looked < TICK_LOOK)
+		return;
+	thread->looked = n;
+	ftsan_guard_tick_if_due();
 }
 
-/* guarded() - out of line, so that leaving one out costs little. */
-static FTSAN_NOINLINE void *guarded(struct ftsan_thread *thread, uint8_t adapter,
-				    size_t size_bytes, uintptr_t object,
-				    const struct ftsan_alloc_site *site, uint16_t bucket)
+void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
+			const struct ftsan_alloc_site *site)
 {
+	struct ftsan_thread *thread = ftsan_thread_self();
+	uint16_t bucket = ftsan_site_bucket(ftsan_site_hash(site->pc, site->instr));
 	uint32_t index;
 
+	if (!ready || thread == NULL ||
+	    (FTSAN_UNLIKELY(ftsan_publish_halted()) && adapter != FTSAN_ADAPTER_CANARY))
+		return NULL;
+	look_at_clock(thread);
 	/* A thread that makes arrays counts, whoever works on them. */
 	(void)ftsan_operation_matters();
-	bump(&thread->counts.seen);
+	ftsan_thread_count(&thread->counts.seen);
 	if (size_bytes == 0)
 		size_bytes = 1;
 	if (size_bytes > FTSAN_SPAN_PAGES * FTSAN_PAGE) {
@@ -209,32 +205,11 @@ static FTSAN_NOINLINE void *guarded(struct ftsan_thread *thread, uint8_t adapter
 		ftsan_count(left_out_slots);
 		return NULL;
 	}
-	bump(&thread->counts.guarded);
+	ftsan_thread_count(&thread->counts.guarded);
 	fill_slot(index, adapter, size_bytes, object, site, bucket,
 		  atomic_load_explicit(&thread->tid, memory_order_relaxed));
 	become_private(index);
 	return (void *)ftsan_slot_buffer(index);
-}
-
-void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
-			const struct ftsan_alloc_site *site)
-{
-	struct ftsan_thread *thread = ftsan_thread_self();
-	uint64_t hash = site_hash(site);
-	uint16_t bucket = site_bucket(hash);
-
-	if (!ready || thread == NULL ||
-	    (FTSAN_UNLIKELY(ftsan_publish_halted()) && adapter != FTSAN_ADAPTER_CANARY))
-		return NULL;
-	if (FTSAN_UNLIKELY(++thread->allocations >= TICK_LOOK)) {
-		thread->allocations = 0;
-		ftsan_guard_tick_if_due();
-	}
-	if (ftsan_young_admit(&thread->young, hash, ftsan_publications(bucket),
-			      young_limit(adapter, site)))
-		return guarded(thread, adapter, size_bytes, object, site, bucket);
-	bump(&thread->counts.young);
-	return NULL;
 }
 
 void *ftsan_guard_realloc(const void *pointer, size_t size_bytes, uintptr_t pc)
@@ -288,41 +263,18 @@ void ftsan_guard_count_end(const struct ftsan_slot *slot)
 		ftsan_count(old_left_out);
 }
 
-bool ftsan_guard_recycle(uint32_t index)
-{
-	/* A reader that is still in an old cache may come at any time, and die of what
-	 * it finds; the caches of a module are few. */
-	if (ftsan_slot_at(index)->adapter == FTSAN_ADAPTER_CYTHON &&
-	    ftsan_guard_config.heal)
-		return false;
-	if (!ftsan_slot_transition(index, FTSAN_QUARANTINED, FTSAN_RECYCLING))
-		return false;
-	if (ftsan_slot_pinned(index)) {
-		(void)ftsan_slot_transition(index, FTSAN_RECYCLING, FTSAN_QUARANTINED);
-		return false;
-	}
-	if (ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE) != 0) {
-		ftsan_count(left_out_kernel);
-		(void)ftsan_slot_transition(index, FTSAN_RECYCLING, FTSAN_QUARANTINED);
-		return false;
-	}
-	ftsan_publish_undone(ftsan_slot_at(index));
-	(void)ftsan_slot_transition(index, FTSAN_RECYCLING, FTSAN_FREE);
-	ftsan_slot_give(NULL, index);
-	return true;
-}
-
 /* learn_age() - of the buffers that this thread's own sites make. */
 static void learn_age(struct ftsan_thread *thread, const struct ftsan_slot *slot)
 {
 	uint32_t limit = ftsan_guard_config.young[slot->adapter];
 
 	/* What another thread has used would have been published, had there been room. */
-	if (limit != 0 && thread != NULL && !slot->published &&
+	if (slot->alloc.code != 0 && thread != NULL && !slot->published &&
 	    !atomic_load_explicit(&slot->shared, memory_order_relaxed) &&
 	    slot->alloc_tid == atomic_load_explicit(&thread->tid, memory_order_relaxed) &&
 	    atomic_load_explicit(&slot->parked, memory_order_relaxed) == FTSAN_PARKED_NOT)
-		ftsan_young_death(&thread->young, site_hash(&slot->alloc),
+		ftsan_young_death(&thread->young,
+				  ftsan_site_hash(slot->alloc.pc, slot->alloc.instr),
 				  ftsan_publications(slot->site), limit);
 }
 

@@ -3,9 +3,11 @@
  * seen by more than one thread, so that the processor reports every store to them.
  *
  *   guard.c       allocation and freeing
+ *   guard_skip.h  allocations that are left out, inline
  *   guard_life.c  all buffers at once: detach, fork, the end
  *   publish.c     sealing and unsealing, the scout's tick
  *   quarantine.c  freed buffers, kept inaccessible for a while
+ *   recycle.c     their way back
  *   trap.c        faults: what a fault means, and what is done about it
  *   collide.c     holding a store up until a second thread touches the same thing
  *   store.c       performing a trapped store
@@ -33,7 +35,7 @@ struct ftsan_guard_config {
 	uint32_t window_budget_percent;
 	bool heal;
 	bool aged[FTSAN_ADAPTERS];	/* published once old enough */
-	uint32_t young[FTSAN_ADAPTERS]; /* young.h; 0: every buffer is guarded */
+	uint32_t young[FTSAN_ADAPTERS]; /* limits of young.h */
 	const char *store;
 };
 
@@ -118,6 +120,8 @@ bool ftsan_guard_publish(const void *pointer);
 /* Some scout periods at once: publishes every buffer that lived through as many. Normal
  * context or the scout; a second caller returns at once. */
 void ftsan_guard_tick(uint32_t periods);
+/* Were there buffers at the last tick that may have to wait for the next one? */
+bool ftsan_guard_waiting(void);
 /* Called on allocations: ticks by the clock where no scout runs. */
 void ftsan_guard_tick_if_due(void);
 
@@ -163,6 +167,7 @@ uint64_t ftsan_quarantine_bound_bytes(void);
 /* Every page is read/write again, and what can be goes back to the arena; false: a thread
  * is at an entry. Normal context. */
 bool ftsan_quarantine_empty(void);
+void ftsan_quarantine_fork_child(void);
 /* The slot is FTSAN_QUARANTINED by the caller's doing; captures the caller's stack. */
 void ftsan_quarantine_add(uint32_t slot);
 /* The stack that freed it; NULL when it was not kept. The slot must be pinned. */
@@ -174,9 +179,6 @@ struct ftsan_quarantine_entry {
 	_Atomic uint32_t busy;
 };
 const struct ftsan_quarantine_entry *ftsan_quarantine_find(uint32_t slot);
-
-/* QUARANTINED and unpinned, out of the ring: becomes FREE, page read/write. */
-bool ftsan_guard_recycle(uint32_t slot);
 
 /* WINDOWED by the caller's doing: back to PRIVATE, to be published again by age; much
  * later when a race was proven on it. */

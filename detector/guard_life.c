@@ -104,6 +104,7 @@ void ftsan_guard_fork_child(void)
 		settle(i);
 	ftsan_slots_rebuild();
 	ftsan_publish_fork_child();
+	ftsan_quarantine_fork_child();
 	ftsan_collide_fork_child();
 }
 

@@ -14,11 +14,13 @@ enum {
 	UNBOUND_TICKS = 8,  /* a buffer that nobody points at by then is left out */
 	COOL_PROVEN = 11, /* exponents of the periods that an unsealed buffer stays so */
 	COOL_MAX = 14,
+	HELD_OFF_LOOKS = 1000, /* how long a seal waits while others hold it off */
 };
 
 static _Atomic uint32_t tick;	      /* scout periods so far */
 static _Atomic uint32_t pace;	      /* periods of the last step */
 static _Atomic uint32_t ticking;      /* somebody is in ftsan_guard_tick() */
+static _Atomic bool waiting;	      /* buffers may be waiting for the next tick */
 static _Atomic bool scout;	      /* a scout ticks; allocations need not */
 static _Atomic uint64_t next_tick_ns; /* for allocations */
 static _Atomic uint32_t sealed;	      /* slots whose page is not read/write */
@@ -28,6 +30,8 @@ static _Atomic uint32_t refusals;     /* publications that the limit put off */
 static uint32_t looked_again_at;      /* refusals at that time; under ticking */
 _Atomic uint32_t ftsan_site_published[FTSAN_SITES];
 _Atomic uint16_t ftsan_site_publications[FTSAN_SITES];
+static _Atomic uint32_t held_off;  /* nothing may become SEALING */
+static _Atomic uint32_t beginning; /* threads that may be about to make it so */
 _Atomic bool ftsan_publish_halted_now;
 
 uint32_t ftsan_guard_tick_number(void)
@@ -194,6 +198,39 @@ static void conclude(uint32_t index, bool ok)
 	bury(index);
 }
 
+bool ftsan_publish_hold_off(void)
+{
+	uint32_t expected = 0;
+
+	if (!atomic_compare_exchange_strong(&held_off, &expected, 1))
+		return false;
+	if (atomic_load(&beginning) == 0)
+		return true;
+	ftsan_publish_go_on();
+	return false;
+}
+
+void ftsan_publish_go_on(void)
+{
+	atomic_store_explicit(&held_off, 0, memory_order_release);
+}
+
+/* begin_seal() - PRIVATE to SEALING; false: the slot has changed, or it can't be now.
+ * Each side says what it is about to do before it looks at the other. */
+static bool begin_seal(uint32_t index, uint64_t word)
+{
+	bool ok;
+
+	for (unsigned i = 0; i < HELD_OFF_LOOKS &&
+			     atomic_load_explicit(&held_off, memory_order_relaxed) != 0;
+	     i++)
+		ftsan_sys_relax();
+	atomic_fetch_add(&beginning, 1);
+	ok = atomic_load(&held_off) == 0 && ftsan_slot_move(index, &word, FTSAN_SEALING);
+	atomic_fetch_sub(&beginning, 1);
+	return ok;
+}
+
 static void seal_run(uint32_t first, uint32_t n)
 {
 	bool ok = n > 0 && ftsan_slot_protect(first, n, PROT_READ) == 0;
@@ -230,7 +267,7 @@ static bool consider(uint32_t index, bool *waits)
 		return false;
 	switch (ask(index, false)) {
 	case FTSAN_PUBLISH_NOW:
-		if (!ftsan_slot_move(index, &word, FTSAN_SEALING)) {
+		if (!begin_seal(index, word)) {
 			*waits = true;
 			return false;
 		}
@@ -290,6 +327,26 @@ static void look_again(uint32_t end)
 		atomic_store_explicit(&ftsan_arena.dirty[group], 1, memory_order_relaxed);
 }
 
+/* scan_all() - was there anything to look at? */
+static bool scan_all(uint32_t end)
+{
+	bool any = false;
+
+	for (uint32_t group = 0; group * 64 < end; group++) {
+		if (atomic_load_explicit(&ftsan_arena.dirty[group],
+					 memory_order_relaxed) == 0)
+			continue;
+		scan_group(group, end);
+		any = true;
+	}
+	return any;
+}
+
+bool ftsan_guard_waiting(void)
+{
+	return atomic_load_explicit(&waiting, memory_order_relaxed);
+}
+
 void ftsan_guard_tick(uint32_t periods)
 {
 	uint32_t expected = 0, end;
@@ -300,10 +357,7 @@ void ftsan_guard_tick(uint32_t periods)
 	atomic_store_explicit(&pace, periods, memory_order_relaxed);
 	atomic_fetch_add_explicit(&tick, periods, memory_order_relaxed);
 	end = ftsan_arena.n_slots;
-	for (uint32_t group = 0; group * 64 < end; group++)
-		if (atomic_load_explicit(&ftsan_arena.dirty[group],
-					 memory_order_relaxed) != 0)
-			scan_group(group, end);
+	atomic_store_explicit(&waiting, scan_all(end), memory_order_relaxed);
 	if (fragments() >= ftsan_guard_config.fragments / 2)
 		recount();
 	else
@@ -347,8 +401,7 @@ bool ftsan_guard_publish(const void *pointer)
 		   ftsan_slot_at(index)->adapter == FTSAN_ADAPTER_CANARY;
 
 	if (may && ftsan_word_state(word) == FTSAN_PRIVATE &&
-	    ask(index, true) == FTSAN_PUBLISH_NOW &&
-	    ftsan_slot_move(index, &word, FTSAN_SEALING))
+	    ask(index, true) == FTSAN_PUBLISH_NOW && begin_seal(index, word))
 		seal_run(index, 1);
 	return ftsan_word_state(ftsan_slot_word(index)) == FTSAN_PUBLISHED;
 }
@@ -387,8 +440,7 @@ static bool take(uint32_t index, uint64_t word)
 	struct ftsan_slot *slot = ftsan_slot_at(index);
 
 	if (ftsan_publish_halted() || cooling(slot) ||
-	    fragments() >= ftsan_guard_config.fragments ||
-	    !ftsan_slot_move(index, &word, FTSAN_SEALING))
+	    fragments() >= ftsan_guard_config.fragments || !begin_seal(index, word))
 		return false;
 	atomic_store_explicit(&slot->on_hold, true, memory_order_relaxed);
 	seal_run(index, 1);
@@ -471,4 +523,6 @@ void ftsan_publish_fork_child(void)
 {
 	atomic_store_explicit(&ticking, 0, memory_order_relaxed);
 	atomic_store_explicit(&scout, false, memory_order_relaxed);
+	atomic_store_explicit(&held_off, 0, memory_order_relaxed);
+	atomic_store_explicit(&beginning, 0, memory_order_relaxed);
 }

@@ -13,7 +13,19 @@
 
 #include "slot.h"
 
-enum { FTSAN_SITES = 4096 }; /* site_bucket() of guard.c has as many values */
+enum { FTSAN_SITES = 4096 };
+
+/* Of an allocation site: where in native code, and in Python's. */
+static inline uint64_t ftsan_site_hash(uintptr_t pc, uintptr_t instr)
+{
+	return (instr ^ (pc << 16 | pc >> 48)) * 0x9e3779b97f4a7c15ull;
+}
+
+static inline uint16_t ftsan_site_bucket(uint64_t hash)
+{
+	return (uint16_t)(hash >> 52);
+}
+
 extern _Atomic uint32_t ftsan_site_published[FTSAN_SITES];
 extern _Atomic uint16_t ftsan_site_publications[FTSAN_SITES];
 
@@ -54,6 +66,17 @@ static inline bool ftsan_publish_halted(void)
 
 /* PUBLISHED to PRIVATE: for a slot that was sealed for an operation, or halted. */
 void ftsan_publish_open(uint32_t slot);
+
+/**
+ * ftsan_publish_hold_off() - nothing is sealed until ftsan_publish_go_on()
+ *
+ * What is FTSAN_FREE or FTSAN_PRIVATE stays one of both meanwhile. For microseconds:
+ * buffers that are to be sealed wait, or are left for the next time.
+ *
+ * Return: false: another thread is sealing, or holds off; nothing to be undone.
+ */
+bool ftsan_publish_hold_off(void);
+void ftsan_publish_go_on(void);
 
 void ftsan_publish_fork_child(void);
 

@@ -3,11 +3,17 @@
 #include "base/sys.h"
 #include "counters.h"
 #include "guard.h"
+#include "recycle.h"
+#include "slot.h"
 #include "thread.h"
+
+/* Neighbours of the oldest buffer that go with it: of this many pages. */
+enum { BLOCK = 64 };
 
 /*
  * A ring: each new entry takes the place of the oldest, whose buffer goes back to the
- * arena. An entry that cannot be replaced now (a handler looks at its buffer, or another
+ * arena, and with it the older half's that are near it: their pages are opened by few
+ * calls. An entry that cannot be replaced now (a handler looks at its buffer, or another
  * thread is at the entry) is left alone, and the new buffer is recycled at once.
  */
 static struct ftsan_quarantine_entry *ring;
@@ -52,25 +58,99 @@ static void fill(struct ftsan_quarantine_entry *entry, uint32_t slot)
 	atomic_store_explicit(&entry->slot, slot, memory_order_release);
 }
 
+static bool try_lock(struct ftsan_quarantine_entry *entry)
+{
+	uint32_t expected = 0;
+
+	return atomic_compare_exchange_strong(&entry->busy, &expected, 1);
+}
+
+static void unlock(struct ftsan_quarantine_entry *entry)
+{
+	atomic_store_explicit(&entry->busy, 0, memory_order_release);
+}
+
+static uint32_t at(const struct ftsan_quarantine_entry *entry)
+{
+	return atomic_load_explicit(&entry->slot, memory_order_relaxed);
+}
+
+/* is_old() - does the entry belong to the older half, seen from the oldest one? */
+static bool is_old(uint32_t number, uint32_t oldest)
+{
+	return (number + entries - oldest) % entries < entries / 2;
+}
+
+/* lock_old() - the entry of a slot, if that is an old one and nobody is at it. */
+static struct ftsan_quarantine_entry *lock_old(uint32_t slot, uint32_t oldest)
+{
+	uint32_t number = atomic_load_explicit(&ftsan_slot_at(slot)->quarantine,
+					       memory_order_relaxed);
+
+	if (ftsan_word_state(ftsan_slot_word(slot)) != FTSAN_QUARANTINED ||
+	    number >= entries || number == oldest || !is_old(number, oldest) ||
+	    !try_lock(&ring[number]))
+		return NULL;
+	if (at(&ring[number]) == slot)
+		return &ring[number];
+	unlock(&ring[number]);
+	return NULL;
+}
+
+/* begin() - the oldest entry's buffer, which is locked, and those near it. */
+static uint32_t begin(uint32_t oldest, struct ftsan_recycling *batch)
+{
+	uint32_t slot = at(&ring[oldest]), first = slot - slot % BLOCK, n = 0;
+
+	if (!ftsan_recycle_begin(slot))
+		return 0;
+	batch[n++] = (struct ftsan_recycling){.slot = slot, .entry = oldest};
+	for (uint32_t i = first; i < first + BLOCK && i < ftsan_arena.n_slots; i++) {
+		struct ftsan_quarantine_entry *entry = lock_old(i, oldest);
+
+		if (entry == NULL)
+			continue;
+		if (ftsan_recycle_begin(i))
+			batch[n++] = (struct ftsan_recycling){
+				.slot = i, .entry = (uint32_t)(entry - ring)};
+		else
+			unlock(entry);
+	}
+	return n;
+}
+
+static void make_room(uint32_t oldest)
+{
+	struct ftsan_recycling batch[BLOCK];
+	uint32_t n = begin(oldest, batch);
+
+	ftsan_recycle_end(batch, n);
+	for (uint32_t i = 0; i < n; i++) {
+		struct ftsan_quarantine_entry *entry = &ring[batch[i].entry];
+
+		if (batch[i].done)
+			atomic_store_explicit(&entry->slot, FTSAN_NO_SLOT,
+					      memory_order_relaxed);
+		if (batch[i].entry != oldest)
+			unlock(entry);
+	}
+}
+
 /* take_entry() - an entry of our own with its old buffer gone; NULL if that can't be. */
 static struct ftsan_quarantine_entry *take_entry(uint32_t *number)
 {
 	struct ftsan_quarantine_entry *entry;
-	uint32_t expected = 0, old;
 
 	*number = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed) % entries;
 	entry = &ring[*number];
-	if (!atomic_compare_exchange_strong(&entry->busy, &expected, 1))
+	if (!try_lock(entry))
 		return NULL;
-	old = atomic_load_explicit(&entry->slot, memory_order_relaxed);
-	if (old != FTSAN_NO_SLOT) {
-		if (!ftsan_guard_recycle(old)) {
-			atomic_store_explicit(&entry->busy, 0, memory_order_release);
-			return NULL;
-		}
-		atomic_store_explicit(&entry->slot, FTSAN_NO_SLOT, memory_order_relaxed);
-	}
-	return entry;
+	if (at(entry) != FTSAN_NO_SLOT)
+		make_room(*number);
+	if (at(entry) == FTSAN_NO_SLOT)
+		return entry;
+	unlock(entry);
+	return NULL;
 }
 
 void ftsan_quarantine_add(uint32_t slot)
@@ -84,24 +164,25 @@ void ftsan_quarantine_add(uint32_t slot)
 		/* A pinned slot is looked at right now; whoever unpins it leaves it
 		 * QUARANTINED, and it is lost to the arena. That takes a full ring of
 		 * frees within one handler, so it stays rare. */
-		(void)ftsan_guard_recycle(slot);
+		(void)ftsan_recycle(slot);
 		return;
 	}
 	ftsan_count(quarantined);
-	ftsan_slot_at(slot)->quarantine = number;
+	atomic_store_explicit(&ftsan_slot_at(slot)->quarantine, number,
+			      memory_order_relaxed);
 	(void)ftsan_slot_protect(slot, 1, PROT_NONE);
 	fill(entry, slot);
-	atomic_store_explicit(&entry->busy, 0, memory_order_release);
+	unlock(entry);
 }
 
 static void let_go(struct ftsan_quarantine_entry *entry)
 {
-	uint32_t slot = atomic_load_explicit(&entry->slot, memory_order_relaxed);
+	uint32_t slot = at(entry);
 
 	if (slot == FTSAN_NO_SLOT)
 		return;
 	/* What must not be used again stays as it is, but for its protection. */
-	if (!ftsan_guard_recycle(slot))
+	if (!ftsan_recycle(slot))
 		(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
 	atomic_store_explicit(&entry->slot, FTSAN_NO_SLOT, memory_order_relaxed);
 }
@@ -111,21 +192,35 @@ bool ftsan_quarantine_empty(void)
 	bool empty = true;
 
 	for (uint32_t i = 0; i < entries; i++) {
-		uint32_t expected = 0;
-
-		if (!atomic_compare_exchange_strong(&ring[i].busy, &expected, 1)) {
+		if (!try_lock(&ring[i])) {
 			empty = false; /* it is being filled */
 			continue;
 		}
 		let_go(&ring[i]);
-		atomic_store_explicit(&ring[i].busy, 0, memory_order_release);
+		unlock(&ring[i]);
 	}
 	return empty;
 }
 
+void ftsan_quarantine_fork_child(void)
+{
+	/* What other threads were at is theirs no more; a buffer that one of them was
+	 * about to let go has been settled. */
+	for (uint32_t i = 0; i < entries; i++) {
+		uint32_t slot = at(&ring[i]);
+
+		if (slot != FTSAN_NO_SLOT &&
+		    ftsan_word_state(ftsan_slot_word(slot)) != FTSAN_QUARANTINED)
+			atomic_store_explicit(&ring[i].slot, FTSAN_NO_SLOT,
+					      memory_order_relaxed);
+		unlock(&ring[i]);
+	}
+}
+
 const struct ftsan_quarantine_entry *ftsan_quarantine_find(uint32_t slot)
 {
-	uint32_t number = ftsan_slot_at(slot)->quarantine;
+	uint32_t number = atomic_load_explicit(&ftsan_slot_at(slot)->quarantine,
+					       memory_order_relaxed);
 
 	if (number >= entries ||
 	    atomic_load_explicit(&ring[number].slot, memory_order_acquire) != slot)

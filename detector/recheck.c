@@ -227,11 +227,16 @@ static uint32_t look_at_all(void)
 	return levels;
 }
 
+bool ftsan_recheck_on(void)
+{
+	return on_change != NULL;
+}
+
 void ftsan_recheck_scout(uint64_t period_ns)
 {
 	uint64_t spin = period_ns / SPIN_PART, end;
 
-	if (on_change == NULL)
+	if (!ftsan_recheck_on())
 		return;
 	if (spin > SPIN_MAX_NS)
 		spin = SPIN_MAX_NS;

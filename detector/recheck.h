@@ -97,6 +97,9 @@ void ftsan_recheck_reset(struct ftsan_thread *thread);
 /* The other threads, and their operations, are the parent's. */
 void ftsan_recheck_fork_child(void);
 
+/* Are words looked at by the scout? Constant after start-up. */
+bool ftsan_recheck_on(void);
+
 /**
  * ftsan_recheck_scout() - look at the words of all threads for a while
  * @period_ns: of the scout; at most a tenth of it is spent, and 100 us

@@ -166,7 +166,7 @@ struct ftsan_slot {
 	_Atomic uint64_t stable_value;
 	_Atomic uint64_t stable_span_ns;
 	_Atomic uint64_t changed_ns;
-	uint32_t quarantine;
+	_Atomic uint32_t quarantine;
 };
 
 /* The arena of the process. Constant after ftsan_arena_init(). */

@@ -108,6 +108,14 @@ struct ftsan_thread_counts {
 	_Atomic uint64_t young; /* besides those seen, not guarded: young.h */
 };
 
+/* One writer: a plain add of an atomic that others only read. */
+static inline void ftsan_thread_count(_Atomic uint64_t *counter)
+{
+	atomic_store_explicit(counter,
+			      atomic_load_explicit(counter, memory_order_relaxed) + 1,
+			      memory_order_relaxed);
+}
+
 /* The same of all threads, ended ones included. */
 struct ftsan_thread_sums {
 	uint64_t seen, guarded, young;
@@ -139,7 +147,7 @@ struct ftsan_thread {
 	char name[FTSAN_THREAD_NAME];
 	uint32_t n_magazine;
 	uint32_t magazine[FTSAN_MAGAZINE];
-	uint32_t allocations; /* since the last look at the clock */
+	uint64_t looked; /* at the clock, after so many allocations */
 	struct ftsan_young young;
 	struct ftsan_thread_counts counts;
 	struct ftsan_step step;

@@ -38,32 +38,31 @@ static inline struct ftsan_young_site *ftsan_young_at(struct ftsan_young *young,
 	return &young->sites[hash >> 40 & (FTSAN_YOUNG_SITES - 1)];
 }
 
+/* As a limit: none is left out. */
+#define FTSAN_YOUNG_NEVER UINT32_MAX
+
 /**
- * ftsan_young_admit() - shall this allocation be guarded?
+ * ftsan_young_skip() - shall this allocation be left out?
  * @young:        the calling thread's
  * @hash:         of the allocation site, all of its bits mixed
  * @publications: of the site so far
- * @limit:        buffers in a row, at most UINT16_MAX - FTSAN_YOUNG_PERIOD; 0: every
- *                allocation is guarded
+ * @limit:        buffers in a row: 1 to UINT16_MAX - FTSAN_YOUNG_PERIOD, or
+ *                FTSAN_YOUNG_NEVER
  *
  * Context: normal context of the thread.
  */
-static inline bool ftsan_young_admit(struct ftsan_young *young, uint64_t hash,
-				     uint16_t publications, uint32_t limit)
+static inline bool ftsan_young_skip(struct ftsan_young *young, uint64_t hash,
+				    uint16_t publications, uint32_t limit)
 {
 	struct ftsan_young_site *site = ftsan_young_at(young, hash);
 
-	if (limit == 0 || site->deaths < limit || site->tag != (uint32_t)hash)
-		return true;
-	if (site->publications != publications) {
-		site->publications = publications;
-		site->deaths = 0;
-		return true;
-	}
-	if (++site->deaths < limit + FTSAN_YOUNG_PERIOD)
+	if (site->deaths < limit || site->tag != (uint32_t)hash ||
+	    site->publications != publications)
 		return false;
+	if (++site->deaths < limit + FTSAN_YOUNG_PERIOD)
+		return true;
 	site->deaths = (uint16_t)limit;
-	return true;
+	return false;
 }
 
 /* A buffer of the site, never published, is freed by the thread that allocated it.
@@ -73,6 +72,8 @@ static inline void ftsan_young_death(struct ftsan_young *young, uint64_t hash,
 {
 	struct ftsan_young_site *site = ftsan_young_at(young, hash);
 
+	if (limit == FTSAN_YOUNG_NEVER)
+		return;
 	if (site->tag != (uint32_t)hash || site->publications != publications)
 		*site = (struct ftsan_young_site){.tag = (uint32_t)hash,
 						  .publications = publications};

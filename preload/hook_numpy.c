@@ -8,6 +8,7 @@
 #include "base/annot.h"
 #include "base/safe_read.h"
 #include "guard.h"
+#include "guard_skip.h"
 #include "numpy_api.h"
 #include "numpy_args.h"
 #include "numpy_methods.h"
@@ -15,6 +16,7 @@
 #include "numpy_type.h"
 #include "operation.h"
 #include "pyabi.h"
+#include "real.h"
 #include "runtime.h"
 #include "symbols.h"
 
@@ -43,6 +45,9 @@ struct caller {
 
 /* Lock-free, filled at the first allocations. */
 static struct caller callers[CALLERS];
+/* One that allocates dims: in most versions the only one. 0: none is known, or where the
+ * thread is can't be told without a call. */
+static _Atomic uintptr_t usual_caller;
 static uintptr_t module_begin, module_bytes; /* of _multiarray_umath; set once */
 static void *array_type, *iterator_type, *broadcast_type; /* likewise */
 static _Atomic bool taken; /* somebody hooks the type: once, and one thread */
@@ -79,6 +84,17 @@ static struct caller *caller_of(uintptr_t pc)
 	return NULL;
 }
 
+static void allocates_dims(struct caller *caller)
+{
+	uintptr_t none = 0;
+
+	atomic_store_explicit(&caller->verdict, VERDICT_DIMS, memory_order_relaxed);
+	if (ftsan_frame_is_near())
+		(void)atomic_compare_exchange_strong(
+			&usual_caller, &none,
+			atomic_load_explicit(&caller->pc, memory_order_relaxed));
+}
+
 static void judge(struct caller *caller)
 {
 	uintptr_t dims;
@@ -86,8 +102,7 @@ static void judge(struct caller *caller)
 	judged = NULL;
 	if (ftsan_safe_ptr(judged_header + ftsan_numpy_dims_offset(), &dims) &&
 	    dims == judged_buffer)
-		atomic_store_explicit(&caller->verdict, VERDICT_DIMS,
-				      memory_order_relaxed);
+		allocates_dims(caller);
 	else if (atomic_fetch_add_explicit(&caller->misses, 1, memory_order_relaxed) ==
 			 MISSES_MAX &&
 		 atomic_load_explicit(&caller->verdict, memory_order_relaxed) ==
@@ -103,52 +118,64 @@ static void judge_last(void)
 		judge(judged);
 }
 
-static void *guarded(size_t size_bytes, uintptr_t header, uintptr_t pc)
+/* guarded() - a buffer of ours; NULL: none. */
+static void *guarded(struct caller *caller, uint8_t verdict, size_t size_bytes,
+		     uintptr_t pc)
 {
+	/* Without a header it is a subclass's, or a setter's new shape: bound when its
+	 * header is first seen. */
+	uintptr_t header = fresh_header;
 	struct ftsan_alloc_site site;
-
-	ftsan_alloc_site_here(pc, &site);
-	return ftsan_guard_alloc(FTSAN_ADAPTER_NUMPY, size_bytes, header, &site);
-}
-
-static void *first_allocation(struct caller *caller, size_t size_bytes, uintptr_t header,
-			      uintptr_t pc)
-{
 	void *buffer;
 
-	if (header == 0)
+	judge_last();
+	fresh_header = 0;
+	if (verdict == VERDICT_UNKNOWN && header == 0)
 		return NULL;
-	buffer = guarded(size_bytes, header, pc);
-	judged = buffer != NULL ? caller : NULL;
-	judged_header = header;
-	judged_buffer = (uintptr_t)buffer;
+	ftsan_alloc_site_here(pc, &site);
+	buffer = ftsan_guard_alloc(FTSAN_ADAPTER_NUMPY, size_bytes, header, &site);
+	if (verdict == VERDICT_UNKNOWN) {
+		judged = buffer != NULL ? caller : NULL;
+		judged_header = header;
+		judged_buffer = (uintptr_t)buffer;
+	}
 	return buffer;
 }
 
-void *ftsan_numpy_alloc(size_t size_bytes, uintptr_t pc)
+/* allocate() - @asked: it is not to be left out, as far as the engine goes. */
+static FTSAN_NOINLINE void *allocate(size_t size_bytes, uintptr_t pc, bool asked)
 {
-	uintptr_t header = fresh_header;
-	struct caller *caller;
+	struct caller *caller = NULL;
+	uint8_t verdict = VERDICT_OTHER;
+	void *buffer = NULL;
 
-	if (!atomic_load_explicit(&ready, memory_order_acquire) ||
-	    pc - module_begin >= module_bytes || !ftsan_numpy_is_dims_size(size_bytes))
-		return NULL;
-	judge_last();
-	caller = caller_of(pc);
-	if (caller == NULL)
-		return NULL;
-	switch (atomic_load_explicit(&caller->verdict, memory_order_relaxed)) {
-	case VERDICT_DIMS:
-		/* Without a header it is a subclass's, or a setter's new shape: bound
-		 * when its header is first seen. */
+	if (atomic_load_explicit(&ready, memory_order_acquire) &&
+	    pc - module_begin < module_bytes && ftsan_numpy_is_dims_size(size_bytes))
+		caller = caller_of(pc);
+	if (caller != NULL)
+		verdict = atomic_load_explicit(&caller->verdict, memory_order_relaxed);
+	if (verdict == VERDICT_DIMS && !asked &&
+	    ftsan_guard_skips(FTSAN_ADAPTER_NUMPY, pc,
+			      ftsan_frame_instr(ftsan_frame_here())))
 		fresh_header = 0;
-		return guarded(size_bytes, header, pc);
-	case VERDICT_UNKNOWN:
-		fresh_header = 0;
-		return first_allocation(caller, size_bytes, header, pc);
-	default:
-		return NULL;
-	}
+	else if (verdict != VERDICT_OTHER)
+		buffer = guarded(caller, verdict, size_bytes, pc);
+	return buffer != NULL ? buffer : ftsan_real.PyMem_RawMalloc(size_bytes);
+}
+
+/* Nothing is called but the original, so that no register need be saved. */
+void *ftsan_hook_PyMem_RawMalloc(size_t size)
+{
+	uintptr_t pc = (uintptr_t)__builtin_return_address(0);
+
+	if (FTSAN_UNLIKELY(pc !=
+			   atomic_load_explicit(&usual_caller, memory_order_relaxed)))
+		return allocate(size, pc, false);
+	if (!ftsan_guard_skips(FTSAN_ADAPTER_NUMPY, pc,
+			       ftsan_frame_instr(ftsan_frame_near())))
+		return allocate(size, pc, true);
+	fresh_header = 0;
+	return ftsan_real.PyMem_RawMalloc(size);
 }
 
 /* --- the type ------------------------------------------------------------------- */
@@ -231,6 +258,7 @@ void ftsan_numpy_restore(ftsan_each_subclass each)
 
 	if (!atomic_exchange_explicit(&ready, false, memory_order_acq_rel))
 		return;
+	atomic_store_explicit(&usual_caller, 0, memory_order_relaxed);
 	restore_type(array_type);
 	each(array_type, restore_type);
 	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(others); i++)

@@ -30,8 +30,4 @@ void ftsan_numpy_restore(ftsan_each_subclass each);
  * that the one is known to belong to the other. */
 void ftsan_numpy_bind(void *array, const void *buffer);
 
-/* PyMem_RawMalloc() called from @caller: a guarded buffer if it is for dims, else NULL.
- */
-void *ftsan_numpy_alloc(size_t size_bytes, uintptr_t caller);
-
 #endif

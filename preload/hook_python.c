@@ -14,13 +14,6 @@
 
 /* --- memory ---------------------------------------------------------------------- */
 
-void *ftsan_hook_PyMem_RawMalloc(size_t size)
-{
-	void *guarded = ftsan_numpy_alloc(size, (uintptr_t)__builtin_return_address(0));
-
-	return guarded != NULL ? guarded : ftsan_real.PyMem_RawMalloc(size);
-}
-
 static void free_guarded(void *block)
 {
 	ftsan_guard_free(block);

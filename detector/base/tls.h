@@ -1,0 +1,33 @@
+/*
+ * Another object's thread-local variable, read without the call that returns it.
+ *
+ * An executable's thread-local variables, and those of objects that are there from the
+ * start, lie at the same distance from the thread pointer in every thread (ELF handling
+ * for thread-local storage, 3.4: the static models; x86-64: %fs:0). A function that does
+ * nothing but return such a variable tells the distance in its code.
+ */
+#ifndef FTSAN_BASE_TLS_H
+#define FTSAN_BASE_TLS_H
+
+#include <stdint.h>
+
+/**
+ * ftsan_tls_getter() - where the variable is that a function returns
+ * @function: address of code
+ *
+ * Context: start-up, normal context. Return: distance to the thread pointer, never 0 for
+ * a variable; 0: the function does something else, or does it in another way.
+ */
+intptr_t ftsan_tls_getter(uintptr_t function);
+
+/* The word at that distance. Context: any thread, async-signal-safe. */
+static inline uintptr_t ftsan_tls_word(intptr_t offset)
+{
+	uintptr_t value;
+
+	/* Volatile: another call may have changed it. */
+	__asm__ volatile("movq %%fs:(%1), %0" : "=r"(value) : "r"(offset));
+	return value;
+}
+
+#endif

@@ -1,0 +1,38 @@
+/*
+ * Which buffers are left out of guarding before anything else is done for them. Inline,
+ * because every allocation of an array asks.
+ */
+#ifndef FTSAN_GUARD_SKIP_H
+#define FTSAN_GUARD_SKIP_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "guard.h"
+#include "publish.h"
+#include "thread.h"
+
+/**
+ * ftsan_guard_skips() - is a buffer left out because its like die young?
+ * @adapter: enum ftsan_adapter_id
+ * @pc:      return address of the allocation
+ * @instr:   ftsan_frame_instr() of the calling thread's frame
+ *
+ * Context: normal context, any thread.
+ * Return:  true: it is (and that is counted). false: ftsan_guard_alloc() may be asked.
+ */
+static inline bool ftsan_guard_skips(uint8_t adapter, uintptr_t pc, uintptr_t instr)
+{
+	struct ftsan_thread *thread = ftsan_thread_mine;
+	uint64_t hash = ftsan_site_hash(pc, instr);
+
+	if (FTSAN_UNLIKELY(thread == NULL) ||
+	    !ftsan_young_skip(&thread->young, hash,
+			      ftsan_publications(ftsan_site_bucket(hash)),
+			      ftsan_guard_config.young[adapter]))
+		return false;
+	ftsan_thread_count(&thread->counts.young);
+	return true;
+}
+
+#endif
