@@ -80,7 +80,7 @@ void ftsan_hazard_look(struct ftsan_thread *thread, uint32_t slot, const void *u
 	}
 	if (!ftsan_rule_hazard(&question))
 		return;
-	ftsan_count(hazards);
+	ftsan_operation_harm(frame->operation);
 	site = ftsan_site_of(thread->window.ip);
 	if (site != NULL &&
 	    atomic_fetch_add_explicit(&site->hazards, 1, memory_order_relaxed) >=

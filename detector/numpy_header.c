@@ -157,7 +157,7 @@ static void look_for_hazard(struct ftsan_thread *thread,
 	if (point->reads || !ftsan_watch_read(point, &now) || now == point->value ||
 	    !is_hazard(thread, point))
 		return;
-	ftsan_count(hazards);
+	ftsan_operation_harm(thread->operation->operation);
 	site = ftsan_site_of(ftsan_context_ip(ucontext));
 	if (site != NULL &&
 	    atomic_fetch_add_explicit(&site->hazards, 1, memory_order_relaxed) >=
@@ -196,7 +196,7 @@ static void on_change(struct ftsan_thread *thread,
 	ftsan_object_clear(&object);
 	describe(&change->point, &object);
 	if (verdict == FTSAN_RECHECK_HAZARD)
-		ftsan_count(hazards);
+		ftsan_operation_harm(frame->operation);
 	(void)ftsan_recheck_report(thread, change,
 				   verdict == FTSAN_RECHECK_RACE ? FTSAN_KIND_RACE
 								 : FTSAN_KIND_HAZARD,

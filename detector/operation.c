@@ -61,15 +61,15 @@ bool ftsan_latent(void)
 }
 
 /* The same operation at the same line of Python, called from the same C function. */
-static bool sampled(const struct ftsan_operation *operation, uintptr_t pc, uint32_t first,
-		    uint64_t salt)
+static bool sampled(const struct ftsan_operation *operation, uintptr_t pc, uint64_t kind,
+		    uint32_t first, uint64_t salt)
 {
 	struct ftsan_alloc_site site;
 
 	ftsan_alloc_site_here(pc, &site);
 	return ftsan_sampling_take((uintptr_t)operation ^ site.code * 31 ^
 					   site.instr * 131 ^ pc * 1031 ^ salt,
-				   first);
+				   kind, first);
 }
 
 /*
@@ -79,7 +79,14 @@ static bool sampled(const struct ftsan_operation *operation, uintptr_t pc, uint3
 static bool is_compared(const struct ftsan_operation_frame *frame)
 {
 	return !ftsan_watch_active() && !frame->operation->mutator &&
-	       sampled(frame->operation, frame->pc, always * COMPARED_TIMES, COMPARED);
+	       sampled(frame->operation, frame->pc, FTSAN_SAMPLING_ALIKE,
+		       always * COMPARED_TIMES, COMPARED);
+}
+
+void ftsan_operation_harm(const struct ftsan_operation *operation)
+{
+	ftsan_count(hazards);
+	ftsan_sampling_harm((uintptr_t)operation);
 }
 
 /* unhold() - what the operation had sealed. */
@@ -178,7 +185,8 @@ ftsan_operation_begin(struct ftsan_operation_call *call,
 		return frame;
 	/* What a mutator does to its argument is no hazard, so there is nothing to see.
 	 */
-	frame->sampled = !operation->mutator && sampled(operation, pc, always, 0);
+	frame->sampled = !operation->mutator &&
+			 sampled(operation, pc, (uintptr_t)operation, always, 0);
 	if (frame->sampled)
 		ftsan_count(operations_sampled);
 	return frame;
@@ -250,7 +258,8 @@ void ftsan_operation_watch(struct ftsan_operation_frame *frame)
 	frame->watched = frame->sampled || (latent && is_compared(frame));
 	if (!frame->watched && may_race(frame))
 		frame->watched = ftsan_word_stalled_any() || is_compared(frame) ||
-				 sampled(frame->operation, frame->pc, always, 0);
+				 sampled(frame->operation, frame->pc,
+					 FTSAN_SAMPLING_ALIKE, always, 0);
 	thread = frame->watched ? ftsan_thread_self() : NULL;
 	if (thread != NULL)
 		ftsan_header_watch(thread, frame);

@@ -175,6 +175,10 @@ void ftsan_operation_all_matter(void);
  * operations or not, so that the first operation of another one finds a second. */
 void ftsan_operation_alone(void);
 
+/* The operation has changed what it was only given to read: counted, and it is watched
+ * as an unknown one from now on. Async-signal-safe. */
+void ftsan_operation_harm(const struct ftsan_operation *operation);
+
 /* An array has come into being at @header in this thread. */
 void ftsan_operation_born(uintptr_t header);
 /* Something may have come into being unnoticed: until the outermost operation of this

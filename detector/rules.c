@@ -85,6 +85,11 @@ bool ftsan_rule_sample(uint32_t calls, uint32_t always)
 	return calls % (2 * period) == 0;
 }
 
+bool ftsan_rule_sample_known(uint32_t calls, uint32_t always, uint32_t harmless)
+{
+	return harmless < FTSAN_HARMLESS || ftsan_rule_sample(calls, (always + 3) / 4);
+}
+
 bool ftsan_rule_hazard(const struct ftsan_hazard_question *q)
 {
 	return q->is_argument && q->points_here && !q->mutator && !q->fresh &&

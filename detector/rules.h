@@ -134,6 +134,18 @@ enum { FTSAN_SAMPLE_RAREST = 256 };
  */
 bool ftsan_rule_sample(uint32_t calls, uint32_t always);
 
+/* Watched calls of an operation, at whatever call site, after which it is known to do
+ * nothing wrong on its usual way. */
+enum { FTSAN_HARMLESS = 1000 };
+
+/*
+ * A call that ftsan_rule_sample() has chosen: is it to be watched although @harmless
+ * watched calls of the same operation, here or at other sites, had no hazard since the
+ * last one that had? From FTSAN_HARMLESS on, a site counts as seen often enough after a
+ * quarter of its calls.
+ */
+bool ftsan_rule_sample_known(uint32_t calls, uint32_t always, uint32_t harmless);
+
 /**
  * struct ftsan_hazard_question - a store to an array's metadata inside an operation
  * @is_argument: the array was given to the innermost operation of this thread

@@ -41,21 +41,57 @@ static bool count(_Atomic uint64_t *entry, uint64_t tag, uint32_t *calls)
 	return true;
 }
 
-bool ftsan_sampling_take(uint64_t site, uint32_t always)
+static uint64_t tag_of(uint64_t hash)
 {
-	uint64_t hash = mix(site);
-	uint64_t tag = (hash | 1ull << 63) & ~COUNT_MASK;
-	static _Atomic uint32_t homeless;
-	uint32_t calls;
+	return (hash | 1ull << 63) & ~COUNT_MASK;
+}
 
+/* call() - counts a call; false: there is no room for what is called. */
+static bool call(uint64_t hash, uint32_t *calls)
+{
 	for (unsigned i = 0; i < PROBES; i++)
-		if (count(&table[(hash + i) % ENTRIES], tag, &calls))
-			return ftsan_rule_sample(calls, always);
+		if (count(&table[(hash + i) % ENTRIES], tag_of(hash), calls))
+			return true;
+	return false;
+}
+
+static bool take_homeless(uint32_t always)
+{
+	static _Atomic uint32_t homeless;
+
 	ftsan_count(left_out_sites);
 	return ftsan_rule_sample(
 		always * FTSAN_SAMPLE_RAREST +
 			atomic_fetch_add_explicit(&homeless, 1, memory_order_relaxed),
 		always);
+}
+
+bool ftsan_sampling_take(uint64_t site, uint64_t kind, uint32_t always)
+{
+	uint32_t calls, harmless;
+
+	if (!call(mix(site), &calls))
+		return take_homeless(always);
+	if (!ftsan_rule_sample(calls, always))
+		return false;
+	return kind == FTSAN_SAMPLING_ALIKE || !call(mix(~kind), &harmless) ||
+	       ftsan_rule_sample_known(calls, always, harmless);
+}
+
+void ftsan_sampling_harm(uint64_t kind)
+{
+	uint64_t hash = mix(~kind);
+
+	for (unsigned i = 0; i < PROBES; i++) {
+		_Atomic uint64_t *entry = &table[(hash + i) % ENTRIES];
+		uint64_t word = atomic_load_explicit(entry, memory_order_relaxed);
+
+		if ((word & ~COUNT_MASK) != tag_of(hash))
+			continue;
+		/* Calls that others count meanwhile may be lost. */
+		atomic_store_explicit(entry, tag_of(hash), memory_order_relaxed);
+		return;
+	}
 }
 
 void ftsan_sampling_reset(void)

@@ -11,6 +11,8 @@
 /**
  * ftsan_sampling_take() - is this call of the site one of those to be watched?
  * @site:   what tells the site from others; hashed here
+ * @kind:   what is called there, not 0, or FTSAN_SAMPLING_ALIKE: of a kind that has been
+ *          watched often, fewer calls are (ftsan_rule_sample_known())
  * @always: calls that are always watched (see ftsan_rule_sample())
  *
  * The table is lock-free, of fixed size and shared by all threads; a count may lose
@@ -19,7 +21,11 @@
  *
  * Context: any thread, async-signal-safe.
  */
-bool ftsan_sampling_take(uint64_t site, uint32_t always);
+bool ftsan_sampling_take(uint64_t site, uint64_t kind, uint32_t always);
+enum { FTSAN_SAMPLING_ALIKE = 0 }; /* each site is looked at for itself */
+
+/* A call of the kind did harm: the kind is as good as new. Context: the same. */
+void ftsan_sampling_harm(uint64_t kind);
 
 /* Forgets every site. */
 void ftsan_sampling_reset(void);

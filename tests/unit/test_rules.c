@@ -391,6 +391,19 @@ START_TEST(every_call_can_be_asked_for)
 }
 END_TEST
 
+START_TEST(a_known_operation_is_watched_less)
+{
+	for (uint32_t calls = 0; calls < 16; calls++) {
+		ck_assert(ftsan_rule_sample_known(calls, 16, FTSAN_HARMLESS - 1));
+		ck_assert(ftsan_rule_sample_known(calls, 16, FTSAN_HARMLESS) ==
+			  ftsan_rule_sample(calls, 4));
+	}
+	/* The first one always is, and every one that was asked for. */
+	ck_assert(ftsan_rule_sample_known(0, 1, UINT32_MAX));
+	ck_assert(ftsan_rule_sample_known(12345, 0, UINT32_MAX));
+}
+END_TEST
+
 START_TEST(a_store_to_an_old_argument_is_a_hazard)
 {
 	struct ftsan_hazard_question question = {.is_argument = true,
@@ -538,6 +551,7 @@ static void add_hazards(TCase *tests)
 	tcase_add_test(tests, later_calls_are_watched_ever_more_rarely);
 	tcase_add_test(tests, the_rarest_rate_is_for_good);
 	tcase_add_test(tests, every_call_can_be_asked_for);
+	tcase_add_test(tests, a_known_operation_is_watched_less);
 	tcase_add_test(tests, a_store_to_an_old_argument_is_a_hazard);
 	tcase_add_test(tests, any_excuse_makes_it_none);
 }

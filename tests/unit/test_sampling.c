@@ -14,7 +14,7 @@ static unsigned taken(uint64_t site, unsigned calls, uint32_t always)
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < calls; i++)
-		n += ftsan_sampling_take(site, always);
+		n += ftsan_sampling_take(site, FTSAN_SAMPLING_ALIKE, always);
 	return n;
 }
 
@@ -67,6 +67,33 @@ START_TEST(many_first_calls_get_rare_in_the_end)
 }
 END_TEST
 
+static unsigned taken_of(uint64_t site, uint64_t kind, unsigned calls)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < calls; i++)
+		n += ftsan_sampling_take(site, kind, ALWAYS);
+	return n;
+}
+
+START_TEST(of_a_kind_that_did_no_harm_fewer_calls_are_watched)
+{
+	enum { KIND = 0x501000, OTHER = 0x502000 };
+	uint64_t site = 1;
+
+	for (unsigned n = 0; n < FTSAN_HARMLESS; n += ALWAYS)
+		(void)taken_of(site++ << 20, KIND, ALWAYS);
+	ck_assert_uint_eq(taken_of(site++ << 20, KIND, ALWAYS),
+			  expected(ALWAYS, ALWAYS / 4));
+	ck_assert_uint_eq(taken_of(site++ << 20, OTHER, ALWAYS), ALWAYS);
+	/* Of a new site the first ones always are. */
+	ck_assert_uint_eq(taken_of(site++ << 20, KIND, ALWAYS / 4), ALWAYS / 4);
+	ftsan_sampling_harm(KIND);
+	ck_assert_uint_eq(taken_of(site++ << 20, KIND, ALWAYS), ALWAYS);
+	ftsan_sampling_harm(0x503000);
+}
+END_TEST
+
 START_TEST(a_reset_forgets_everything)
 {
 	(void)taken(0x401000, 1000, ALWAYS);
@@ -84,11 +111,11 @@ START_TEST(a_full_table_is_counted)
 
 	ck_assert_uint_eq(taken(7, ALWAYS, ALWAYS), ALWAYS);
 	for (uint64_t site = 1; site <= MANY; site++)
-		(void)ftsan_sampling_take(site << 20, ALWAYS);
+		(void)ftsan_sampling_take(site << 20, FTSAN_SAMPLING_ALIKE, ALWAYS);
 	left_out = ftsan_counted(left_out_sites);
 	ck_assert_uint_gt(left_out, MANY - 16384 - 1);
 	for (uint64_t site = MANY + 1; site <= 2 * MANY; site++)
-		n += ftsan_sampling_take(site << 20, ALWAYS);
+		n += ftsan_sampling_take(site << 20, FTSAN_SAMPLING_ALIKE, ALWAYS);
 	ck_assert_uint_gt(n, 0);
 	ck_assert_uint_le(n, MANY / FTSAN_SAMPLE_RAREST + 1);
 	/* Those that have room keep it. */
@@ -107,8 +134,10 @@ static void *call_both(void *to)
 	unsigned *n = to;
 
 	for (unsigned i = 0; i < CALLS; i++)
-		*n += ftsan_sampling_take(0x401000, ALWAYS);
-	*n += ftsan_sampling_take((uint64_t)(uintptr_t)to, ALWAYS) ? 0 : CALLS;
+		*n += ftsan_sampling_take(0x401000, FTSAN_SAMPLING_ALIKE, ALWAYS);
+	*n += ftsan_sampling_take((uint64_t)(uintptr_t)to, FTSAN_SAMPLING_ALIKE, ALWAYS)
+		      ? 0
+		      : CALLS;
 	return NULL;
 }
 
@@ -124,7 +153,8 @@ START_TEST(threads_share_the_counts)
 		pthread_join(threads[i], NULL);
 	for (unsigned i = 0; i < THREADS; i++)
 		ck_assert_uint_lt(n[i], CALLS / 10);
-	ck_assert(!ftsan_sampling_take(0x401000, 1) || !ftsan_sampling_take(0x401000, 1));
+	ck_assert(!ftsan_sampling_take(0x401000, FTSAN_SAMPLING_ALIKE, 1) ||
+		  !ftsan_sampling_take(0x401000, FTSAN_SAMPLING_ALIKE, 1));
 	ck_assert_uint_eq(ftsan_counted(left_out_sites), 0);
 }
 END_TEST
@@ -141,6 +171,7 @@ int main(void)
 	tcase_add_test(tests, sites_do_not_count_each_others_calls);
 	tcase_add_test(tests, every_call_can_be_asked_for);
 	tcase_add_test(tests, many_first_calls_get_rare_in_the_end);
+	tcase_add_test(tests, of_a_kind_that_did_no_harm_fewer_calls_are_watched);
 	tcase_add_test(tests, a_reset_forgets_everything);
 	tcase_add_test(tests, a_full_table_is_counted);
 	tcase_add_test(tests, threads_share_the_counts);
