@@ -136,14 +136,25 @@ static void make_room(uint32_t oldest)
 	}
 }
 
+/* next_entry() - the oldest one that nobody is at: another thread that makes room has
+ * several of the old ones for a moment. */
+static struct ftsan_quarantine_entry *next_entry(uint32_t *number)
+{
+	for (unsigned i = 0; i < BLOCK; i++) {
+		*number = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed) %
+			  entries;
+		if (try_lock(&ring[*number]))
+			return &ring[*number];
+	}
+	return NULL;
+}
+
 /* take_entry() - an entry of our own with its old buffer gone; NULL if that can't be. */
 static struct ftsan_quarantine_entry *take_entry(uint32_t *number)
 {
-	struct ftsan_quarantine_entry *entry;
+	struct ftsan_quarantine_entry *entry = next_entry(number);
 
-	*number = atomic_fetch_add_explicit(&next, 1, memory_order_relaxed) % entries;
-	entry = &ring[*number];
-	if (!try_lock(entry))
+	if (entry == NULL)
 		return NULL;
 	if (at(entry) != FTSAN_NO_SLOT)
 		make_room(*number);
@@ -209,8 +220,11 @@ void ftsan_quarantine_fork_child(void)
 	for (uint32_t i = 0; i < entries; i++) {
 		uint32_t slot = at(&ring[i]);
 
+		/* Another thread may have used it again by then, and freed it into
+		 * another entry. */
 		if (slot != FTSAN_NO_SLOT &&
-		    ftsan_word_state(ftsan_slot_word(slot)) != FTSAN_QUARANTINED)
+		    (ftsan_word_state(ftsan_slot_word(slot)) != FTSAN_QUARANTINED ||
+		     ftsan_slot_at(slot)->quarantine != i))
 			atomic_store_explicit(&ring[i].slot, FTSAN_NO_SLOT,
 					      memory_order_relaxed);
 		unlock(&ring[i]);
