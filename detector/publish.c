@@ -15,6 +15,7 @@ enum {
 	COOL_PROVEN = 11, /* exponents of the periods that an unsealed buffer stays so */
 	COOL_MAX = 14,
 	HELD_OFF_LOOKS = 1000, /* how long a seal waits while others hold it off */
+	YIELD_LOOKS = 50,
 };
 
 static _Atomic uint32_t tick;	      /* scout periods so far */
@@ -223,8 +224,13 @@ static bool begin_seal(uint32_t index, uint64_t word)
 
 	for (unsigned i = 0; i < HELD_OFF_LOOKS &&
 			     atomic_load_explicit(&held_off, memory_order_relaxed) != 0;
-	     i++)
-		ftsan_sys_relax();
+	     i++) {
+		/* Whoever holds it off may have lost its processor. */
+		if (i % YIELD_LOOKS == YIELD_LOOKS - 1)
+			ftsan_sys_yield();
+		else
+			ftsan_sys_relax();
+	}
 	atomic_fetch_add(&beginning, 1);
 	ok = atomic_load(&held_off) == 0 && ftsan_slot_move(index, &word, FTSAN_SEALING);
 	atomic_fetch_sub(&beginning, 1);
@@ -519,8 +525,28 @@ void ftsan_guard_fork_prepare(void)
 		ftsan_sys_yield();
 }
 
+/* count_sealed() - anew: lost threads were between a change and its count. */
+static void count_sealed(void)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < FTSAN_SITES; i++)
+		atomic_store_explicit(&ftsan_site_published[i], 0, memory_order_relaxed);
+	for (uint32_t i = 0; i < ftsan_arena.n_slots; i = ftsan_slot_next(i)) {
+		enum ftsan_state state = ftsan_word_state(ftsan_slot_word(i));
+
+		if (state != FTSAN_PUBLISHED && state != FTSAN_QUARANTINED)
+			continue;
+		n++;
+		atomic_fetch_add_explicit(&ftsan_site_published[ftsan_slot_at(i)->site],
+					  1, memory_order_relaxed);
+	}
+	atomic_store_explicit(&sealed, n, memory_order_relaxed);
+}
+
 void ftsan_publish_fork_child(void)
 {
+	count_sealed();
 	atomic_store_explicit(&ticking, 0, memory_order_relaxed);
 	atomic_store_explicit(&scout, false, memory_order_relaxed);
 	atomic_store_explicit(&held_off, 0, memory_order_relaxed);
