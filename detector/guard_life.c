@@ -26,6 +26,9 @@ bool ftsan_guard_open(void)
 	for (uint32_t i = 0; i < ftsan_arena.n_slots; i = ftsan_slot_next(i)) {
 		if (ftsan_word_state(ftsan_slot_word(i)) == FTSAN_PUBLISHED)
 			ftsan_publish_open(i);
+		/* One that never got an entry, and can't be used again. */
+		if (ftsan_word_state(ftsan_slot_word(i)) == FTSAN_QUARANTINED)
+			(void)ftsan_slot_protect(i, 1, PROT_READ | PROT_WRITE);
 		open &= !is_closed(ftsan_word_state(ftsan_slot_word(i)));
 	}
 	return open;
