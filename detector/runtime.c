@@ -61,14 +61,14 @@ static unsigned walk_python(struct ftsan_pyframe *out, unsigned max, bool *more)
 /* An allocation asks for the thread state, and its call would be a fifth of the cost. */
 static void find_tstate(void)
 {
-	intptr_t offset;
+	intptr_t offset = host->tstate_get == NULL
+				  ? 0
+				  : ftsan_tls_getter((uintptr_t)host->tstate_get);
 
-	ftsan_tstate_tls = 0;
-	if (host->tstate_get == NULL)
-		return;
-	offset = ftsan_tls_getter((uintptr_t)host->tstate_get);
-	if (offset != 0 && ftsan_tls_word(offset) == (uintptr_t)host->tstate_get())
-		ftsan_tstate_tls = offset;
+	if (offset != 0 && ftsan_tls_word(offset) != (uintptr_t)host->tstate_get())
+		offset = 0;
+	/* In one store: after a detach, a thread may still be in an allocation. */
+	ftsan_tstate_tls = offset;
 }
 
 static void start_stacks(void)

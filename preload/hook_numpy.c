@@ -84,12 +84,13 @@ static struct caller *caller_of(uintptr_t pc)
 	return NULL;
 }
 
-static void allocates_dims(struct caller *caller)
+/* become_usual() - after a detach, too, what is known of the callers stays. */
+static void become_usual(struct caller *caller)
 {
 	uintptr_t none = 0;
 
-	atomic_store_explicit(&caller->verdict, VERDICT_DIMS, memory_order_relaxed);
-	if (ftsan_frame_is_near())
+	if (ftsan_frame_is_near() &&
+	    atomic_load_explicit(&usual_caller, memory_order_relaxed) == 0)
 		(void)atomic_compare_exchange_strong(
 			&usual_caller, &none,
 			atomic_load_explicit(&caller->pc, memory_order_relaxed));
@@ -102,7 +103,8 @@ static void judge(struct caller *caller)
 	judged = NULL;
 	if (ftsan_safe_ptr(judged_header + ftsan_numpy_dims_offset(), &dims) &&
 	    dims == judged_buffer)
-		allocates_dims(caller);
+		atomic_store_explicit(&caller->verdict, VERDICT_DIMS,
+				      memory_order_relaxed);
 	else if (atomic_fetch_add_explicit(&caller->misses, 1, memory_order_relaxed) ==
 			 MISSES_MAX &&
 		 atomic_load_explicit(&caller->verdict, memory_order_relaxed) ==
@@ -154,6 +156,8 @@ static FTSAN_NOINLINE void *allocate(size_t size_bytes, uintptr_t pc, bool asked
 		caller = caller_of(pc);
 	if (caller != NULL)
 		verdict = atomic_load_explicit(&caller->verdict, memory_order_relaxed);
+	if (verdict == VERDICT_DIMS && !asked)
+		become_usual(caller);
 	if (verdict == VERDICT_DIMS && !asked &&
 	    ftsan_guard_skips(FTSAN_ADAPTER_NUMPY, pc,
 			      ftsan_frame_instr(ftsan_frame_here())))
