@@ -73,7 +73,13 @@ static void find_tstate(void)
 
 static void start_stacks(void)
 {
-	(void)ftsan_pyabi_read(&ftsan_abi, host->py_runtime, host->py_version);
+	struct ftsan_pyabi abi;
+
+	(void)ftsan_pyabi_read(&abi, host->py_runtime, host->py_version);
+	/* The next attach finds the same, and a thread that the detach before has
+	 * overtaken may be reading it. */
+	if (memcmp(&abi, &ftsan_abi, sizeof(abi)) != 0)
+		ftsan_abi = abi;
 	ftsan_stack_set_unwinder(host->unwinder);
 	ftsan_stack_set_own_range(host->own_begin, host->own_end);
 	ftsan_trap_set_own_text(host->own_begin, host->own_end);
