@@ -103,6 +103,7 @@ old = np.empty((4, 4))
 SPECIAL = {
     "array kept 10 ms, pages side by side": lambda n: keep_and_free(n, 1),
     "array kept 10 ms, page on its own": lambda n: keep_and_free(n, 3),
+    "asleep for 16 ms": lambda n: [keep_and_free(0, 1) for _ in range(n)],
 }
 C_CALLS = {
     "PyMem_RawMalloc + PyMem_RawFree": "bench_raw_memory",

@@ -9,14 +9,16 @@ from setups import CONFIGURATIONS, Unavailable
 
 SLICE_NS = 3e6
 ROUNDS_MOST = {"array kept 10 ms, pages side by side": 200,
-               "array kept 10 ms, page on its own": 200}
+               "array kept 10 ms, page on its own": 200,
+               "asleep for 16 ms": 10}
 LOOPS = ["pass", "np.empty(3)", "np.empty((3, 3))", "np.empty((2, 2, 2, 2))", "a[1:]", "m.T",
          "m.reshape(9)", "a.shape", "a[1]", "a[1] = 2.0", "a.sum()", "a + a", "np.add(a, a)",
          "np.concatenate((a, a))", "np.repeat(a, 2)", "a.copy()", "Cython exception",
          "PyMem_RawMalloc + PyMem_RawFree", "sigprocmask"]
 SHARED = ["np.empty(3)", "np.empty((3, 3))", "a[1:]", "a[1]", "a + a", "another thread's a[1]",
           "another thread's a.sum()", "another thread's a + a",
-          "array kept 10 ms, pages side by side", "array kept 10 ms, page on its own"]
+          "array kept 10 ms, pages side by side", "array kept 10 ms, page on its own",
+          "asleep for 16 ms"]
 
 
 def start_workers(directory, set_number, *arguments):
