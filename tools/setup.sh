@@ -16,7 +16,7 @@ fuzzer     succeeds if clang has libFuzzer
 python     prints a free-threaded interpreter's path (see tools/get-python.sh)
 venv       prints the path of a virtual environment, making it if need be; --find:
            only if it is there. NAME: numpy-affected, numpy-fixed, skimage, runner,
-           plugin-affected, plugin-fixed;
+           plugin-affected, plugin-fixed; scipy, pandas: for tests/bench;
            numpy-affected-gil, numpy-fixed-gil: of the python3 that is there
 
 Interpreter and environments live in $XDG_CACHE_HOME/ftsan (~/.cache/ftsan) and are
@@ -44,6 +44,7 @@ requirements() {
 		echo "numpy==2.2.1 scipy==1.15.2 scikit-image==0.25.2 pooch" \
 			"pytest==9.2.0 pytest-run-parallel==0.10.0"
 		;;
+	scipy) echo "numpy==2.4.6 scipy==1.15.2 pytest==9.2.0 hypothesis==6.139.3" ;;
 	pandas) echo "numpy==2.4.6 pandas==2.3.3 pytest==9.2.0 hypothesis==6.139.3" ;;
 	plugin-affected) echo "numpy==2.2.1 $plugin_requirements" ;;
 	plugin-fixed) echo "numpy==2.4.6 $plugin_requirements" ;;

@@ -42,7 +42,8 @@ def python(name):
     if name == "plain":
         return _find("FTSAN_PYTHON", "get-python.sh", "--find")
     variable = {"numpy-fixed": "FTSAN_VENV_FIXED", "numpy-affected": "FTSAN_VENV_AFFECTED",
-                "skimage": "FTSAN_VENV_SKIMAGE", "pandas": "FTSAN_VENV_PANDAS"}[name]
+                "skimage": "FTSAN_VENV_SKIMAGE", "pandas": "FTSAN_VENV_PANDAS",
+                "scipy": "FTSAN_VENV_SCIPY"}[name]
     return _find(variable, "setup.sh", "venv", "--find", name) / "bin" / "python"
 
 
