@@ -190,6 +190,9 @@ static void split_often(pid_t (*split)(void), void (*end)(int), unsigned times)
 	shared = numpy->create(2, 1, 0);
 	threads[0] = start(count_up, &shared->dims[0]);
 	threads[1] = start(count_up, &shared->dims[1]);
+	/* Of the same age; where it is, the other one is, or will be in a moment. */
+	for (unsigned i = 0; i < 1000 && !is_sealed(quiet->dims); i++)
+		usleep(500);
 	pause_ms(8);
 	for (unsigned i = 0; i < times; i++) {
 		fork_once(quiet, split, end);
