@@ -15,7 +15,8 @@ if(FTSAN_FUZZ)
 	add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 if(FTSAN_SANITIZE)
-	add_compile_options(-fsanitize=${FTSAN_SANITIZE} -fno-sanitize-recover=all)
+	add_compile_options(-fsanitize=${FTSAN_SANITIZE} -fno-sanitize-recover=all
+		-fno-omit-frame-pointer)
 	add_link_options(-fsanitize=${FTSAN_SANITIZE})
 	# That it knows nothing of fences; what depends on them is left out in tests/unit.
 	if(FTSAN_SANITIZE STREQUAL "thread" AND CMAKE_C_COMPILER_ID STREQUAL "GNU")

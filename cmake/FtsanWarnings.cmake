@@ -2,7 +2,7 @@
 add_library(ftsan_warnings INTERFACE)
 target_compile_options(ftsan_warnings INTERFACE
 	-Wall -Wextra -Wshadow -Wstrict-prototypes -Wmissing-prototypes
-	-fvisibility=hidden -fno-omit-frame-pointer)
+	-fvisibility=hidden)
 target_compile_definitions(ftsan_warnings INTERFACE _GNU_SOURCE)
 if(FTSAN_WERROR)
 	target_compile_options(ftsan_warnings INTERFACE -Werror)

@@ -17,10 +17,10 @@
 
 /* Layouts of this interpreter, and its own way to the calling thread's state (NULL:
  * neither is known). Set once, at start (runtime.c). */
-extern struct ftsan_pyabi ftsan_abi;
-extern void *(*ftsan_tstate_get)(void);
+extern FTSAN_HIDDEN struct ftsan_pyabi ftsan_abi;
+extern FTSAN_HIDDEN void *(*ftsan_tstate_get)(void);
 /* Where it takes it from (base/tls.h), 0: not known. */
-extern intptr_t ftsan_tstate_tls;
+extern FTSAN_HIDDEN intptr_t ftsan_tstate_tls;
 
 static inline uintptr_t ftsan_member(uintptr_t base, uint32_t offset)
 {

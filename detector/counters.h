@@ -11,11 +11,12 @@
 
 struct ftsan_counters {
 #define FTSAN_COUNTER(name, meaning) _Atomic uint64_t name;
+#include "base/annot.h"
 #include "counters.def"
 #undef FTSAN_COUNTER
 };
 
-extern struct ftsan_counters ftsan_counters;
+extern FTSAN_HIDDEN struct ftsan_counters ftsan_counters;
 
 /* The child of a fork counts its own. */
 void ftsan_counters_reset(void);

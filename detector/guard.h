@@ -19,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/annot.h"
 #include "adapter.h"
 #include "options.h"
 #include "slot.h"
@@ -39,7 +40,7 @@ struct ftsan_guard_config {
 	const char *store;
 };
 
-extern struct ftsan_guard_config ftsan_guard_config;
+extern FTSAN_HIDDEN struct ftsan_guard_config ftsan_guard_config;
 
 /* Context: start-up. @free_threaded: of the interpreter.
  * Return: 0 or -errno; nothing is guarded then. */

@@ -14,22 +14,20 @@
 
 /**
  * ftsan_guard_skips() - is a buffer left out because its like die young?
- * @adapter: enum ftsan_adapter_id
- * @pc:      return address of the allocation
- * @instr:   ftsan_frame_instr() of the calling thread's frame
+ * @pc:    return address of the allocation
+ * @instr: ftsan_frame_instr() of the calling thread's frame
  *
  * Context: normal context, any thread.
  * Return:  true: it is (and that is counted). false: ftsan_guard_alloc() may be asked.
  */
-static inline bool ftsan_guard_skips(uint8_t adapter, uintptr_t pc, uintptr_t instr)
+static inline bool ftsan_guard_skips(uintptr_t pc, uintptr_t instr)
 {
 	struct ftsan_thread *thread = ftsan_thread_mine;
 	uint64_t hash = ftsan_site_hash(pc, instr);
 
 	if (FTSAN_UNLIKELY(thread == NULL) ||
 	    !ftsan_young_skip(&thread->young, hash,
-			      ftsan_publications(ftsan_site_bucket(hash)),
-			      ftsan_guard_config.young[adapter]))
+			      ftsan_publications(ftsan_site_bucket(hash))))
 		return false;
 	ftsan_thread_count(&thread->counts.young);
 	return true;

@@ -109,8 +109,8 @@ bool ftsan_latent(void);
 /* Threads that have entered operations, the first thread included; up to how many of them
  * are left in peace: 1, or 0 where one is enough (latent mode). And is the calling one
  * counted? */
-extern _Atomic uint32_t ftsan_operators;
-extern uint32_t ftsan_operators_idle;
+extern FTSAN_HIDDEN _Atomic uint32_t ftsan_operators;
+extern FTSAN_HIDDEN uint32_t ftsan_operators_idle;
 extern FTSAN_TLS bool ftsan_operates;
 
 /* Counts the calling thread. */

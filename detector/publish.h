@@ -11,6 +11,7 @@
 
 #include <stdint.h>
 
+#include "base/annot.h"
 #include "slot.h"
 
 enum { FTSAN_SITES = 4096 };
@@ -26,8 +27,8 @@ static inline uint16_t ftsan_site_bucket(uint64_t hash)
 	return (uint16_t)(hash >> 52);
 }
 
-extern _Atomic uint32_t ftsan_site_published[FTSAN_SITES];
-extern _Atomic uint16_t ftsan_site_publications[FTSAN_SITES];
+extern FTSAN_HIDDEN _Atomic uint32_t ftsan_site_published[FTSAN_SITES];
+extern FTSAN_HIDDEN _Atomic uint16_t ftsan_site_publications[FTSAN_SITES];
 
 /* Scout periods since; 0 when it lies ahead, for a buffer that cools down. */
 uint32_t ftsan_ticks_since(uint32_t tick);
@@ -58,7 +59,7 @@ static inline uint32_t ftsan_publish_count(uint16_t site)
 }
 
 /* ftsan_guard_halt() was called. */
-extern _Atomic bool ftsan_publish_halted_now;
+extern FTSAN_HIDDEN _Atomic bool ftsan_publish_halted_now;
 static inline bool ftsan_publish_halted(void)
 {
 	return atomic_load_explicit(&ftsan_publish_halted_now, memory_order_relaxed);

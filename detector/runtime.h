@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/annot.h"
 #include "options.h"
 #include "stack.h"
 #include "symbols.h"
@@ -88,7 +89,7 @@ bool ftsan_runtime_trap(siginfo_t *info, void *ucontext);
 
 /* Layouts of this interpreter. Valid after ftsan_runtime_start(). */
 struct ftsan_pyabi;
-extern struct ftsan_pyabi ftsan_abi; /* set once at start */
+extern FTSAN_HIDDEN struct ftsan_pyabi ftsan_abi; /* set once at start */
 static inline const struct ftsan_pyabi *ftsan_runtime_abi(void)
 {
 	return &ftsan_abi;

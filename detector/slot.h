@@ -179,7 +179,7 @@ struct ftsan_arena {
 	_Atomic uint8_t *dirty; /* one for 64 slots: some may wait for the scout */
 };
 
-extern struct ftsan_arena ftsan_arena;
+extern FTSAN_HIDDEN struct ftsan_arena ftsan_arena;
 
 /* Context: start-up. Return: 0 or -ENOMEM. */
 int ftsan_arena_init(uint32_t n_slots);

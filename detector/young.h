@@ -15,10 +15,14 @@
 
 enum { FTSAN_YOUNG_SITES = 512, FTSAN_YOUNG_PERIOD = 32 };
 
+/* From here on a count of deaths is one of those left out. */
+enum { FTSAN_YOUNG_SKIPS = UINT16_MAX + 1 - FTSAN_YOUNG_PERIOD };
+
 /**
  * struct ftsan_young_site - what a thread knows of an allocation site
  * @tag:          tells it from others
- * @deaths:       in a row, up to the limit; beyond, the turns of those left out
+ * @deaths:       in a row, up to the limit; then FTSAN_YOUNG_SKIPS and more: the turns of
+ *                those left out
  * @publications: of the site (of all threads) when they began to be counted
  */
 struct ftsan_young_site {
@@ -46,27 +50,29 @@ static inline struct ftsan_young_site *ftsan_young_at(struct ftsan_young *young,
  * @young:        the calling thread's
  * @hash:         of the allocation site, all of its bits mixed
  * @publications: of the site so far
- * @limit:        buffers in a row: 1 to UINT16_MAX - FTSAN_YOUNG_PERIOD, or
- *                FTSAN_YOUNG_NEVER
  *
  * Context: normal context of the thread.
  */
 static inline bool ftsan_young_skip(struct ftsan_young *young, uint64_t hash,
-				    uint16_t publications, uint32_t limit)
+				    uint16_t publications)
 {
 	struct ftsan_young_site *site = ftsan_young_at(young, hash);
+	uint16_t deaths = site->deaths;
 
-	if (site->deaths < limit || site->tag != (uint32_t)hash ||
+	if (deaths < FTSAN_YOUNG_SKIPS || site->tag != (uint32_t)hash ||
 	    site->publications != publications)
 		return false;
-	if (++site->deaths < limit + FTSAN_YOUNG_PERIOD)
-		return true;
-	site->deaths = (uint16_t)limit;
-	return false;
+	site->deaths = deaths == UINT16_MAX ? FTSAN_YOUNG_SKIPS : (uint16_t)(deaths + 1);
+	return deaths != UINT16_MAX;
 }
 
-/* A buffer of the site, never published, is freed by the thread that allocated it.
- * @publications, @limit, context: the same. */
+/**
+ * ftsan_young_death() - a buffer of the site, never published, is freed by the thread
+ * that allocated it
+ * @limit: buffers in a row: 1 to FTSAN_YOUNG_SKIPS - 1, or FTSAN_YOUNG_NEVER
+ *
+ * The others, context: the same.
+ */
 static inline void ftsan_young_death(struct ftsan_young *young, uint64_t hash,
 				     uint16_t publications, uint32_t limit)
 {
@@ -77,8 +83,8 @@ static inline void ftsan_young_death(struct ftsan_young *young, uint64_t hash,
 	if (site->tag != (uint32_t)hash || site->publications != publications)
 		*site = (struct ftsan_young_site){.tag = (uint32_t)hash,
 						  .publications = publications};
-	if (site->deaths < limit)
-		site->deaths++;
+	if (site->deaths < FTSAN_YOUNG_SKIPS && ++site->deaths >= limit)
+		site->deaths = FTSAN_YOUNG_SKIPS;
 }
 
 #endif

@@ -22,7 +22,7 @@ int ftsan_attach(const char *request);
 int ftsan_detach(const char *request);
 
 /* Set between a detach and the last free of a guarded buffer. */
-extern _Atomic bool ftsan_attach_draining;
+extern FTSAN_HIDDEN _Atomic bool ftsan_attach_draining;
 void ftsan_attach_count_freed(void);
 
 /* After each free of a guarded buffer: with the last one, the last hooks go. */

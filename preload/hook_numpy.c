@@ -159,7 +159,7 @@ static FTSAN_NOINLINE void *allocate(size_t size_bytes, uintptr_t pc, bool asked
 	if (verdict == VERDICT_DIMS && !asked)
 		become_usual(caller);
 	if (verdict == VERDICT_DIMS && !asked &&
-	    ftsan_guard_skips(FTSAN_ADAPTER_NUMPY, pc,
+	    ftsan_guard_skips(pc,
 			      ftsan_frame_instr(ftsan_frame_here())))
 		fresh_header = 0;
 	else if (verdict != VERDICT_OTHER)
@@ -175,7 +175,7 @@ void *ftsan_hook_PyMem_RawMalloc(size_t size)
 	if (FTSAN_UNLIKELY(pc !=
 			   atomic_load_explicit(&usual_caller, memory_order_relaxed)))
 		return allocate(size, pc, false);
-	if (!ftsan_guard_skips(FTSAN_ADAPTER_NUMPY, pc,
+	if (!ftsan_guard_skips(pc,
 			       ftsan_frame_instr(ftsan_frame_near())))
 		return allocate(size, pc, true);
 	fresh_header = 0;

@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/annot.h"
+
 /* Offsets behind PyVarObject's ob_size. */
 enum ftsan_type_member {
 	FTSAN_TP_NAME = 0,
@@ -41,7 +43,7 @@ struct ftsan_type_layout {
 	uint32_t object_size;
 	uint32_t ob_type;
 };
-extern struct ftsan_type_layout ftsan_type_layout;
+extern FTSAN_HIDDEN struct ftsan_type_layout ftsan_type_layout;
 
 void ftsan_type_init(void);
 

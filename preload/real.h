@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "base/annot.h"
 #include "hooks.h"
 
 /*
@@ -19,7 +20,7 @@ struct ftsan_real {
 #include "hooks.def"
 #undef FTSAN_HOOK
 };
-extern struct ftsan_real ftsan_real;
+extern FTSAN_HIDDEN struct ftsan_real ftsan_real;
 
 /*
  * A LIBC original that is there whenever it is asked for: wrappers run before our
