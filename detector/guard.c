@@ -263,19 +263,19 @@ void ftsan_guard_count_end(const struct ftsan_slot *slot)
 		ftsan_count(old_left_out);
 }
 
-/* learn_age() - of the buffers that this thread's own sites make. */
-static void learn_age(struct ftsan_thread *thread, const struct ftsan_slot *slot)
+/* learn_use() - of the buffers that this thread's own sites make. */
+static void learn_use(struct ftsan_thread *thread, const struct ftsan_slot *slot)
 {
 	uint32_t limit = ftsan_guard_config.young[slot->adapter];
 
-	/* What another thread has used would have been published, had there been room. */
-	if (slot->alloc.code != 0 && thread != NULL && !slot->published &&
+	/* Another thread's use counts as a meeting, and so does a trapped store. */
+	if (slot->alloc.code != 0 && thread != NULL &&
 	    !atomic_load_explicit(&slot->shared, memory_order_relaxed) &&
 	    slot->alloc_tid == atomic_load_explicit(&thread->tid, memory_order_relaxed) &&
 	    atomic_load_explicit(&slot->parked, memory_order_relaxed) == FTSAN_PARKED_NOT)
 		ftsan_young_death(&thread->young,
 				  ftsan_site_hash(slot->alloc.pc, slot->alloc.instr),
-				  ftsan_publications(slot->site), limit);
+				  ftsan_meetings(slot->site), limit);
 }
 
 /* free_published() - PUBLISHED to QUARANTINED; false when the state was another. */
@@ -284,6 +284,8 @@ static bool free_published(uint32_t index)
 	if (!ftsan_slot_transition(index, FTSAN_PUBLISHED, FTSAN_QUARANTINED))
 		return false;
 	ftsan_guard_count_end(ftsan_slot_at(index));
+	if (!ftsan_publish_halted())
+		learn_use(ftsan_thread_self(), ftsan_slot_at(index));
 	ftsan_quarantine_add(index);
 	ftsan_free_window(index);
 	return true;
@@ -301,7 +303,7 @@ static bool free_private(uint32_t index)
 		return false;
 	ftsan_guard_count_end(slot);
 	if (!halted_now)
-		learn_age(thread, slot);
+		learn_use(thread, slot);
 	ftsan_slot_give(thread, index);
 	return true;
 }

@@ -27,7 +27,7 @@ static inline bool ftsan_guard_skips(uintptr_t pc, uintptr_t instr)
 
 	if (FTSAN_UNLIKELY(thread == NULL) ||
 	    !ftsan_young_skip(&thread->young, hash,
-			      ftsan_publications(ftsan_site_bucket(hash))))
+			      ftsan_meetings(ftsan_site_bucket(hash))))
 		return false;
 	ftsan_thread_count(&thread->counts.young);
 	return true;

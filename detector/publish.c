@@ -30,7 +30,7 @@ static uint32_t recounted;	      /* tick of the last recount; under ticking */
 static _Atomic uint32_t refusals;     /* publications that the limit put off */
 static uint32_t looked_again_at;      /* refusals at that time; under ticking */
 _Atomic uint32_t ftsan_site_published[FTSAN_SITES];
-_Atomic uint16_t ftsan_site_publications[FTSAN_SITES];
+_Atomic uint16_t ftsan_site_meetings[FTSAN_SITES];
 static _Atomic uint32_t held_off;  /* nothing may become SEALING */
 static _Atomic uint32_t beginning; /* threads that may be about to make it so */
 _Atomic bool ftsan_publish_halted_now;
@@ -185,8 +185,6 @@ static void conclude(uint32_t index, bool ok)
 	/* Counted before it can be freed by somebody else. */
 	atomic_fetch_add_explicit(&sealed, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&ftsan_site_published[slot->site], 1,
-				  memory_order_relaxed);
-	atomic_fetch_add_explicit(&ftsan_site_publications[slot->site], 1,
 				  memory_order_relaxed);
 	if (!slot->published && slot->adapter != FTSAN_ADAPTER_CANARY)
 		ftsan_count(buffers_published);
@@ -434,8 +432,10 @@ bool ftsan_guard_enter(const void *pointer)
 	if (thread == NULL ||
 	    slot->alloc_tid == atomic_load_explicit(&thread->tid, memory_order_relaxed))
 		return shared;
-	if (!shared)
+	if (!shared) {
 		atomic_store_explicit(&slot->shared, true, memory_order_relaxed);
+		ftsan_met(index);
+	}
 	enter_foreign(index, pointer);
 	return true;
 }

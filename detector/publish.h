@@ -28,7 +28,7 @@ static inline uint16_t ftsan_site_bucket(uint64_t hash)
 }
 
 extern FTSAN_HIDDEN _Atomic uint32_t ftsan_site_published[FTSAN_SITES];
-extern FTSAN_HIDDEN _Atomic uint16_t ftsan_site_publications[FTSAN_SITES];
+extern FTSAN_HIDDEN _Atomic uint16_t ftsan_site_meetings[FTSAN_SITES];
 
 /* Scout periods since; 0 when it lies ahead, for a buffer that cools down. */
 uint32_t ftsan_ticks_since(uint32_t tick);
@@ -46,10 +46,18 @@ static inline void ftsan_publish_later(uint32_t slot)
 /* A published slot's page is read/write again. */
 void ftsan_publish_undone(const struct ftsan_slot *slot);
 
-/* How often buffers of an allocation site (a bucket of them) were published so far. */
-static inline uint16_t ftsan_publications(uint16_t site)
+/* How often a buffer of an allocation site (a bucket of them) was used by another thread
+ * than its owner, or changed while it was sealed. */
+static inline uint16_t ftsan_meetings(uint16_t site)
 {
-	return atomic_load_explicit(&ftsan_site_publications[site], memory_order_relaxed);
+	return atomic_load_explicit(&ftsan_site_meetings[site], memory_order_relaxed);
+}
+
+/* One more for the slot's. Context: any. */
+static inline void ftsan_met(uint32_t slot)
+{
+	atomic_fetch_add_explicit(&ftsan_site_meetings[ftsan_slot_at(slot)->site], 1,
+				  memory_order_relaxed);
 }
 
 /* Published buffers of an allocation site (a bucket of them). */

@@ -12,6 +12,7 @@
 #include "hazard.h"
 #include "late.h"
 #include "operation.h"
+#include "publish.h"
 #include "pkey.h"
 #include "slot.h"
 #include "store.h"
@@ -97,6 +98,7 @@ static bool on_published(struct ftsan_thread *thread, uint32_t slot, ucontext_t 
 	if (!ftsan_window_enter(thread, slot, uc))
 		return true;
 	ftsan_count(traps);
+	ftsan_met(slot);
 	return ftsan_store_perform(thread, slot, uc, 0);
 }
 

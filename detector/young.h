@@ -1,8 +1,9 @@
 /*
- * Allocation sites whose buffers die young: temporaries of a hot loop, which no second
- * thread ever meets. A site that made so many of them in a row (option `young`), none of
- * which was ever published, gets one in FTSAN_YOUNG_PERIOD guarded, until one of those is
- * published: then all of them again. What is left out is counted.
+ * Allocation sites whose buffers never meet a second thread: temporaries of a hot loop,
+ * and whatever else one thread keeps to itself. A site that made so many of them in a row
+ * (option `young`) gets one in FTSAN_YOUNG_PERIOD guarded, until one of those is used by
+ * another thread, or changed while it was sealed: then all of them again. What is left
+ * out is counted.
  *
  * Each thread keeps its own counts, so that allocations share no cache line. Sites beyond
  * the room replace others, which begin anew: guarded.
@@ -23,12 +24,12 @@ enum { FTSAN_YOUNG_SKIPS = UINT16_MAX + 1 - FTSAN_YOUNG_PERIOD };
  * @tag:          tells it from others
  * @deaths:       in a row, up to the limit; then FTSAN_YOUNG_SKIPS and more: the turns of
  *                those left out
- * @publications: of the site (of all threads) when they began to be counted
+ * @meetings: of the site (of all threads) when they began to be counted
  */
 struct ftsan_young_site {
 	uint32_t tag;
 	uint16_t deaths;
-	uint16_t publications;
+	uint16_t meetings;
 };
 
 struct ftsan_young {
@@ -49,18 +50,18 @@ static inline struct ftsan_young_site *ftsan_young_at(struct ftsan_young *young,
  * ftsan_young_skip() - shall this allocation be left out?
  * @young:        the calling thread's
  * @hash:         of the allocation site, all of its bits mixed
- * @publications: of the site so far
+ * @meetings: of the site so far
  *
  * Context: normal context of the thread.
  */
 static inline bool ftsan_young_skip(struct ftsan_young *young, uint64_t hash,
-				    uint16_t publications)
+				    uint16_t meetings)
 {
 	struct ftsan_young_site *site = ftsan_young_at(young, hash);
 	uint16_t deaths = site->deaths;
 
 	if (deaths < FTSAN_YOUNG_SKIPS || site->tag != (uint32_t)hash ||
-	    site->publications != publications)
+	    site->meetings != meetings)
 		return false;
 	site->deaths = deaths == UINT16_MAX ? FTSAN_YOUNG_SKIPS : (uint16_t)(deaths + 1);
 	return deaths != UINT16_MAX;
@@ -74,15 +75,15 @@ static inline bool ftsan_young_skip(struct ftsan_young *young, uint64_t hash,
  * The others, context: the same.
  */
 static inline void ftsan_young_death(struct ftsan_young *young, uint64_t hash,
-				     uint16_t publications, uint32_t limit)
+				     uint16_t meetings, uint32_t limit)
 {
 	struct ftsan_young_site *site = ftsan_young_at(young, hash);
 
 	if (limit == FTSAN_YOUNG_NEVER)
 		return;
-	if (site->tag != (uint32_t)hash || site->publications != publications)
+	if (site->tag != (uint32_t)hash || site->meetings != meetings)
 		*site = (struct ftsan_young_site){.tag = (uint32_t)hash,
-						  .publications = publications};
+						  .meetings = meetings};
 	if (site->deaths < FTSAN_YOUNG_SKIPS && ++site->deaths >= limit)
 		site->deaths = FTSAN_YOUNG_SKIPS;
 }

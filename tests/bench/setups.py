@@ -71,7 +71,7 @@ def built(path):
     return BUILD / path
 
 
-def environment(configuration, log, more=None):
+def environment(configuration, log, more=None, options=""):
     """Of a process in that configuration; ftsan is preloaded, without its command."""
     kept = {name: value for name, value in os.environ.items()
             if not name.startswith(("FTSAN_", "PYTEST_")) and
@@ -80,7 +80,8 @@ def environment(configuration, log, more=None):
                  "OPENBLAS_NUM_THREADS": "1", **(more or {})})
     if configuration in MODES:
         kept["LD_PRELOAD"] = str(built("libftsan.so"))
-        kept["FTSAN_OPTIONS"] = f"log='{log}':print=0:exitcode=0:mode={configuration}"
+        kept["FTSAN_OPTIONS"] = (f"log='{log}':print=0:exitcode=0:mode={configuration}"
+                                 f"{options}")
     return kept
 
 

@@ -16,18 +16,18 @@ static void setup(void)
 	young = (struct ftsan_young){0};
 }
 
-static void die(uint64_t site, uint16_t publications, unsigned n)
+static void die(uint64_t site, uint16_t meetings, unsigned n)
 {
 	while (n-- > 0)
-		ftsan_young_death(&young, site, publications, LIMIT);
+		ftsan_young_death(&young, site, meetings, LIMIT);
 }
 
-static unsigned admitted(uint64_t site, uint16_t publications, unsigned n)
+static unsigned admitted(uint64_t site, uint16_t meetings, unsigned n)
 {
 	unsigned count = 0;
 
 	while (n-- > 0)
-		count += !ftsan_young_skip(&young, site, publications);
+		count += !ftsan_young_skip(&young, site, meetings);
 	return count;
 }
 
@@ -43,7 +43,7 @@ START_TEST(one_in_a_period_once_enough_died_in_a_row)
 }
 END_TEST
 
-START_TEST(a_publication_brings_all_back)
+START_TEST(a_meeting_brings_all_back)
 {
 	die(SITE, 3, LIMIT);
 	ck_assert_uint_eq(admitted(SITE, 4, 1000), 1000);
@@ -84,7 +84,7 @@ int main(void)
 
 	tcase_add_checked_fixture(tests, setup, NULL);
 	tcase_add_test(tests, one_in_a_period_once_enough_died_in_a_row);
-	tcase_add_test(tests, a_publication_brings_all_back);
+	tcase_add_test(tests, a_meeting_brings_all_back);
 	tcase_add_test(tests, sites_are_counted_apart);
 	tcase_add_test(tests, without_a_limit_none_is_left_out);
 	suite_add_tcase(suite, tests);
