@@ -30,33 +30,13 @@ static inline uintptr_t ftsan_member(uintptr_t base, uint32_t offset)
 	return value;
 }
 
-static inline uintptr_t ftsan_tstate_here(void)
-{
-	if (FTSAN_LIKELY(ftsan_tstate_tls != 0))
-		return ftsan_tls_word(ftsan_tstate_tls);
-	return ftsan_tstate_get != NULL ? (uintptr_t)ftsan_tstate_get() : 0;
-}
-
-/* The calling thread's innermost frame of Python, 0: none, or not known. Context: normal
- * context of an attached thread; in place as long as the thread is in what it calls. */
-static inline uintptr_t ftsan_frame_here(void)
-{
-	uintptr_t tstate = ftsan_tstate_here();
-
-	if (FTSAN_UNLIKELY(tstate == 0))
-		return 0;
-	if (FTSAN_UNLIKELY(ftsan_abi.tstate_cframe != 0))
-		tstate = ftsan_member(tstate, ftsan_abi.tstate_cframe);
-	return ftsan_member(tstate, ftsan_abi.tstate_current_frame);
-}
-
-/* Can ftsan_frame_near() be called? Constant after start-up. */
+/* Is the thread state where that says, and the frame in it? Constant after start-up. */
 static inline bool ftsan_frame_is_near(void)
 {
 	return ftsan_tstate_tls != 0 && ftsan_abi.tstate_cframe == 0;
 }
 
-/* The same in loads only. */
+/* ftsan_frame_here() in loads only, where ftsan_frame_is_near(). */
 static inline uintptr_t ftsan_frame_near(void)
 {
 	uintptr_t tstate = ftsan_tls_word(ftsan_tstate_tls);
@@ -64,6 +44,22 @@ static inline uintptr_t ftsan_frame_near(void)
 	return FTSAN_LIKELY(tstate != 0)
 		       ? ftsan_member(tstate, ftsan_abi.tstate_current_frame)
 		       : 0;
+}
+
+/* The calling thread's innermost frame of Python, 0: none, or not known. Context: normal
+ * context of an attached thread; in place as long as the thread is in what it calls. */
+static inline uintptr_t ftsan_frame_here(void)
+{
+	uintptr_t tstate;
+
+	if (FTSAN_LIKELY(ftsan_frame_is_near()))
+		return ftsan_frame_near();
+	tstate = ftsan_tstate_get != NULL ? (uintptr_t)ftsan_tstate_get() : 0;
+	if (tstate == 0)
+		return 0;
+	if (ftsan_abi.tstate_cframe != 0)
+		tstate = ftsan_member(tstate, ftsan_abi.tstate_cframe);
+	return ftsan_member(tstate, ftsan_abi.tstate_current_frame);
 }
 
 /* Where a frame is: the address of its next or its current instruction. Each code object

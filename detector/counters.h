@@ -9,9 +9,10 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
+#include "base/annot.h"
+
 struct ftsan_counters {
 #define FTSAN_COUNTER(name, meaning) _Atomic uint64_t name;
-#include "base/annot.h"
 #include "counters.def"
 #undef FTSAN_COUNTER
 };

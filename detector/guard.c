@@ -264,18 +264,19 @@ void ftsan_guard_count_end(const struct ftsan_slot *slot)
 }
 
 /* learn_use() - of the buffers that this thread's own sites make. */
-static void learn_use(struct ftsan_thread *thread, const struct ftsan_slot *slot)
+static void learn_use(const struct ftsan_slot *slot)
 {
-	uint32_t limit = ftsan_guard_config.young[slot->adapter];
+	struct ftsan_thread *thread = ftsan_thread_mine;
 
 	/* Another thread's use counts as a meeting, and so does a trapped store. */
-	if (slot->alloc.code != 0 && thread != NULL &&
+	if (!ftsan_publish_halted() && slot->alloc.code != 0 && thread != NULL &&
 	    !atomic_load_explicit(&slot->shared, memory_order_relaxed) &&
 	    slot->alloc_tid == atomic_load_explicit(&thread->tid, memory_order_relaxed) &&
 	    atomic_load_explicit(&slot->parked, memory_order_relaxed) == FTSAN_PARKED_NOT)
 		ftsan_young_death(&thread->young,
 				  ftsan_site_hash(slot->alloc.pc, slot->alloc.instr),
-				  ftsan_meetings(slot->site), limit);
+				  ftsan_meetings(slot->site),
+				  ftsan_guard_config.young[slot->adapter]);
 }
 
 /* free_published() - PUBLISHED to QUARANTINED; false when the state was another. */
@@ -284,8 +285,7 @@ static bool free_published(uint32_t index)
 	if (!ftsan_slot_transition(index, FTSAN_PUBLISHED, FTSAN_QUARANTINED))
 		return false;
 	ftsan_guard_count_end(ftsan_slot_at(index));
-	if (!ftsan_publish_halted())
-		learn_use(ftsan_thread_self(), ftsan_slot_at(index));
+	learn_use(ftsan_slot_at(index));
 	ftsan_quarantine_add(index);
 	ftsan_free_window(index);
 	return true;
@@ -294,16 +294,14 @@ static bool free_published(uint32_t index)
 static bool free_private(uint32_t index)
 {
 	/* After a detach nobody says when a thread ends: it gets no record. */
-	bool halted_now = ftsan_publish_halted();
 	struct ftsan_thread *thread =
-		halted_now ? ftsan_thread_mine : ftsan_thread_self();
+		ftsan_publish_halted() ? ftsan_thread_mine : ftsan_thread_self();
 	const struct ftsan_slot *slot = ftsan_slot_at(index);
 
 	if (!ftsan_slot_transition(index, FTSAN_PRIVATE, FTSAN_FREE))
 		return false;
 	ftsan_guard_count_end(slot);
-	if (!halted_now)
-		learn_use(thread, slot);
+	learn_use(slot);
 	ftsan_slot_give(thread, index);
 	return true;
 }

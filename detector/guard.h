@@ -19,8 +19,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/annot.h"
 #include "adapter.h"
+#include "base/annot.h"
 #include "options.h"
 #include "slot.h"
 
@@ -158,15 +158,14 @@ void ftsan_guard_count_live(void);
 
 /* --- between the files of the engine ------------------------------------------ */
 
-struct ftsan_slot;
 /* Counts a buffer whose life ends, if it was an old one. */
 void ftsan_guard_count_end(const struct ftsan_slot *slot);
 
 /* The state changes that leave FTSAN_PUBLISHED or FTSAN_WINDOWED for good. */
 void ftsan_quarantine_init(uint32_t entries);
 uint64_t ftsan_quarantine_bound_bytes(void);
-/* Every page is read/write again, and what can be goes back to the arena; false: a thread
- * is at an entry. Normal context. */
+/* What can be goes back to the arena, the rest stays FTSAN_QUARANTINED without an entry;
+ * false: a thread is at an entry. Normal context. */
 bool ftsan_quarantine_empty(void);
 void ftsan_quarantine_fork_child(void);
 /* The slot is FTSAN_QUARANTINED by the caller's doing; captures the caller's stack. */

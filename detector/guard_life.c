@@ -26,7 +26,7 @@ bool ftsan_guard_open(void)
 	for (uint32_t i = 0; i < ftsan_arena.n_slots; i = ftsan_slot_next(i)) {
 		if (ftsan_word_state(ftsan_slot_word(i)) == FTSAN_PUBLISHED)
 			ftsan_publish_open(i);
-		/* One that never got an entry, and can't be used again. */
+		/* One that must not be used again, or never got an entry. */
 		if (ftsan_word_state(ftsan_slot_word(i)) == FTSAN_QUARANTINED)
 			(void)ftsan_slot_protect(i, 1, PROT_READ | PROT_WRITE);
 		open &= !is_closed(ftsan_word_state(ftsan_slot_word(i)));
@@ -59,7 +59,8 @@ void ftsan_guard_fork_parent(void)
 {
 }
 
-/* settle() - what a lost thread had under way in the child becomes a plain state. */
+/* settle() - what a lost thread had under way in the child becomes a plain state; what is
+ * sealed is counted afterwards (ftsan_publish_fork_child()). */
 static void settle(uint32_t index)
 {
 	struct ftsan_slot *slot = ftsan_slot_at(index);
@@ -73,7 +74,6 @@ static void settle(uint32_t index)
 	if (atomic_exchange_explicit(&slot->on_hold, false, memory_order_relaxed) &&
 	    (state == FTSAN_PUBLISHED || state == FTSAN_WINDOWED)) {
 		(void)ftsan_slot_protect(index, 1, PROT_READ | PROT_WRITE);
-		ftsan_publish_undone(slot);
 		state = FTSAN_PRIVATE;
 	}
 	switch (state) {

@@ -13,7 +13,7 @@
 #include "thread.h"
 
 /**
- * ftsan_guard_skips() - is a buffer left out because its like die young?
+ * ftsan_guard_skips() - is a buffer left out, as no second thread uses its like?
  * @pc:    return address of the allocation
  * @instr: ftsan_frame_instr() of the calling thread's frame
  *

@@ -186,18 +186,6 @@ void ftsan_quarantine_add(uint32_t slot)
 	unlock(entry);
 }
 
-static void let_go(struct ftsan_quarantine_entry *entry)
-{
-	uint32_t slot = at(entry);
-
-	if (slot == FTSAN_NO_SLOT)
-		return;
-	/* What must not be used again stays as it is, but for its protection. */
-	if (!ftsan_recycle(slot))
-		(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
-	atomic_store_explicit(&entry->slot, FTSAN_NO_SLOT, memory_order_relaxed);
-}
-
 bool ftsan_quarantine_empty(void)
 {
 	bool empty = true;
@@ -207,7 +195,9 @@ bool ftsan_quarantine_empty(void)
 			empty = false; /* it is being filled */
 			continue;
 		}
-		let_go(&ring[i]);
+		if (at(&ring[i]) != FTSAN_NO_SLOT)
+			(void)ftsan_recycle(at(&ring[i]));
+		atomic_store_explicit(&ring[i].slot, FTSAN_NO_SLOT, memory_order_relaxed);
 		unlock(&ring[i]);
 	}
 	return empty;

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/annot.h"
+#include "alloc_site.h"
 #include "options.h"
 #include "stack.h"
 #include "symbols.h"
@@ -88,8 +88,6 @@ bool ftsan_runtime_fault(siginfo_t *info, void *ucontext);
 bool ftsan_runtime_trap(siginfo_t *info, void *ucontext);
 
 /* Layouts of this interpreter. Valid after ftsan_runtime_start(). */
-struct ftsan_pyabi;
-extern FTSAN_HIDDEN struct ftsan_pyabi ftsan_abi; /* set once at start */
 static inline const struct ftsan_pyabi *ftsan_runtime_abi(void)
 {
 	return &ftsan_abi;

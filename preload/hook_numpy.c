@@ -144,6 +144,14 @@ static void *guarded(struct caller *caller, uint8_t verdict, size_t size_bytes,
 	return buffer;
 }
 
+/* skips_unusual() - the engine is asked; the next time, if it can be, on the short way.
+ */
+static bool skips_unusual(struct caller *caller, uintptr_t pc)
+{
+	become_usual(caller);
+	return ftsan_guard_skips(pc, ftsan_frame_instr(ftsan_frame_here()));
+}
+
 /* allocate() - @asked: it is not to be left out, as far as the engine goes. */
 static FTSAN_NOINLINE void *allocate(size_t size_bytes, uintptr_t pc, bool asked)
 {
@@ -156,11 +164,7 @@ static FTSAN_NOINLINE void *allocate(size_t size_bytes, uintptr_t pc, bool asked
 		caller = caller_of(pc);
 	if (caller != NULL)
 		verdict = atomic_load_explicit(&caller->verdict, memory_order_relaxed);
-	if (verdict == VERDICT_DIMS && !asked)
-		become_usual(caller);
-	if (verdict == VERDICT_DIMS && !asked &&
-	    ftsan_guard_skips(pc,
-			      ftsan_frame_instr(ftsan_frame_here())))
+	if (verdict == VERDICT_DIMS && !asked && skips_unusual(caller, pc))
 		fresh_header = 0;
 	else if (verdict != VERDICT_OTHER)
 		buffer = guarded(caller, verdict, size_bytes, pc);
@@ -175,8 +179,7 @@ void *ftsan_hook_PyMem_RawMalloc(size_t size)
 	if (FTSAN_UNLIKELY(pc !=
 			   atomic_load_explicit(&usual_caller, memory_order_relaxed)))
 		return allocate(size, pc, false);
-	if (!ftsan_guard_skips(pc,
-			       ftsan_frame_instr(ftsan_frame_near())))
+	if (!ftsan_guard_skips(pc, ftsan_frame_instr(ftsan_frame_near())))
 		return allocate(size, pc, true);
 	fresh_header = 0;
 	return ftsan_real.PyMem_RawMalloc(size);

@@ -4,7 +4,8 @@
 
 /* Exported from libftsan.so; everything else is hidden. */
 #define FTSAN_EXPORT __attribute__((visibility("default")))
-/* For variables of other files: without it their addresses are read from a table first. */
+/* For variables of other files: without it their addresses are read from a table first.
+ */
 #define FTSAN_HIDDEN __attribute__((visibility("hidden")))
 #define FTSAN_NOINLINE __attribute__((noinline))
 #define FTSAN_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
