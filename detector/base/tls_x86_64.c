@@ -1,9 +1,9 @@
-#include "tls.h"
+#include "base/tls.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-#include "safe_read.h"
+#include "base/safe_read.h"
 
 enum { CODE_BYTES = 24, DISPLACEMENT = 4 };
 

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "got.h"
+#include "elf/got.h"
 #include "support/expect.h"
 
 static const char *directory;

@@ -9,17 +9,17 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#include "counters.h"
-#include "decode.h"
-#include "guard.h"
-#include "mem.h"
-#include "options.h"
-#include "pkey.h"
-#include "slot.h"
-#include "store.h"
+#include "base/counters.h"
+#include "decode/decode.h"
+#include "pages/guard.h"
+#include "base/mem.h"
+#include "base/options.h"
+#include "pages/pkey.h"
+#include "pages/slot.h"
+#include "pages/store.h"
 #include "support/expect.h"
-#include "thread.h"
-#include "trap.h"
+#include "threads/thread.h"
+#include "pages/trap.h"
 
 enum { SKIPPED = 77 };
 

@@ -20,11 +20,11 @@
 #include <ucontext.h>
 
 #include "base/safe_read.h"
-#include "counters.h"
-#include "mem.h"
+#include "base/counters.h"
+#include "base/mem.h"
 #include "support/expect.h"
-#include "thread.h"
-#include "watch.h"
+#include "threads/thread.h"
+#include "words/watch.h"
 
 enum { SKIPPED = 77, OBJECT = 0x1000, TAG = 7 };
 

@@ -10,13 +10,13 @@
 
 #include "base/safe_read.h"
 #include "base/sys.h"
-#include "counters.h"
-#include "log.h"
-#include "mem.h"
+#include "base/counters.h"
+#include "findings/log.h"
+#include "base/mem.h"
 #include "support/expect.h"
-#include "thread.h"
-#include "watch.h"
-#include "word_race.h"
+#include "threads/thread.h"
+#include "words/watch.h"
+#include "words/word_race.h"
 
 enum { SKIPPED = 77, ROUNDS = 300, SECONDS = 20 };
 

@@ -6,9 +6,9 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "access.h"
+#include "rules/access.h"
 #include "base/annot.h"
-#include "decode.h"
+#include "decode/decode.h"
 #include "fuzz.h"
 
 enum { CODE_BYTES = 16, HEAD_BYTES = CODE_BYTES + 4 };

@@ -2,8 +2,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "elf_file.h"
-#include "elf_scan.h"
+#include "stacks/elf_file.h"
+#include "scan/elf_scan.h"
 #include "fuzz.h"
 
 /* An address of the input's choice: its last bytes, which are no part of the tables. */

@@ -3,8 +3,8 @@
  * writing: four bytes of target, one of piece length, then the table.
  */
 #include "fuzz.h"
-#include "linetable.h"
-#include "pyabi.h"
+#include "stacks/linetable.h"
+#include "stacks/pyabi.h"
 
 /* As pyframes.c does it: a piece at a time, until an entry does not fit into one. */
 static struct ftsan_line_scan in_pieces(const uint8_t *table, uint32_t size,

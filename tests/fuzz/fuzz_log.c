@@ -7,10 +7,10 @@
 
 #include "base/annot.h"
 #include "fuzz.h"
-#include "log_reader.h"
-#include "printer.h"
-#include "report_model.h"
-#include "skim.h"
+#include "common/log_reader.h"
+#include "common/printer.h"
+#include "report/report_model.h"
+#include "report/skim.h"
 
 /* In the order of the first byte's lowest bits. */
 static const struct ftsan_format *const formats[] = {

@@ -1,6 +1,6 @@
 /* FTSAN_OPTIONS, which anybody may have set. */
 #include "fuzz.h"
-#include "options.h"
+#include "base/options.h"
 
 static bool is_ended(const char *text)
 {
@@ -16,7 +16,7 @@ static void check_ranges(const struct ftsan_options *options)
 #define FTSAN_CHECK_uint(name, min, max)                                                 \
 	EXPECT(options->name + 1ULL > (min) && options->name <= (max));
 #define FTSAN_CHECK_string(name, min, max) EXPECT(is_ended(options->name));
-#include "options.def"
+#include "base/options.def"
 #undef FTSAN_OPTION
 	EXPECT(ftsan_options_race(options) || ftsan_options_latent(options));
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "fuzz.h"
-#include "pattern.h"
+#include "common/pattern.h"
 
 /* Time grows with the product of both: enough for every branch. */
 enum { MOST = 400 };

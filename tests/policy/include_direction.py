@@ -14,7 +14,8 @@ import sys
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 # What the command may use of detector/.
-SHARED = {"base/annot.h", "base/fmt.h", "view.h", "options.h", "options.def"}
+SHARED = {"base/annot.h", "base/fmt.h", "findings/view.h", "base/options.h",
+          "base/options.def"}
 
 # The detector is told everything by its host: it looks nothing up and asks nobody.
 FORBIDDEN_WORDS = {
@@ -40,13 +41,13 @@ def headers_of(root):
     """The part of the project that each quoted name belongs to."""
     owners = {}
     for part, path, _ in sources(root):
-        name = os.path.relpath(path, part)
+        name = os.path.relpath(path, "tools/command" if part == "tools" else part)
         owners.setdefault(name, set()).add(part)
     return owners
 
 
 def check_include(part, path, bracket, name, owners):
-    if name == "Python.h" or name.startswith("numpy/"):
+    if name not in owners and (name == "Python.h" or name.startswith("numpy/")):
         return "nothing of Python's headers: its layouts belong to one build"
     if bracket == "<":
         return None

@@ -13,9 +13,9 @@
 #include "base/fmt.h"
 #include "base/safe_read.h"
 #include "base/sys.h"
-#include "pyabi.h"
-#include "stack.h"
-#include "symbols.h"
+#include "stacks/pyabi.h"
+#include "stacks/stack.h"
+#include "stacks/symbols.h"
 
 /* ctypes calls these by name. */
 FTSAN_EXPORT int probe_start(const char *libunwind);

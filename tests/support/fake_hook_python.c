@@ -1,4 +1,4 @@
-#include "real.h"
+#include "elf/real.h"
 
 #define DEFINE_LIBC(ret, name, params, args)
 #define DEFINE_PYTHON(ret, name, params, args)                                           \
@@ -9,5 +9,5 @@
 
 #define FTSAN_HOOK(class, file, ret, name, params, args)                                 \
 	DEFINE_##class(ret, name, params, args)
-#include "hooks.def"
+#include "start/hooks.def"
 #undef FTSAN_HOOK

@@ -15,7 +15,7 @@
 #include "base/fmt.h"
 #include "base/safe_read.h"
 #include "base/sys.h"
-#include "runtime.h"
+#include "runtime/runtime.h"
 
 static int own_pid;
 static bool ended;

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
-#include "real.h"
+#include "elf/real.h"
 
 struct counts {
 	_Atomic uint64_t calls;

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "decode.h"
+#include "decode/decode.h"
 
 enum { TO = 0x10000100, FROM = 0x20000200, STACK = 0x30000300 };
 

@@ -5,10 +5,10 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "elf_image.h"
-#include "inject.h"
-#include "inject_code.h"
-#include "target.h"
+#include "attach/elf_image.h"
+#include "attach/inject.h"
+#include "attach/inject_code.h"
+#include "attach/target.h"
 
 /* --- refusals ---------------------------------------------------------------------- */
 

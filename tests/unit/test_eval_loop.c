@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eval_loop.h"
+#include "stacks/eval_loop.h"
 
 #define CODE 0x2000 /* offset of the functions, 0x1000 bytes each */
 #define FUNCTIONS 5

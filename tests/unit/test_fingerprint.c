@@ -2,7 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "fingerprint.h"
+#include "findings/fingerprint.h"
 
 static struct ftsan_view_frame frames[2][5];
 static struct ftsan_view_stack stacks[3];

@@ -1,8 +1,8 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "linetable.h"
-#include "pyabi.h"
+#include "stacks/linetable.h"
+#include "stacks/pyabi.h"
 
 /* An entry's first byte: mark, code, number of code units. */
 #define ENTRY(code, units) (0x80 | (code) << 3 | ((units)-1))

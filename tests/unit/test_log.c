@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "counters.h"
+#include "base/counters.h"
 #include "descriptors.h"
-#include "log.h"
+#include "findings/log.h"
 
 /* Each test writes to a directory of its own. */
 static char directory[] = "/tmp/ftsan-log-XXXXXX";

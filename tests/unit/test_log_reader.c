@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "log_file.h"
-#include "log_reader.h"
-#include "session.h"
-#include "tail.h"
+#include "run/log_file.h"
+#include "common/log_reader.h"
+#include "run/session.h"
+#include "run/tail.h"
 
 static const char finding_line[] =
 	"{\"v\":1,\"type\":\"finding\",\"id\":\"42-1\",\"time\":1.5,\"kind\":\"race\","

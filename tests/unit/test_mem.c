@@ -11,7 +11,7 @@
 
 #include "base/annot.h"
 #include "descriptors.h"
-#include "mem.h"
+#include "base/mem.h"
 
 enum { SKIPPED = 77 };
 

@@ -7,9 +7,9 @@
 #include <setjmp.h>
 #include <stdlib.h>
 
-#include "counters.h"
-#include "operation.h"
-#include "thread.h"
+#include "base/counters.h"
+#include "operations/operation.h"
+#include "threads/thread.h"
 
 enum { HEADER = 0x10000 };
 

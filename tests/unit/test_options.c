@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "options.h"
+#include "base/options.h"
 
 static struct ftsan_options options, untouched;
 static char storage[8192];
@@ -215,7 +215,7 @@ START_TEST(help_names_every_option)
 	ck_assert_ptr_nonnull(strstr(storage, "\n  " #name " "));                        \
 	ck_assert_ptr_nonnull(strstr(storage, unit " "));                                \
 	ck_assert_ptr_nonnull(strstr(storage, " " help "\n"));
-#include "options.def"
+#include "base/options.def"
 #undef FTSAN_OPTION
 	ck_assert_ptr_nonnull(strstr(storage, "66       0..255 status "));
 }

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pkey.h"
-#include "store.h"
+#include "pages/pkey.h"
+#include "pages/store.h"
 
 /* As a CPU with AVX-512 lays it out. */
 enum { OFFSET = 2688, SIZE = 2696, FEATURE = 1 << 9 };

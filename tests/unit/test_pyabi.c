@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "pyabi.h"
+#include "stacks/pyabi.h"
 
 #define WORDS 128
 

@@ -10,13 +10,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "adapter.h"
+#include "adapters/adapter.h"
 #include "base/safe_read.h"
 #include "base/sys.h"
-#include "counters.h"
-#include "log.h"
-#include "recheck.h"
-#include "thread.h"
+#include "base/counters.h"
+#include "findings/log.h"
+#include "words/recheck.h"
+#include "threads/thread.h"
 
 enum { PERIOD_NS = 1000000, SPIN_NS = PERIOD_NS / 10 };
 

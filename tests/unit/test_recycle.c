@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "guard.h"
-#include "options.h"
-#include "publish.h"
-#include "recycle.h"
-#include "slot.h"
-#include "thread.h"
+#include "pages/guard.h"
+#include "base/options.h"
+#include "pages/publish.h"
+#include "pages/recycle.h"
+#include "pages/slot.h"
+#include "threads/thread.h"
 
 enum { SLOTS = 2048, QUARANTINE = 64, THREADS = 4, KEPT = 32, ROUNDS = 4000 };
 

@@ -2,7 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "rules.h"
+#include "rules/rules.h"
 
 static struct ftsan_access access_of(enum ftsan_role role, uintptr_t address,
 				     uint32_t size)

@@ -3,9 +3,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "counters.h"
-#include "rules.h"
-#include "sampling.h"
+#include "base/counters.h"
+#include "rules/rules.h"
+#include "operations/sampling.h"
 
 enum { ALWAYS = 16 };
 

@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "sites.h"
+#include "pages/sites.h"
 
 START_TEST(an_address_has_one_entry)
 {

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "escape.h"
-#include "names.h"
-#include "skim.h"
+#include "common/escape.h"
+#include "report/names.h"
+#include "report/skim.h"
 
 static bool skims(struct ftsan_skim *skim, const char *line)
 {

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "slot.h"
-#include "thread.h"
+#include "pages/slot.h"
+#include "threads/thread.h"
 
 /* Each test runs in a process of its own, so each has an arena of its own. */
 enum { PAGES = 128, SLOTS = PAGES - PAGES / 16 };

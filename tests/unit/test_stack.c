@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/safe_read.h"
-#include "stack.h"
-#include "stack_guard.h"
+#include "stacks/stack.h"
+#include "stacks/stack_guard.h"
 
 /* Program counters of a make-believe program: what is_eval() takes them for. */
 enum {

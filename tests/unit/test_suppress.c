@@ -6,8 +6,8 @@
 #include <string.h>
 #include <time.h>
 
-#include "pattern.h"
-#include "suppress.h"
+#include "common/pattern.h"
+#include "report/suppress.h"
 
 START_TEST(patterns)
 {

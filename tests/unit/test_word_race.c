@@ -10,13 +10,13 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "adapter.h"
+#include "adapters/adapter.h"
 #include "base/fmt.h"
 #include "base/sys.h"
-#include "counters.h"
-#include "log.h"
-#include "rules.h"
-#include "word_race.h"
+#include "base/counters.h"
+#include "findings/log.h"
+#include "rules/rules.h"
+#include "words/word_race.h"
 
 enum { OBJECT = 0x5000, OTHER_OBJECT = 0x6000, WINDOW_US = 100000 };
 

@@ -2,7 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "young.h"
+#include "pages/young.h"
 
 enum { LIMIT = 100 };
 #define SITE 0x9e3779b97f4a7c15ull

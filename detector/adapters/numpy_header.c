@@ -1,0 +1,310 @@
+#include "adapters/numpy_header.h"
+
+#include <stddef.h>
+
+#include "adapters/adapter.h"
+#include "adapters/adapter_numpy.h"
+#include "base/annot.h"
+#include "base/context.h"
+#include "base/fmt.h"
+#include "base/counters.h"
+#include "operations/operation.h"
+#include "words/recheck.h"
+#include "findings/report.h"
+#include "rules/rules.h"
+#include "pages/sites.h"
+#include "threads/thread.h"
+#include "words/watch.h"
+#include "words/word_race.h"
+
+/*
+ * Offsets behind PyObject_HEAD (numpy/_core/include/numpy/ndarraytypes.h, struct
+ * tagPyArrayObject_fields, 2.0 to HEAD of August 2026). In the order of what is most
+ * often changed behind an array's back.
+ */
+static const struct word {
+	const char *name;
+	const char *meaning;
+	uint8_t offset;
+	uint8_t length;
+} words[] = {
+	{"flags", "the flags", 48, 4},
+	{"descr", "the dtype", 40, 8},
+	{"nd", "the number of dimensions", 8, 4},
+	{"dimensions", "the pointer to the dimensions", 16, 8},
+	{"strides", "the pointer to the strides", 24, 8},
+	{"base", "the base", 32, 8},
+};
+enum { FLAGS = 0, WORDS = FTSAN_ARRAY_LEN(words), REPORTS_PER_SITE = 16 };
+
+/* Two sets of four: the first two words, which anybody can change by a macro, always. */
+static const uint8_t sets[2][FTSAN_WATCH_WORDS] = {{0, 1, 2, 3}, {0, 1, 4, 5}};
+
+/* Set once at start. */
+static bool latent, race;
+
+static void describe(const struct ftsan_watchpoint *point, struct ftsan_object *out)
+{
+	const struct word *word = &words[point->tag < WORDS ? point->tag : 0];
+	struct ftsan_buf text;
+
+	ftsan_buf_init(&text, out->name, sizeof(out->name));
+	ftsan_buf_str(&text, word->name);
+	(void)ftsan_buf_cstr(&text);
+	ftsan_buf_init(&text, out->description, sizeof(out->description));
+	ftsan_buf_str(&text, word->meaning);
+	ftsan_buf_str(&text, " of a numpy.ndarray");
+	(void)ftsan_buf_cstr(&text);
+	ftsan_numpy_describe_header(point->object, out);
+}
+
+/* --- who is inside what ----------------------------------------------------------- */
+
+static bool is_inside(const struct ftsan_thread *thread, uintptr_t header)
+{
+	uint32_t n = atomic_load_explicit(&thread->inside.n, memory_order_acquire);
+
+	if (atomic_load_explicit(&thread->tid, memory_order_relaxed) == 0)
+		return false;
+	for (uint32_t i = 0; i < n && i < FTSAN_INSIDE; i++)
+		if (atomic_load_explicit(&thread->inside.headers[i],
+					 memory_order_relaxed) == header)
+			return true;
+	return false;
+}
+
+static bool inside(uintptr_t header, const struct ftsan_thread *self,
+		   struct ftsan_party *who)
+{
+	struct ftsan_thread *thread;
+
+	for (uint32_t i = 0; (thread = ftsan_thread_at(i)) != NULL; i++) {
+		if (thread == self || !is_inside(thread, header))
+			continue;
+		ftsan_thread_read_name(thread);
+		who->tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+		who->name = thread->name;
+		return true;
+	}
+	return false;
+}
+
+static const struct ftsan_word_host word_host = {.inside = inside, .describe = describe};
+
+/* --- what a change means ------------------------------------------------------------ */
+
+static bool is_hazard(const struct ftsan_thread *thread,
+		      const struct ftsan_watchpoint *point)
+{
+	const struct ftsan_operation_frame *frame = thread->operation;
+	const struct ftsan_operation_array *array =
+		ftsan_operation_array_at(frame, point->object);
+	struct ftsan_hazard_question question = {
+		.is_argument = array != NULL,
+		.mutator = frame != NULL && frame->operation->mutator,
+		.points_here = true,
+		.output_flags = array != NULL && array->output && point->tag == FLAGS,
+	};
+
+	if (question.is_argument)
+		question.fresh = ftsan_operation_is_fresh(thread, point->object);
+	return ftsan_rule_hazard(&question);
+}
+
+static void report_hazard(struct ftsan_thread *thread,
+			  const struct ftsan_watchpoint *point, uint64_t now)
+{
+	const struct ftsan_operation_frame *frame = thread->operation;
+	struct ftsan_object object;
+	struct ftsan_access access = {.address = point->address,
+				      .size = point->length,
+				      .role = FTSAN_ROLE_WRITE,
+				      .exact = true};
+	struct ftsan_incident incident = {
+		.kind = FTSAN_KIND_HAZARD,
+		.confidence = FTSAN_LATENT,
+		.slot = FTSAN_NO_REPORT_SLOT,
+		.address = point->address,
+		.object = &object,
+		.operation = frame,
+		.output = ftsan_operation_array_at(frame, point->object)->output,
+		.has_old = true,
+		.has_new = true,
+		.old_value = ftsan_watch_shown(point->value, point->length),
+		.new_value = ftsan_watch_shown(now, point->length),
+		.n_parties = 1,
+	};
+
+	ftsan_object_clear(&object);
+	describe(point, &object);
+	ftsan_thread_read_name(thread);
+	incident.parties[0] = (struct ftsan_party){
+		.role = FTSAN_ROLE_WRITE,
+		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
+		.name = thread->name,
+		.access = &access,
+		.stack = &thread->stack,
+	};
+	(void)ftsan_report(&incident);
+}
+
+static void look_for_hazard(struct ftsan_thread *thread,
+			    const struct ftsan_watchpoint *point, void *ucontext)
+{
+	struct ftsan_site *site;
+	uint64_t now;
+
+	if (point->reads || !ftsan_watch_read(point, &now) || now == point->value ||
+	    !is_hazard(thread, point))
+		return;
+	ftsan_operation_harm(thread->operation->operation);
+	site = ftsan_site_of(ftsan_context_ip(ucontext));
+	if (site != NULL &&
+	    atomic_fetch_add_explicit(&site->hazards, 1, memory_order_relaxed) >=
+		    REPORTS_PER_SITE)
+		return;
+	ftsan_stack_capture(&thread->stack, ucontext);
+	report_hazard(thread, point, now);
+}
+
+static void on_hit(struct ftsan_thread *thread, const struct ftsan_watchpoint *point,
+		   void *ucontext)
+{
+	if (latent)
+		look_for_hazard(thread, point, ucontext);
+	if (race)
+		ftsan_word_hit(thread, point, ucontext);
+}
+
+/* on_change() - a recheck: some thread changed the word while the operation lasted. */
+static void on_change(struct ftsan_thread *thread,
+		      const struct ftsan_recheck_change *change)
+{
+	const struct ftsan_operation_frame *frame = thread->operation;
+	struct ftsan_party who = {.role = FTSAN_ROLE_CALL};
+	struct ftsan_recheck_question question = {
+		.others = race && inside(change->point.object, thread, &who),
+		.exclusive = frame->operation->mutator,
+		.latent = latent && is_hazard(thread, &change->point),
+	};
+	enum ftsan_recheck_verdict verdict = ftsan_rule_recheck(&question);
+	struct ftsan_object object;
+
+	/* An operation inside was documented to do it. */
+	if (verdict == FTSAN_RECHECK_NOTHING || frame->changed)
+		return;
+	ftsan_object_clear(&object);
+	describe(&change->point, &object);
+	if (verdict == FTSAN_RECHECK_HAZARD)
+		ftsan_operation_harm(frame->operation);
+	(void)ftsan_recheck_report(thread, change,
+				   verdict == FTSAN_RECHECK_RACE ? FTSAN_KIND_RACE
+								 : FTSAN_KIND_HAZARD,
+				   &object, frame);
+}
+
+void ftsan_header_init(const struct ftsan_options *options, bool free_threaded)
+{
+	latent = ftsan_options_latent(options);
+	race = ftsan_options_race(options) && free_threaded;
+	ftsan_watch_set_handler(on_hit);
+	ftsan_word_race_init(options, &word_host);
+	if (!ftsan_watch_active())
+		ftsan_recheck_init(on_change);
+}
+
+/* --- what is watched ---------------------------------------------------------------- */
+
+static struct ftsan_watchpoint point_of(uintptr_t header, unsigned word)
+{
+	return (struct ftsan_watchpoint){
+		.address = header + ftsan_numpy_head() + words[word].offset,
+		.object = header,
+		.tag = word,
+		.length = words[word].length,
+	};
+}
+
+/*
+ * fill_watch() - four words of one array; another array and other words at other times.
+ * Not in plain turns: a program's operations come in turns themselves, and the second of
+ * every two would never see the other half.
+ */
+static unsigned fill_watch(const struct ftsan_operation_frame *frame, unsigned turn,
+			   struct ftsan_watchpoint *points)
+{
+	uint32_t mixed = turn * 0x9e3779b9u;
+	uintptr_t header = frame->arrays[(mixed >> 16) % frame->n_arrays].header;
+	const uint8_t *set = sets[(mixed >> 30) % FTSAN_ARRAY_LEN(sets)];
+
+	for (unsigned i = 0; i < FTSAN_WATCH_WORDS; i++)
+		points[i] = point_of(header, set[i]);
+	return FTSAN_WATCH_WORDS;
+}
+
+/* A store to one of the arrays is held up just now: its word, for loads as well. */
+static bool fill_stalled(const struct ftsan_operation_frame *frame,
+			 struct ftsan_watchpoint *point)
+{
+	for (unsigned i = 0; i < frame->n_arrays; i++)
+		if (ftsan_word_stalled(frame->arrays[i].header, point))
+			return true;
+	return false;
+}
+
+static void watch(struct ftsan_thread *thread, struct ftsan_operation_frame *frame)
+{
+	if (race && fill_stalled(frame, &frame->points[0]))
+		frame->n_points = 1;
+	else
+		frame->n_points =
+			(uint8_t)fill_watch(frame, thread->turn++, frame->points);
+	(void)ftsan_watch_arm(thread, frame->points, frame->n_points);
+}
+
+static void compare(struct ftsan_thread *thread, struct ftsan_operation_frame *frame)
+{
+	struct ftsan_watchpoint points[2 * WORDS];
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < frame->n_arrays && i < 2; i++)
+		for (unsigned word = 0; word < WORDS; word++)
+			points[n++] = point_of(frame->arrays[i].header, word);
+	frame->recheck = ftsan_recheck_begin(thread, points, n);
+}
+
+void ftsan_header_watch(struct ftsan_thread *thread, struct ftsan_operation_frame *frame)
+{
+	if (ftsan_watch_active())
+		watch(thread, frame);
+	else
+		compare(thread, frame);
+}
+
+void ftsan_header_unwatch(struct ftsan_thread *thread,
+			  struct ftsan_operation_frame *frame)
+{
+	const struct ftsan_operation_frame *outer = frame->outer;
+
+	ftsan_recheck_end(thread, frame->recheck);
+	if (frame->n_points == 0)
+		return;
+	while (outer != NULL && outer->n_points == 0)
+		outer = outer->outer;
+	/* In race mode it is a shared array, which will be watched again. In latent mode
+	 * the next array to be made in this one's place would hit every word. */
+	if (outer == NULL && !frame->sampled)
+		ftsan_watch_park(thread);
+	else if (outer == NULL)
+		ftsan_watch_disarm(thread);
+	else
+		(void)ftsan_watch_arm(thread, outer->points, outer->n_points);
+}
+
+void ftsan_header_drop(struct ftsan_thread *thread,
+		       const struct ftsan_operation_frame *frame)
+{
+	ftsan_recheck_drop(thread, frame->recheck);
+	if (frame->n_points != 0)
+		ftsan_watch_park(thread);
+}

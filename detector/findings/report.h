@@ -1,0 +1,113 @@
+/*
+ * From what the engines recorded to a line of the log.
+ */
+#ifndef FTSAN_REPORT_H
+#define FTSAN_REPORT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rules/access.h"
+#include "stacks/stack.h"
+
+struct ftsan_alloc_site;
+struct ftsan_object;
+struct ftsan_operation_frame;
+
+enum ftsan_kind {
+	FTSAN_KIND_RACE,
+	FTSAN_KIND_USE_AFTER_FREE,
+	FTSAN_KIND_HAZARD,
+	FTSAN_KIND_BAD_CODE,
+	FTSAN_KIND_NO_EXCEPTION,
+};
+
+enum ftsan_confidence {
+	FTSAN_CONFIRMED,
+	FTSAN_PROBABLE,
+	FTSAN_LATENT,
+};
+
+/**
+ * struct ftsan_party - one thread's part in an incident
+ * @role:   what it did
+ * @tid:    kernel thread id, 0 when unknown
+ * @name:   thread name, "" when unknown; borrowed
+ * @access: NULL for parts without one
+ * @stack:  NULL when there is none; borrowed
+ */
+struct ftsan_party {
+	enum ftsan_role role;
+	int tid;
+	const char *name;
+	const struct ftsan_access *access;
+	const struct ftsan_stack *stack;
+};
+
+enum { FTSAN_PARTIES_MAX = 4, FTSAN_NO_REPORT_SLOT = -1 };
+
+/**
+ * struct ftsan_incident - something to report
+ * @slot:    the guarded buffer it is about, pinned by the caller; -1 for none
+ * @address: the byte that the object's description is asked for
+ * @title:   a sentence fragment; NULL: made from the headline and the object
+ * @headline: what happened; NULL: the kind's
+ * @object:  what the memory is, where there is no slot; borrowed, NULL: unknown
+ * @description: used when there is neither
+ * @operation: the innermost operation at the time, NULL: none, or not of interest
+ * @output:  the object was given to it to be written to
+ * @alloc, @alloc_tid: where the object was made, when there is no slot; NULL: unknown
+ * @parties: the guilty first; the stack that allocated a slot's buffer is added
+ */
+struct ftsan_incident {
+	enum ftsan_kind kind;
+	enum ftsan_confidence confidence;
+	int64_t slot;
+	uintptr_t address;
+	const char *title;
+	const char *headline;
+	const char *description;
+	const struct ftsan_object *object;
+	const struct ftsan_alloc_site *alloc;
+	int alloc_tid;
+	const struct ftsan_operation_frame *operation;
+	bool output;
+	bool has_old, has_new;
+	int64_t old_value, new_value;
+	unsigned n_parties;
+	struct ftsan_party parties[FTSAN_PARTIES_MAX];
+};
+
+/**
+ * ftsan_report() - write an incident to the log, once for each fingerprint
+ *
+ * Context: any thread, handlers included; async-signal-safe. One report is made at a
+ *          time; a second waits for the first (bounded), and is dropped and counted
+ *          when its own thread is in the middle of one.
+ * Return:  true when it is in the log (or was before).
+ */
+bool ftsan_report(const struct ftsan_incident *incident);
+
+/* Distinct findings so far. */
+unsigned ftsan_report_count(void);
+
+/* Calls @visit for each fingerprint that occurred more than once. Normal context. */
+void ftsan_report_duplicates(void (*visit)(uint64_t fingerprint, uint32_t more, void *to),
+			     void *to);
+
+/**
+ * ftsan_report_init() - start-up, and again after a detach: nothing was found then
+ * @print:      findings go to stderr as text, too
+ * @gil_kept_off: a finding after a module asked for the GIL carries gil_forced
+ * @code_type, @abi: for Python positions of allocations; NULL: left out
+ */
+struct ftsan_pyabi;
+int ftsan_report_init(bool print, bool gil_kept_off, const struct ftsan_pyabi *abi,
+		      uintptr_t code_type);
+
+/* Own text: faults there are no findings, frames there are not shown. */
+void ftsan_report_fork_prepare(void);
+void ftsan_report_fork_parent(void);
+void ftsan_report_fork_child(void);
+
+#endif

@@ -1,0 +1,344 @@
+#include "findings/view.h"
+
+#include <string.h>
+
+#include "base/annot.h"
+
+static const char rule[] = "==================\n";
+
+static bool known(const char *text)
+{
+	return text != NULL && text[0] != '\0';
+}
+
+static bool equal(const char *a, const char *b)
+{
+	return a != NULL && strcmp(a, b) == 0;
+}
+
+/*
+ * Names of files, threads and functions are the program's: a newline in one would fake
+ * lines of the report, an escape sequence would reach the terminal.
+ */
+static void put(struct ftsan_buf *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		ftsan_buf_char(out, c < 0x20 || c == 0x7f ? '?' : (char)c);
+	}
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+const char *ftsan_kind_headline(const char *kind)
+{
+	static const struct {
+		const char *kind, *headline;
+	} headlines[] = {
+		{"race", "data race"},
+		{"use-after-free", "use after free"},
+		{"hazard", "metadata hazard"},
+		{"bad-code", "invalid code object"},
+		{"no-exception", "traceback without exception"},
+	};
+
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(headlines); i++)
+		if (equal(kind, headlines[i].kind))
+			return headlines[i].headline;
+	return known(kind) ? kind : "finding";
+}
+
+static void put_line_number(struct ftsan_buf *out, int32_t line)
+{
+	if (line <= 0)
+		return;
+	ftsan_buf_char(out, ':');
+	ftsan_buf_i64(out, line);
+}
+
+static void put_module_offset(struct ftsan_buf *out, const struct ftsan_view_frame *frame)
+{
+	put(out, base_name(frame->module));
+	ftsan_buf_char(out, '+');
+	ftsan_buf_hex(out, frame->offset);
+}
+
+static void put_frame(struct ftsan_buf *out, unsigned number,
+		      const struct ftsan_view_frame *frame)
+{
+	ftsan_buf_str(out, "    #");
+	ftsan_buf_u64(out, number);
+	ftsan_buf_char(out, ' ');
+	put(out, known(frame->function) ? frame->function : "<unknown>");
+	if (!frame->python && known(frame->module)) {
+		ftsan_buf_char(out, ' ');
+		put_module_offset(out, frame);
+	}
+	if (known(frame->file)) {
+		ftsan_buf_char(out, ' ');
+		put(out, frame->file);
+		put_line_number(out, frame->line);
+	}
+	if (frame->python)
+		ftsan_buf_str(out, " (python)");
+	ftsan_buf_char(out, '\n');
+}
+
+static void put_thread(struct ftsan_buf *out, const struct ftsan_view_stack *stack,
+		       int pid)
+{
+	ftsan_buf_str(out, " by ");
+	if (stack->tid == 0 && !known(stack->thread)) {
+		ftsan_buf_str(out, "an unknown thread");
+		return;
+	}
+	if (stack->tid != 0 && stack->tid == pid) {
+		ftsan_buf_str(out, "main thread");
+	} else if (known(stack->thread)) {
+		ftsan_buf_str(out, "thread '");
+		put(out, stack->thread);
+		ftsan_buf_char(out, '\'');
+	} else {
+		ftsan_buf_str(out, "thread");
+	}
+	if (stack->tid != 0) {
+		ftsan_buf_str(out, " (tid=");
+		ftsan_buf_i64(out, stack->tid);
+		ftsan_buf_char(out, ')');
+	}
+}
+
+static void put_place(struct ftsan_buf *out, const struct ftsan_view_stack *stack)
+{
+	if (stack->size != 0) {
+		ftsan_buf_str(out, " of size ");
+		ftsan_buf_u64(out, stack->size);
+	}
+	if (stack->address != 0) {
+		ftsan_buf_str(out, " at ");
+		ftsan_buf_hex(out, stack->address);
+	}
+}
+
+/* What the stack did; @concurrent: while the first stack of a race was at it. */
+static void put_deed(struct ftsan_buf *out, const struct ftsan_view_stack *stack,
+		     bool concurrent)
+{
+	/* Sentence beginning, then what follows "Concurrent" and "Atomic". */
+	static const struct {
+		const char *role, *alone, *joined;
+	} deeds[] = {
+		{"write", "Write", "write"},
+		{"read", "Read", "read"},
+		{"free", "Freed", "free"},
+	};
+
+	if (equal(stack->role, "alloc") || equal(stack->role, "call")) {
+		ftsan_buf_str(out, equal(stack->role, "call") ? "Called" : "Allocated");
+		return;
+	}
+	if (concurrent)
+		ftsan_buf_str(out, "Concurrent ");
+	if (stack->atomic)
+		ftsan_buf_str(out, concurrent ? "atomic " : "Atomic ");
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(deeds); i++) {
+		if (equal(stack->role, deeds[i].role)) {
+			ftsan_buf_str(out, concurrent || stack->atomic ? deeds[i].joined
+								       : deeds[i].alone);
+			return;
+		}
+	}
+	put(out, known(stack->role) ? stack->role : "Access");
+}
+
+static void put_stack(struct ftsan_buf *out, const struct ftsan_view *view,
+		      unsigned index)
+{
+	const struct ftsan_view_stack *stack = &view->stacks[index];
+
+	ftsan_buf_str(out, "  ");
+	put_deed(out, stack, index > 0 && equal(view->kind, "race"));
+	put_place(out, stack);
+	put_thread(out, stack, view->pid);
+	ftsan_buf_str(out, ":\n");
+	for (unsigned i = 0; i < stack->n_frames; i++)
+		put_frame(out, i, &stack->frames[i]);
+	if (stack->n_frames == 0)
+		ftsan_buf_str(out, "    [no stack]\n");
+	ftsan_buf_char(out, '\n');
+}
+
+static void put_values(struct ftsan_buf *out, const struct ftsan_view *view)
+{
+	if (!view->has_old && !view->has_new)
+		return;
+	ftsan_buf_str(out, " (");
+	if (view->has_old)
+		ftsan_buf_i64(out, view->old_value);
+	else
+		ftsan_buf_char(out, '?');
+	if (view->has_new) {
+		ftsan_buf_str(out, " -> ");
+		ftsan_buf_i64(out, view->new_value);
+	}
+	ftsan_buf_char(out, ')');
+}
+
+static void put_shape(struct ftsan_buf *out, const struct ftsan_view *view)
+{
+	if (view->n_shape < 0 || view->n_shape > FTSAN_VIEW_DIMS_MAX)
+		return;
+	ftsan_buf_str(out, ", shape (");
+	for (int i = 0; i < view->n_shape; i++) {
+		if (i > 0)
+			ftsan_buf_str(out, ", ");
+		ftsan_buf_i64(out, view->shape[i]);
+	}
+	ftsan_buf_str(out, view->n_shape == 1 ? ",)" : ")");
+}
+
+static void put_location(struct ftsan_buf *out, const struct ftsan_view *view)
+{
+	if (!known(view->description) && !known(view->name) && view->address == 0)
+		return;
+	ftsan_buf_str(out, "  Location is ");
+	put(out, known(view->description) ? view->description : "memory");
+	if (known(view->name)) {
+		ftsan_buf_str(out, ", ");
+		put(out, view->name);
+	} else if (view->word >= 0) {
+		ftsan_buf_str(out, ", word ");
+		ftsan_buf_i64(out, view->word);
+	}
+	put_values(out, view);
+	if (view->address != 0) {
+		ftsan_buf_str(out, " at ");
+		ftsan_buf_hex(out, view->address);
+	}
+	put_shape(out, view);
+	if (known(view->dtype)) {
+		ftsan_buf_str(out, ", dtype ");
+		put(out, view->dtype);
+	}
+	if (view->size != 0) {
+		ftsan_buf_str(out, ", in a buffer of ");
+		ftsan_buf_u64(out, view->size);
+		ftsan_buf_str(out, " bytes");
+	}
+	ftsan_buf_str(out, ".\n");
+}
+
+/* What makes the store of an operation a finding although nobody raced with it. */
+static void put_operation(struct ftsan_buf *out, const struct ftsan_view *view)
+{
+	if (!known(view->operation) || !equal(view->kind, "hazard"))
+		return;
+	ftsan_buf_str(out, "  ");
+	put(out, view->operation);
+	ftsan_buf_str(out, view->output
+				   ? " was given the array for its result, but is not"
+				   : " was given the array to read, and is not");
+	ftsan_buf_str(out, " documented to change its metadata: a thread\n"
+			   "  that uses the array at that moment races with it.\n");
+}
+
+static void put_evidence(struct ftsan_buf *out, const struct ftsan_view *view)
+{
+	ftsan_buf_str(out, "  Confidence ");
+	put(out, known(view->confidence) ? view->confidence : "unknown");
+	if (known(view->fingerprint)) {
+		ftsan_buf_str(out, ", fingerprint ");
+		put(out, view->fingerprint);
+	}
+	ftsan_buf_char(out, '\n');
+	if (view->gil_forced)
+		ftsan_buf_str(out,
+			      "  The GIL was kept off although a module asked for it: "
+			      "that module does not claim to be safe without it.\n");
+}
+
+bool ftsan_view_is_libc(const struct ftsan_view_frame *frame)
+{
+	static const char *const names[] = {"libc.so", "libc-2", "ld-linux",
+					    "libpthread"};
+	const char *slash;
+
+	if (frame->python || !known(frame->module))
+		return false;
+	slash = strrchr(frame->module, '/');
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(names); i++)
+		if (strncmp(slash == NULL ? frame->module : slash + 1, names[i],
+			    strlen(names[i])) == 0)
+			return true;
+	return false;
+}
+
+/* The innermost frame of a kind in the stack that a finding is named after. */
+static const struct ftsan_view_frame *innermost(const struct ftsan_view *view,
+						bool python)
+{
+	const struct ftsan_view_stack *stack = view->stacks;
+
+	if (view->n_stacks == 0)
+		return NULL;
+	for (unsigned i = 0; i < stack->n_frames; i++)
+		if (stack->frames[i].python == python &&
+		    !ftsan_view_is_libc(&stack->frames[i]))
+			return &stack->frames[i];
+	return NULL;
+}
+
+static void put_summary(struct ftsan_buf *out, const struct ftsan_view *view)
+{
+	const struct ftsan_view_frame *native = innermost(view, false);
+	const struct ftsan_view_frame *place = innermost(view, true);
+
+	if (place == NULL || !known(place->file))
+		place = native;
+	ftsan_buf_str(out, "SUMMARY: ftsan: ");
+	put(out, ftsan_kind_headline(view->kind));
+	if (place != NULL && known(place->file)) {
+		ftsan_buf_char(out, ' ');
+		put(out, place->file);
+		put_line_number(out, place->line);
+	}
+	if (native == NULL || (!known(native->function) && !known(native->module))) {
+		ftsan_buf_char(out, '\n');
+		return;
+	}
+	ftsan_buf_str(out, " in ");
+	if (known(native->function))
+		put(out, native->function);
+	else
+		put_module_offset(out, native);
+	ftsan_buf_char(out, '\n');
+}
+
+void ftsan_view_text(struct ftsan_buf *out, const struct ftsan_view *view)
+{
+	ftsan_buf_str(out, rule);
+	ftsan_buf_str(out, "WARNING: ftsan: ");
+	put(out, ftsan_kind_headline(view->kind));
+	ftsan_buf_str(out, " (pid=");
+	ftsan_buf_i64(out, view->pid);
+	ftsan_buf_str(out, ")\n");
+	if (known(view->title)) {
+		ftsan_buf_str(out, "  ");
+		put(out, view->title);
+		ftsan_buf_char(out, '\n');
+	}
+	for (unsigned i = 0; i < view->n_stacks; i++)
+		put_stack(out, view, i);
+	put_location(out, view);
+	put_operation(out, view);
+	put_evidence(out, view);
+	ftsan_buf_char(out, '\n');
+	put_summary(out, view);
+	ftsan_buf_str(out, rule);
+}

@@ -1,0 +1,373 @@
+#include "operations/operation.h"
+
+#include <string.h>
+
+#include "pages/alloc_site.h"
+#include "base/annot.h"
+#include "base/counters.h"
+#include "pages/guard.h"
+#include "adapters/numpy_header.h"
+#include "runtime/runtime.h"
+#include "operations/sampling.h"
+#include "threads/thread.h"
+#include "words/word_race.h"
+
+/* Calls whose headers are compared, to those that are watched; and what tells the two
+ * counts of a call site apart. */
+enum { COMPARED_TIMES = 4096 };
+#define COMPARED 0x5bd1e9955bd1e995ull
+
+/* Set once at start. */
+static bool latent;
+static bool race;
+static uint32_t always;
+
+enum { MANY = 1u << 16 };
+_Atomic uint32_t ftsan_operators;
+uint32_t ftsan_operators_idle;
+FTSAN_TLS bool ftsan_operates;
+
+void ftsan_operation_thread_first(void)
+{
+	ftsan_operates = true;
+	atomic_fetch_add_explicit(&ftsan_operators, 1, memory_order_relaxed);
+}
+
+void ftsan_operation_alone(void)
+{
+	ftsan_operates = true;
+	atomic_store_explicit(&ftsan_operators, 1, memory_order_relaxed);
+}
+
+void ftsan_operation_all_matter(void)
+{
+	/* Those that a former attach has counted end without having been counted again.
+	 */
+	atomic_store_explicit(&ftsan_operators, MANY, memory_order_relaxed);
+}
+
+void ftsan_operation_init(const struct ftsan_options *options, bool free_threaded)
+{
+	latent = ftsan_options_latent(options);
+	race = ftsan_options_race(options) && free_threaded;
+	always = options->sample;
+	ftsan_operators_idle = latent ? 0 : 1;
+	ftsan_operation_alone();
+}
+
+bool ftsan_latent(void)
+{
+	return latent;
+}
+
+/* The same operation at the same line of Python, called from the same C function. */
+static bool sampled(const struct ftsan_operation *operation, uintptr_t pc, uint64_t kind,
+		    uint32_t first, uint64_t salt)
+{
+	struct ftsan_alloc_site site;
+
+	ftsan_alloc_site_here(pc, &site);
+	return ftsan_sampling_take((uintptr_t)operation ^ site.code * 31 ^
+					   site.instr * 131 ^ pc * 1031 ^ salt,
+				   kind, first);
+}
+
+/*
+ * is_compared() - where values are compared instead of watched, a look from outside finds
+ * what it finds by chance, and costs little: many more calls are looked at.
+ */
+static bool is_compared(const struct ftsan_operation_frame *frame)
+{
+	return !ftsan_watch_active() && !frame->operation->mutator &&
+	       sampled(frame->operation, frame->pc, FTSAN_SAMPLING_ALIKE,
+		       always * COMPARED_TIMES, COMPARED);
+}
+
+void ftsan_operation_harm(const struct ftsan_operation *operation)
+{
+	ftsan_count(hazards);
+	ftsan_sampling_harm((uintptr_t)operation);
+}
+
+/* unhold() - what the operation had sealed. */
+static void unhold(const struct ftsan_operation_frame *frame)
+{
+	if (!frame->sampled)
+		return;
+	for (unsigned i = 0; i < frame->n_arrays; i++)
+		if (frame->arrays[i].held)
+			ftsan_guard_unhold((const void *)frame->arrays[i].buffer,
+					   frame->arrays[i].generation);
+}
+
+/* leave() - the innermost operation is over. */
+static void leave(struct ftsan_thread *thread)
+{
+	struct ftsan_operation_frame *frame = thread->operation;
+
+	unhold(frame);
+	atomic_store_explicit(&thread->inside.n, frame->n_inside, memory_order_relaxed);
+	thread->operation = frame->outer;
+	frame->serial = 0;
+}
+
+/* drop() - the innermost operation was left without an end: its arrays may be gone. */
+static void drop(struct ftsan_thread *thread)
+{
+	if (thread->operation->watched)
+		ftsan_header_drop(thread, thread->operation);
+	leave(thread);
+}
+
+/* too_deep() - what is done in there belongs to no frame, so it is held against none. */
+static void too_deep(struct ftsan_operation_frame *innermost)
+{
+	if (innermost->deeper)
+		return;
+	innermost->deeper = true;
+	for (; innermost != NULL; innermost = innermost->outer)
+		innermost->changed = true;
+}
+
+/* enter() - a frame inside those that are still there, NULL: there is no room. */
+static struct ftsan_operation_frame *enter(struct ftsan_thread *thread, uintptr_t stack)
+{
+	struct ftsan_operation_frame *outer, *frame;
+
+	/* The stack grows down, so one below the new call was left. */
+	while (thread->operation != NULL && thread->operation->stack <= stack)
+		drop(thread);
+	outer = thread->operation;
+	frame = outer == NULL ? thread->frames : outer + 1;
+	if (frame == thread->frames + FTSAN_OPERATION_DEPTH) {
+		too_deep(outer);
+		return NULL;
+	}
+	if (++thread->calls == 0)
+		thread->calls = 1;
+	frame->outer = outer;
+	frame->serial = thread->calls;
+	frame->stack = stack;
+	return frame;
+}
+
+static void begin_outermost(struct ftsan_thread *thread)
+{
+	thread->births.n = 0;
+	thread->births.incomplete = false;
+	atomic_store_explicit(&thread->inside.n, 0, memory_order_relaxed);
+}
+
+struct ftsan_operation_frame *
+ftsan_operation_begin(struct ftsan_operation_call *call,
+		      const struct ftsan_operation *operation, uintptr_t pc)
+{
+	struct ftsan_thread *thread = ftsan_thread_self();
+	struct ftsan_operation_frame *frame =
+		thread == NULL ? NULL : enter(thread, (uintptr_t)call);
+
+	call->frame = frame;
+	if (FTSAN_UNLIKELY(frame == NULL))
+		return NULL;
+	call->serial = frame->serial;
+	frame->operation = operation;
+	frame->name = NULL;
+	frame->n_arrays = 0;
+	frame->recheck = 0;
+	frame->n_points = 0;
+	frame->sampled = frame->changed = frame->watched = frame->deeper = false;
+	frame->pc = pc;
+	if (frame->outer == NULL)
+		begin_outermost(thread);
+	frame->n_inside = atomic_load_explicit(&thread->inside.n, memory_order_relaxed);
+	thread->operation = frame;
+	if (!latent)
+		return frame;
+	/* What a mutator does to its argument is no hazard, so there is nothing to see.
+	 */
+	frame->sampled = !operation->mutator &&
+			 sampled(operation, pc, (uintptr_t)operation, always, 0);
+	if (frame->sampled)
+		ftsan_count(operations_sampled);
+	return frame;
+}
+
+/* go_inside() - other threads may ask for it until the operation ends. */
+static void go_inside(uintptr_t header)
+{
+	struct ftsan_thread *thread = ftsan_thread_self();
+	uint32_t n;
+
+	if (thread == NULL)
+		return;
+	n = atomic_load_explicit(&thread->inside.n, memory_order_relaxed);
+	if (n < FTSAN_INSIDE)
+		atomic_store_explicit(&thread->inside.headers[n], header,
+				      memory_order_relaxed);
+	atomic_store_explicit(&thread->inside.n, n + 1, memory_order_release);
+}
+
+/* An array that an operation reads and writes (a += b) is an output wherever it stands.
+ */
+static void label_output(struct ftsan_operation_frame *frame, uintptr_t header)
+{
+	for (unsigned i = 0; i < frame->n_arrays; i++)
+		if (frame->arrays[i].header == header)
+			frame->arrays[i].output = true;
+}
+
+void ftsan_operation_add(struct ftsan_operation_frame *frame, uintptr_t header,
+			 const void *buffer, bool output)
+{
+	struct ftsan_operation_array *array;
+
+	bool shared = race && buffer != NULL && ftsan_guard_enter(buffer);
+
+	if (shared)
+		go_inside(header);
+	if (output)
+		label_output(frame, header);
+	if (frame->n_arrays == FTSAN_OPERATION_ARRAYS)
+		return;
+	array = &frame->arrays[frame->n_arrays++];
+	array->header = header;
+	array->buffer = (uintptr_t)buffer;
+	array->output = output;
+	array->shared = shared;
+	array->held = frame->sampled && buffer != NULL &&
+		      ftsan_guard_hold(buffer, &array->generation);
+}
+
+/* Only arrays that threads share can race, and only while there are threads. */
+static bool may_race(const struct ftsan_operation_frame *frame)
+{
+	if (!race || ftsan_threads_alive() < 2)
+		return false;
+	for (unsigned i = 0; i < frame->n_arrays; i++)
+		if (frame->arrays[i].shared)
+			return true;
+	return false;
+}
+
+void ftsan_operation_watch(struct ftsan_operation_frame *frame)
+{
+	struct ftsan_thread *thread;
+
+	if (frame->n_arrays == 0)
+		return;
+	frame->watched = frame->sampled || (latent && is_compared(frame));
+	if (!frame->watched && may_race(frame))
+		frame->watched = ftsan_word_stalled_any() || is_compared(frame) ||
+				 sampled(frame->operation, frame->pc,
+					 FTSAN_SAMPLING_ALIKE, always, 0);
+	thread = frame->watched ? ftsan_thread_self() : NULL;
+	if (thread != NULL)
+		ftsan_header_watch(thread, frame);
+}
+
+/* excuse() - the operations around it find their arrays changed, and rightly so. */
+static void excuse(const struct ftsan_operation_frame *frame)
+{
+	for (struct ftsan_operation_frame *outer = frame->outer; outer != NULL;
+	     outer = outer->outer)
+		for (unsigned i = 0; i < outer->n_arrays && frame->n_arrays > 0; i++)
+			if (outer->arrays[i].header == frame->arrays[0].header)
+				outer->changed = true;
+}
+
+/* own() - the frame of a call, if it is this thread's and has not been dropped. */
+static struct ftsan_operation_frame *own(struct ftsan_thread *thread,
+					 const struct ftsan_operation_call *call)
+{
+	struct ftsan_operation_frame *frame = call->frame;
+
+	if (frame == NULL || thread == NULL ||
+	    (uintptr_t)frame - (uintptr_t)thread->frames >= sizeof(thread->frames))
+		return NULL;
+	return frame->serial == call->serial ? frame : NULL;
+}
+
+void ftsan_operation_end(const struct ftsan_operation_call *call)
+{
+	struct ftsan_thread *thread = ftsan_thread_self();
+	struct ftsan_operation_frame *frame = own(thread, call);
+
+	if (FTSAN_UNLIKELY(frame == NULL))
+		return;
+	while (FTSAN_UNLIKELY(thread->operation != frame))
+		drop(thread);
+	if (FTSAN_UNLIKELY(frame->watched))
+		ftsan_header_unwatch(thread, frame);
+	if (frame->operation->mutator && frame->outer != NULL)
+		excuse(frame);
+	leave(thread);
+}
+
+void ftsan_operation_thread_end(struct ftsan_thread *thread)
+{
+	while (thread->operation != NULL)
+		drop(thread);
+	if (!ftsan_operates)
+		return;
+	ftsan_operates = false;
+	atomic_fetch_sub_explicit(&ftsan_operators, 1, memory_order_relaxed);
+}
+
+void ftsan_operation_born(uintptr_t header)
+{
+	struct ftsan_thread *thread;
+	struct ftsan_births *births;
+
+	if (!latent || (thread = ftsan_thread_self()) == NULL ||
+	    thread->operation == NULL)
+		return;
+	births = &thread->births;
+	if (births->n == FTSAN_BIRTHS) {
+		births->incomplete = true;
+		return;
+	}
+	births->headers[births->n++] = header;
+}
+
+void ftsan_operation_born_unnoticed(void)
+{
+	struct ftsan_thread *thread = ftsan_thread_self();
+
+	if (thread != NULL)
+		thread->births.incomplete = true;
+}
+
+const struct ftsan_operation_array *
+ftsan_operation_array_at(const struct ftsan_operation_frame *frame, uintptr_t header)
+{
+	for (unsigned i = 0; frame != NULL && i < frame->n_arrays; i++)
+		if (frame->arrays[i].header == header)
+			return &frame->arrays[i];
+	return NULL;
+}
+
+/* An argument of the outermost operation was there before it. */
+static bool came_from_outside(const struct ftsan_thread *thread, uintptr_t header)
+{
+	const struct ftsan_operation_frame *frame = thread->operation;
+
+	while (frame != NULL && frame->outer != NULL)
+		frame = frame->outer;
+	return ftsan_operation_array_at(frame, header) != NULL;
+}
+
+bool ftsan_operation_is_fresh(const struct ftsan_thread *thread, uintptr_t header)
+{
+	const struct ftsan_births *births = &thread->births;
+
+	if (thread->operation != NULL && thread->operation->deeper)
+		return true;
+	if (came_from_outside(thread, header))
+		return false;
+	if (births->incomplete)
+		return true;
+	for (uint32_t i = 0; i < births->n; i++)
+		if (births->headers[i] == header)
+			return true;
+	return false;
+}

@@ -1,0 +1,81 @@
+#include "pages/late.h"
+
+#include "base/counters.h"
+#include "pages/free_window.h"
+#include "pages/guard.h"
+#include "findings/report.h"
+#include "pages/slot.h"
+#include "threads/thread.h"
+
+struct ftsan_access ftsan_late_whole(uint32_t slot)
+{
+	return (struct ftsan_access){.address = ftsan_slot_buffer(slot),
+				     .size = ftsan_slot_at(slot)->size,
+				     .role = FTSAN_ROLE_FREE,
+				     .exact = true};
+}
+
+static const char *late_headline(uint32_t slot, const struct ftsan_access *access)
+{
+	if (access->role == FTSAN_ROLE_FREE)
+		return "double free";
+	return ftsan_slot_at(slot)->moved ? "use after realloc" : "use after free";
+}
+
+static void report_late(struct ftsan_thread *thread, uint32_t slot,
+			const struct ftsan_access *access)
+{
+	const struct ftsan_quarantine_entry *entry = ftsan_quarantine_find(slot);
+	struct ftsan_incident incident = {
+		.kind = FTSAN_KIND_USE_AFTER_FREE,
+		.headline = late_headline(slot, access),
+		.confidence = FTSAN_CONFIRMED,
+		.slot = slot,
+		.address = access->address,
+		.n_parties = 1,
+	};
+
+	ftsan_thread_read_name(thread);
+	incident.parties[0] = (struct ftsan_party){
+		.role = access->role,
+		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
+		.name = thread->name,
+		.access = access,
+		.stack = &thread->stack,
+	};
+	if (entry != NULL)
+		incident.parties[incident.n_parties++] = (struct ftsan_party){
+			.role = FTSAN_ROLE_FREE,
+			.tid = entry->tid,
+			.name = entry->name,
+			.stack = entry->stack,
+		};
+	(void)ftsan_report(&incident);
+}
+
+void ftsan_late_access(struct ftsan_thread *thread, uint32_t slot, const void *ucontext)
+{
+	uintptr_t offset = thread->insn.access.address - ftsan_slot_buffer(slot);
+
+	ftsan_count(late_accesses);
+	/* Outside the buffer it is no use of it, but something that has gone astray. */
+	if (offset >= ftsan_slot_at(slot)->size ||
+	    ftsan_slot_at(slot)->adapter == FTSAN_ADAPTER_CANARY)
+		return;
+	ftsan_stack_capture(&thread->stack, ucontext);
+	report_late(thread, slot, &thread->insn.access);
+	ftsan_free_window_end();
+}
+
+void ftsan_late_free(uint32_t slot)
+{
+	struct ftsan_thread *thread = ftsan_thread_self();
+	struct ftsan_access access = ftsan_late_whole(slot);
+
+	if (thread == NULL)
+		return;
+	(void)ftsan_slot_pin(slot);
+	ftsan_stack_capture_here(&thread->stack);
+	report_late(thread, slot, &access);
+	ftsan_slot_unpin(slot);
+}

@@ -1,0 +1,368 @@
+#include "runtime/records.h"
+
+#include <fcntl.h>
+#include <sys/syscall.h>
+
+#include "base/annot.h"
+#include "base/fmt.h"
+#include "base/sys.h"
+#include "base/counters.h"
+#include "decode/decode.h"
+#include "threads/gil.h"
+#include "pages/guard.h"
+#include "findings/log.h"
+#include "base/mem.h"
+#include "findings/report.h"
+#include "pages/store.h"
+#include "threads/thread.h"
+#include "words/watch.h"
+
+#ifndef FTSAN_VERSION
+#error "FTSAN_VERSION comes from the build"
+#endif
+
+/* Room for a command line and a path of control characters, six bytes each. */
+enum { LINE = 65536, CMDLINE = 4096 };
+
+/* One caller at a time: start, the child of a fork, the end. */
+static char storage[LINE];
+static char cmdline[CMDLINE];
+
+static void begin(struct ftsan_buf *line, const char *type)
+{
+	ftsan_buf_init(line, storage, sizeof(storage) - 1);
+	ftsan_buf_str(line, "{\"v\":1,\"type\":\"");
+	ftsan_buf_str(line, type);
+	ftsan_buf_char(line, '"');
+}
+
+static void key(struct ftsan_buf *line, const char *name)
+{
+	if (line->text[line->length - 1] != '{')
+		ftsan_buf_char(line, ',');
+	ftsan_buf_json(line, name);
+	ftsan_buf_char(line, ':');
+}
+
+static void put_u64(struct ftsan_buf *line, const char *name, uint64_t value)
+{
+	key(line, name);
+	ftsan_buf_u64(line, value);
+}
+
+static void put_bool(struct ftsan_buf *line, const char *name, bool value)
+{
+	key(line, name);
+	ftsan_buf_str(line, value ? "true" : "false");
+}
+
+static void put_str(struct ftsan_buf *line, const char *name, const char *value)
+{
+	key(line, name);
+	ftsan_buf_json(line, value);
+}
+
+static void put_time(struct ftsan_buf *line)
+{
+	uint64_t now = ftsan_sys_wall_ns();
+	uint64_t micro = now / 1000 % 1000000;
+
+	key(line, "time");
+	ftsan_buf_u64(line, now / 1000000000u);
+	ftsan_buf_char(line, '.');
+	for (uint64_t digit = 100000; digit > 0; digit /= 10)
+		ftsan_buf_char(line, (char)('0' + micro / digit % 10));
+}
+
+static void finish(struct ftsan_buf *line)
+{
+	ftsan_buf_char(line, '}');
+	(void)ftsan_log_write(line);
+}
+
+static void put_argv(struct ftsan_buf *line)
+{
+	int fd = ftsan_sys_open("/proc/self/cmdline", O_RDONLY | O_CLOEXEC, 0);
+	ssize_t n = fd < 0 ? 0 : ftsan_sys_read(fd, cmdline, sizeof(cmdline) - 1);
+
+	if (fd >= 0)
+		(void)ftsan_sys_close(fd);
+	if (n < 0)
+		n = 0;
+	cmdline[n] = '\0';
+	key(line, "argv");
+	ftsan_buf_char(line, '[');
+	for (ssize_t at = 0; at < n;) {
+		if (at > 0)
+			ftsan_buf_char(line, ',');
+		ftsan_buf_json(line, cmdline + at);
+		while (at < n && cmdline[at] != '\0')
+			at++;
+		at++;
+	}
+	ftsan_buf_char(line, ']');
+}
+
+static void put_exe(struct ftsan_buf *line)
+{
+	long n = ftsan_sys_call6(SYS_readlink, (long)"/proc/self/exe", (long)cmdline,
+				 sizeof(cmdline) - 1, 0, 0, 0);
+
+	cmdline[n > 0 ? n : 0] = '\0';
+	put_str(line, "exe", cmdline);
+}
+
+/* PY_VERSION_HEX is 0xMMmmppLs. */
+static void put_python(struct ftsan_buf *line, uint32_t version)
+{
+	key(line, "python");
+	ftsan_buf_char(line, '"');
+	ftsan_buf_u64(line, version >> 24);
+	ftsan_buf_char(line, '.');
+	ftsan_buf_u64(line, version >> 16 & 0xff);
+	ftsan_buf_char(line, '.');
+	ftsan_buf_u64(line, version >> 8 & 0xff);
+	ftsan_buf_char(line, '"');
+}
+
+static void put_options(struct ftsan_buf *line, const struct ftsan_options *options)
+{
+	key(line, "options");
+	ftsan_buf_char(line, '{');
+#define OPTION_bool(name) put_bool(line, #name, options->name);
+#define OPTION_uint(name) put_u64(line, #name, options->name);
+#define OPTION_string(name) put_str(line, #name, options->name);
+#define FTSAN_OPTION(type, name, default_, min, max, unit, help) OPTION_##type(name)
+#include "base/options.def"
+#undef FTSAN_OPTION
+	ftsan_buf_char(line, '}');
+}
+
+static const char *gil_word(const struct ftsan_host *host, const struct ftsan_pyabi *abi)
+{
+	if (!abi->free_threaded)
+		return "on";
+	if (host->gil_kept_off)
+		return "off";
+	/* Nobody keeps it off, so the first request switched it on. */
+	if (ftsan_gil_requests() > 0)
+		return "on";
+	return host->gil_seen != NULL ? host->gil_seen : "unknown";
+}
+
+void ftsan_record_process(const struct ftsan_host *host,
+			  const struct ftsan_options *options,
+			  const struct ftsan_pyabi *abi, bool root)
+{
+	struct ftsan_buf line;
+
+	begin(&line, "process");
+	put_u64(&line, "pid", (uint64_t)ftsan_sys_getpid());
+	put_u64(&line, "ppid", (uint64_t)ftsan_sys_call6(SYS_getppid, 0, 0, 0, 0, 0, 0));
+	put_str(&line, "run", host->run_id);
+	put_bool(&line, "root", root);
+	if (host->attached)
+		put_bool(&line, "attached", true);
+	put_exe(&line);
+	put_argv(&line);
+	put_time(&line);
+	put_python(&line, abi->version != 0 ? abi->version : host->py_version);
+	put_bool(&line, "free_threaded", abi->free_threaded);
+	put_bool(&line, "python_frames", abi->known);
+	put_str(&line, "gil", gil_word(host, abi));
+	put_str(&line, "ftsan", FTSAN_VERSION);
+	put_options(&line, options);
+	finish(&line);
+}
+
+static void put_guard_detail(struct ftsan_buf *line, const struct ftsan_host *host)
+{
+	char text[256];
+	struct ftsan_buf detail;
+
+	ftsan_buf_init(&detail, text, sizeof(text));
+	ftsan_buf_str(&detail, "stores are performed by ");
+	ftsan_buf_str(&detail, ftsan_store_name());
+	if (!ftsan_mem_writable())
+		ftsan_buf_str(&detail, "; /proc/self/mem is refused");
+	if (!ftsan_decode_available()) {
+		ftsan_buf_str(&detail, "; no decoder: ");
+		ftsan_buf_str(&detail, host->zydis_reason != NULL ? host->zydis_reason
+								  : "not found");
+	}
+	if (host->unwinder == NULL) {
+		ftsan_buf_str(&detail, "; no native stacks: ");
+		ftsan_buf_str(&detail, host->unwinder_reason != NULL
+					       ? host->unwinder_reason
+					       : "not found");
+	}
+	put_str(line, "detail", ftsan_buf_cstr(&detail));
+}
+
+void ftsan_record_engine(const struct ftsan_host *host, bool active, const char *reason,
+			 bool canary)
+{
+	struct ftsan_buf line;
+
+	begin(&line, "engine");
+	put_str(&line, "name", "guard");
+	put_bool(&line, "active", active);
+	if (active)
+		put_guard_detail(&line, host);
+	else
+		put_str(&line, "reason", reason);
+	put_bool(&line, "canary", canary);
+	finish(&line);
+}
+
+void ftsan_record_watch(void)
+{
+	struct ftsan_buf line, detail;
+	char text[256];
+
+	ftsan_buf_init(&detail, text, sizeof(text));
+	ftsan_buf_str(&detail, ftsan_watch_name());
+	if (!ftsan_watch_active())
+		ftsan_buf_str(&detail,
+			      "; a value that is put back between two looks is missed");
+	begin(&line, "engine");
+	put_str(&line, "name", "watch");
+	put_bool(&line, "active", true);
+	put_str(&line, "detail", ftsan_buf_cstr(&detail));
+	finish(&line);
+}
+
+static void put_hooks(struct ftsan_buf *line, const struct ftsan_host *host)
+{
+	key(line, "hooks");
+	ftsan_buf_char(line, '{');
+	for (unsigned i = 0; i < host->n_hooks; i++)
+		put_u64(line, host->hook_names[i],
+			atomic_load_explicit(&host->hook_counts[i],
+					     memory_order_relaxed));
+	ftsan_buf_char(line, '}');
+}
+
+static void put_left_out(struct ftsan_buf *line)
+{
+	key(line, "buffers_left_out");
+	ftsan_buf_char(line, '{');
+	put_u64(line, "young", ftsan_counted(left_out_young));
+	put_u64(line, "slots", ftsan_counted(left_out_slots));
+	put_u64(line, "size", ftsan_counted(left_out_size));
+	put_u64(line, "fragments", ftsan_counted(left_out_fragments));
+	put_u64(line, "unbound", ftsan_counted(left_out_unbound));
+	put_u64(line, "kernel", ftsan_counted(left_out_kernel));
+	put_u64(line, "thread", ftsan_counted(left_out_thread));
+	ftsan_buf_char(line, '}');
+}
+
+static void put_counters(struct ftsan_buf *line)
+{
+	key(line, "counters");
+	ftsan_buf_char(line, '{');
+#define FTSAN_COUNTER(name, meaning) put_u64(line, #name, ftsan_counted(name));
+#include "base/counters.def"
+#undef FTSAN_COUNTER
+	ftsan_buf_char(line, '}');
+}
+
+static void put_gil_requests(struct ftsan_buf *line)
+{
+	key(line, "gil_requested_by");
+	ftsan_buf_char(line, '[');
+	for (unsigned i = 0; i < ftsan_gil_requests(); i++) {
+		if (i > 0)
+			ftsan_buf_char(line, ',');
+		ftsan_buf_json(line, ftsan_gil_request(i));
+	}
+	ftsan_buf_char(line, ']');
+}
+
+/* What the summary says only where there was any. */
+static void put_lost(struct ftsan_buf *line)
+{
+	put_u64(line, "reports_lost", ftsan_counted(reports_lost));
+	put_u64(line, "log_errors", ftsan_counted(log_errors));
+	put_u64(line, "stacks_refused", ftsan_counted(left_out_stacks));
+	put_u64(line, "scout_refused", ftsan_counted(left_out_scout));
+}
+
+/* sum_threads() - what the threads counted for themselves. */
+static void sum_threads(void)
+{
+	struct ftsan_thread_sums sums;
+
+	ftsan_thread_counts_sum(&sums);
+	atomic_store_explicit(&ftsan_counters.buffers_seen, sums.seen + sums.young,
+			      memory_order_relaxed);
+	atomic_store_explicit(&ftsan_counters.buffers_guarded, sums.guarded,
+			      memory_order_relaxed);
+	atomic_store_explicit(&ftsan_counters.left_out_young, sums.young,
+			      memory_order_relaxed);
+}
+
+void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pyabi *abi)
+{
+	struct ftsan_buf line;
+
+	sum_threads();
+	ftsan_guard_count_live();
+	begin(&line, "coverage");
+	put_u64(&line, "buffers_seen", ftsan_counted(buffers_seen));
+	put_u64(&line, "buffers_guarded", ftsan_counted(buffers_guarded));
+	put_u64(&line, "buffers_published", ftsan_counted(buffers_published));
+	put_left_out(&line);
+	put_u64(&line, "operations_watched", ftsan_counted(operations_sampled));
+	put_u64(&line, "arrays_held", ftsan_counted(held));
+	put_u64(&line, "headers_watched", ftsan_counted(watch_armed));
+	put_u64(&line, "header_word_ms", ftsan_counted(watch_ns) / 1000000);
+	put_u64(&line, "traps", ftsan_counted(traps));
+	put_u64(&line, "windows", ftsan_counted(windows));
+	put_u64(&line, "window_ms", ftsan_counted(window_ns) / 1000000);
+	put_u64(&line, "collisions", ftsan_counted(collisions));
+	put_u64(&line, "quarantined", ftsan_counted(quarantined));
+	put_u64(&line, "guard_bytes",
+		ftsan_guard_ready()
+			? ftsan_arena_bound_bytes() + ftsan_quarantine_bound_bytes()
+			: 0);
+	put_u64(&line, "threads", ftsan_threads_seen());
+	put_u64(&line, "arrays_over_10ms", ftsan_counted(old_buffers));
+	put_u64(&line, "arrays_over_10ms_published", ftsan_counted(old_published));
+	put_u64(&line, "arrays_over_10ms_left_out", ftsan_counted(old_left_out));
+	put_str(&line, "gil", gil_word(host, abi));
+	put_lost(&line);
+	put_gil_requests(&line);
+	put_hooks(&line, host);
+	put_counters(&line);
+	finish(&line);
+}
+
+static void put_duplicate(uint64_t fingerprint, uint32_t more, void *to)
+{
+	struct ftsan_buf *line = to;
+	char text[20];
+	struct ftsan_buf name;
+
+	ftsan_buf_init(&name, text, sizeof(text));
+	for (int shift = 60; shift >= 0; shift -= 4)
+		ftsan_buf_char(&name, "0123456789abcdef"[fingerprint >> shift & 15]);
+	put_u64(line, ftsan_buf_cstr(&name), more);
+}
+
+void ftsan_record_end(const char *reason, int status)
+{
+	struct ftsan_buf line;
+
+	begin(&line, "end");
+	put_time(&line);
+	put_str(&line, "reason", reason);
+	if (status >= 0)
+		put_u64(&line, "status", (uint64_t)status);
+	put_u64(&line, "findings", ftsan_report_count());
+	key(&line, "duplicates");
+	ftsan_buf_char(&line, '{');
+	ftsan_report_duplicates(put_duplicate, &line);
+	ftsan_buf_char(&line, '}');
+	finish(&line);
+}

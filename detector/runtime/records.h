@@ -1,0 +1,24 @@
+/* The log's records that are no findings: process, engine, coverage, end. */
+#ifndef FTSAN_RECORDS_H
+#define FTSAN_RECORDS_H
+
+#include "base/options.h"
+#include "stacks/pyabi.h"
+#include "runtime/runtime.h"
+
+/*
+ * Each appends one line to the log. Context: normal, or a thread that is about to end
+ * the process; async-signal-safe. They share one buffer: one caller at a time.
+ */
+void ftsan_record_process(const struct ftsan_host *host,
+			  const struct ftsan_options *options,
+			  const struct ftsan_pyabi *abi, bool root);
+void ftsan_record_engine(const struct ftsan_host *host, bool active, const char *reason,
+			 bool canary);
+
+/* The engine for array headers: watchpoints, or what stands in for them. */
+void ftsan_record_watch(void);
+void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pyabi *abi);
+void ftsan_record_end(const char *reason, int status);
+
+#endif

@@ -1,0 +1,361 @@
+#include "runtime/runtime.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "adapters/adapter_cython.h"
+#include "adapters/adapter_numpy.h"
+#include "pages/alloc_site.h"
+#include "base/fmt.h"
+#include "base/sys.h"
+#include "base/tls.h"
+#include "runtime/canary.h"
+#include "pages/collide.h"
+#include "base/counters.h"
+#include "decode/decode.h"
+#include "pages/guard.h"
+#include "findings/log.h"
+#include "base/mem.h"
+#include "adapters/numpy_header.h"
+#include "operations/operation.h"
+#include "stacks/pyabi.h"
+#include "words/recheck.h"
+#include "runtime/records.h"
+#include "findings/report.h"
+#include "threads/thread.h"
+#include "pages/trap.h"
+#include "words/watch.h"
+#include "words/word_race.h"
+
+/* Scout periods at a time while nothing can race, or no buffer is to be sealed: so long
+ * that the scout costs little, and short enough that what lives for 10 ms is published.
+ */
+enum { IDLE_PACE = 4 };
+
+/* Set at start, constant afterwards but for what a fork changes. */
+struct ftsan_pyabi ftsan_abi;
+void *(*ftsan_tstate_get)(void);
+intptr_t ftsan_tstate_tls;
+static const struct ftsan_host *host;
+static const struct ftsan_options *options;
+static bool root;
+static int guard_error;
+static bool canary;
+static _Atomic int own_pid;
+static _Atomic bool active;
+static _Atomic bool ended;
+
+static unsigned walk_python(struct ftsan_pyframe *out, unsigned max, bool *more)
+{
+	void *tstate = host->tstate_get != NULL ? host->tstate_get() : NULL;
+
+	/* A detached thread has none of that kind, but its frames are still there. */
+	if (tstate == NULL && host->tstate_gilstate != NULL)
+		tstate = host->tstate_gilstate();
+	if (tstate == NULL)
+		return 0;
+	return ftsan_pyframes_walk(&ftsan_abi, (uintptr_t)tstate, host->py_code_type, out,
+				   max, more);
+}
+
+/* An allocation asks for the thread state, and its call would be a fifth of the cost. */
+static void find_tstate(void)
+{
+	intptr_t offset = host->tstate_get == NULL
+				  ? 0
+				  : ftsan_tls_getter((uintptr_t)host->tstate_get);
+
+	if (offset != 0 && ftsan_tls_word(offset) != (uintptr_t)host->tstate_get())
+		offset = 0;
+	/* In one store: after a detach, a thread may still be in an allocation. */
+	ftsan_tstate_tls = offset;
+}
+
+static void start_stacks(void)
+{
+	struct ftsan_pyabi abi;
+
+	(void)ftsan_pyabi_read(&abi, host->py_runtime, host->py_version);
+	/* The next attach finds the same, and a thread that the detach before has
+	 * overtaken may be reading it. */
+	if (memcmp(&abi, &ftsan_abi, sizeof(abi)) != 0)
+		ftsan_abi = abi;
+	ftsan_stack_set_unwinder(host->unwinder);
+	ftsan_stack_set_own_range(host->own_begin, host->own_end);
+	ftsan_trap_set_own_text(host->own_begin, host->own_end);
+	ftsan_watch_set_own_text(host->own_begin, host->own_end);
+	if (ftsan_abi.known) {
+		ftsan_tstate_get = host->tstate_get;
+		find_tstate();
+		ftsan_stack_set_python(walk_python);
+	}
+	(void)ftsan_modules_refresh(host->iterate);
+	ftsan_symbols_set_eval(host->py_eval);
+}
+
+/* Is there anything to be seen in array headers? */
+static bool watches(void)
+{
+	return ftsan_options_latent(options) ||
+	       (ftsan_options_race(options) && ftsan_abi.free_threaded);
+}
+
+static int start_guard(void)
+{
+	int error = 0;
+
+	(void)ftsan_mem_init();
+	ftsan_decode_init(host->zydis_init, host->zydis_decode);
+	ftsan_numpy_init(ftsan_abi.object_size);
+	ftsan_cython_init(ftsan_abi.ob_type, host->py_code_type);
+	ftsan_operation_init(options, ftsan_abi.free_threaded);
+	if (host->attached)
+		ftsan_operation_all_matter();
+	if (options->watch && watches())
+		(void)ftsan_watch_init();
+	ftsan_header_init(options, ftsan_abi.free_threaded);
+	if (options->guard)
+		error = ftsan_guard_init(options, ftsan_abi.free_threaded);
+	return error;
+}
+
+static void record_engine(void)
+{
+	ftsan_record_engine(host, guard_error == 0 && options->guard,
+			    !options->guard	     ? "switched off (guard=0)"
+			    : guard_error == -EINVAL ? "unknown value of the option store"
+						     : "no memory for the arena",
+			    canary);
+	if (watches())
+		ftsan_record_watch();
+}
+
+static void say_start(void)
+{
+	canary = guard_error == 0 && options->guard && options->canary &&
+		 ftsan_canary_run();
+	ftsan_record_process(host, options, &ftsan_abi, root);
+	record_engine();
+}
+
+/* Without a log the findings are still there to be told. */
+static void say_no_log(int error)
+{
+	char text[FTSAN_LOG_PATH_MAX + 128];
+	struct ftsan_buf line;
+
+	ftsan_buf_init(&line, text, sizeof(text));
+	ftsan_buf_str(&line, "ftsan: the log ");
+	ftsan_buf_str(&line, ftsan_log_path());
+	ftsan_buf_str(&line, " can't be opened (errno ");
+	ftsan_buf_i64(&line, -error);
+	ftsan_buf_str(&line, "): findings go to stderr only\n");
+	ftsan_log_stderr(&line);
+}
+
+/* Of what was counted before a detach, nothing belongs to this log. */
+static void begin_anew(void)
+{
+	atomic_store_explicit(&ended, false, memory_order_relaxed);
+	ftsan_counters_reset();
+	ftsan_thread_counts_reset();
+	/* Nothing may be sealed before every thread has a stack to fault on. */
+	ftsan_runtime_halt(host->attached);
+}
+
+int ftsan_runtime_start(const struct ftsan_host *the_host,
+			const struct ftsan_options *the_options)
+{
+	int error;
+
+	host = the_host;
+	options = the_options;
+	root = host->root;
+	begin_anew();
+	atomic_store_explicit(&own_pid, ftsan_sys_getpid(), memory_order_relaxed);
+	start_stacks();
+	ftsan_log_keep_stderr();
+	error = ftsan_report_init(options->print, host->gil_kept_off,
+				  ftsan_abi.known ? &ftsan_abi : NULL,
+				  host->py_code_type);
+	if (error != 0)
+		return error;
+	(void)ftsan_thread_self();
+	error = ftsan_log_open(options->log, root);
+	/* Whoever attaches is told, not the program's stderr. */
+	if (error != 0 && host->attached)
+		return error;
+	/* Its children would say the same. */
+	if (error != 0 && root)
+		say_no_log(error);
+	guard_error = start_guard();
+	say_start();
+	atomic_store_explicit(&active, true, memory_order_release);
+	return 0;
+}
+
+bool ftsan_runtime_active(void)
+{
+	return atomic_load_explicit(&active, memory_order_acquire);
+}
+
+bool ftsan_runtime_fault(siginfo_t *info, void *ucontext)
+{
+	return ftsan_trap_fault(info, ucontext);
+}
+
+bool ftsan_runtime_trap(siginfo_t *info, void *ucontext)
+{
+	return ftsan_watch_trap(info, ucontext) ||
+	       (info->si_code > 0 && ftsan_trap_step(ucontext));
+}
+
+const struct ftsan_host *ftsan_runtime_host(void)
+{
+	return host;
+}
+
+uint32_t ftsan_runtime_pace(void)
+{
+	bool urgent = ftsan_operations_matter() &&
+		      (ftsan_guard_waiting() || ftsan_recheck_on());
+
+	return urgent ? 1 : IDLE_PACE;
+}
+
+void ftsan_runtime_tick(uint32_t periods)
+{
+	ftsan_guard_tick(periods);
+	ftsan_recheck_scout((uint64_t)options->scout_us * 1000);
+}
+
+void ftsan_runtime_scout(bool running)
+{
+	ftsan_guard_scout_running(running);
+}
+
+void ftsan_runtime_modules_changed(void)
+{
+	(void)ftsan_modules_refresh(host->iterate);
+}
+
+void ftsan_runtime_thread_begin(void)
+{
+	(void)ftsan_thread_self();
+}
+
+void ftsan_runtime_thread_end(void)
+{
+	struct ftsan_thread *thread = ftsan_thread_self();
+
+	if (thread == NULL)
+		return;
+	if (atomic_load_explicit(&thread->window.state, memory_order_relaxed) !=
+	    FTSAN_WINDOW_CLOSED)
+		ftsan_window_leave(thread);
+	ftsan_operation_thread_end(thread);
+	ftsan_slot_give_all(thread);
+	ftsan_watch_thread_end(thread);
+	ftsan_recheck_reset(thread);
+	ftsan_thread_release();
+}
+
+void ftsan_runtime_fork_prepare(void)
+{
+	ftsan_stack_fork_prepare();
+	ftsan_guard_fork_prepare();
+	ftsan_report_fork_prepare();
+}
+
+void ftsan_runtime_fork_parent(void)
+{
+	ftsan_report_fork_parent();
+	ftsan_guard_fork_parent();
+	ftsan_stack_fork_done();
+}
+
+void ftsan_runtime_fork_child(void)
+{
+	atomic_store_explicit(&own_pid, ftsan_sys_getpid(), memory_order_relaxed);
+	ftsan_mem_fork_child();
+	ftsan_watch_fork_child();
+	ftsan_word_race_fork_child();
+	ftsan_recheck_fork_child();
+	ftsan_thread_records_fork_child();
+	ftsan_operation_alone();
+	ftsan_report_fork_child();
+	ftsan_guard_fork_child();
+	ftsan_stack_fork_done();
+	atomic_store_explicit(&ended, false, memory_order_relaxed);
+	ftsan_counters_reset();
+	root = false;
+	if (!ftsan_runtime_active())
+		return;
+	(void)ftsan_log_open(options->log, root);
+	ftsan_record_process(host, options, &ftsan_abi, root);
+	record_engine();
+}
+
+bool ftsan_runtime_own_process(void)
+{
+	return atomic_load_explicit(&own_pid, memory_order_relaxed) == ftsan_sys_getpid();
+}
+
+void ftsan_runtime_halt(bool halt)
+{
+	ftsan_guard_halt(halt);
+	ftsan_watch_halt(halt);
+}
+
+bool ftsan_runtime_open(void)
+{
+	return ftsan_guard_open();
+}
+
+bool ftsan_runtime_leave(bool force)
+{
+	struct ftsan_thread *thread = ftsan_thread_mine;
+
+	if (thread == NULL)
+		return true;
+	if (thread->step.kind != FTSAN_STEP_NONE ||
+	    atomic_load_explicit(&thread->window.state, memory_order_relaxed) !=
+		    FTSAN_WINDOW_CLOSED)
+		return false;
+	/* The end of the operation puts its words in order by itself. */
+	if (thread->operation != NULL && thread->watch.n_armed > 0 && !force)
+		return false;
+	ftsan_watch_thread_end(thread);
+	return true;
+}
+
+unsigned ftsan_runtime_stop(void)
+{
+	unsigned findings = ftsan_runtime_end("detach", -1);
+
+	atomic_store_explicit(&active, false, memory_order_release);
+	ftsan_log_close();
+	return findings;
+}
+
+uint32_t ftsan_runtime_live(void)
+{
+	return ftsan_guard_live();
+}
+
+unsigned ftsan_runtime_end(const char *reason, int status)
+{
+	if (!ftsan_runtime_active() || !ftsan_runtime_own_process())
+		return 0;
+	if (!atomic_exchange(&ended, true)) {
+		ftsan_record_coverage(host, &ftsan_abi);
+		ftsan_record_end(reason, status);
+	}
+	return ftsan_report_count();
+}
+
+void ftsan_runtime_unend(void)
+{
+	if (ftsan_runtime_active() && ftsan_runtime_own_process())
+		atomic_store_explicit(&ended, false, memory_order_relaxed);
+}

@@ -1,0 +1,159 @@
+/*
+ * What the preloaded object calls: the whole of the detector seen from outside.
+ * Everything platform-given (symbols found by dlsym, environment, thread creation)
+ * comes in through these calls; the detector itself asks for nothing.
+ */
+#ifndef FTSAN_RUNTIME_H
+#define FTSAN_RUNTIME_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "pages/alloc_site.h"
+#include "base/options.h"
+#include "stacks/stack.h"
+#include "stacks/symbols.h"
+
+/**
+ * struct ftsan_host - what the preload found in this process
+ * @iterate:     dl_iterate_phdr
+ * @unwinder:    NULL when libunwind could not be opened
+ * @unwinder_reason: why, for the log
+ * @zydis_init, @zydis_decode: ZydisDecoderInit and ZydisDecoderDecodeFull, or NULL
+ * @zydis_reason: why not
+ * @py_runtime:  address of _PyRuntime
+ * @py_version:  value of Py_Version (3.11+), 0 when not exported
+ * @py_code_type, @py_type_type, @py_unicode_type: addresses of the type objects
+ * @py_eval:     address of _PyEval_EvalFrameDefault, 0 when not exported
+ * @tstate_get:  PyThreadState_GetUnchecked (3.13+) or _PyThreadState_UncheckedGet
+ * @tstate_gilstate: PyGILState_GetThisThreadState, for detached threads
+ * @run_id:      FTSAN_RUN_ID of the environment, or ""
+ * @root:        first process of the tree
+ * @own_begin, @own_end: addresses of libftsan.so itself
+ * @gil_kept_off: the interpreter was told to keep the GIL off
+ * @attached:    the process ran already, without us
+ * @gil_seen:    the GIL's state at that time, "on" or "off"; NULL: nobody looked
+ * @hook_names, @hook_counts: for the engine record; @n_hooks entries, live
+ */
+struct ftsan_host {
+	int (*iterate)(ftsan_phdr_callback, void *);
+	const struct ftsan_unwinder *unwinder;
+	const char *unwinder_reason;
+	void *zydis_init;
+	void *zydis_decode;
+	const char *zydis_reason;
+	const void *py_runtime;
+	uint32_t py_version;
+	uintptr_t py_code_type;
+	uintptr_t py_type_type;
+	uintptr_t py_unicode_type;
+	uintptr_t py_eval;
+	void *(*tstate_get)(void);
+	void *(*tstate_gilstate)(void);
+	const char *run_id;
+	bool root;
+	uintptr_t own_begin;
+	uintptr_t own_end;
+	bool gil_kept_off;
+	bool attached;
+	const char *gil_seen;
+	const char *const *hook_names;
+	const _Atomic uint32_t *hook_counts;
+	unsigned n_hooks;
+};
+
+/**
+ * ftsan_runtime_start() - make the detector ready
+ * @host, @options: borrowed, must stay
+ *
+ * In a process that was attached to it begins halted: see ftsan_runtime_halt().
+ *
+ * Context: once, and again after ftsan_runtime_stop(); normal context, before any hook
+ *          calls in; the SIGSEGV handler is already installed. May map memory and open
+ *          files; no malloc. The arena stays as large as the first time.
+ * Return:  0; -errno when nothing can be detected here (the process runs on as bare).
+ */
+int ftsan_runtime_start(const struct ftsan_host *host,
+			const struct ftsan_options *options);
+bool ftsan_runtime_active(void);
+
+/*
+ * The handlers' part. Context: signal handler on the faulting thread. Return: true when
+ * the signal was ours and the handler must return at once; false: it is the program's.
+ * runtime_fault also cancels a store that was being stepped when the program's own
+ * fault came up in it.
+ */
+bool ftsan_runtime_fault(siginfo_t *info, void *ucontext);
+bool ftsan_runtime_trap(siginfo_t *info, void *ucontext);
+
+/* Layouts of this interpreter. Valid after ftsan_runtime_start(). */
+static inline const struct ftsan_pyabi *ftsan_runtime_abi(void)
+{
+	return &ftsan_abi;
+}
+const struct ftsan_host *ftsan_runtime_host(void);
+
+/* Some periods of the scout at once: publishes what is old enough, expires what is
+ * overdue. Context: the scout thread, or (no scout) any thread; never in a handler. */
+void ftsan_runtime_tick(uint32_t periods);
+
+/* How many periods the scout may sleep now: one once two threads work on arrays or raise
+ * exceptions (ftsan_operation_matters()), some before. */
+uint32_t ftsan_runtime_pace(void);
+
+/* A scout runs, so that allocations need not look at the clock. */
+void ftsan_runtime_scout(bool running);
+
+/* After dlopen, dlclose: normal context. */
+void ftsan_runtime_modules_changed(void);
+
+/* First and last thing a thread of the program does; normal context of that thread.
+ * A thread that was never announced is noticed when it first needs a record. */
+void ftsan_runtime_thread_begin(void);
+void ftsan_runtime_thread_end(void);
+
+/* Around fork(); prepare comes after the scout was stopped. */
+void ftsan_runtime_fork_prepare(void);
+void ftsan_runtime_fork_parent(void);
+void ftsan_runtime_fork_child(void);
+
+/*
+ * Detaching, in this order; ftsan_runtime_start() may follow.
+ *
+ * ftsan_runtime_halt() - from now on nothing is guarded or watched anew; false: takes
+ *          that back. Sealed pages are opened by ftsan_runtime_open(), which returns
+ *          false as long as a store in progress needs one: again, then
+ * ftsan_runtime_leave() - is the calling thread out of the engines? With @force one that
+ *          is inside of an operation counts as out, too. To be called, once halted, in
+ *          a handler that interrupted the thread outside of libftsan.so: what it watches
+ *          ends with this. A thread that was out stays out while halted, once the pages
+ *          are open. Async-signal-safe
+ * ftsan_runtime_stop() - writes `coverage` and `end` and closes the log. Every thread is
+ *          out. Returns the number of distinct findings
+ * ftsan_runtime_live() - guarded buffers that the program has not freed
+ */
+void ftsan_runtime_halt(bool halt);
+bool ftsan_runtime_open(void);
+bool ftsan_runtime_leave(bool force);
+unsigned ftsan_runtime_stop(void);
+uint32_t ftsan_runtime_live(void);
+
+/**
+ * ftsan_runtime_end() - write `coverage` and `end`
+ * @reason: "exit", "_exit", "exec" or "detach"
+ * @status: exit status, -1 when unknown
+ *
+ * Context: normal or signal context; only the first call in a process writes (an exec
+ *          that failed is taken back with ftsan_runtime_unend()). Does nothing in a
+ *          vfork child, whose memory is its parent's.
+ * Return:  the number of distinct findings.
+ */
+unsigned ftsan_runtime_end(const char *reason, int status);
+void ftsan_runtime_unend(void);
+
+/* Is this the process that ftsan_runtime_start() or fork_child() ran in? False in a
+ * vfork child and after a raw clone(). Async-signal-safe. */
+bool ftsan_runtime_own_process(void);
+
+#endif

@@ -1,0 +1,124 @@
+/*
+ * Rechecks: has a word that an operation uses changed before the operation ended?
+ *
+ * The rung below watchpoints, for where the kernel refuses perf events, and for words
+ * past the debug registers. Compared are the values at the operation's entry with those
+ * at its end, and with what the scout reads meanwhile, a tenth of the time at most. Who
+ * changed the word, and where, is not known: never more than probable, with the stack of
+ * the operation that the word changed under. A value that is put back between two looks
+ * is missed.
+ *
+ * A thread's operations nest; each registers its words in a level of its own, in the
+ * thread's record. The scout reads them without a lock: the thread's sequence is odd
+ * while they change, and what the scout notes names the generation of the level, so that
+ * a note about an operation that has ended is never taken for one of the next.
+ */
+#ifndef FTSAN_RECHECK_H
+#define FTSAN_RECHECK_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "findings/report.h"
+#include "words/watch.h"
+
+struct ftsan_thread;
+
+enum { FTSAN_RECHECK_WORDS = 12, FTSAN_RECHECK_LEVELS = 4 };
+
+/**
+ * struct ftsan_recheck_level - the words of one operation
+ * @generation: which operation; never 0 and never the same twice in a row
+ * @n:      words in use
+ * @points: their values are those at the entry; written by the thread while its
+ *          sequence is odd
+ * @mark:   the scout's: generation << 32 | index of the word that it saw changed + 1
+ * @seen:   what it saw; written before @mark
+ */
+struct ftsan_recheck_level {
+	_Atomic uint32_t generation;
+	_Atomic uint32_t n;
+	struct ftsan_watchpoint points[FTSAN_RECHECK_WORDS];
+	_Atomic uint64_t seen;
+	_Atomic uint64_t mark;
+};
+
+/* A thread's part; zeroed: no operation. */
+struct ftsan_recheck {
+	_Atomic uint32_t sequence;
+	_Atomic uint32_t depth;
+	uint32_t generation; /* the last one given; the thread's alone */
+	struct ftsan_recheck_level levels[FTSAN_RECHECK_LEVELS];
+};
+
+/**
+ * struct ftsan_recheck_change - a word that changed
+ * @point:   its value is the one at the operation's entry
+ * @seen:    what it held later
+ * @lasting: at the end, too; else the scout saw it in between
+ */
+struct ftsan_recheck_change {
+	struct ftsan_watchpoint point;
+	uint64_t seen;
+	bool lasting;
+};
+
+/* Context: normal context of the operation's thread, at its end. */
+typedef void (*ftsan_recheck_fn)(struct ftsan_thread *thread,
+				 const struct ftsan_recheck_change *change);
+
+/* Context: start-up. @changed: who judges and reports. Not called: no scout looks. */
+void ftsan_recheck_init(ftsan_recheck_fn changed);
+
+/**
+ * ftsan_recheck_begin() - an operation is entered
+ * @thread: the caller's record
+ * @points: copied; readable until the operation ends. Values are taken now
+ *
+ * Context: normal context. Return: a handle for ftsan_recheck_end(); 0: nothing is
+ * compared (no words, or more levels or words than there is room for, counted).
+ */
+unsigned ftsan_recheck_begin(struct ftsan_thread *thread,
+			     const struct ftsan_watchpoint *points, unsigned n);
+
+/*
+ * It ends: calls the judge for each word that changed. Levels that were left without
+ * (a longjmp) are dropped. Context: as above. Handle 0: nothing happens.
+ */
+void ftsan_recheck_end(struct ftsan_thread *thread, unsigned handle);
+
+/* It was left without an end: nothing is compared. Context: as above. */
+void ftsan_recheck_drop(struct ftsan_thread *thread, unsigned handle);
+
+/* The outermost operation is about to begin: whatever is registered was left behind. */
+void ftsan_recheck_reset(struct ftsan_thread *thread);
+
+/* The other threads, and their operations, are the parent's. */
+void ftsan_recheck_fork_child(void);
+
+/* Are words looked at by the scout? Constant after start-up. */
+bool ftsan_recheck_on(void);
+
+/**
+ * ftsan_recheck_scout() - look at the words of all threads for a while
+ * @period_ns: of the scout; at most a tenth of it is spent, and 100 us
+ *
+ * Context: the scout. Returns at once when no operation is in progress.
+ */
+void ftsan_recheck_scout(uint64_t period_ns);
+
+/**
+ * ftsan_recheck_report() - write a change to the log
+ * @kind:      FTSAN_KIND_RACE or FTSAN_KIND_HAZARD (ftsan_rule_recheck())
+ * @object:    what the word is, NULL: unknown
+ * @operation: that it changed under, NULL: none
+ *
+ * Context: normal context of the operation's thread, whose stack is the finding's.
+ */
+bool ftsan_recheck_report(struct ftsan_thread *thread,
+			  const struct ftsan_recheck_change *change, enum ftsan_kind kind,
+			  const struct ftsan_object *object,
+			  const struct ftsan_operation_frame *operation);
+
+#endif

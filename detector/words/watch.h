@@ -1,0 +1,183 @@
+/*
+ * The watchpoint engine: each thread has the processor watch up to four words for it,
+ * and is told of each of its own stores to them (and loads, where asked for).
+ *
+ * For words that no page protection can guard, because they share a cache line with
+ * something that is written all the time: an object's header. Of other threads' accesses
+ * nothing is seen; they have watchpoints of their own.
+ *
+ * SIGTRAP is queued once only: of an instruction that touches two watched words one hit
+ * arrives, and none of an instruction that is single-stepped.
+ *
+ *   watch_perf.c  one watchpoint on a descriptor
+ *   watch.c       what a thread watches, and its hits
+ *   word_race.c   what a hit means
+ *   recheck.c     the next rung, where the kernel refuses perf events
+ *
+ * Costs, measured on a virtual machine, whose debug registers are dear: aiming one word
+ * 4 us, resting it 0.7 us, a hit 18 us; a set that is watched already costs 0.4 us. A
+ * thread switch loads the registers of what is armed, parked words included.
+ */
+#ifndef FTSAN_WATCH_H
+#define FTSAN_WATCH_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "words/watch_perf.h"
+
+struct ftsan_thread;
+
+enum {
+	FTSAN_WATCH_WORDS = 4, /* debug registers of x86-64 */
+	/* Hits of a word after which it is left alone until it is armed anew: a loop
+	 * over one store must not cost 18 us a round. */
+	FTSAN_WATCH_HITS = 8,
+};
+
+/**
+ * struct ftsan_watchpoint - a word and whose it is
+ * @address: aligned to @length
+ * @object:  the header that the word belongs to; the engine only hands it back
+ * @value:   what the word held when it was armed, or after its last hit (the engine's;
+ *           ignored when arming)
+ * @tag:     the caller's; handed back
+ * @length:  1, 2, 4 or 8 bytes
+ * @reads:   loads count, too. A hit does not tell a load from a store then
+ */
+struct ftsan_watchpoint {
+	uintptr_t address;
+	uintptr_t object;
+	uint64_t value;
+	uint32_t tag;
+	uint8_t length;
+	bool reads;
+};
+
+/**
+ * struct ftsan_watch_slot - one debug register's worth, as its thread sees it
+ * @event:      open or not
+ * @point:      valid while armed
+ * @generation: of the arming; hits carry it, so that a late one is known as such
+ * @hits:       since then
+ * @armed:      the processor watches
+ */
+struct ftsan_watch_slot {
+	struct ftsan_perf_event event;
+	struct ftsan_watchpoint point;
+	uint32_t generation;
+	uint32_t hits;
+	bool armed;
+};
+
+/**
+ * struct ftsan_watch - a thread's part; zeroed: nothing open, nothing watched
+ * @parked:   hits mean nothing for now, though the words are still armed
+ * @lost:     the program closed descriptors of ours this often
+ * @limit_plus_1: the kernel gave this thread only so many events; 0: not known yet
+ * @arms:     calls of ftsan_watch_arm()
+ * @since_ns: when the present set was armed
+ */
+struct ftsan_watch {
+	struct ftsan_watch_slot slots[FTSAN_WATCH_WORDS];
+	uint32_t generation;
+	uint32_t arms;
+	uint64_t since_ns;
+	uint8_t n_armed;
+	uint8_t lost;
+	uint8_t limit_plus_1;
+	bool parked;
+};
+
+/*
+ * A hit: @point is the slot's (its value is what the word held before), @ucontext the
+ * registers after the access. Context: SIGTRAP handler on the thread that made the
+ * access, every signal but SIGSEGV and SIGBUS blocked.
+ */
+typedef void (*ftsan_watch_hit_fn)(struct ftsan_thread *thread,
+				   const struct ftsan_watchpoint *point, void *ucontext);
+
+/**
+ * ftsan_watch_init() - look whether the kernel and the processor do it
+ *
+ * Proof of life: opens an event on a word of ours, stores to it, and has to see the
+ * trap; once more for loads, and none when resting.
+ *
+ * Context: start-up of the process; SIGTRAP must lead to ftsan_watch_trap().
+ * Return:  0; -errno of perf_event_open, -EIO when nothing trapped: then nothing is ever
+ *          armed, and ftsan_watch_name() says why.
+ */
+int ftsan_watch_init(void);
+
+/* It works in this process. Any context. */
+bool ftsan_watch_active(void);
+
+/* "perf", or "recheck; " and the reason; for the log. */
+const char *ftsan_watch_name(void);
+
+/* Accesses from [begin, end) are ftsan's own and no hits. Context: start-up. */
+void ftsan_watch_set_own_text(uintptr_t begin, uintptr_t end);
+
+/* NULL: hits are only counted. Context: start-up. */
+void ftsan_watch_set_handler(ftsan_watch_hit_fn hit);
+
+/**
+ * ftsan_watch_arm() - watch exactly these words for the calling thread
+ * @thread: the caller's record
+ * @points: copied; what is watched already stays, at no cost
+ * @n:      at most FTSAN_WATCH_WORDS
+ *
+ * The words must be readable. Opens events as they are needed; where the kernel gives no
+ * more, or hits take too much of the run time (ftsan_rule_watch()), fewer are armed
+ * (counted). Nothing is armed in a vfork child or after a raw clone.
+ *
+ * Context: normal context of that thread.
+ * Return:  how many are armed; ftsan_watch_holds() tells which.
+ */
+unsigned ftsan_watch_arm(struct ftsan_thread *thread,
+			 const struct ftsan_watchpoint *points, unsigned n);
+
+/*
+ * From now on nothing is armed, or everything may be again. What threads have armed they
+ * end by themselves (ftsan_watch_thread_end()). Any context.
+ */
+void ftsan_watch_halt(bool halt);
+
+/* Ends it. Context: as above. */
+void ftsan_watch_disarm(struct ftsan_thread *thread);
+
+/*
+ * Hits are ignored from now on, but the processor still watches: arming the same words
+ * next is nearly free. A word that is hit meanwhile is rested then. Context: as above.
+ */
+void ftsan_watch_park(struct ftsan_thread *thread);
+
+/* Is the word at @address watched for @thread, the caller's? Async-signal-safe. */
+bool ftsan_watch_holds(const struct ftsan_thread *thread, uintptr_t address);
+
+/*
+ * The word's value, zero-extended; false when unreadable. Does not hit a watchpoint of
+ * the caller's, if it can be had. Async-signal-safe.
+ */
+bool ftsan_watch_read(const struct ftsan_watchpoint *point, uint64_t *value);
+
+/* A value of the word as a report has it: what is shorter than 8 bytes is a signed
+ * number in every header that we know. Pure. */
+int64_t ftsan_watch_shown(uint64_t value, uint8_t length);
+
+/**
+ * ftsan_watch_trap() - SIGTRAP
+ *
+ * Context: the handler, before anybody else.
+ * Return:  true when it was a watchpoint of ours, stale or not; false: another event's.
+ */
+bool ftsan_watch_trap(const siginfo_t *info, void *ucontext);
+
+/* The thread ends: closes its descriptors. Context: normal context of that thread. */
+void ftsan_watch_thread_end(struct ftsan_thread *thread);
+
+/* The child of a fork: inherited descriptors are the parent's events and are closed. */
+void ftsan_watch_fork_child(void);
+
+#endif

@@ -1,0 +1,445 @@
+#include "words/word_race.h"
+
+#include <fcntl.h>
+
+#include "adapters/adapter.h"
+#include "base/context.h"
+#include "base/fmt.h"
+#include "base/sys.h"
+#include "base/counters.h"
+#include "rules/rules.h"
+#include "pages/sites.h"
+
+/* Past its deadline, a stall whose thread waits for a report to be written stays this
+ * long; symbol tables have to be read the first time. */
+static const uint64_t CLAIM_NS = 500u * 1000 * 1000;
+/* After a find the other thread gets ahead, as it would be without us. */
+static const uint64_t HEAD_START_NS = 2u * 1000 * 1000;
+/* What was exhausted gets one more stall in this time. */
+static const uint64_t REFILL_NS = 100u * 1000 * 1000;
+
+enum { STALLS = 16, OBJECTS = 256 };
+
+enum state {
+	FREE,	 /* nobody's */
+	FILLING, /* its thread's, and nobody else looks at it */
+	OPEN,	 /* its thread waits for somebody to come */
+	CLAIMED, /* somebody is looking at it: its thread waits for the report */
+	SERVED,	 /* the report is written: its thread may go on */
+	LEFT,	 /* its thread gave up waiting: who claimed it frees it */
+};
+
+/*
+ * struct stall - a store that is held up. Everything below the first four is written in
+ * FILLING and read by others in CLAIMED.
+ *
+ * @state:   enum state; futex of the stalled thread
+ * @object, @address, @word: (tag and length) of the word, for those who look for a stall
+ *           without stopping its clock
+ */
+struct stall {
+	_Atomic uint32_t state;
+	_Atomic uintptr_t object;
+	_Atomic uintptr_t address;
+	_Atomic uint64_t word;
+	uint32_t thread;
+	int tid;
+	uintptr_t ip;
+	struct ftsan_watchpoint point;
+	uint64_t stored;
+	struct ftsan_access access;
+	struct ftsan_stack stack;
+};
+
+/* So many threads may stall at a time; others go on. Lock-free: by each one's state. */
+static struct stall stalls[STALLS];
+static _Atomic uint32_t n_stalls; /* not FREE; a hint */
+
+/* How often an object was held up; one that comes in another's place begins anew. */
+static struct {
+	_Atomic uintptr_t object;
+	_Atomic uint32_t stalls;
+} objects[OBJECTS];
+
+/* Set once at start. */
+static const struct ftsan_word_host *host;
+static uint64_t window_ns;
+static uint32_t windows;
+static uint32_t budget_percent;
+static uint64_t began_ns;
+
+void ftsan_word_race_init(const struct ftsan_options *options,
+			  const struct ftsan_word_host *the_host)
+{
+	host = the_host;
+	window_ns = (uint64_t)options->window_us * 1000;
+	windows = options->windows;
+	budget_percent = options->window_budget;
+	began_ns = ftsan_sys_now_ns();
+}
+
+void ftsan_word_race_fork_child(void)
+{
+	for (unsigned i = 0; i < STALLS; i++)
+		atomic_store_explicit(&stalls[i].state, FREE, memory_order_relaxed);
+	atomic_store_explicit(&n_stalls, 0, memory_order_relaxed);
+	began_ns = ftsan_sys_now_ns();
+}
+
+/* --- reports ------------------------------------------------------------------ */
+
+static struct ftsan_party party_of(const struct stall *stall)
+{
+	const struct ftsan_thread *thread = ftsan_thread_at(stall->thread);
+
+	return (struct ftsan_party){
+		.role = FTSAN_ROLE_WRITE,
+		.tid = stall->tid,
+		.name = thread == NULL ? "" : thread->name,
+		.access = &stall->access,
+		.stack = &stall->stack,
+	};
+}
+
+static bool report(const struct stall *stall, const struct ftsan_party *other,
+		   enum ftsan_confidence confidence)
+{
+	struct ftsan_object object;
+	struct ftsan_incident incident = {
+		.kind = FTSAN_KIND_RACE,
+		.confidence = confidence,
+		.slot = FTSAN_NO_REPORT_SLOT,
+		.address = stall->point.address,
+		.description = "a watched word",
+		.has_old = true,
+		.has_new = true,
+		.old_value = ftsan_watch_shown(stall->point.value, stall->point.length),
+		.new_value = ftsan_watch_shown(stall->stored, stall->point.length),
+		.n_parties = 2,
+		.parties = {party_of(stall), *other},
+	};
+
+	if (host != NULL && host->describe != NULL) {
+		ftsan_object_clear(&object);
+		host->describe(&stall->point, &object);
+		incident.object = &object;
+	}
+	return ftsan_report(&incident);
+}
+
+/* --- who comes while a store is held up ----------------------------------------- */
+
+static void free_stall(struct stall *stall)
+{
+	atomic_store_explicit(&stall->object, 0, memory_order_relaxed);
+	atomic_fetch_sub_explicit(&n_stalls, 1, memory_order_relaxed);
+	atomic_store_explicit(&stall->state, FREE, memory_order_release);
+}
+
+static bool change(struct stall *stall, uint32_t from, uint32_t to)
+{
+	return atomic_compare_exchange_strong(&stall->state, &from, to);
+}
+
+/* give_back() - claimed by the caller, who is done with it. */
+static void give_back(struct stall *stall, uint32_t state)
+{
+	if (change(stall, CLAIMED, state))
+		ftsan_sys_futex_wake(&stall->state);
+	else
+		free_stall(stall);
+}
+
+static bool overlaps(const struct stall *stall, const struct ftsan_access *access)
+{
+	struct ftsan_access theirs = {
+		.address = atomic_load(&stall->address),
+		.size = 8, /* no word is longer; looked at again once it is claimed */
+	};
+
+	return ftsan_rule_overlap(&theirs, access);
+}
+
+/* claim() - another thread's stall at the word, its clock stopped; NULL: none. */
+static struct stall *claim(const struct ftsan_thread *thread,
+			   const struct ftsan_access *access)
+{
+	if (atomic_load(&n_stalls) == 0)
+		return NULL;
+	for (unsigned i = 0; i < STALLS; i++) {
+		struct stall *stall = &stalls[i];
+
+		if (!overlaps(stall, access) || !change(stall, OPEN, CLAIMED))
+			continue;
+		if (stall->thread != thread->index &&
+		    ftsan_rule_overlap(&stall->access, access))
+			return stall;
+		give_back(stall, OPEN);
+	}
+	return NULL;
+}
+
+static void prove(uintptr_t ip)
+{
+	struct ftsan_site *site = ftsan_site_of(ip);
+
+	if (site != NULL)
+		atomic_store_explicit(&site->proven, true, memory_order_relaxed);
+}
+
+static void report_met(struct ftsan_thread *thread, const struct stall *stall,
+		       const struct ftsan_access *access, const void *ucontext)
+{
+	struct ftsan_thread *owner = ftsan_thread_at(stall->thread);
+	struct ftsan_party other = {
+		.role = access->role,
+		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
+		.name = thread->name,
+		.access = access,
+		.stack = &thread->stack,
+	};
+
+	ftsan_stack_capture(&thread->stack, ucontext);
+	ftsan_thread_read_name(thread);
+	if (owner != NULL)
+		ftsan_thread_read_name(owner);
+	if (report(stall, &other, FTSAN_CONFIRMED))
+		prove(stall->ip);
+}
+
+/* meet() - true when another thread was held up at the word. */
+static bool meet(struct ftsan_thread *thread, const struct ftsan_watchpoint *point,
+		 uint64_t now, const void *ucontext)
+{
+	struct ftsan_access access = {
+		.address = point->address, .size = point->length, .exact = true};
+	struct stall *stall = claim(thread, &access);
+	struct ftsan_word_question question;
+
+	if (stall == NULL)
+		return false;
+	ftsan_count(stalls_met);
+	access.role =
+		ftsan_rule_word_role(point->reads, point->value, now, stall->stored);
+	question = (struct ftsan_word_question){
+		.held = stall->access, .changed = true, .met = &access};
+	if (ftsan_rule_word(&question) == FTSAN_WORD_CONFIRMED)
+		report_met(thread, stall, &access, ucontext);
+	give_back(stall, SERVED);
+	return true;
+}
+
+bool ftsan_word_stalled_any(void)
+{
+	return atomic_load_explicit(&n_stalls, memory_order_relaxed) != 0;
+}
+
+bool ftsan_word_stalled(uintptr_t object, struct ftsan_watchpoint *out)
+{
+	if (atomic_load(&n_stalls) == 0)
+		return false;
+	for (unsigned i = 0; i < STALLS; i++) {
+		struct stall *stall = &stalls[i];
+		uintptr_t address = atomic_load(&stall->address);
+		uint64_t word = atomic_load(&stall->word);
+
+		/* The object is written last and wiped first. */
+		if (atomic_load(&stall->object) != object ||
+		    atomic_load(&stall->address) != address)
+			continue;
+		*out = (struct ftsan_watchpoint){.address = address,
+						 .object = object,
+						 .tag = (uint32_t)(word >> 8),
+						 .length = (uint8_t)word,
+						 .reads = true};
+		return true;
+	}
+	return false;
+}
+
+/* --- holding a store up ------------------------------------------------------------ */
+
+static _Atomic uint32_t *stalls_of(uintptr_t object)
+{
+	unsigned at = (unsigned)(object * 0x9e3779b97f4a7c15ull >> 56) % OBJECTS;
+
+	if (atomic_exchange_explicit(&objects[at].object, object, memory_order_relaxed) !=
+	    object)
+		atomic_store_explicit(&objects[at].stalls, 0, memory_order_relaxed);
+	return &objects[at].stalls;
+}
+
+/* length_of() - how long the store may be held up, 0: not at all. */
+static uint64_t length_of(const struct ftsan_watchpoint *point, struct ftsan_site *site)
+{
+	uint64_t elapsed = ftsan_sys_now_ns() - began_ns;
+	struct ftsan_window_question question = {
+		.threads = ftsan_threads_alive(),
+		.site_limit = windows * 8 + (uint32_t)(elapsed / REFILL_NS),
+		.object_limit = windows + (uint32_t)(elapsed / REFILL_NS),
+		.spent_ns = ftsan_counted(window_ns) + ftsan_counted(stall_ns),
+		.elapsed_ns = elapsed,
+		.budget_percent = budget_percent,
+	};
+
+	if (site == NULL || question.threads < 2)
+		return 0;
+	question.site_proven = atomic_load_explicit(&site->proven, memory_order_relaxed);
+	question.site_windows =
+		atomic_load_explicit(&site->windows, memory_order_relaxed);
+	question.object_windows =
+		atomic_load_explicit(stalls_of(point->object), memory_order_relaxed);
+	question.length_ns = ftsan_rule_window_length(window_ns, question.object_windows,
+						      question.object_limit);
+	return ftsan_rule_open_window(&question) ? question.length_ns : 0;
+}
+
+static struct stall *take_stall(void)
+{
+	for (unsigned i = 0; i < STALLS; i++)
+		if (change(&stalls[i], FREE, FILLING)) {
+			atomic_fetch_add(&n_stalls, 1);
+			return &stalls[i];
+		}
+	return NULL;
+}
+
+static void fill(struct stall *stall, const struct ftsan_thread *thread,
+		 const struct ftsan_watchpoint *point, uint64_t now, void *ucontext)
+{
+	stall->thread = thread->index;
+	stall->tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+	stall->ip = ftsan_context_ip(ucontext);
+	stall->point = *point;
+	stall->stored = now;
+	stall->access = (struct ftsan_access){.address = point->address,
+					      .size = point->length,
+					      .role = FTSAN_ROLE_WRITE,
+					      .exact = true};
+	ftsan_stack_capture(&stall->stack, ucontext);
+	atomic_store(&stall->word, (uint64_t)point->tag << 8 | point->length);
+	atomic_store(&stall->address, point->address);
+	atomic_store(&stall->object, point->object);
+}
+
+/* hold_up() - FILLING: nobody came; SERVED; LEFT: the stall is not ours any more. */
+static uint32_t hold_up(struct stall *stall, uint64_t until)
+{
+	uint32_t state;
+
+	while ((state = atomic_load(&stall->state)) == OPEN || state == CLAIMED) {
+		uint64_t limit = state == OPEN ? until : until + CLAIM_NS;
+
+		if (ftsan_sys_now_ns() < limit)
+			(void)ftsan_sys_futex_wait(&stall->state, state, limit);
+		else if (change(stall, state, state == OPEN ? FILLING : LEFT))
+			return state == OPEN ? FILLING : LEFT;
+	}
+	return state;
+}
+
+/* is_waiting() - does the kernel say that the thread sleeps? Unknown counts as yes. */
+static bool is_waiting(int tid)
+{
+	char text[128];
+	struct ftsan_buf path;
+	ssize_t n;
+	int fd;
+
+	ftsan_buf_init(&path, text, sizeof(text));
+	ftsan_buf_str(&path, "/proc/self/task/");
+	ftsan_buf_i64(&path, tid);
+	ftsan_buf_str(&path, "/stat");
+	fd = ftsan_sys_open(ftsan_buf_cstr(&path), O_RDONLY | O_CLOEXEC, 0);
+	if (fd < 0)
+		return true;
+	n = ftsan_sys_read(fd, text, sizeof(text));
+	(void)ftsan_sys_close(fd);
+	/* "tid (name) state ...", where the name, of 15 bytes at most, may hold a ')'. */
+	while (n > 0 && text[n - 1] != ')')
+		n--;
+	return n == 0 || n + 1 >= (ssize_t)sizeof(text) || text[n + 1] != 'R';
+}
+
+static bool inside(const struct ftsan_thread *thread, uintptr_t object,
+		   struct ftsan_party *who)
+{
+	*who = (struct ftsan_party){.role = FTSAN_ROLE_CALL, .name = ""};
+	return host != NULL && host->inside != NULL && host->inside(object, thread, who);
+}
+
+/* conclude() - nobody hit the word; @before was inside when the stall began. */
+static void conclude(struct ftsan_thread *thread, struct stall *stall, bool was_inside,
+		     struct ftsan_party *before)
+{
+	struct ftsan_party after;
+	bool is_inside = inside(thread, stall->point.object, &after);
+	struct ftsan_word_question question = {
+		.held = stall->access,
+		.changed = true,
+		.inside = was_inside || is_inside,
+		.waits = is_inside && is_waiting(after.tid),
+	};
+
+	if (ftsan_rule_word(&question) != FTSAN_WORD_PROBABLE)
+		return;
+	/* Who has left the operation has left its stack, too. */
+	before->stack = NULL;
+	ftsan_thread_read_name(thread);
+	(void)report(stall, is_inside ? &after : before, FTSAN_PROBABLE);
+}
+
+static void wait_in(struct ftsan_thread *thread, struct stall *stall, uint64_t length)
+{
+	uint64_t began = ftsan_sys_now_ns();
+	struct ftsan_party who;
+	bool was_inside = inside(thread, stall->point.object, &who);
+	uint32_t state = hold_up(stall, began + length);
+
+	if (state == SERVED)
+		(void)ftsan_sys_futex_wait(&stall->state, SERVED,
+					   ftsan_sys_now_ns() + HEAD_START_NS);
+	ftsan_count_add(stall_ns, ftsan_sys_now_ns() - began);
+	if (state == FILLING)
+		conclude(thread, stall, was_inside, &who);
+	if (state != LEFT)
+		free_stall(stall);
+}
+
+static void stall_at(struct ftsan_thread *thread, const struct ftsan_watchpoint *point,
+		     uint64_t now, void *ucontext)
+{
+	struct ftsan_site *site = ftsan_site_of(ftsan_context_ip(ucontext));
+	uint64_t length = length_of(point, site);
+	struct stall *stall = length == 0 ? NULL : take_stall();
+
+	if (stall == NULL)
+		return;
+	fill(stall, thread, point, now, ucontext);
+	ftsan_count(stalls);
+	atomic_fetch_add_explicit(&site->windows, 1, memory_order_relaxed);
+	atomic_fetch_add_explicit(stalls_of(point->object), 1, memory_order_relaxed);
+	atomic_store(&stall->state, OPEN);
+	/*
+	 * Another thread may have come to the word between our look and this. One of the
+	 * two sees the other now, or both do and both report; the stall has served then.
+	 */
+	if (meet(thread, point, now, ucontext)) {
+		if (hold_up(stall, 0) != LEFT)
+			free_stall(stall);
+		return;
+	}
+	wait_in(thread, stall, length);
+}
+
+void ftsan_word_hit(struct ftsan_thread *thread, const struct ftsan_watchpoint *point,
+		    void *ucontext)
+{
+	uint64_t now;
+
+	if (!ftsan_watch_read(point, &now) || meet(thread, point, now, ucontext))
+		return;
+	/* Where loads hit, too, it is not known to be a store. */
+	if (!point->reads && now != point->value)
+		stall_at(thread, point, now, ucontext);
+}

@@ -1,0 +1,200 @@
+#include "elf/hook_dl.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <string.h>
+
+#include "base/annot.h"
+#include "base/sys.h"
+#include "elf/dl_search.h"
+#include "elf/got.h"
+#include "start/init.h"
+#include "process/lock.h"
+#include "elf/real.h"
+#include "runtime/runtime.h"
+
+_Static_assert((int)FTSAN_N_HOOKS <= (int)FTSAN_GOT_MAX, "one bit a hook");
+
+/* The exported symbols, by an assembler's name: libc declares them, too. */
+#define EXPORTED_LIBC(name) extern const char exported_##name[] __asm__(#name);
+#define EXPORTED_PYTHON(name)
+#define FTSAN_HOOK(class, file, ret, name, params, args) EXPORTED_##class(name)
+#include "start/hooks.def"
+#undef FTSAN_HOOK
+
+const char *const ftsan_hook_names[] = {
+#define FTSAN_HOOK(class, file, ret, name, params, args) #name,
+#include "start/hooks.def"
+#undef FTSAN_HOOK
+};
+_Atomic uint32_t ftsan_hook_counts[FTSAN_N_HOOKS];
+
+/*
+ * Held around the loader's own work as well as around ours: an object must not be
+ * touched while another thread's dlopen relocates it, because both change the
+ * protection of its relro pages. The loader takes a recursive lock of its own for the
+ * whole of dlopen and dlclose, so this one adds an order (ours, then the loader's) but
+ * no exclusion that is not there already. Where libc itself loads an object whose
+ * constructor calls dlopen, the order is the other way round: hence the bound.
+ */
+static struct ftsan_lock loader_lock;
+enum { LOADER_WAIT_NS = 2000000000 };
+
+/* Guarded by loader_lock. */
+static struct ftsan_got_hook table[FTSAN_N_HOOKS];
+static struct ftsan_got got = {
+	.hooks = table,
+	.n_hooks = FTSAN_N_HOOKS,
+	.counts = ftsan_hook_counts,
+};
+
+/* After a detach, while there are buffers of ours. */
+static bool draining;
+enum { LATE_LOOKS = 200, LATE_PAUSE_NS = 10000000 };
+
+static void fill_table(void)
+{
+	unsigned i = 0;
+
+#define ADDRESS_LIBC(name) ((uintptr_t)exported_##name)
+#define ADDRESS_PYTHON(name) 0
+#define FTSAN_HOOK(class, file, ret, name_, params, args)                                \
+	table[i] = (struct ftsan_got_hook){.name = #name_,                               \
+					   .original = ftsan_real_address(i),            \
+					   .replacement = (uintptr_t)ftsan_hook_##name_, \
+					   .exported = ADDRESS_##class(name_)};          \
+	i++;
+#include "start/hooks.def"
+#undef FTSAN_HOOK
+}
+
+void ftsan_dl_start(void)
+{
+	bool locked = ftsan_lock_take(&loader_lock, LOADER_WAIT_NS);
+
+	fill_table();
+	if (!locked)
+		return;
+	ftsan_got_update(&got);
+	ftsan_lock_drop(&loader_lock);
+}
+
+/* What has to know buffers of ours as long as there are any. */
+static uint64_t hooks_of_buffers(void)
+{
+	return 1ull << FTSAN_HOOK_dlopen | 1ull << FTSAN_HOOK_dlclose |
+	       1ull << FTSAN_HOOK_PyMem_RawRealloc | 1ull << FTSAN_HOOK_PyMem_RawFree |
+	       1ull << FTSAN_HOOK_PyMem_Realloc | 1ull << FTSAN_HOOK_PyMem_Free;
+}
+
+int ftsan_dl_start_late(void)
+{
+	if (!ftsan_lock_take(&loader_lock, LOADER_WAIT_NS))
+		return -EBUSY;
+	fill_table();
+	got.late = true;
+	for (unsigned i = 0; i < LATE_LOOKS; i++) {
+		ftsan_got_forget(&got);
+		ftsan_got_update(&got);
+		if (got.busy == 0)
+			break;
+		ftsan_sys_sleep(LATE_PAUSE_NS);
+	}
+	/* From here on every dlopen is one of ours, but for those that wait just now. */
+	got.late = false;
+	draining = false;
+	ftsan_lock_drop(&loader_lock);
+	return got.busy == 0 ? 0 : -EBUSY;
+}
+
+bool ftsan_dl_is_free(void)
+{
+	if (!ftsan_lock_take(&loader_lock, LOADER_WAIT_NS))
+		return false;
+	ftsan_lock_drop(&loader_lock);
+	return true;
+}
+
+int ftsan_dl_stop(bool buffers)
+{
+	uint64_t keep = buffers ? hooks_of_buffers() : 0;
+
+	if (!ftsan_lock_take(&loader_lock, LOADER_WAIT_NS))
+		return -EBUSY;
+	ftsan_got_restore(&got, keep);
+	for (unsigned i = 0; i < FTSAN_N_HOOKS; i++)
+		if (!(keep >> i & 1))
+			table[i].original = 0;
+	draining = buffers;
+	ftsan_lock_drop(&loader_lock);
+	return 0;
+}
+
+void ftsan_dl_fork_child(uint32_t parent_tid)
+{
+	ftsan_lock_fork_child(&loader_lock, parent_tid);
+}
+
+/* After the loader's work; @locked: without the lock, the next call will see to it. */
+static void objects_changed(void *opened, bool locked)
+{
+	int error = errno;
+
+	if (!ftsan_preload_active()) {
+		if (locked && draining)
+			ftsan_got_update(&got);
+		else if (opened)
+			ftsan_preload_try_activate(opened);
+	} else if (locked && ftsan_got_update(&got)) {
+		ftsan_runtime_modules_changed();
+	}
+	errno = error;
+}
+
+/*
+ * What is loaded already is found by its soname, wherever it came from, before any
+ * directory is searched; RTLD_NOLOAD asks for just that.
+ */
+static void *open_for(const void *caller, const char *file, int mode)
+{
+	char path[PATH_MAX];
+	int error = errno;
+	void *handle = NULL;
+
+	if (!ftsan_dl_search(caller, file, path)) {
+		errno = error;
+		return FTSAN_REAL(dlopen)(file, mode);
+	}
+	if (!strchr(file, '/'))
+		handle = FTSAN_REAL(dlopen)(file, mode | RTLD_NOLOAD);
+	errno = error;
+	return handle ? handle : FTSAN_REAL(dlopen)(path, mode);
+}
+
+void *ftsan_hook_dlopen(const char *file, int mode)
+{
+	const void *caller = __builtin_return_address(0);
+	bool locked;
+	void *handle;
+
+	if (!file)
+		return FTSAN_REAL(dlopen)(file, mode);
+	locked = ftsan_lock_take(&loader_lock, LOADER_WAIT_NS);
+	handle = open_for(caller, file, mode);
+	if (handle)
+		objects_changed(handle, locked);
+	if (locked)
+		ftsan_lock_drop(&loader_lock);
+	return handle;
+}
+
+int ftsan_hook_dlclose(void *handle)
+{
+	bool locked = ftsan_lock_take(&loader_lock, LOADER_WAIT_NS);
+	int result = FTSAN_REAL(dlclose)(handle);
+
+	objects_changed(NULL, locked);
+	if (locked)
+		ftsan_lock_drop(&loader_lock);
+	return result;
+}

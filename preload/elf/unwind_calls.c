@@ -1,0 +1,92 @@
+#include "elf/unwind_calls.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "base/annot.h"
+#include "base/safe_read.h"
+#include "elf/got.h"
+#include "stacks/stack.h"
+
+/* No process can have these: the kernel's own bound (fs.nr_open) is far below. */
+enum { READ_END = INT_MAX - 1, WRITE_END = INT_MAX };
+
+static int make_pipe(int ends[2])
+{
+	ends[0] = READ_END;
+	ends[1] = WRITE_END;
+	return 0;
+}
+
+static int make_pipe2(int ends[2], int flags)
+{
+	(void)flags;
+	return make_pipe(ends);
+}
+
+/*
+ * libunwind repeats both calls for as long as errno says EINTR, success or not, so each
+ * has to set it.
+ */
+static ssize_t read_byte(int fd, void *to, size_t size)
+{
+	if (fd != READ_END)
+		return read(fd, to, size);
+	errno = EAGAIN;
+	return -1;
+}
+
+static ssize_t write_byte(int fd, const void *from, size_t size)
+{
+	char byte;
+
+	if (fd != WRITE_END)
+		return write(fd, from, size);
+	errno = ftsan_safe_read(&byte, from, 1) == 0 ? 0 : EFAULT;
+	return errno ? -1 : 1;
+}
+
+/* libunwind 1.6 writes by syscall(SYS_write, ...), to keep sanitizers out of it. */
+static long system_call(long number, long a, long b, long c, long d, long e, long f)
+{
+	if (number == SYS_write && (int)a == WRITE_END)
+		return write_byte((int)a, (const void *)b, (size_t)c);
+	return syscall(number, a, b, c, d, e, f);
+}
+
+static int close_end(int fd)
+{
+	return fd == READ_END || fd == WRITE_END ? 0 : close(fd);
+}
+
+/* What it saves and gives back here is as good as any: neither is looked at. */
+static int mask_signals(int how, const sigset_t *set, sigset_t *old)
+{
+	if (!ftsan_stack_walking())
+		return sigprocmask(how, set, old);
+	if (old != NULL)
+		sigemptyset(old);
+	return 0;
+}
+
+void ftsan_unwind_calls_replace(const void *inside, ftsan_mask_function libcs)
+{
+	const struct ftsan_got_hook hooks[] = {
+		{"pipe", (uintptr_t)pipe, (uintptr_t)make_pipe, 0},
+		{"pipe2", (uintptr_t)pipe2, (uintptr_t)make_pipe2, 0},
+		{"read", (uintptr_t)read, (uintptr_t)read_byte, 0},
+		{"write", (uintptr_t)write, (uintptr_t)write_byte, 0},
+		{"syscall", (uintptr_t)syscall, (uintptr_t)system_call, 0},
+		{"close", (uintptr_t)close, (uintptr_t)close_end, 0},
+		{"sigprocmask", (uintptr_t)sigprocmask, (uintptr_t)mask_signals, 0},
+		/* Ours is not the one that is found when we are loaded late. */
+		{"sigprocmask", (uintptr_t)libcs, (uintptr_t)mask_signals, 0},
+	};
+
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(hooks); i++)
+		ftsan_got_redirect(inside, &hooks[i]);
+}

@@ -1,0 +1,57 @@
+#include "numpy/numpy_modules.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "numpy/numpy_methods.h"
+#include "numpy/numpy_type.h"
+#include "operations/operation.h"
+#include "stacks/pyabi.h"
+#include "runtime/runtime.h"
+#include "stacks/symbols.h"
+
+/* struct PyModuleDef behind PyObject_HEAD: see module_gil.c. */
+enum { AFTER_NAME = 24, AFTER_METHODS = 48 };
+
+static void *member(const void *definition, uint32_t behind_head)
+{
+	void *value;
+
+	memcpy(&value, ftsan_object_member(definition, behind_head), sizeof(value));
+	return value;
+}
+
+/* 2.1 to HEAD: the module's definition does not name its package. */
+static bool is_numpy(const char *name)
+{
+	return strcmp(name, "_multiarray_umath") == 0;
+}
+
+static bool is_cpython(uintptr_t caller)
+{
+	const struct ftsan_module *module = ftsan_module_of(caller);
+
+	return module == NULL || strstr(module->path, "/lib-dynload/") != NULL ||
+	       strstr(module->path, "/libpython") != NULL;
+}
+
+void ftsan_modules_hook(const void *definition, uintptr_t caller)
+{
+	const char *name;
+	void *methods;
+
+	if (!ftsan_runtime_abi()->known)
+		return;
+	/* Long before NumPy is there: its import may come later in the same module. */
+	ftsan_type_init();
+	name = member(definition, AFTER_NAME);
+	methods = member(definition, AFTER_METHODS);
+	if (name == NULL || methods == NULL)
+		return;
+	if (is_numpy(name))
+		ftsan_methods_hook(methods, "numpy", true);
+	else if ((ftsan_latent() || ftsan_runtime_abi()->free_threaded) &&
+		 !is_cpython(caller))
+		ftsan_methods_hook(methods, name, false);
+}

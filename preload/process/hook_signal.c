@@ -1,0 +1,173 @@
+/* Signal actions: the owned signals' are kept by us, the others' never block those. */
+#include <errno.h>
+#include <stdatomic.h>
+
+#include "start/init.h"
+#include "elf/real.h"
+#include "process/signal_owner.h"
+
+/*
+ * Owned signals that the program wants blocked while another signal is handled. Only
+ * reported back: a handler that met a guarded page under such a mask would be killed.
+ */
+static _Atomic uint16_t wanted_blocked[NSIG];
+/* Bits of siginterrupt(), which decide over SA_RESTART in signal(). */
+static _Atomic uint64_t interrupting;
+
+static bool valid(int sig)
+{
+	return sig > 0 && sig < NSIG;
+}
+
+int ftsan_signal_set_other(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	struct sigaction stripped;
+	uint64_t mask = 0, before;
+	int result;
+
+	if (act) {
+		stripped = *act;
+		mask = ftsan_sigset_get(&act->sa_mask);
+		ftsan_sigset_put(&stripped.sa_mask, mask & ~FTSAN_SIG_OWNED);
+	}
+	before = valid(sig) ? atomic_load(&wanted_blocked[sig]) : 0;
+	result = FTSAN_REAL(sigaction)(sig, act ? &stripped : NULL, old);
+	if (result != 0)
+		return result;
+	if (act)
+		atomic_store(&wanted_blocked[sig], (uint16_t)(mask & FTSAN_SIG_OWNED));
+	if (old)
+		ftsan_sigset_put(&old->sa_mask, ftsan_sigset_get(&old->sa_mask) | before);
+	return 0;
+}
+
+void ftsan_signal_restore_other(int sig)
+{
+	uint16_t stripped = atomic_exchange(&wanted_blocked[sig], 0);
+	struct sigaction act;
+
+	if (!stripped || FTSAN_REAL(sigaction)(sig, NULL, &act) != 0)
+		return;
+	ftsan_sigset_put(&act.sa_mask, ftsan_sigset_get(&act.sa_mask) | stripped);
+	FTSAN_REAL(sigaction)(sig, &act, NULL);
+}
+
+static int set_owned(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	struct sigaction before;
+
+	if (act)
+		ftsan_signal_action_set(sig, act, &before);
+	else
+		ftsan_signal_action_get(sig, &before);
+	if (old)
+		*old = before;
+	return 0;
+}
+
+/* A vfork child has dispositions of its own, but shares our record of its parent's. */
+static int set_foreign(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	int result;
+
+	if (!old || !ftsan_signal_owned(sig))
+		return FTSAN_REAL(sigaction)(sig, act, old);
+	result = act ? FTSAN_REAL(sigaction)(sig, act, NULL) : 0;
+	if (result == 0)
+		ftsan_signal_action_peek(sig, old);
+	return result;
+}
+
+int ftsan_hook_sigaction(int sig, const struct sigaction *act, struct sigaction *old)
+{
+	if (!ftsan_preload_active())
+		return FTSAN_REAL(sigaction)(sig, act, old);
+	if (!ftsan_preload_own())
+		return set_foreign(sig, act, old);
+	if (ftsan_signal_owned(sig))
+		return set_owned(sig, act, old);
+	return ftsan_signal_set_other(sig, act, old);
+}
+
+static ftsan_handler set_handler(int sig, ftsan_handler handler, int flags, uint64_t mask)
+{
+	struct sigaction act = {.sa_handler = handler, .sa_flags = flags}, old;
+
+	if (handler == SIG_ERR) {
+		errno = EINVAL;
+		return SIG_ERR;
+	}
+	ftsan_sigset_put(&act.sa_mask, mask);
+	return ftsan_hook_sigaction(sig, &act, &old) == 0 ? old.sa_handler : SIG_ERR;
+}
+
+/* Of the others libc takes care; their handlers' masks hold nothing of ours then. */
+static bool kept_here(int sig)
+{
+	if (ftsan_preload_active() && ftsan_signal_owned(sig))
+		return true;
+	if (valid(sig) && ftsan_preload_own())
+		atomic_store(&wanted_blocked[sig], 0);
+	return false;
+}
+
+static ftsan_handler bsd_semantics(int sig, ftsan_handler handler)
+{
+	uint64_t bit = FTSAN_SIGBIT(sig);
+
+	return set_handler(sig, handler,
+			   atomic_load(&interrupting) & bit ? 0 : SA_RESTART, bit);
+}
+
+static ftsan_handler sysv_semantics(int sig, ftsan_handler handler)
+{
+	return set_handler(sig, handler, (int)SA_RESETHAND | SA_NODEFER, 0);
+}
+
+ftsan_handler ftsan_hook_signal(int sig, ftsan_handler handler)
+{
+	return kept_here(sig) ? bsd_semantics(sig, handler)
+			      : FTSAN_REAL(signal)(sig, handler);
+}
+
+ftsan_handler ftsan_hook_bsd_signal(int sig, ftsan_handler handler)
+{
+	return kept_here(sig) ? bsd_semantics(sig, handler)
+			      : FTSAN_REAL(bsd_signal)(sig, handler);
+}
+
+ftsan_handler ftsan_hook_ssignal(int sig, ftsan_handler handler)
+{
+	return kept_here(sig) ? bsd_semantics(sig, handler)
+			      : FTSAN_REAL(ssignal)(sig, handler);
+}
+
+ftsan_handler ftsan_hook_sysv_signal(int sig, ftsan_handler handler)
+{
+	return kept_here(sig) ? sysv_semantics(sig, handler)
+			      : FTSAN_REAL(sysv_signal)(sig, handler);
+}
+
+ftsan_handler ftsan_hook___sysv_signal(int sig, ftsan_handler handler)
+{
+	return kept_here(sig) ? sysv_semantics(sig, handler)
+			      : FTSAN_REAL(__sysv_signal)(sig, handler);
+}
+
+int ftsan_hook_siginterrupt(int sig, int interrupt)
+{
+	struct sigaction act;
+
+	if (!ftsan_preload_active() || !ftsan_signal_owned(sig) || !ftsan_preload_own())
+		return FTSAN_REAL(siginterrupt)(sig, interrupt);
+	ftsan_signal_action_get(sig, &act);
+	if (interrupt) {
+		act.sa_flags &= ~SA_RESTART;
+		atomic_fetch_or(&interrupting, FTSAN_SIGBIT(sig));
+	} else {
+		act.sa_flags |= SA_RESTART;
+		atomic_fetch_and(&interrupting, ~FTSAN_SIGBIT(sig));
+	}
+	ftsan_signal_action_set(sig, &act, NULL);
+	return 0;
+}

@@ -1,0 +1,165 @@
+#include "process/hook_thread.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include "process/altstack.h"
+#include "base/annot.h"
+#include "base/sys.h"
+#include "base/counters.h"
+#include "start/init.h"
+#include "elf/real.h"
+#include "runtime/runtime.h"
+#include "process/scout.h"
+#include "process/signal_owner.h"
+
+/* struct start - what a new thread has to know; lies at the low end of its own
+ * alternate stack, so that starting a thread allocates nothing else, or on the heap when
+ * there is no memory for a @stack */
+struct start {
+	void *(*routine)(void *);
+	void *argument;
+	uint64_t blocked;
+	void *stack;
+};
+
+static _Atomic unsigned threads = 1;
+static pthread_key_t end_key;
+static bool has_key; /* it stays over a detach: threads end later */
+
+/*
+ * The last thing that a thread runs of its own. Destructors of the program's keys may
+ * still use guarded memory, so ours asks to be called again until the last round.
+ */
+static void on_end(void *round)
+{
+	uintptr_t n = (uintptr_t)round;
+
+	if (n < PTHREAD_DESTRUCTOR_ITERATIONS &&
+	    pthread_setspecific(end_key, (void *)(n + 1)) == 0)
+		return;
+	ftsan_runtime_thread_end();
+	ftsan_altstack_leave();
+	/* libc ends the process with its last thread, and must not count the scout. */
+	if (atomic_fetch_sub(&threads, 1) == 1)
+		ftsan_scout_stop();
+}
+
+int ftsan_thread_start(void)
+{
+	int error = has_key ? 0 : pthread_key_create(&end_key, on_end);
+	void *stack;
+
+	if (error != 0)
+		return -error;
+	has_key = true;
+	pthread_setspecific(end_key, (void *)1);
+	stack = ftsan_altstack_map();
+	if (!stack)
+		return -ENOMEM;
+	ftsan_altstack_enter(stack, true);
+	return 0;
+}
+
+int ftsan_thread_start_late(unsigned n)
+{
+	atomic_store(&threads, n + 1);
+	return ftsan_thread_start();
+}
+
+/*
+ * glibc's first 32 keys have their places in the thread's own descriptor; with a later
+ * one it would call calloc, and the thread ends without on_end() and stays counted.
+ */
+void ftsan_thread_adopt(void)
+{
+	if (end_key < 32)
+		pthread_setspecific(end_key, (void *)1);
+}
+
+void ftsan_thread_stop(void)
+{
+	ftsan_altstack_leave();
+	pthread_key_delete(end_key);
+	has_key = false;
+}
+
+unsigned ftsan_thread_count(void)
+{
+	return atomic_load(&threads);
+}
+
+void ftsan_thread_fork_child(void)
+{
+	atomic_store(&threads, 1);
+}
+
+/* A mask given by pthread_attr_setsigmask_np() may block what must not be blocked. */
+static void begin_mask(uint64_t blocked)
+{
+	uint64_t bits = FTSAN_SIG_OWNED, before = 0;
+
+	ftsan_sys_sigmask(SIG_UNBLOCK, &bits, &before);
+	ftsan_signal_set_blocked((blocked | before) & FTSAN_SIG_OWNED);
+}
+
+static void *run(void *argument)
+{
+	struct start start = *(struct start *)argument;
+
+	if (!start.stack)
+		free(argument);
+	ftsan_altstack_enter(start.stack, false);
+	begin_mask(start.blocked);
+	pthread_setspecific(end_key, (void *)1);
+	ftsan_runtime_thread_begin();
+	return start.routine(start.argument);
+}
+
+/* A program that can have its thread gets it, even if ours is the one that can't be had.
+ */
+static struct start *make_start(void *(*routine)(void *), void *argument)
+{
+	void *stack = ftsan_altstack_map();
+	struct start *start = stack ? stack : malloc(sizeof(*start));
+
+	if (!start)
+		return NULL;
+	if (!stack)
+		ftsan_count(left_out_stacks);
+	*start = (struct start){routine, argument, ftsan_signal_blocked(), stack};
+	return start;
+}
+
+static void drop_start(struct start *start)
+{
+	if (start->stack)
+		ftsan_altstack_unmap(start->stack);
+	else
+		free(start);
+}
+
+int ftsan_hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
+			      void *(*routine)(void *), void *argument)
+{
+	struct start *start;
+	int error;
+
+	if (!ftsan_preload_own())
+		return FTSAN_REAL(pthread_create)(thread, attr, routine, argument);
+	start = make_start(routine, argument);
+	if (!start)
+		return EAGAIN;
+	atomic_fetch_add(&threads, 1);
+	error = FTSAN_REAL(pthread_create)(thread, attr, run, start);
+	if (error != 0) {
+		atomic_fetch_sub(&threads, 1);
+		drop_start(start);
+		return error;
+	}
+	ftsan_scout_start();
+	return 0;
+}

@@ -1,0 +1,79 @@
+#include "python/module_gil.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/annot.h"
+#include "threads/gil.h"
+#include "stacks/pyabi.h"
+#include "runtime/runtime.h"
+
+/*
+ * struct PyModuleDef behind PyObject_HEAD (Include/moduleobject.h, 3.13.5): m_init,
+ * m_index, m_copy, m_name, m_doc, m_size, m_methods, m_slots.
+ */
+enum { AFTER_NAME = 24, AFTER_SLOTS = 56 };
+
+/* struct PyModuleDef_Slot and Py_mod_gil (Include/moduleobject.h, 3.13 and 3.14). */
+struct slot {
+	int kind;
+	void *value;
+};
+enum { MOD_GIL = 4 };
+#define MOD_GIL_NOT_USED ((void *)1)
+
+/* Slot numbers are known for these. */
+enum { FIRST_MINOR = 13, LAST_MINOR = 14 };
+
+/* The single-phase module that this thread is making. */
+static FTSAN_TLS const char *making;
+
+static bool applies(void)
+{
+	const struct ftsan_pyabi *abi = ftsan_runtime_abi();
+	uint32_t minor = abi->version >> 16 & 0xff;
+
+	return abi->free_threaded && minor >= FIRST_MINOR && minor <= LAST_MINOR;
+}
+
+static void *member(const void *definition, size_t behind_head)
+{
+	void *value;
+
+	memcpy(&value,
+	       (const char *)definition + ftsan_runtime_abi()->object_size + behind_head,
+	       sizeof(value));
+	return value;
+}
+
+static bool declares(const struct slot *slot)
+{
+	for (; slot != NULL && slot->kind != 0; slot++)
+		if (slot->kind == MOD_GIL)
+			return slot->value == MOD_GIL_NOT_USED;
+	return false;
+}
+
+void ftsan_module_defined(const void *definition)
+{
+	if (applies() && !declares(member(definition, AFTER_SLOTS)))
+		ftsan_gil_note_request(member(definition, AFTER_NAME));
+}
+
+void ftsan_module_created(const void *definition)
+{
+	if (!applies())
+		return;
+	making = member(definition, AFTER_NAME);
+	ftsan_gil_note_request(making);
+}
+
+void ftsan_module_declares_gil(const void *gil)
+{
+	if (!applies() || making == NULL)
+		return;
+	if (gil == MOD_GIL_NOT_USED)
+		ftsan_gil_withdraw(making);
+	making = NULL;
+}

@@ -1,0 +1,112 @@
+/* ftsan: the command. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/annot.h"
+#include "common/commands.h"
+#include "common/message.h"
+#include "base/options.h"
+
+static const struct command {
+	const char *name;
+	const char *summary;
+	int (*run)(int argc, char **argv);
+} commands[] = {
+	{"run", "run a command with ftsan", ftsan_command_run},
+	{"attach", "watch a Python program that runs already", ftsan_command_attach},
+	{"detach", "leave a program that was attached to", ftsan_command_detach},
+	{"report", "print the findings of a log", ftsan_command_report},
+	{"doctor", "say what works on this machine and what to do about the rest",
+	 ftsan_command_doctor},
+	{"scan", "list the extension modules of an environment and what is known of them",
+	 ftsan_command_scan},
+	{"options", "print the options of FTSAN_OPTIONS and --options",
+	 ftsan_command_options},
+};
+
+static void print_help(FILE *out)
+{
+	fputs("usage: ftsan COMMAND ...\n"
+	      "\n"
+	      "Finds data races on array metadata and invalid code objects in native "
+	      "extension\n"
+	      "modules on free-threaded CPython, without rebuilding anything.\n"
+	      "\n",
+	      out);
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(commands); i++)
+		fprintf(out, "  ftsan %-10s %s\n", commands[i].name, commands[i].summary);
+	fputs("\nftsan COMMAND --help tells more; ftsan --version prints the version.\n",
+	      out);
+}
+
+/* Output that could not be written (a full disk) is a failure like any other. */
+static int flushed(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	ftsan_error("stdout can't be written");
+	return FTSAN_EXIT_FAILED;
+}
+
+int ftsan_print_options(void)
+{
+	static char storage[1 << 16];
+	struct ftsan_buf table;
+
+	ftsan_buf_init(&table, storage, sizeof(storage));
+	ftsan_options_help(&table);
+	fputs("Options, as KEY=VALUE:KEY=VALUE in FTSAN_OPTIONS or after --options:\n",
+	      stdout);
+	fwrite(table.text, 1, table.length, stdout);
+	return flushed();
+}
+
+int ftsan_command_options(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-h") != 0) {
+		ftsan_error("options: takes no arguments");
+		return FTSAN_EXIT_FAILED;
+	}
+	return ftsan_print_options();
+}
+
+/*
+ * A file that is opened while one of the three is closed gets its number, and the log
+ * would be written to as stderr. What is put there instead fails as a closed one does,
+ * and is gone when a command is executed.
+ */
+static void fill_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+			(void)!open("/dev/null",
+				    (fd == 0 ? O_WRONLY : O_RDONLY) | O_CLOEXEC);
+}
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+
+	fill_standard_descriptors();
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		print_help(stdout);
+		return flushed();
+	}
+	if (!strcmp(name, "--version")) {
+		puts("ftsan " FTSAN_VERSION);
+		return flushed();
+	}
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(commands); i++)
+		if (strcmp(name, commands[i].name) == 0)
+			return commands[i].run(argc - 1, argv + 1);
+	if (name[0] == '\0')
+		ftsan_error(
+			"what to do? `ftsan run CMD` runs a command; see ftsan --help");
+	else
+		ftsan_error("unknown command %s; to run it, write `ftsan run -- %s`; "
+			    "see ftsan --help",
+			    name, name);
+	return FTSAN_EXIT_FAILED;
+}

@@ -1,0 +1,47 @@
+/* Workflow commands of GitHub Actions: an annotation for each finding. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/escape.h"
+#include "common/printer.h"
+#include "report/report_model.h"
+
+/* Proven ones fail the eye; what only may happen is told more quietly. */
+static const char *level_of(const struct ftsan_item *item)
+{
+	if (item->news == FTSAN_NEWS_KNOWN)
+		return "notice";
+	return strcmp(item->found->confidence, "confirmed") == 0 ? "error" : "warning";
+}
+
+static void put_github_item(struct ftsan_report *report, const struct ftsan_item *item)
+{
+	FILE *out = report->out;
+	char *text;
+
+	if (item->suppressed || item->news == FTSAN_NEWS_GONE)
+		return;
+	fprintf(out, "::%s ", level_of(item));
+	/* A file outside of the checkout can't be annotated. */
+	if (item->place.inside != NULL) {
+		fputs("file=", out);
+		ftsan_put_github_property(out, item->place.inside);
+		fprintf(out, ",line=%d,", item->place.line);
+	}
+	fputs("title=ftsan%3A ", out);
+	ftsan_put_github_property(out, ftsan_kind_headline(item->found->kind));
+	if (item->place.function[0] != '\0') {
+		fputs(" in ", out);
+		ftsan_put_github_property(out, item->place.function);
+	}
+	fputs("::", out);
+	text = ftsan_finding_text(item->view);
+	ftsan_put_github_message(out, text);
+	fputc('\n', out);
+	free(text);
+}
+
+const struct ftsan_format ftsan_format_github = {
+	.name = "github",
+	.item = put_github_item,
+};

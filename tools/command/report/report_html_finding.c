@@ -1,0 +1,285 @@
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/escape.h"
+#include "report/names.h"
+#include "report/report_html_parts.h"
+
+enum { OPENED = 3 };
+
+static const char *or_empty(const char *text)
+{
+	return text != NULL ? text : "";
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+static void put_attribute(FILE *out, const char *name, const char *value)
+{
+	fprintf(out, " %s=\"", name);
+	ftsan_put_xml(out, value);
+	fputc('"', out);
+}
+
+/* Modules on the way to the accesses, for the filter; a line each. */
+static void put_modules(FILE *out, const struct ftsan_view *view)
+{
+	struct ftsan_names modules = {.n = 0};
+
+	for (unsigned i = 0; i < view->n_stacks; i++) {
+		const struct ftsan_view_stack *stack = &view->stacks[i];
+
+		for (unsigned j = 0; j < stack->n_frames; j++)
+			if (!stack->frames[j].python && stack->frames[j].module != NULL &&
+			    strcmp(or_empty(stack->role), "alloc") != 0 &&
+			    !ftsan_view_is_libc(&stack->frames[j]))
+				ftsan_names_add(&modules,
+						base_name(stack->frames[j].module), 1);
+	}
+	fputs(" data-modules=\"", out);
+	for (size_t i = 0; i < modules.n; i++) {
+		if (i > 0)
+			fputc('\n', out);
+		ftsan_put_xml(out, modules.texts[i]);
+	}
+	fputc('"', out);
+	ftsan_names_release(&modules);
+}
+
+static const char *class_of(const char *confidence)
+{
+	if (strcmp(confidence, "confirmed") == 0)
+		return "badge strong";
+	return strcmp(confidence, "probable") == 0 ? "badge middle" : "badge";
+}
+
+static void put_place(FILE *out, const struct ftsan_item *item)
+{
+	fputs("<span class=\"where code\">", out);
+	if (item->place.function[0] != '\0') {
+		ftsan_put_xml(out, item->place.function);
+		fputs(item->place.file != NULL ? " in " : "", out);
+	}
+	if (item->place.file != NULL) {
+		ftsan_put_xml(out, item->place.inside != NULL ? item->place.inside
+							      : item->place.file);
+		fprintf(out, ":%d", item->place.line);
+	}
+	fputs("</span>", out);
+}
+
+static void put_summary(FILE *out, const struct ftsan_item *item)
+{
+	uint64_t count = ftsan_found_count(item->found);
+
+	fputs("<summary>", out);
+	ftsan_html_element(out, "span", class_of(item->found->confidence),
+			   ftsan_kind_headline(item->found->kind));
+	ftsan_html_element(out, "span", "badge", item->found->confidence);
+	if (item->news != FTSAN_NEWS_UNKNOWN)
+		ftsan_html_element(out, "span",
+				   item->news == FTSAN_NEWS_NEW ? "badge strong"
+								: "badge",
+				   ftsan_news_word(item->news));
+	if (count > 1)
+		fprintf(out, "<span class=\"badge\">%" PRIu64 " times</span>", count);
+	ftsan_html_element(out, "h3", NULL,
+			   item->view->title != NULL
+				   ? item->view->title
+				   : ftsan_kind_headline(item->found->kind));
+	put_place(out, item);
+	fputs("</summary>\n", out);
+}
+
+static void put_values(FILE *out, const struct ftsan_view *view)
+{
+	if (view->has_old)
+		fprintf(out, " %" PRId64, view->old_value);
+	if (view->has_new)
+		fprintf(out, "%s \xe2\x86\x92 %" PRId64, view->has_old ? "" : " ?",
+			view->new_value);
+}
+
+static void put_shape(FILE *out, const struct ftsan_view *view)
+{
+	if (view->n_shape < 0)
+		return;
+	fputs(", shape (", out);
+	for (int i = 0; i < view->n_shape; i++)
+		fprintf(out, "%s%" PRId64, i > 0 ? ", " : "", view->shape[i]);
+	fputs(view->n_shape == 1 ? ",)" : ")", out);
+}
+
+static void put_object(FILE *out, const struct ftsan_view *view)
+{
+	fputs("<dt>Object</dt><dd>", out);
+	ftsan_put_xml(out, view->description != NULL ? view->description : "memory");
+	if (view->name != NULL) {
+		fputs(", ", out);
+		ftsan_html_element(out, "code", NULL, view->name);
+	}
+	put_values(out, view);
+	put_shape(out, view);
+	if (view->dtype != NULL) {
+		fputs(", dtype ", out);
+		ftsan_put_xml(out, view->dtype);
+	}
+	fputs("</dd>\n", out);
+}
+
+static void put_operation(FILE *out, const struct ftsan_view *view)
+{
+	if (view->operation == NULL)
+		return;
+	fputs("<dt>Operation</dt><dd>", out);
+	ftsan_html_element(out, "code", NULL, view->operation);
+	fputs(view->output ? ", which was given the object to write to</dd>\n"
+			   : "</dd>\n",
+	      out);
+}
+
+static void put_seen(FILE *out, const struct ftsan_found *found)
+{
+	uint64_t count = ftsan_found_count(found);
+
+	fprintf(out, "<dt>Seen</dt><dd>%" PRIu64 " %s in %" PRIu64 " %s", count,
+		ftsan_plural(count, "time", "times"), found->processes,
+		ftsan_plural(found->processes, "process", "processes"));
+	if (found->first > 0) {
+		fputs(count > 1 ? ", first " : ", ", out);
+		ftsan_put_time(out, found->first);
+	}
+	if (found->last > found->first) {
+		fputs(", last ", out);
+		ftsan_put_time(out, found->last);
+	}
+	fputs("</dd>\n", out);
+}
+
+static void put_tests(FILE *out, const struct ftsan_names *tests)
+{
+	enum { NAMED_MAX = 20 };
+
+	if (tests->n == 0)
+		return;
+	fputs("<dt>Tests</dt><dd>", out);
+	for (size_t i = 0; i < tests->n && i < NAMED_MAX; i++) {
+		fputs(i > 0 ? "<br>" : "", out);
+		ftsan_html_element(out, "code", NULL, tests->texts[i]);
+	}
+	if (tests->n > NAMED_MAX)
+		fprintf(out, "<br>and %zu more", tests->n - NAMED_MAX);
+	fputs("</dd>\n", out);
+}
+
+static void put_facts(FILE *out, const struct ftsan_item *item)
+{
+	fputs("<dl class=\"facts\">\n", out);
+	put_object(out, item->view);
+	put_operation(out, item->view);
+	put_seen(out, item->found);
+	put_tests(out, &item->found->tests);
+	if (item->view->gil_forced)
+		fputs("<dt>GIL</dt><dd>kept off although a module asked for it: that "
+		      "module does not claim to be safe without it</dd>\n",
+		      out);
+	fputs("<dt>To suppress</dt><dd><code>fingerprint:", out);
+	ftsan_put_xml(out, item->found->fingerprint);
+	fputs("</code></dd>\n</dl>\n", out);
+}
+
+static void put_frame_place(FILE *out, const struct ftsan_view_frame *frame)
+{
+	fputs("<span>", out);
+	if (!frame->python && frame->module != NULL) {
+		ftsan_put_xml(out, base_name(frame->module));
+		fprintf(out, "+0x%" PRIx64 " ", frame->offset);
+	}
+	if (frame->file != NULL) {
+		ftsan_put_xml(out, frame->file);
+		if (frame->line > 0)
+			fprintf(out, ":%d", (int)frame->line);
+	}
+	fputs("</span>", out);
+}
+
+static void put_frame(FILE *out, const struct ftsan_item *item,
+		      const struct ftsan_view_frame *frame)
+{
+	bool inlined = ftsan_is_inlined(item->resolved, frame);
+	const char *tag = frame->python ? "py" : inlined ? "inlined" : "c";
+
+	fprintf(out, "<li class=\"%s%s%s\">", frame->python ? "python" : "native",
+		inlined ? " inlined" : "", ftsan_view_is_libc(frame) ? " libc" : "");
+	ftsan_html_element(out, "b", NULL,
+			   frame->function != NULL ? frame->function : "<unknown>");
+	ftsan_html_element(out, "i", NULL, tag);
+	put_frame_place(out, frame);
+	fputs("</li>\n", out);
+}
+
+/* "Write of 8 bytes", then who, as the text report has it. */
+static void put_stack_title(FILE *out, const struct ftsan_view_stack *stack, int pid)
+{
+	static const char *const words[][2] = {
+		{"write", "Write"},	{"read", "Read"},   {"free", "Freed"},
+		{"alloc", "Allocated"}, {"call", "Called"},
+	};
+	const char *word = or_empty(stack->role);
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(word, words[i][0]) == 0)
+			word = words[i][1];
+	fputs("<h3>", out);
+	ftsan_put_xml(out, word[0] != '\0' ? word : "Access");
+	if (stack->size != 0)
+		fprintf(out, " of %u bytes", (unsigned)stack->size);
+	fputs(" <span>", out);
+	if (stack->tid != 0 && stack->tid == pid) {
+		fputs("by the main thread", out);
+	} else {
+		fputs("by thread ", out);
+		ftsan_put_xml(out, stack->thread != NULL ? stack->thread : "?");
+	}
+	if (stack->tid != 0)
+		fprintf(out, " (tid %d)", stack->tid);
+	fputs(stack->atomic ? ", atomic</span></h3>\n" : "</span></h3>\n", out);
+}
+
+static void put_stacks(FILE *out, const struct ftsan_item *item)
+{
+	fputs("<div class=\"stacks\">\n", out);
+	for (unsigned i = 0; i < item->view->n_stacks; i++) {
+		const struct ftsan_view_stack *stack = &item->view->stacks[i];
+
+		fputs("<section class=\"stack\">\n", out);
+		put_stack_title(out, stack, item->view->pid);
+		fputs("<ol>\n", out);
+		for (unsigned j = 0; j < stack->n_frames; j++)
+			put_frame(out, item, &stack->frames[j]);
+		fputs("</ol>\n</section>\n", out);
+	}
+	fputs("</div>\n", out);
+}
+
+void ftsan_html_finding(struct ftsan_report *report, const struct ftsan_item *item)
+{
+	FILE *out = report->out;
+
+	fputs("<details class=\"finding\"", out);
+	put_attribute(out, "data-kind", item->found->kind);
+	put_attribute(out, "data-confidence", item->found->confidence);
+	put_attribute(out, "data-baseline", ftsan_news_word(item->news));
+	put_modules(out, item->view);
+	fputs(item->number <= OPENED ? " open>\n" : ">\n", out);
+	put_summary(out, item);
+	fputs("<div class=\"body\">\n", out);
+	put_facts(out, item);
+	put_stacks(out, item);
+	fputs("</div>\n</details>\n", out);
+}

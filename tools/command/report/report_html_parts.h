@@ -1,0 +1,26 @@
+/* What the files of the HTML format share. */
+#ifndef FTSAN_TOOLS_REPORT_HTML_PARTS_H
+#define FTSAN_TOOLS_REPORT_HTML_PARTS_H
+
+#include <stdio.h>
+
+#include "report/report_model.h"
+
+/* <tag class="...">text</tag>; @class may be NULL, @text is escaped. */
+void ftsan_html_element(FILE *out, const char *tag, const char *class, const char *text);
+
+/* --- report_html_finding.c --- */
+
+/* One finding, opened if it is among the first. */
+void ftsan_html_finding(struct ftsan_report *report, const struct ftsan_item *item);
+
+/* --- report_html_coverage.c --- */
+
+/* What was watched, by whom, and what was not. */
+void ftsan_html_coverage(FILE *out, const struct ftsan_session *session);
+
+/* Sentences about what makes a silence worth little; nothing when all is well. */
+void ftsan_html_warnings(FILE *out, const struct ftsan_session *session);
+void ftsan_html_suppressions(FILE *out, const struct ftsan_suppressions *suppressions);
+
+#endif

@@ -1,0 +1,259 @@
+/* ftsan run: the command under test, its findings as they occur, the sum at the end. */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "run/child.h"
+#include "common/commands.h"
+#include "run/live.h"
+#include "common/message.h"
+#include "common/xmemory.h"
+
+static const char help[] =
+	"usage: ftsan run [OPTION...] [--] CMD ARGS...\n"
+	"\n"
+	"Runs CMD and its child processes with ftsan, prints findings on stderr as they\n"
+	"occur, and a summary at the end.\n"
+	"\n"
+	"  --log FILE     keep the log (JSON Lines) in FILE; other processes than the "
+	"first\n"
+	"                 write to FILE.PID; %p in FILE stands for the pid. Without "
+	"this, a\n"
+	"                 log is kept only if there are findings\n"
+	"  --options K=V:K=V\n"
+	"                 options, after those in FTSAN_OPTIONS; `ftsan options` lists "
+	"them\n"
+	"  --keep-gil     let modules switch the GIL on that ask for it\n"
+	"  --suppressions FILE\n"
+	"                 findings that FILE tells of are not printed and do not make "
+	"the\n"
+	"                 exit status 66; may be given several times\n"
+	"  --gen-suppressions\n"
+	"                 print lines for such a file, for the findings there are\n"
+	"  --print-at-end print findings when CMD has ended, not in between its output\n"
+	"\n"
+	"Exit status: that of CMD; 66 when CMD succeeded and there are findings; 128+n "
+	"when\n"
+	"CMD died of signal n; 125 when ftsan failed, 126 when CMD can't be executed, "
+	"127\n"
+	"when it was not found.\n";
+
+/**
+ * struct request - the command line
+ * @options:      owned, the rest borrowed
+ * @suppressions: of the files named there, and in the options; owned
+ */
+struct request {
+	const char *log;
+	char *options;
+	bool keep_gil;
+	bool generate;
+	bool print_at_end;
+	bool help;
+	char **command;
+	struct ftsan_suppressions suppressions;
+};
+
+/* getopt has not moved past a group like -xy yet; the letter is all there is to say. */
+static void complain_unknown(const char *argument)
+{
+	char letter[3] = {'-', (char)optopt, '\0'};
+
+	ftsan_error(
+		"run: unknown option %s; options of the command to run come after it; "
+		"see ftsan run --help",
+		strncmp(argument, "--", 2) == 0 ? argument : letter);
+}
+
+static int parse_arguments(struct request *request, int argc, char **argv)
+{
+	static const struct option known[] = {
+		{"log", required_argument, NULL, 'l'},
+		{"options", required_argument, NULL, 'o'},
+		{"keep-gil", no_argument, NULL, 'g'},
+		{"suppressions", required_argument, NULL, 's'},
+		{"gen-suppressions", no_argument, NULL, 'G'},
+		{"print-at-end", no_argument, NULL, 'e'},
+		{"help", no_argument, NULL, 'h'},
+		{NULL, 0, NULL, 0},
+	};
+	int choice, error = 0;
+
+	memset(request, 0, sizeof(*request));
+	opterr = 0;
+	optind = 1;
+	while ((choice = getopt_long(argc, argv, "+:h", known, NULL)) != -1) {
+		switch (choice) {
+		case 'l':
+			request->log = optarg;
+			break;
+		case 'o':
+			ftsan_live_add_options(&request->options, optarg);
+			break;
+		case 'g':
+			request->keep_gil = true;
+			break;
+		case 's':
+			error |= ftsan_suppressions_read(&request->suppressions, optarg,
+							 ftsan_today());
+			break;
+		case 'G':
+			request->generate = true;
+			break;
+		case 'e':
+			request->print_at_end = true;
+			break;
+		case 'h':
+			request->help = true;
+			return 0;
+		case ':':
+			ftsan_error("run: %s needs a value; see ftsan run --help",
+				    argv[optind - 1]);
+			return -EINVAL;
+		default:
+			complain_unknown(argv[optind - 1]);
+			return -EINVAL;
+		}
+	}
+	request->command = argv + optind;
+	return error != 0 ? -EINVAL : 0;
+}
+
+/* struct run - what a run works with */
+struct run {
+	struct ftsan_live live;
+	struct ftsan_child child;
+};
+
+static int start_failure(const struct run *run, const char *command, int error)
+{
+	if (run->child.pid <= 0) {
+		ftsan_error("no process for %s: %s", command, strerror(-error));
+		return FTSAN_EXIT_FAILED;
+	}
+	ftsan_error("%s: %s", command, strerror(-error));
+	return error == -ENOENT ? FTSAN_EXIT_NOT_FOUND : FTSAN_EXIT_NOT_EXECUTABLE;
+}
+
+static int exit_status(const struct run *run, int log_error)
+{
+	int status = ftsan_child_status(&run->child);
+
+	if (status != 0)
+		return status;
+	if (log_error != 0)
+		return FTSAN_EXIT_FAILED;
+	return ftsan_live_status(&run->live);
+}
+
+static int follow_child(struct run *run, bool print_at_end)
+{
+	enum { POLL_MS = 100 };
+	const char *nothing =
+		run->live.options.enabled ? "CMD ran no CPython" : "enabled=0";
+
+	while (!ftsan_child_wait(&run->child, POLL_MS))
+		if (!print_at_end)
+			ftsan_follow_poll(&run->live.follow);
+	/* What processes left behind wrote so far; they are not waited for. */
+	return exit_status(run, ftsan_live_finish(&run->live, nothing));
+}
+
+/* Where the suppressions are collected, until everything else was printed. */
+struct generated {
+	char *text;
+	size_t length;
+};
+
+static void print_generated(struct ftsan_printer *printer, struct generated *generated)
+{
+	if (printer->generated == NULL)
+		return;
+	if (fclose(printer->generated) == 0 && generated->length > 0)
+		ftsan_write_report(generated->text, generated->length);
+	free(generated->text);
+}
+
+/* Prints what the command does until it ends; its exit status. */
+static int watch(struct run *run, const struct request *request)
+{
+	struct ftsan_printer *printer = &run->live.printer;
+	struct generated generated = {.length = 0};
+	int status;
+
+	if (request->generate)
+		printer->generated = open_memstream(&generated.text, &generated.length);
+	ftsan_live_begin(&run->live);
+	status = follow_child(run, request->print_at_end);
+	print_generated(printer, &generated);
+	ftsan_live_end(&run->live);
+	return status;
+}
+
+static int run_with_log(struct run *run, const struct request *request)
+{
+	int status, error;
+
+	if (ftsan_environment_make(&run->live.environment, request->options,
+				   run->live.log.path, request->keep_gil,
+				   run->live.options.suppressions) != 0)
+		return FTSAN_EXIT_FAILED;
+	error = ftsan_child_start(&run->child, request->command, &run->live.environment);
+	if (error != 0)
+		status = start_failure(run, request->command[0], error);
+	else
+		status = watch(run, request);
+	ftsan_environment_release(&run->live.environment);
+	return status;
+}
+
+static int run_request(struct request *request)
+{
+	struct run *run = ftsan_xcalloc(1, sizeof(*run));
+	struct ftsan_live *live = &run->live;
+	const char *log = request->log;
+	int status = FTSAN_EXIT_FAILED;
+
+	if (ftsan_options_gather(&live->options, request->options) != 0)
+		goto out;
+	if (live->options.help) {
+		status = ftsan_print_options();
+		goto out;
+	}
+	if (request->command[0] == NULL) {
+		ftsan_error("run: no command to run; see ftsan run --help");
+		goto out;
+	}
+	if (ftsan_live_suppressions(live, &request->suppressions) != 0)
+		goto out;
+	if (log == NULL)
+		log = live->options.log;
+	if (ftsan_log_file_open(&live->log, log) != 0)
+		goto out;
+	status = run_with_log(run, request);
+	ftsan_log_file_close(&live->log, live->session.n_shown > 0);
+	ftsan_session_release(&live->session);
+out:
+	free(run);
+	return status;
+}
+
+int ftsan_command_run(int argc, char **argv)
+{
+	struct request request;
+	int status = FTSAN_EXIT_FAILED;
+
+	if (parse_arguments(&request, argc, argv) == 0) {
+		if (request.help) {
+			fputs(help, stdout);
+			status = 0;
+		} else {
+			status = run_request(&request);
+		}
+	}
+	free(request.options);
+	ftsan_suppressions_release(&request.suppressions);
+	return status;
+}
