@@ -169,6 +169,8 @@ void ftsan_record_process(const struct ftsan_host *host,
 	put_python(&line, abi->version != 0 ? abi->version : host->py_version);
 	put_bool(&line, "free_threaded", abi->free_threaded);
 	put_bool(&line, "python_frames", abi->known);
+	if (!abi->known)
+		put_str(&line, "python_refused", abi->refusal);
 	put_str(&line, "gil", gil_word(host, abi));
 	put_str(&line, "ftsan", FTSAN_VERSION);
 	put_options(&line, options);

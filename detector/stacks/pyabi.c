@@ -1,14 +1,11 @@
 #include "stacks/pyabi.h"
 
 #include <errno.h>
-#include <stddef.h>
 #include <string.h>
 
 #include "base/safe_read.h"
+#include "stacks/pyabi_words.h"
 
-/* struct _Py_DebugOffsets as an array of 64-bit words; all builds of a minor version
- * have the same words, those that don't apply are 0. */
-#define WORDS_MAX 96
 #define COOKIE "xdebugpy"
 enum {
 	WORD_COOKIE,
@@ -17,75 +14,9 @@ enum {
 	WORDS_HEAD,
 };
 
-/* No object we read extends further, so a larger offset is garbage. */
-#define OFFSET_MAX 1024u
-/* PY_RELEASE_LEVEL_GAMMA, a release candidate (Include/patchlevel.h). */
-#define LEVEL_CANDIDATE 0xcu
-
-/* Where the words that we need are (0: not there), and how many have to be read. */
-struct words {
-	uint8_t count;
-	uint8_t current_frame, thread_id;
-	uint8_t previous, executable, instr_ptr, owner, tlbc_index;
-	uint8_t filename, name, qualname, linetable, firstlineno, adaptive, tlbc;
-	uint8_t object_size, ob_type, tp_name;
-	uint8_t bytes_size, bytes_data;
-	uint8_t unicode_size, unicode_state, unicode_length, ascii_size;
-};
-
-/* CPython 3.13.0 and 3.13.5: Include/internal/pycore_runtime.h. */
-static const struct words words_3_13 = {
-	.count = 71,
-	.current_frame = 23,
-	.thread_id = 24,
-	.previous = 29,
-	.executable = 30,
-	.instr_ptr = 31,
-	.owner = 33,
-	.filename = 35,
-	.name = 36,
-	.qualname = 37,
-	.linetable = 38,
-	.firstlineno = 39,
-	.adaptive = 43,
-	.object_size = 44,
-	.ob_type = 45,
-	.tp_name = 47,
-	.bytes_size = 65,
-	.bytes_data = 66,
-	.unicode_size = 67,
-	.unicode_state = 68,
-	.unicode_length = 69,
-	.ascii_size = 70,
-};
-
-/* CPython 3.14.0 and 3.14.5: Include/internal/pycore_debug_offsets.h. */
-static const struct words words_3_14 = {
-	.count = 81,
-	.current_frame = 26,
-	.thread_id = 27,
-	.previous = 32,
-	.executable = 33,
-	.instr_ptr = 34,
-	.owner = 36,
-	.tlbc_index = 38,
-	.filename = 40,
-	.name = 41,
-	.qualname = 42,
-	.linetable = 43,
-	.firstlineno = 44,
-	.adaptive = 48,
-	.tlbc = 49,
-	.object_size = 50,
-	.ob_type = 51,
-	.tp_name = 53,
-	.bytes_size = 75,
-	.bytes_data = 76,
-	.unicode_size = 77,
-	.unicode_state = 78,
-	.unicode_length = 79,
-	.ascii_size = 80,
-};
+/* The minor releases that have a table below, as PY_VERSION_HEX >> 16. */
+#define OLDEST 0x030bu
+#define NEWEST 0x030fu
 
 /*
  * sizeof and offsetof of CPython 3.11.2 and 3.11.7 on x86-64: Include/cpython/pystate.h
@@ -171,35 +102,43 @@ static int use_builtin(struct ftsan_pyabi *abi, const struct ftsan_pyabi *table,
 	return 0;
 }
 
+static int refuse(struct ftsan_pyabi *abi, const char *why)
+{
+	abi->refusal = why;
+	return -ENOTSUP;
+}
+
+static int refuse_version(struct ftsan_pyabi *abi, uint32_t version)
+{
+	if (version == 0)
+		return refuse(abi, "it does not tell its version");
+	if (version >> 16 < OLDEST)
+		return refuse(abi, "a release of CPython older than ftsan knows");
+	if (version >> 16 > NEWEST)
+		return refuse(abi, "a release of CPython newer than this ftsan knows");
+	if ((version >> 4 & 0xf) < FTSAN_LEVEL_CANDIDATE)
+		return refuse(abi, "an alpha or beta of CPython: their layouts differ "
+				   "among themselves; a release candidate or a final "
+				   "release is needed");
+	return refuse(abi, "a build of CPython without the table of its layouts");
+}
+
 static int from_hint(struct ftsan_pyabi *abi, uint32_t version)
 {
-	if ((version >> 4 & 0xf) < LEVEL_CANDIDATE)
-		return -ENOTSUP;
+	if ((version >> 4 & 0xf) < FTSAN_LEVEL_CANDIDATE)
+		return refuse_version(abi, version);
 	switch (version >> 16) {
 	case 0x030b:
 		return use_builtin(abi, &abi_3_11, version);
 	case 0x030c:
 		return use_builtin(abi, &abi_3_12, version);
 	default:
-		return -ENOTSUP;
+		return refuse_version(abi, version);
 	}
 }
 
-static const struct words *words_of(uint32_t version)
-{
-	if ((version >> 4 & 0xf) < LEVEL_CANDIDATE)
-		return NULL;
-	switch (version >> 16) {
-	case 0x030d:
-		return &words_3_13;
-	case 0x030e:
-		return &words_3_14;
-	default:
-		return NULL;
-	}
-}
-
-static void fill(struct ftsan_pyabi *abi, const uint64_t *value, const struct words *at)
+static void fill(struct ftsan_pyabi *abi, const uint64_t *value,
+		 const struct ftsan_words *at)
 {
 	abi->object_size = (uint32_t)value[at->object_size];
 	abi->ob_type = (uint32_t)value[at->ob_type];
@@ -218,46 +157,28 @@ static void fill(struct ftsan_pyabi *abi, const uint64_t *value, const struct wo
 	abi->unicode_state = (uint32_t)value[at->unicode_state];
 	abi->unicode_length = (uint32_t)value[at->unicode_length];
 	abi->unicode_ascii_size = (uint32_t)value[at->ascii_size];
-	/* struct PyUnicodeObject is PyCompactUnicodeObject and one pointer. */
-	abi->unicode_compact_size = (uint32_t)value[at->unicode_size] - 8;
-	abi->bytes_size = (uint32_t)value[at->bytes_size];
+	/* Before 3.15: PyUnicodeObject is PyCompactUnicodeObject and one pointer. */
+	abi->unicode_compact_size = at->compact_size != 0
+					    ? (uint32_t)value[at->compact_size]
+					    : (uint32_t)value[at->unicode_size] - 8;
+	abi->bytes_size = (uint32_t)value[at->bytes_length];
 	abi->bytes_data = (uint32_t)value[at->bytes_data];
 	abi->type_name = (uint32_t)value[at->tp_name];
 	if (abi->free_threaded && at->tlbc != 0) {
 		abi->frame_tlbc_index = (uint32_t)value[at->tlbc_index];
 		abi->code_tlbc = (uint32_t)value[at->tlbc];
 	}
-	/* Include/cpython/code.h, 3.13 and 3.14: int _co_firsttraceable, padding,
-	 * void *co_extra, (3.14t) co_tlbc, co_code_adaptive. */
+	/* Include/cpython/code.h, 3.13 to 3.15: int _co_firsttraceable, padding,
+	 * void *co_extra, (3.14t on) co_tlbc, co_code_adaptive. */
 	abi->code_firsttraceable =
 		(abi->code_tlbc != 0 ? abi->code_tlbc : abi->code_adaptive) - 16;
 	set_span(abi);
 }
 
-/* plausible() - are the values offsets into such objects at all? */
-static bool plausible(const uint64_t *value, const struct words *at, bool free_threaded)
-{
-	const uint8_t *used = (const uint8_t *)at;
-
-	for (size_t i = offsetof(struct words, current_frame); i < sizeof(*at); i++) {
-		if (used[i] != 0 && value[used[i]] >= OFFSET_MAX)
-			return false;
-	}
-	/* Include/object.h: PyObject is 32 bytes free-threaded, 16 otherwise. */
-	return value[at->object_size] == (free_threaded ? 32u : 16u) &&
-	       value[at->ob_type] < value[at->object_size] &&
-	       value[at->current_frame] != 0 &&
-	       value[at->previous] != value[at->executable] &&
-	       value[at->instr_ptr] != 0 && value[at->owner] != 0 &&
-	       value[at->adaptive] > 32 && value[at->linetable] != 0 &&
-	       value[at->filename] != 0 && value[at->unicode_size] >= 16 &&
-	       value[at->bytes_data] != 0;
-}
-
 int ftsan_pyabi_read(struct ftsan_pyabi *abi, const void *runtime, uint32_t version_hint)
 {
-	uint64_t value[WORDS_MAX];
-	const struct words *at;
+	uint64_t value[FTSAN_WORDS_MAX];
+	const struct ftsan_words *at;
 
 	memset(abi, 0, sizeof(*abi));
 	if (runtime == NULL || ftsan_safe_read(value, runtime, WORDS_HEAD * 8) != 0 ||
@@ -265,10 +186,13 @@ int ftsan_pyabi_read(struct ftsan_pyabi *abi, const void *runtime, uint32_t vers
 		return from_hint(abi, version_hint);
 	abi->version = (uint32_t)value[WORD_VERSION];
 	abi->free_threaded = value[WORD_FREE_THREADED] == 1;
-	at = words_of(abi->version);
-	if (at == NULL || ftsan_safe_read(value, runtime, at->count * 8u) != 0 ||
-	    !plausible(value, at, abi->free_threaded))
-		return -ENOTSUP;
+	at = ftsan_words_of(abi->version);
+	if (at == NULL)
+		return refuse_version(abi, abi->version);
+	if (ftsan_safe_read(value, runtime, at->count * 8u) != 0 ||
+	    !ftsan_words_sound(value, at, abi->free_threaded))
+		return refuse(abi, "the layouts that this build of CPython states "
+				   "contradict each other");
 	fill(abi, value, at);
 	abi->known = true;
 	return 0;

@@ -1,9 +1,9 @@
 /*
  * CPython's memory layouts, taken from the running interpreter itself: the first
  * member of the exported _PyRuntime is struct _Py_DebugOffsets (3.13:
- * Include/internal/pycore_runtime.h; 3.14: Include/internal/pycore_debug_offsets.h).
+ * Include/internal/pycore_runtime.h; 3.14 on: Include/internal/pycore_debug_offsets.h).
  * Its fields are guaranteed only within a minor version, so anything but a known
- * version is refused and Python frames are left out of the reports.
+ * version is refused, and nothing that needs a layout is watched then.
  */
 #ifndef FTSAN_PYABI_H
 #define FTSAN_PYABI_H
@@ -17,11 +17,12 @@
  * struct ftsan_pyabi - layouts of one interpreter
  * @known:         the version is supported; otherwise only @version and @free_threaded
  *                 (when the cookie was right) mean anything
+ * @refusal:       why it isn't @known, in words (static text); NULL when it is
  * @version:       PY_VERSION_HEX, 0 when the cookie is missing
  * @free_threaded: the build has no GIL by default
  * @tstate_cframe: 3.11 and 3.12: @tstate_current_frame counts from the _PyCFrame that
  *                 the thread state points to here; 0: from the thread state itself
- * @frame_tlbc_index: 3.14 free-threaded; 0 elsewhere, as @code_tlbc
+ * @frame_tlbc_index: 3.14 on, free-threaded; 0 elsewhere, as @code_tlbc
  * @frame_is_entry: 3.11, a flag in the frame; 0: frames with an owner of 3 or more
  *                 (FRAME_OWNED_BY_CSTACK, 3.14: FRAME_OWNED_BY_INTERPRETER) lie between
  * @frame_span:    bytes of the frame up to the last member we read
@@ -30,6 +31,7 @@
 struct ftsan_pyabi {
 	bool known;
 	bool free_threaded;
+	const char *refusal;
 	uint32_t version;
 	uint32_t object_size; /* sizeof(PyObject): 32 free-threaded, 16 otherwise */
 	uint32_t ob_type;
@@ -82,7 +84,7 @@ unsigned ftsan_pyframes_walk(const struct ftsan_pyabi *abi, uintptr_t tstate,
  * ftsan_pyframe_resolve() - file, function and line of one code position
  * @code:  PyCodeObject *, validated before use; the entry flag of @out is left false
  * @instr: instruction pointer inside its bytecode (or its thread-local copy)
- * @tlbc_index: 3.14 free-threaded: which copy; 0 elsewhere
+ * @tlbc_index: 3.14 on, free-threaded: which copy; 0 elsewhere
  *
  * For positions that were noted earlier: the code object may be gone, and then this
  * answers false. Context: as ftsan_pyframes_walk().

@@ -6,11 +6,12 @@
 #include "stacks/pyabi.h"
 #include "stacks/pytext.h"
 
-/* Largest supported: 3.14t, about 90 and 240 bytes. */
+/* Largest supported: 3.14t and 3.15t, 88 and 240 bytes. */
 #define FRAME_SPAN_MAX 128u
 #define CODE_SPAN_MAX 320u
-/* FRAME_OWNED_BY_CSTACK (3.12, 3.13) and FRAME_OWNED_BY_INTERPRETER (3.14) are 3 and
- * mark where C entered the evaluation loop; larger owners have no code either.
+/* FRAME_OWNED_BY_CSTACK (3.12, 3.13) and FRAME_OWNED_BY_INTERPRETER (3.14 on) are 3 and
+ * mark where C entered the evaluation loop; larger owners have no code either. In 3.15
+ * the outermost frame of a thread state is one of these, and never goes.
  * Include/internal/pycore_frame.h, enum _frameowner; pycore_interpframe_structs.h. */
 #define OWNER_NO_CODE 3
 /* _PyStackRef, 3.14: Include/internal/pycore_stackref.h, Py_TAG_BITS. Objects are

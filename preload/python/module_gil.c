@@ -15,16 +15,22 @@
  */
 enum { AFTER_NAME = 24, AFTER_SLOTS = 56 };
 
-/* struct PyModuleDef_Slot and Py_mod_gil (Include/moduleobject.h, 3.13 and 3.14). */
+/*
+ * struct PyModuleDef_Slot (Include/moduleobject.h, 3.13 to 3.15), and struct PySlot of
+ * 3.15 (Include/slots.h): there the upper half of @kind holds flags, in the other it
+ * is 0. Py_mod_gil has a second number in 3.15 (Include/slots_generated.h), which only
+ * code of the limited API before 3.15 goes without.
+ */
 struct slot {
-	int kind;
+	unsigned kind;
 	void *value;
 };
-enum { MOD_GIL = 4 };
+#define SLOT_NUMBER(kind) ((kind)&0xffffu)
+enum { MOD_GIL = 4, MOD_GIL_3_15 = 87 };
 #define MOD_GIL_NOT_USED ((void *)1)
 
 /* Slot numbers are known for these. */
-enum { FIRST_MINOR = 13, LAST_MINOR = 14 };
+enum { FIRST_MINOR = 13, LAST_MINOR = 15 };
 
 /* The single-phase module that this thread is making. */
 static FTSAN_TLS const char *making;
@@ -49,8 +55,9 @@ static void *member(const void *definition, size_t behind_head)
 
 static bool declares(const struct slot *slot)
 {
-	for (; slot != NULL && slot->kind != 0; slot++)
-		if (slot->kind == MOD_GIL)
+	for (; slot != NULL && SLOT_NUMBER(slot->kind) != 0; slot++)
+		if (SLOT_NUMBER(slot->kind) == MOD_GIL ||
+		    SLOT_NUMBER(slot->kind) == MOD_GIL_3_15)
 			return slot->value == MOD_GIL_NOT_USED;
 	return false;
 }

@@ -14,7 +14,7 @@ static void fill_313t(uint64_t *w)
 	memcpy(&w[0], "xdebugpy", 8);
 	w[1] = 0x030d05f0;
 	w[2] = 1;
-	w[23] = 72, w[24] = 152;
+	w[19] = 824, w[23] = 72, w[24] = 152;
 	w[28] = 80, w[29] = 8, w[30] = 0, w[31] = 56, w[32] = 72, w[33] = 70;
 	w[34] = 217, w[35] = 128, w[36] = 136, w[37] = 144, w[38] = 152, w[39] = 84;
 	w[43] = 216;
@@ -30,7 +30,7 @@ static void fill_314t(uint64_t *w)
 	memcpy(&w[0], "xdebugpy", 8);
 	w[1] = 0x030e00f0;
 	w[2] = 1;
-	w[26] = 72, w[27] = 152;
+	w[22] = 832, w[26] = 72, w[27] = 152;
 	w[31] = 88, w[32] = 8, w[33] = 0, w[34] = 56, w[35] = 80, w[36] = 78;
 	w[37] = 64, w[38] = 72;
 	w[39] = 233, w[40] = 128, w[41] = 136, w[42] = 144, w[43] = 152, w[44] = 84;
@@ -38,6 +38,27 @@ static void fill_314t(uint64_t *w)
 	w[50] = 32, w[51] = 24, w[52] = 416, w[53] = 40;
 	w[74] = 49, w[75] = 32, w[76] = 48;
 	w[77] = 80, w[78] = 48, w[79] = 32, w[80] = 56;
+}
+
+/* Values of a real 3.15.0rc1 free-threaded build. */
+static void fill_315t(uint64_t *w)
+{
+	static const uint64_t tstate[] = {888, 0,   8,	 16, 72, 80, 88,  96,
+					  176, 184, 256, 32, 34, 35, 136, 288};
+	static const uint64_t frame[] = {88, 8, 0, 56, 80, 78, 64, 72};
+	static const uint64_t code[] = {240, 128, 136, 144, 152, 84,
+					68,  112, 120, 232, 224};
+
+	memset(w, 0, WORDS * sizeof(*w));
+	memcpy(&w[0], "xdebugpy", 8);
+	w[1] = 0x030f00c1;
+	w[2] = 1;
+	memcpy(&w[22], tstate, sizeof(tstate));
+	memcpy(&w[39], frame, sizeof(frame));
+	memcpy(&w[47], code, sizeof(code));
+	w[58] = 32, w[59] = 24, w[60] = 440, w[61] = 40;
+	w[86] = 56, w[87] = 32, w[88] = 48;
+	w[89] = 80, w[90] = 48, w[91] = 32, w[92] = 56, w[93] = 72;
 }
 
 START_TEST(reads_313t)
@@ -77,18 +98,76 @@ START_TEST(reads_314t)
 }
 END_TEST
 
+START_TEST(reads_315t)
+{
+	struct ftsan_pyabi abi;
+	uint64_t w[WORDS];
+
+	fill_315t(w);
+	ck_assert_int_eq(ftsan_pyabi_read(&abi, w, 0), 0);
+	ck_assert(abi.known && abi.free_threaded && abi.refusal == NULL);
+	ck_assert_uint_eq(abi.tstate_current_frame, 72);
+	ck_assert_uint_eq(abi.tstate_thread_id, 176);
+	ck_assert_uint_eq(abi.frame_previous, 8);
+	ck_assert_uint_eq(abi.frame_instr_ptr, 56);
+	ck_assert_uint_eq(abi.frame_owner, 78);
+	ck_assert_uint_eq(abi.frame_tlbc_index, 72);
+	ck_assert_uint_eq(abi.code_filename, 128);
+	ck_assert_uint_eq(abi.code_linetable, 152);
+	ck_assert_uint_eq(abi.code_firstlineno, 84);
+	ck_assert_uint_eq(abi.code_adaptive, 232);
+	ck_assert_uint_eq(abi.code_tlbc, 224);
+	ck_assert_uint_eq(abi.code_firsttraceable, 208);
+	ck_assert_uint_eq(abi.type_name, 40);
+	ck_assert_uint_eq(abi.bytes_size, 32);
+	ck_assert_uint_eq(abi.bytes_data, 48);
+	ck_assert_uint_eq(abi.unicode_state, 48);
+	ck_assert_uint_eq(abi.unicode_ascii_size, 56);
+	ck_assert_uint_eq(abi.unicode_compact_size, 72);
+}
+END_TEST
+
+/* Beta 3 of 3.15 had one word fewer, and said of itself what a final one says. */
+START_TEST(a_table_that_is_one_word_off_is_refused)
+{
+	struct ftsan_pyabi abi;
+	uint64_t w[WORDS];
+
+	for (unsigned from = 3; from < 93; from++) {
+		fill_315t(w);
+		memmove(&w[from], &w[from + 1], (WORDS - from - 1) * sizeof(*w));
+		ck_assert_msg(ftsan_pyabi_read(&abi, w, 0) == -ENOTSUP, "word %u", from);
+		ck_assert(!abi.known);
+		ck_assert_str_eq(abi.refusal, "the layouts that this build of CPython "
+					      "states contradict each other");
+	}
+	/* Of 3.14, under the version of 3.15, and the other way round. */
+	fill_314t(w);
+	w[1] = 0x030f00f0;
+	ck_assert_int_eq(ftsan_pyabi_read(&abi, w, 0), -ENOTSUP);
+	fill_315t(w);
+	w[1] = 0x030e07f0;
+	ck_assert_int_eq(ftsan_pyabi_read(&abi, w, 0), -ENOTSUP);
+}
+END_TEST
+
 START_TEST(gil_build_has_no_thread_local_bytecode)
 {
 	struct ftsan_pyabi abi;
 	uint64_t w[WORDS];
 
 	fill_314t(w);
-	w[2] = 0, w[38] = 0, w[49] = 0;
-	w[50] = 16, w[51] = 8;
+	w[2] = 0;
+	w[31] = 80, w[36] = 74, w[38] = 0;
+	w[39] = 208, w[40] = 112, w[41] = 120, w[42] = 128, w[43] = 136, w[44] = 68;
+	w[48] = 200, w[49] = 0;
+	w[50] = 16, w[51] = 8, w[53] = 24;
+	w[74] = 40, w[75] = 16, w[76] = 32;
+	w[77] = 64, w[78] = 32, w[79] = 16, w[80] = 40;
 	ck_assert_int_eq(ftsan_pyabi_read(&abi, w, 0), 0);
 	ck_assert(!abi.free_threaded);
 	ck_assert_uint_eq(abi.code_tlbc, 0);
-	ck_assert_uint_eq(abi.code_firsttraceable, 216);
+	ck_assert_uint_eq(abi.code_firsttraceable, 184);
 }
 END_TEST
 
@@ -127,17 +206,23 @@ END_TEST
 
 START_TEST(unknown_version_is_refused_but_named)
 {
-	static const uint32_t unknown[] = {0x030c00f0, 0x030f00f0, 0x040d05f0, 0x030d00a6,
-					   0x030e00b4};
+	static const struct {
+		uint32_t version;
+		const char *word;
+	} unknown[] = {{0x030a00f0, "older"},  {0x031000f0, "newer"},
+		       {0x040d05f0, "newer"},  {0x031000a1, "newer"},
+		       {0x030d00a6, "alpha"},  {0x030f00b3, "alpha"},
+		       {0x030c00f0, "without"}};
 	struct ftsan_pyabi abi;
 	uint64_t w[WORDS];
 
 	for (size_t i = 0; i < sizeof(unknown) / sizeof(unknown[0]); i++) {
 		fill_313t(w);
-		w[1] = unknown[i];
+		w[1] = unknown[i].version;
 		ck_assert_int_eq(ftsan_pyabi_read(&abi, w, 0), -ENOTSUP);
 		ck_assert(!abi.known && abi.free_threaded);
-		ck_assert_uint_eq(abi.version, unknown[i]);
+		ck_assert_uint_eq(abi.version, unknown[i].version);
+		ck_assert_ptr_nonnull(strstr(abi.refusal, unknown[i].word));
 	}
 }
 END_TEST
@@ -262,6 +347,29 @@ START_TEST(walks_314t_frames)
 }
 END_TEST
 
+/* 3.15: a thread without Python frames has one that belongs to the interpreter. */
+START_TEST(the_bottom_of_315t_is_no_frame)
+{
+	struct ftsan_pyframe out[4];
+	struct ftsan_pyabi abi;
+	struct world w;
+	bool more;
+
+	set_world(&w, &abi);
+	set_frame(w.frame[2], NULL, NULL, NULL, 3, 0);
+	w.tstate[9] = (uintptr_t)w.frame[2];
+	ck_assert_uint_eq(ftsan_pyframes_walk(&abi, (uintptr_t)w.tstate,
+					      (uintptr_t)&w.code_type, out, 4, &more),
+			  0);
+	ck_assert(!more);
+	w.tstate[9] = (uintptr_t)w.frame[0];
+	ck_assert_uint_eq(ftsan_pyframes_walk(&abi, (uintptr_t)w.tstate,
+					      (uintptr_t)&w.code_type, out, 4, &more),
+			  1);
+	ck_assert(!more && out[0].entry);
+}
+END_TEST
+
 START_TEST(says_when_there_are_more)
 {
 	struct ftsan_pyabi abi;
@@ -375,12 +483,15 @@ int main(void)
 
 	tcase_add_test(tcase, reads_313t);
 	tcase_add_test(tcase, reads_314t);
+	tcase_add_test(tcase, reads_315t);
+	tcase_add_test(tcase, a_table_that_is_one_word_off_is_refused);
 	tcase_add_test(tcase, gil_build_has_no_thread_local_bytecode);
 	tcase_add_test(tcase, hint_selects_a_built_in_table);
 	tcase_add_test(tcase, unknown_cookie_is_refused);
 	tcase_add_test(tcase, unknown_version_is_refused_but_named);
 	tcase_add_test(tcase, zeroed_and_absurd_offsets_are_refused);
 	tcase_add_test(tcase, walks_314t_frames);
+	tcase_add_test(tcase, the_bottom_of_315t_is_no_frame);
 	tcase_add_test(tcase, says_when_there_are_more);
 	tcase_add_test(tcase, a_ring_of_frames_ends);
 	tcase_add_test(tcase, what_is_no_code_object_ends_the_walk);

@@ -176,7 +176,7 @@ static void check_kind(struct ftsan_checks *checks, const struct answers *answer
 			      free_threaded ? "free-threaded" : "with the GIL"),
 		free_threaded ? NULL
 			      : "threads take turns: use a free-threaded build "
-				"(python3.13t), or mode=latent, which needs one thread");
+				"(python3.14t), or mode=latent, which needs one thread");
 	if (is_true(answers->process, "python_frames"))
 		ftsan_checks_add(checks, "frames", FTSAN_HEALTH_OK,
 				 ftsan_xstrdup("its frames are known: reports have "
@@ -184,12 +184,11 @@ static void check_kind(struct ftsan_checks *checks, const struct answers *answer
 				 NULL);
 	else
 		ftsan_checks_add(
-			checks, "frames", FTSAN_HEALTH_DEGRADED,
-			ftsan_xprintf("Python %s lays its frames out in a way that "
-				      "is not known",
-				      text_of(answers->self, "version")),
-			"reports have native frames only; releases of 3.11 to "
-			"3.14 are known, alphas and betas are not");
+			checks, "layouts", FTSAN_HEALTH_UNUSABLE,
+			ftsan_xprintf("Python %s: %s", text_of(answers->self, "version"),
+				      text_of(answers->process, "python_refused")),
+			"nothing is watched in it; use a release, or a release "
+			"candidate, of CPython 3.11 to 3.15");
 }
 
 /* Without the guard there is nothing; the others only add to it. */
