@@ -7,10 +7,10 @@
 
 #include "base/annot.h"
 #include "fuzz.h"
-#include "common/log_reader.h"
-#include "common/printer.h"
+#include "log/log_reader.h"
+#include "results/printer.h"
 #include "report/report_model.h"
-#include "report/skim.h"
+#include "log/skim.h"
 
 /* In the order of the first byte's lowest bits. */
 static const struct ftsan_format *const formats[] = {

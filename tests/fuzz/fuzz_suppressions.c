@@ -1,6 +1,6 @@
 /* A file of suppressions, read and held against a finding. */
 #include "fuzz.h"
-#include "report/suppress.h"
+#include "suppressions/suppress.h"
 
 static struct ftsan_view_frame frames[] = {
 	{.module = "/usr/lib/python3/_mcp.cpython-313t-x86_64-linux-gnu.so",

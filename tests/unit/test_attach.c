@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 
 #include "attach/elf_image.h"
-#include "attach/inject.h"
+#include "attach/inject_point.h"
 #include "attach/inject_code.h"
 #include "attach/target.h"
 

@@ -6,10 +6,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "run/log_file.h"
-#include "common/log_reader.h"
-#include "run/session.h"
-#include "run/tail.h"
+#include "log/log_file.h"
+#include "log/log_reader.h"
+#include "results/session.h"
+#include "log/tail.h"
 
 static const char finding_line[] =
 	"{\"v\":1,\"type\":\"finding\",\"id\":\"42-1\",\"time\":1.5,\"kind\":\"race\","

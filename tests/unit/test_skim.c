@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "common/escape.h"
-#include "report/names.h"
-#include "report/skim.h"
+#include "common/names.h"
+#include "log/skim.h"
 
 static bool skims(struct ftsan_skim *skim, const char *line)
 {

@@ -7,7 +7,7 @@
 #include <time.h>
 
 #include "common/pattern.h"
-#include "report/suppress.h"
+#include "suppressions/suppress.h"
 
 START_TEST(patterns)
 {

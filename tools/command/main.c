@@ -5,9 +5,23 @@
 #include <string.h>
 
 #include "base/annot.h"
-#include "common/commands.h"
-#include "common/message.h"
+#include "attach/attach.h"
+#include "doctor/doctor.h"
+#include "launch/launch.h"
+#include "report/report.h"
+#include "run/run.h"
+#include "scan/scan.h"
+#include "common/common.h"
 #include "base/options.h"
+
+static int print_options(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-h") != 0) {
+		ftsan_error("options: takes no arguments");
+		return FTSAN_EXIT_FAILED;
+	}
+	return ftsan_print_options();
+}
 
 static const struct command {
 	const char *name;
@@ -22,8 +36,7 @@ static const struct command {
 	 ftsan_command_doctor},
 	{"scan", "list the extension modules of an environment and what is known of them",
 	 ftsan_command_scan},
-	{"options", "print the options of FTSAN_OPTIONS and --options",
-	 ftsan_command_options},
+	{"options", "print the options of FTSAN_OPTIONS and --options", print_options},
 };
 
 static void print_help(FILE *out)
@@ -39,37 +52,6 @@ static void print_help(FILE *out)
 		fprintf(out, "  ftsan %-10s %s\n", commands[i].name, commands[i].summary);
 	fputs("\nftsan COMMAND --help tells more; ftsan --version prints the version.\n",
 	      out);
-}
-
-/* Output that could not be written (a full disk) is a failure like any other. */
-static int flushed(void)
-{
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return 0;
-	ftsan_error("stdout can't be written");
-	return FTSAN_EXIT_FAILED;
-}
-
-int ftsan_print_options(void)
-{
-	static char storage[1 << 16];
-	struct ftsan_buf table;
-
-	ftsan_buf_init(&table, storage, sizeof(storage));
-	ftsan_options_help(&table);
-	fputs("Options, as KEY=VALUE:KEY=VALUE in FTSAN_OPTIONS or after --options:\n",
-	      stdout);
-	fwrite(table.text, 1, table.length, stdout);
-	return flushed();
-}
-
-int ftsan_command_options(int argc, char **argv)
-{
-	if (argc > 1 && strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-h") != 0) {
-		ftsan_error("options: takes no arguments");
-		return FTSAN_EXIT_FAILED;
-	}
-	return ftsan_print_options();
 }
 
 /*
@@ -92,11 +74,11 @@ int main(int argc, char **argv)
 	fill_standard_descriptors();
 	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
 		print_help(stdout);
-		return flushed();
+		return ftsan_flush_stdout();
 	}
 	if (!strcmp(name, "--version")) {
 		puts("ftsan " FTSAN_VERSION);
-		return flushed();
+		return ftsan_flush_stdout();
 	}
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(commands); i++)
 		if (strcmp(name, commands[i].name) == 0)

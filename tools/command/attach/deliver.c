@@ -11,8 +11,7 @@
 #include <unistd.h>
 
 #include "attach/inject.h"
-#include "common/message.h"
-#include "common/xmemory.h"
+#include "common/common.h"
 
 enum { POLL_US = 5000, FIRST_REMOTE = 0x030e0000, REMOTE_SECONDS = 5 };
 enum { ANSWER_BYTES = 1 << 16 };

@@ -156,3 +156,12 @@ void ftsan_put_time(FILE *out, double seconds)
 	    strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &parts) > 0)
 		fputs(text, out);
 }
+
+void ftsan_put_text(FILE *out, const char *text)
+{
+	for (; *text != '\0'; text++) {
+		unsigned char c = (unsigned char)*text;
+
+		fputc(c < 0x20 || c == 0x7f ? '?' : c, out);
+	}
+}

@@ -23,6 +23,9 @@ void ftsan_put_csv(FILE *out, const char *text);
 void ftsan_put_github_message(FILE *out, const char *text);
 void ftsan_put_github_property(FILE *out, const char *text);
 
+/* For a terminal: control characters become '?'. @text is not NULL. */
+void ftsan_put_text(FILE *out, const char *text);
+
 /* The text with '?' for bytes that are no UTF-8; malloc'ed. */
 char *ftsan_clean_text(const char *text);
 

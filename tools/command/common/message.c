@@ -114,3 +114,11 @@ void ftsan_write_report(const char *text, size_t length)
 		write_all(text, length);
 	free(coloured);
 }
+
+int ftsan_flush_stdout(void)
+{
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return 0;
+	ftsan_error("stdout can't be written");
+	return FTSAN_EXIT_FAILED;
+}

@@ -17,6 +17,10 @@ enum {
 /* "ftsan: ..." and a newline to stderr, in one write. */
 void ftsan_error(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
+/* Output that could not be written (a full disk) is a failure like any other. Return: 0,
+ * or FTSAN_EXIT_FAILED, and it was said. */
+int ftsan_flush_stdout(void);
+
 /**
  * ftsan_write_report() - a finished text to stderr
  * @text: lines in the manner of ftsan_view_text()

@@ -1,4 +1,6 @@
 /* ftsan doctor: what works here, and what to do about what doesn't. */
+#include "doctor/doctor.h"
+
 #include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
@@ -6,10 +8,7 @@
 #include <string.h>
 
 #include "doctor/checks.h"
-#include "common/commands.h"
-#include "common/message.h"
-#include "run/summary.h"
-#include "common/xmemory.h"
+#include "common/common.h"
 
 static const char help[] =
 	"usage: ftsan doctor [--format text|json] [PYTHON]\n"
@@ -30,43 +29,13 @@ static const char *const health_words[] = {
 	[FTSAN_HEALTH_UNUSABLE] = "unusable",
 };
 
-void ftsan_checks_add(struct ftsan_checks *checks, const char *name,
-		      enum ftsan_health health, char *detail, const char *advice)
-{
-	checks->list = ftsan_xgrow(checks->list, checks->n, &checks->capacity,
-				   sizeof(*checks->list));
-	checks->list[checks->n++] =
-		(struct ftsan_check){ftsan_xstrdup(name), health, detail, advice};
-}
-
-void ftsan_checks_release(struct ftsan_checks *checks)
-{
-	for (size_t i = 0; i < checks->n; i++) {
-		free(checks->list[i].name);
-		free(checks->list[i].detail);
-	}
-	free(checks->list);
-	memset(checks, 0, sizeof(*checks));
-}
-
-enum ftsan_health ftsan_checks_health(const struct ftsan_checks *checks)
-{
-	enum ftsan_health worst = FTSAN_HEALTH_OK;
-
-	for (size_t i = 0; i < checks->n; i++)
-		if (checks->list[i].health > worst)
-			worst = checks->list[i].health;
-	/* A note is nothing wrong. */
-	return worst == FTSAN_HEALTH_NOTE ? FTSAN_HEALTH_OK : worst;
-}
-
 static void print_text(const struct ftsan_checks *checks)
 {
 	for (size_t i = 0; i < checks->n; i++) {
 		const struct ftsan_check *check = &checks->list[i];
 
 		printf("%-9s %-13s ", health_words[check->health], check->name);
-		ftsan_summary_text(stdout, check->detail);
+		ftsan_put_text(stdout, check->detail);
 		putchar('\n');
 		if (check->advice != NULL)
 			printf("%-23s -> %s\n", "", check->advice);
@@ -162,11 +131,7 @@ static int diagnose(const struct request *request)
 		status = 2;
 	}
 	ftsan_checks_release(&checks);
-	if (fflush(stdout) != 0 || ferror(stdout)) {
-		ftsan_error("stdout can't be written");
-		return FTSAN_EXIT_FAILED;
-	}
-	return status;
+	return ftsan_flush_stdout() == 0 ? status : FTSAN_EXIT_FAILED;
 }
 
 int ftsan_command_doctor(int argc, char **argv)

@@ -7,12 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "common/capture.h"
+#include "launch/launch.h"
 #include "doctor/checks.h"
-#include "run/environment.h"
-#include "scan/hazards.h"
-#include "run/log_file.h"
-#include "common/xmemory.h"
+#include "scan/scan.h"
+#include "log/log.h"
+#include "common/common.h"
 
 enum { PROBE_SECONDS = 60 };
 

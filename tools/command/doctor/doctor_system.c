@@ -14,9 +14,9 @@
 #include <unistd.h>
 
 #include "doctor/checks.h"
-#include "run/environment.h"
+#include "launch/launch.h"
 #include "base/options.h"
-#include "common/xmemory.h"
+#include "common/common.h"
 
 /* The number in a file of /proc; @otherwise when there is none. */
 static long read_number(const char *path, long otherwise)

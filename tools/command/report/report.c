@@ -1,212 +1,15 @@
-/* ftsan report: logs that were written earlier, merged, in one of several formats. */
+/* Logs that were written earlier, merged, in one of several formats. */
+#include "report/report.h"
+
 #include <errno.h>
-#include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "base/annot.h"
-#include "common/commands.h"
-#include "run/environment.h"
-#include "report/input.h"
-#include "common/message.h"
-#include "common/printer.h"
-#include "report/report_model.h"
-#include "common/xmemory.h"
-
-static const char help[] =
-	"usage: ftsan report [OPTION...] LOG...\n"
-	"\n"
-	"Merges logs (of several processes, runs, machines; gzip'ed ones, too; - is\n"
-	"standard input) and prints each finding once, and a summary.\n"
-	"\n"
-	"  --format F     text (default), json, sarif, junit, html, csv, github\n"
-	"  -o, --output FILE\n"
-	"                 write to FILE, not to standard output\n"
-	"  --color WHEN   auto (default), always, never; auto respects NO_COLOR\n"
-	"  --suppressions FILE\n"
-	"                 leave out the findings that FILE tells of; may be given "
-	"several\n"
-	"                 times\n"
-	"  --gen-suppressions\n"
-	"                 print lines for such a file instead of a report\n"
-	"  --baseline LOG compare with an older log: which findings are new, known, "
-	"gone;\n"
-	"                 may be given several times\n"
-	"  --exit-code    exit status 66 when there are findings; with --baseline, "
-	"which\n"
-	"                 implies this, when there are new ones\n"
-	"  --sysroot DIR  the files of the machine that wrote the log are below DIR\n"
-	"  --debug-dir DIR\n"
-	"                 look for modules and debug information in DIR, too; may be\n"
-	"                 given several times\n"
-	"  --source-root DIR\n"
-	"                 file names of sarif and github are relative to DIR (default:\n"
-	"                 GITHUB_WORKSPACE, or the current directory)\n"
-	"\n"
-	"Servers named in DEBUGINFOD_URLS are asked for debug information; unset, none "
-	"is.\n"
-	"\n"
-	"Exit status: 0; 66 as above; 125 when a log can't be read or is none of "
-	"ftsan's\n"
-	"(the others are reported all the same).\n";
-
-static const struct ftsan_format *const formats[] = {
-	&ftsan_format_text, &ftsan_format_json, &ftsan_format_sarif,  &ftsan_format_junit,
-	&ftsan_format_html, &ftsan_format_csv,	&ftsan_format_github,
-};
-
-/* struct list - values of an option that may be given several times; borrowed */
-struct list {
-	const char **values;
-	size_t n, capacity;
-};
-
-/* struct request - the command line; strings are borrowed */
-struct request {
-	const struct ftsan_format *format;
-	const char *output;
-	const char *colour;
-	struct list baselines, debug_dirs;
-	const char *sysroot, *root;
-	bool exit_code, help;
-	char **logs;
-	struct ftsan_suppressions suppressions;
-	bool bad;
-};
-
-static void add(struct list *list, const char *value)
-{
-	list->values = ftsan_xgrow(list->values, list->n, &list->capacity, sizeof(value));
-	list->values[list->n++] = value;
-}
-
-static void set_format(struct request *request, const char *name)
-{
-	for (size_t i = 0; i < FTSAN_ARRAY_LEN(formats); i++) {
-		if (strcmp(name, formats[i]->name) == 0) {
-			request->format = formats[i];
-			return;
-		}
-	}
-	ftsan_error("report: unknown format %s; known are text, json, sarif, junit, "
-		    "html, csv, github",
-		    name);
-	request->bad = true;
-}
-
-static void set_colour(struct request *request, const char *when)
-{
-	if (strcmp(when, "auto") && strcmp(when, "always") && strcmp(when, "never")) {
-		ftsan_error("report: --color is auto, always or never, not %s", when);
-		request->bad = true;
-	}
-	request->colour = when;
-}
-
-enum {
-	OPTION_FORMAT = 0x100,
-	OPTION_COLOUR,
-	OPTION_SUPPRESSIONS,
-	OPTION_GENERATE,
-	OPTION_BASELINE,
-	OPTION_EXIT_CODE,
-	OPTION_SYSROOT,
-	OPTION_DEBUG_DIR,
-	OPTION_ROOT,
-};
-
-static const struct option known_options[] = {
-	{"format", required_argument, NULL, OPTION_FORMAT},
-	{"output", required_argument, NULL, 'o'},
-	{"color", required_argument, NULL, OPTION_COLOUR},
-	{"colour", required_argument, NULL, OPTION_COLOUR},
-	{"suppressions", required_argument, NULL, OPTION_SUPPRESSIONS},
-	{"gen-suppressions", no_argument, NULL, OPTION_GENERATE},
-	{"baseline", required_argument, NULL, OPTION_BASELINE},
-	{"exit-code", no_argument, NULL, OPTION_EXIT_CODE},
-	{"sysroot", required_argument, NULL, OPTION_SYSROOT},
-	{"debug-dir", required_argument, NULL, OPTION_DEBUG_DIR},
-	{"source-root", required_argument, NULL, OPTION_ROOT},
-	{"help", no_argument, NULL, 'h'},
-	{NULL, 0, NULL, 0},
-};
-
-/* Those that choose what the report is. */
-static bool take_kind(struct request *request, int choice)
-{
-	switch (choice) {
-	case OPTION_FORMAT:
-		set_format(request, optarg);
-		return true;
-	case OPTION_COLOUR:
-		set_colour(request, optarg);
-		return true;
-	case OPTION_GENERATE:
-		request->format = &ftsan_format_suppressions;
-		return true;
-	case OPTION_EXIT_CODE:
-		request->exit_code = true;
-		return true;
-	case 'o':
-		request->output = optarg;
-		return true;
-	case 'h':
-		request->help = true;
-		return true;
-	default:
-		return false;
-	}
-}
-
-/* Those that name files. */
-static bool take_file(struct request *request, int choice)
-{
-	switch (choice) {
-	case OPTION_SUPPRESSIONS:
-		request->bad |= ftsan_suppressions_read(&request->suppressions, optarg,
-							ftsan_today()) != 0;
-		return true;
-	case OPTION_BASELINE:
-		add(&request->baselines, optarg);
-		return true;
-	case OPTION_SYSROOT:
-		request->sysroot = optarg;
-		return true;
-	case OPTION_DEBUG_DIR:
-		add(&request->debug_dirs, optarg);
-		return true;
-	case OPTION_ROOT:
-		request->root = optarg;
-		return true;
-	default:
-		return false;
-	}
-}
-
-static int parse_arguments(struct request *request, int argc, char **argv)
-{
-	int choice;
-
-	memset(request, 0, sizeof(*request));
-	request->format = &ftsan_format_text;
-	request->colour = "auto";
-	opterr = 0;
-	optind = 0; /* glibc: begin anew, with options and logs in any order */
-	while ((choice = getopt_long(argc, argv, ":o:h", known_options, NULL)) != -1) {
-		if (take_kind(request, choice) || take_file(request, choice))
-			continue;
-		if (choice == ':')
-			ftsan_error("report: %s needs a value; see ftsan report --help",
-				    argv[optind - 1]);
-		else
-			ftsan_error("report: unknown option %s; see ftsan report --help",
-				    argv[optind - 1]);
-		return -EINVAL;
-	}
-	request->logs = argv + optind;
-	return request->bad ? -EINVAL : 0;
-}
+#include "common/common.h"
+#include "launch/launch.h"
+#include "log/log.h"
+#include "report/request.h"
 
 /* struct reading - one log on its way into the session */
 struct reading {
@@ -269,8 +72,8 @@ static int read_log(struct ftsan_session *session, const char *path, unsigned *t
 }
 
 /* @usable: gets the number of logs that had something to report. */
-static int read_logs(struct ftsan_report *report, const struct request *request,
-		     unsigned *usable)
+static int read_logs(struct ftsan_report *report,
+		     const struct ftsan_report_request *request, unsigned *usable)
 {
 	unsigned unused = 0;
 	int error = 0, failed;
@@ -288,7 +91,7 @@ static int read_logs(struct ftsan_report *report, const struct request *request,
 	return error;
 }
 
-static bool wants_colour(const struct request *request)
+static bool wants_colour(const struct ftsan_report_request *request)
 {
 	const char *no_color = getenv("NO_COLOR");
 
@@ -299,7 +102,7 @@ static bool wants_colour(const struct request *request)
 }
 
 /* An absolute path without a slash at its end; malloc'ed. */
-static char *source_root(const struct request *request)
+static char *source_root(const struct ftsan_report_request *request)
 {
 	const char *workspace = getenv("GITHUB_WORKSPACE");
 	const char *named = request->root;
@@ -311,7 +114,8 @@ static char *source_root(const struct request *request)
 	return root != NULL ? root : ftsan_xstrdup(named);
 }
 
-static int write_output(struct ftsan_report *report, const struct request *request)
+static int write_output(struct ftsan_report *report,
+			const struct ftsan_report_request *request)
 {
 	bool named = request->output != NULL && strcmp(request->output, "-") != 0;
 	const char *name = named ? request->output : "standard output";
@@ -336,7 +140,8 @@ static void tell(void *unused, const char *sentence)
 	ftsan_error("%s: not used", sentence);
 }
 
-static int exit_status(const struct ftsan_report *report, const struct request *request)
+static int exit_status(const struct ftsan_report *report,
+		       const struct ftsan_report_request *request)
 {
 	if (report->baseline != NULL)
 		return report->n_new > 0 ? FTSAN_EXIT_FINDINGS : 0;
@@ -345,7 +150,8 @@ static int exit_status(const struct ftsan_report *report, const struct request *
 	return 0;
 }
 
-static int make_report(struct ftsan_report *report, const struct request *request)
+static int make_report(struct ftsan_report *report,
+		       const struct ftsan_report_request *request)
 {
 	unsigned usable = 0;
 	int error = read_logs(report, request, &usable);
@@ -359,7 +165,7 @@ static int make_report(struct ftsan_report *report, const struct request *reques
 	return error != 0 ? FTSAN_EXIT_FAILED : exit_status(report, request);
 }
 
-static int report_request(struct request *request)
+static int report_request(struct ftsan_report_request *request)
 {
 	const struct ftsan_symbolizer_options where = {
 		.sysroot = request->sysroot,
@@ -393,7 +199,7 @@ static int report_request(struct request *request)
 }
 
 /* Return: 0; -EINVAL and the reason was printed. */
-static int check_request(struct request *request)
+static int check_request(struct ftsan_report_request *request)
 {
 	struct ftsan_options *options;
 	int error;
@@ -413,12 +219,12 @@ static int check_request(struct request *request)
 
 int ftsan_command_report(int argc, char **argv)
 {
-	struct request request;
+	struct ftsan_report_request request;
 	int status = FTSAN_EXIT_FAILED;
 
-	if (parse_arguments(&request, argc, argv) == 0) {
+	if (ftsan_report_parse(&request, argc, argv) == 0) {
 		if (request.help) {
-			fputs(help, stdout);
+			fputs(ftsan_report_help, stdout);
 			status = 0;
 		} else if (check_request(&request) == 0) {
 			status = report_request(&request);

@@ -1,7 +1,7 @@
 /* A table, a finding a row: for spreadsheets. */
 #include <inttypes.h>
 
-#include "common/escape.h"
+#include "common/common.h"
 #include "report/report_model.h"
 
 static void begin_csv(struct ftsan_report *report)

@@ -2,8 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/escape.h"
-#include "common/printer.h"
+#include "common/common.h"
+#include "results/results.h"
 #include "report/report_model.h"
 
 /* Proven ones fail the eye; what only may happen is told more quietly. */

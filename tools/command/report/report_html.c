@@ -7,22 +7,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "common/escape.h"
+#include "common/common.h"
 #include "report_html_page.h"
 #include "report/report_html_parts.h"
-
-void ftsan_html_element(FILE *out, const char *tag, const char *class, const char *text)
-{
-	fprintf(out, "<%s", tag);
-	if (class != NULL) {
-		fputs(" class=\"", out);
-		ftsan_put_xml(out, class);
-		fputc('"', out);
-	}
-	fputc('>', out);
-	ftsan_put_xml(out, text);
-	fprintf(out, "</%s>", tag);
-}
 
 static void put_base64(FILE *out, const unsigned char *bytes, size_t length)
 {

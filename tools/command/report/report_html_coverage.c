@@ -1,6 +1,6 @@
 #include <inttypes.h>
 
-#include "common/escape.h"
+#include "common/common.h"
 #include "report/report_html_parts.h"
 
 static void put_row(FILE *out, const char *name, uint64_t number)

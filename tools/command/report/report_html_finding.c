@@ -1,8 +1,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "common/escape.h"
-#include "report/names.h"
+#include "common/common.h"
 #include "report/report_html_parts.h"
 
 enum { OPENED = 3 };

@@ -1,9 +1,8 @@
 /* One JSON document: the merged findings as the log has them, and what they rest on. */
 #include <string.h>
 
-#include "common/escape.h"
+#include "common/common.h"
 #include "report/report_model.h"
-#include "common/xmemory.h"
 
 static void set_text(json_t *object, const char *name, const char *text)
 {

@@ -2,8 +2,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "common/escape.h"
-#include "common/printer.h"
+#include "common/common.h"
+#include "results/results.h"
 #include "report/report_model.h"
 
 /* Engines are test cases, too, so that a run without findings has some that passed. */

@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/annot.h"
-#include "common/log_reader.h"
+#include "log/log.h"
 #include "report/report_model.h"
-#include "common/xmemory.h"
+#include "common/common.h"
 
 const char *ftsan_news_word(enum ftsan_news news)
 {

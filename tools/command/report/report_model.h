@@ -10,11 +10,9 @@
 #include <stdio.h>
 
 #include "report/place.h"
-#include "report/resolve.h"
-#include "run/session.h"
-#include "run/summary.h"
-#include "report/suppress.h"
-#include "report/symbolize.h"
+#include "results/results.h"
+#include "suppressions/suppressions.h"
+#include "symbols/symbols.h"
 
 enum ftsan_news {
 	FTSAN_NEWS_UNKNOWN, /* there is no baseline */

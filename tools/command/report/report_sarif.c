@@ -3,9 +3,8 @@
 #include <string.h>
 
 #include "base/annot.h"
-#include "common/escape.h"
+#include "common/common.h"
 #include "report/report_model.h"
-#include "common/xmemory.h"
 
 static const struct {
 	const char *kind, *help;

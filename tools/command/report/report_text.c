@@ -2,11 +2,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "common/escape.h"
-#include "common/message.h"
-#include "common/printer.h"
+#include "common/common.h"
+#include "results/results.h"
 #include "report/report_model.h"
-#include "common/xmemory.h"
 
 static void put(struct ftsan_report *report, const char *text, size_t length)
 {
@@ -28,7 +26,7 @@ static void write_tests(FILE *out, const struct ftsan_names *tests)
 
 	for (size_t i = 0; i < tests->n && i < NAMED_MAX; i++) {
 		fputs(i == 0 ? "  In the tests " : ", ", out);
-		ftsan_summary_text(out, tests->texts[i]);
+		ftsan_put_text(out, tests->texts[i]);
 	}
 	if (tests->n > NAMED_MAX)
 		fprintf(out, " and %zu more", tests->n - NAMED_MAX);
@@ -92,16 +90,16 @@ static void gone_item(struct ftsan_report *report, const struct ftsan_item *item
 	if (item->news != FTSAN_NEWS_GONE)
 		return;
 	fprintf(out, "ftsan:   gone: ");
-	ftsan_summary_text(out, item->found->fingerprint);
+	ftsan_put_text(out, item->found->fingerprint);
 	fputs(", ", out);
-	ftsan_summary_text(out, ftsan_kind_headline(item->found->kind));
+	ftsan_put_text(out, ftsan_kind_headline(item->found->kind));
 	if (item->place.function[0] != '\0') {
 		fputs(" in ", out);
-		ftsan_summary_text(out, item->place.function);
+		ftsan_put_text(out, item->place.function);
 	}
 	if (item->place.file != NULL) {
 		fputc(' ', out);
-		ftsan_summary_text(out, item->place.file);
+		ftsan_put_text(out, item->place.file);
 		fprintf(out, ":%d", item->place.line);
 	}
 	fputc('\n', out);

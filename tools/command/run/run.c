@@ -1,15 +1,15 @@
 /* ftsan run: the command under test, its findings as they occur, the sum at the end. */
+#include "run/run.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "run/child.h"
-#include "common/commands.h"
-#include "run/live.h"
-#include "common/message.h"
-#include "common/xmemory.h"
+#include "launch/launch.h"
+#include "live/live.h"
+#include "common/common.h"
 
 static const char help[] =
 	"usage: ftsan run [OPTION...] [--] CMD ARGS...\n"

@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/xmemory.h"
+#include "common/common.h"
 
 enum {
 	SECTIONS_MAX = 4096,

@@ -1,4 +1,6 @@
 /* ftsan scan: an environment's extension modules, without running anything of it. */
+#include "scan/scan.h"
+
 #include <errno.h>
 #include <getopt.h>
 #include <jansson.h>
@@ -8,10 +10,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "common/capture.h"
-#include "common/commands.h"
-#include "common/message.h"
-#include "scan/scan.h"
+#include "launch/launch.h"
+#include "common/common.h"
+#include "scan/scanned.h"
 
 static const char help[] =
 	"usage: ftsan scan [--format text|json] [--exit-code] PATH|PYTHON...\n"
@@ -180,10 +181,7 @@ static int print(const struct request *request, const struct ftsan_scan *scan)
 	} else {
 		ftsan_scan_print(stdout, scan);
 	}
-	if (fflush(stdout) == 0 && !ferror(stdout))
-		return 0;
-	ftsan_error("stdout can't be written");
-	return FTSAN_EXIT_FAILED;
+	return ftsan_flush_stdout();
 }
 
 int ftsan_command_scan(int argc, char **argv)

@@ -2,13 +2,8 @@
 #include <string.h>
 
 #include "scan/hazards.h"
-#include "scan/scan.h"
-#include "run/summary.h"
-
-static const char *plural(size_t count, const char *one, const char *many)
-{
-	return count == 1 ? one : many;
-}
+#include "scan/scanned.h"
+#include "common/common.h"
 
 /* Their names only; what they are is told once, at the end. */
 static void print_names(FILE *out, const char *component, const char *version)
@@ -26,11 +21,11 @@ static void print_names(FILE *out, const char *component, const char *version)
 static void print_numpy(FILE *out, const struct ftsan_scan_note *numpy)
 {
 	fputs("numpy ", out);
-	ftsan_summary_text(out, numpy->text);
+	ftsan_put_text(out, numpy->text);
 	if (ftsan_version_compare(numpy->text, FTSAN_NUMPY_OLDEST) < 0)
 		fputs(" (not watched: before " FTSAN_NUMPY_OLDEST ")", out);
 	fputs("  ", out);
-	ftsan_summary_text(out, numpy->path);
+	ftsan_put_text(out, numpy->path);
 	print_names(out, "numpy", numpy->text);
 }
 
@@ -38,7 +33,7 @@ static void print_module(FILE *out, const struct ftsan_scanned *module)
 {
 	const char *unhookable = ftsan_scanned_unhookable(module);
 
-	ftsan_summary_text(out, module->path);
+	ftsan_put_text(out, module->path);
 	fprintf(out, "  %s", module->abi[0] != '\0' ? module->abi : "(no ABI tag)");
 	if (module->facts.cython[0] != '\0')
 		fprintf(out, ", Cython %s", module->facts.cython);
@@ -69,7 +64,7 @@ static void print_legend(FILE *out, const struct ftsan_scan *scan)
 
 		if (n > 0)
 			fprintf(out, "%s (%zu %s): %s; fixed in %s %s\n", hazard->issue,
-				n, plural(n, "place", "places"), hazard->text,
+				n, ftsan_plural(n, "place", "places"), hazard->text,
 				hazard->component, hazard->fixed);
 	}
 }
@@ -85,14 +80,14 @@ static void print_sum(FILE *out, const struct ftsan_scan *scan)
 	fprintf(out,
 		"ftsan: %zu extension %s, %zu for free-threaded interpreters, %zu can be "
 		"hooked; %zu other shared %s\n",
-		scan->n_modules, plural(scan->n_modules, "module", "modules"),
+		scan->n_modules, ftsan_plural(scan->n_modules, "module", "modules"),
 		free_threaded, hookable, scan->others,
-		plural(scan->others, "object", "objects"));
+		ftsan_plural(scan->others, "object", "objects"));
 	if (scan->problems.n > 0)
 		fprintf(out, "ftsan: %zu %s could not be looked at\n", scan->problems.n,
-			plural(scan->problems.n, "place", "places"));
+			ftsan_plural(scan->problems.n, "place", "places"));
 	fprintf(out, "ftsan: %zu known %s\n", hazards,
-		plural(hazards, "hazard", "hazards"));
+		ftsan_plural(hazards, "hazard", "hazards"));
 }
 
 void ftsan_scan_print(FILE *out, const struct ftsan_scan *scan)
@@ -102,9 +97,9 @@ void ftsan_scan_print(FILE *out, const struct ftsan_scan *scan)
 	for (size_t i = 0; i < scan->n_modules; i++)
 		print_module(out, &scan->modules[i]);
 	for (size_t i = 0; i < scan->problems.n; i++) {
-		ftsan_summary_text(out, scan->problems.list[i].path);
+		ftsan_put_text(out, scan->problems.list[i].path);
 		fputs("  NOT LOOKED AT: ", out);
-		ftsan_summary_text(out, scan->problems.list[i].text);
+		ftsan_put_text(out, scan->problems.list[i].text);
 		fputc('\n', out);
 	}
 	print_legend(out, scan);

@@ -8,8 +8,8 @@
 #include <unistd.h>
 
 #include "scan/hazards.h"
-#include "scan/scan.h"
-#include "common/xmemory.h"
+#include "scan/scanned.h"
+#include "common/common.h"
 
 static void add_note(struct ftsan_scan_notes *notes, const char *path, const char *text)
 {

@@ -6,20 +6,23 @@ import pytest
 
 from . import log, summary, suppressions, text
 from .attribution import Tests
-from .pytest_plugin import EXIT_FINDINGS, STARTED_BY_US, _is_worker
+from .restart import STARTED_BY_US
 
+EXIT_FINDINGS = 66
 MARKER = "ftsan_suppress"
 
 
 class Findings:
-    def __init__(self, config, own):
+    """own: the log of this process; is_worker: one of pytest-xdist's, which reports to another"""
+
+    def __init__(self, config, own, is_worker):
         self.config = config
         self.own = own
         self.rules = self._parse(config.getini("ftsan_suppressions"), "ftsan_suppressions")
         file = log.option("suppressions", os.environ.get("FTSAN_OPTIONS"))
         if file:
             self.rules += self._parse(_lines(file), file)
-        self.is_worker = _is_worker(config)
+        self.is_worker = is_worker
         self.tests = Tests(own, self.is_worker, self.rules)
         self._summary = None
 

@@ -6,9 +6,6 @@ imports nothing more unless pytest runs under ftsan.
 
 import pytest
 
-EXIT_FINDINGS = 66
-# Set for the process that --ftsan starts: the exit status is this plugin's to set.
-STARTED_BY_US = "FTSAN_PYTEST"
 PLUGIN = "ftsan-findings"
 
 
@@ -70,4 +67,4 @@ def pytest_configure(config):
         return
     from .findings import Findings
 
-    config.pluginmanager.register(Findings(config, own), PLUGIN)
+    config.pluginmanager.register(Findings(config, own, _is_worker(config)), PLUGIN)

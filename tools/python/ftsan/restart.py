@@ -8,6 +8,9 @@ import pytest
 
 from .command import NATIVE
 
+# Set for the process that --ftsan starts: the exit status is the plugin's to set.
+STARTED_BY_US = "FTSAN_PYTEST"
+
 
 def _command():
     return NATIVE if os.access(NATIVE, os.X_OK) else shutil.which("ftsan")
@@ -38,8 +41,6 @@ def _without_log(words):
 
 def restart(config, known):
     """Replaces this process. Returns never; raises UsageError when it can't be done."""
-    from .pytest_plugin import STARTED_BY_US
-
     command = _command()
     if command is None:
         raise pytest.UsageError("--ftsan: the command `ftsan` is not there (pip install ftsan)")

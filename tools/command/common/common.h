@@ -1,0 +1,18 @@
+/*
+ * The room of what every command needs: its own messages and exit statuses, memory that
+ * is there or ends the command, texts of strangers made harmless, sets of names.
+ *
+ * May use: detector/base.
+ */
+#ifndef FTSAN_TOOLS_COMMON_H
+#define FTSAN_TOOLS_COMMON_H
+
+#include "common/clock.h"
+#include "common/escape.h"
+#include "common/message.h"
+#include "common/names.h"
+#include "common/pattern.h"
+#include "common/plural.h"
+#include "common/xmemory.h"
+
+#endif

@@ -1,0 +1,64 @@
+#include "live/live.h"
+
+#include <stdlib.h>
+
+#include "symbols/symbols.h"
+#include "common/common.h"
+
+void ftsan_live_add_options(char **options, const char *more)
+{
+	char *all = *options != NULL ? ftsan_xprintf("%s:%s", *options, more)
+				     : ftsan_xstrdup(more);
+
+	free(*options);
+	*options = all;
+}
+
+int ftsan_live_suppressions(struct ftsan_live *live,
+			    struct ftsan_suppressions *suppressions)
+{
+	live->printer.suppressions = suppressions;
+	if (live->options.suppressions[0] == '\0')
+		return 0;
+	return ftsan_suppressions_read(suppressions, live->options.suppressions,
+				       ftsan_today());
+}
+
+void ftsan_live_begin(struct ftsan_live *live)
+{
+	static const struct ftsan_symbolizer_options where_they_are;
+
+	live->printer.symbolizer = ftsan_symbolizer_open(&where_they_are);
+	live->session.run = live->environment.run_id;
+	live->session.on_finding = ftsan_print_finding;
+	if (live->printer.suppressions->n > 0)
+		ftsan_printer_judges(&live->session);
+	live->session.argument = &live->printer;
+	ftsan_follow_init(&live->follow, &live->log, &live->session);
+}
+
+int ftsan_live_finish(struct ftsan_live *live, const char *nothing)
+{
+	struct ftsan_summary summary = {.nothing = nothing};
+	int error;
+
+	ftsan_follow_poll(&live->follow);
+	error = ftsan_follow_finish(&live->follow, &summary.torn_files);
+	summary.mismatches = ftsan_symbolizer_mismatches(live->printer.symbolizer);
+	summary.suppressions = live->printer.suppressions;
+	if (!live->log.temporary || live->session.n_shown > 0)
+		summary.log_path = live->log.path;
+	ftsan_summary_print(&live->session, &summary);
+	return error;
+}
+
+void ftsan_live_end(struct ftsan_live *live)
+{
+	ftsan_follow_release(&live->follow);
+	ftsan_symbolizer_close(live->printer.symbolizer);
+}
+
+int ftsan_live_status(const struct ftsan_live *live)
+{
+	return live->session.n_shown > 0 ? (int)live->options.exitcode : 0;
+}

@@ -1,0 +1,99 @@
+#include "results/resolve.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/common.h"
+
+/* struct frames - the growing list of all stacks; they point at it when it is done */
+struct frames {
+	struct ftsan_view_frame *frames;
+	size_t capacity;
+	bool *inlined;
+	size_t inlined_capacity;
+	size_t n;
+};
+
+static void append(struct frames *to, const struct ftsan_view_frame *frame, bool inlined)
+{
+	to->frames = ftsan_xgrow(to->frames, to->n, &to->capacity, sizeof(*to->frames));
+	to->inlined = ftsan_xgrow(to->inlined, to->n, &to->inlined_capacity,
+				  sizeof(*to->inlined));
+	to->frames[to->n] = *frame;
+	to->inlined[to->n++] = inlined;
+}
+
+/*
+ * Only an access was caught at its instruction; the other roles are captured inside a
+ * function that the frame has called, so their addresses are return addresses.
+ */
+static bool begins_exact(const struct ftsan_view_stack *stack)
+{
+	return stack->role != NULL &&
+	       (strcmp(stack->role, "write") == 0 || strcmp(stack->role, "read") == 0);
+}
+
+static void resolve_stack(struct frames *to, struct ftsan_symbolizer *symbolizer,
+			  const struct ftsan_occurrence *occurrence,
+			  const struct ftsan_view_stack *stack)
+{
+	bool exact = begins_exact(stack);
+
+	for (unsigned i = 0; i < stack->n_frames; i++) {
+		const struct ftsan_view_frame *frame = &stack->frames[i];
+		const struct ftsan_chain *chain;
+		const char *build_id = NULL;
+
+		if (frame->python) {
+			append(to, frame, false);
+			continue;
+		}
+		if (frame->module != NULL)
+			build_id = ftsan_session_build_id(
+				occurrence->session, occurrence->modules, frame->module);
+		chain = ftsan_symbolize(symbolizer, frame, build_id, exact);
+		for (unsigned j = 0; j < chain->n; j++)
+			append(to, &chain->frames[j], j + 1 < chain->n);
+		exact = false;
+	}
+}
+
+void ftsan_resolve(struct ftsan_resolved *resolved, struct ftsan_symbolizer *symbolizer,
+		   const struct ftsan_occurrence *occurrence)
+{
+	const struct ftsan_view *view = &occurrence->record->view;
+	struct frames all = {.n = 0};
+	size_t before;
+
+	resolved->view = *view;
+	resolved->stacks = ftsan_xcalloc(view->n_stacks, sizeof(*resolved->stacks));
+	for (unsigned i = 0; i < view->n_stacks; i++) {
+		before = all.n;
+		resolved->stacks[i] = view->stacks[i];
+		resolve_stack(&all, symbolizer, occurrence, &view->stacks[i]);
+		resolved->stacks[i].n_frames = (unsigned)(all.n - before);
+	}
+	before = 0;
+	for (unsigned i = 0; i < view->n_stacks; i++) {
+		resolved->stacks[i].frames =
+			all.frames != NULL ? &all.frames[before] : NULL;
+		before += resolved->stacks[i].n_frames;
+	}
+	resolved->frames = all.frames;
+	resolved->inlined = all.inlined;
+	resolved->view.stacks = resolved->stacks;
+}
+
+void ftsan_resolved_release(struct ftsan_resolved *resolved)
+{
+	free(resolved->stacks);
+	free(resolved->frames);
+	free(resolved->inlined);
+	memset(resolved, 0, sizeof(*resolved));
+}
+
+bool ftsan_is_inlined(const struct ftsan_resolved *resolved,
+		      const struct ftsan_view_frame *frame)
+{
+	return resolved->inlined[frame - resolved->frames];
+}

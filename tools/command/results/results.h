@@ -1,0 +1,15 @@
+/*
+ * The room of what logs add up to: the session with its distinct findings, each of them
+ * symbolized and judged, and the closing words.
+ *
+ * May use: common, log, symbols, suppressions.
+ */
+#ifndef FTSAN_TOOLS_RESULTS_H
+#define FTSAN_TOOLS_RESULTS_H
+
+#include "results/printer.h"
+#include "results/resolve.h"
+#include "results/session.h"
+#include "results/summary.h"
+
+#endif

@@ -1,0 +1,284 @@
+#include "results/session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/annot.h"
+#include "log/log.h"
+#include "common/common.h"
+
+void ftsan_source_init(struct ftsan_source *source, bool trusted)
+{
+	memset(source, 0, sizeof(*source));
+	source->accept = trusted;
+}
+
+static bool same_run(const struct ftsan_session *session, const char *run)
+{
+	return session->run == NULL || (run != NULL && strcmp(run, session->run) == 0);
+}
+
+static void add_command(struct ftsan_names *commands, const json_t *argv)
+{
+	char *line = ftsan_xstrdup("");
+	const json_t *word;
+	size_t i;
+
+	json_array_foreach(argv, i, word)
+	{
+		const char *text = json_string_value(word);
+		char *longer = ftsan_xprintf("%s%s%s", line, i > 0 ? " " : "",
+					     text != NULL ? text : "?");
+
+		free(line);
+		line = longer;
+	}
+	if (line[0] != '\0' && (commands->n < FTSAN_COMMANDS_KEPT ||
+				ftsan_names_find(commands, line) != FTSAN_NO_NAME))
+		ftsan_names_add(commands, line, 1);
+	free(line);
+}
+
+static void add_name(struct ftsan_names *names, const char *text)
+{
+	if (text != NULL && text[0] != '\0')
+		ftsan_names_add(names, text, 1);
+}
+
+/*
+ * A file may hold records of several runs: FILE.PID is appended to, and pids come
+ * around again. So each process record decides anew.
+ */
+static void take_process(struct ftsan_session *session, struct ftsan_source *source,
+			 const struct ftsan_process_record *process)
+{
+	ftsan_source_close(session, source, false);
+	ftsan_source_settle(session, source);
+	source->modules.n = 0;
+	source->accept = same_run(session, process->run);
+	if (!source->accept)
+		return;
+	source->open = true;
+	source->pid = process->pid;
+	source->gil = ftsan_gil_number(process->gil);
+	session->n_processes++;
+	session->n_attached += process->attached;
+	add_name(&session->runs, process->run);
+	add_name(&session->pythons, process->python);
+	add_name(&session->versions, process->version);
+	if (process->root)
+		add_command(&session->commands, process->argv);
+}
+
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a != NULL ? a : "", b != NULL ? b : "") == 0;
+}
+
+static void take_engine(struct ftsan_session *session, struct ftsan_source *source,
+			const struct ftsan_engine_record *engine)
+{
+	struct ftsan_engine_state *state;
+
+	if (!source->open)
+		return;
+	source->engines++;
+	for (size_t i = 0; i < session->n_engines; i++) {
+		state = &session->engines[i];
+		if (same_text(state->name, engine->name) &&
+		    state->active == engine->active &&
+		    same_text(state->reason, engine->reason) &&
+		    state->canary_known == engine->canary_known &&
+		    state->canary == engine->canary) {
+			state->processes++;
+			return;
+		}
+	}
+	session->engines = ftsan_xgrow(session->engines, session->n_engines,
+				       &session->engines_capacity, sizeof(*state));
+	state = &session->engines[session->n_engines++];
+	*state = (struct ftsan_engine_state){
+		.name = ftsan_xstrdup(engine->name),
+		.reason = ftsan_xstrdup(engine->reason != NULL ? engine->reason : ""),
+		.detail = ftsan_xstrdup(engine->detail != NULL ? engine->detail : ""),
+		.active = engine->active,
+		.canary_known = engine->canary_known,
+		.canary = engine->canary,
+		.processes = 1,
+	};
+}
+
+static void take_end(struct ftsan_session *session, struct ftsan_source *source,
+		     const struct ftsan_end_record *end)
+{
+	const char *fingerprint;
+	json_t *count;
+
+	json_object_foreach(end->duplicates, fingerprint, count)
+	{
+		long number = ftsan_names_find(&session->fingerprints, fingerprint);
+
+		if (number != FTSAN_NO_NAME && json_integer_value(count) > 0)
+			session->found[number].repeats +=
+				(uint64_t)json_integer_value(count);
+	}
+	if (source->open && end->findings > (json_int_t)source->findings)
+		session->lost += end->findings - (json_int_t)source->findings;
+	ftsan_source_close(session, source, true);
+}
+
+static void take(struct ftsan_session *session, struct ftsan_source *source,
+		 struct ftsan_record *record, const char *text, size_t length)
+{
+	switch (record->type) {
+	case FTSAN_RECORD_MODULE:
+		ftsan_session_module(session, source, record->module.path,
+				     record->module.build_id);
+		break;
+	case FTSAN_RECORD_ENGINE:
+		take_engine(session, source, &record->engine);
+		break;
+	case FTSAN_RECORD_FINDING:
+		ftsan_session_finding_record(session, source, &record->finding, text,
+					     length);
+		break;
+	case FTSAN_RECORD_COVERAGE:
+		ftsan_session_coverage(source, text, length);
+		break;
+	case FTSAN_RECORD_RUNNING:
+		ftsan_session_running(source, record->tests.tests);
+		break;
+	case FTSAN_RECORD_TEST:
+		ftsan_session_test(session, source, &record->tests);
+		break;
+	case FTSAN_RECORD_END:
+		take_end(session, source, &record->end);
+		break;
+	default:
+		break;
+	}
+}
+
+static void take_bad_line(struct ftsan_session *session, struct ftsan_source *source,
+			  int error)
+{
+	if (error == -ENOTSUP)
+		source->newer_lines++;
+	if (source->bad_lines++ == 0)
+		source->first_bad = source->lines;
+	/* Somebody else's records are not ours to complain about. */
+	if (source->accept)
+		session->bad_lines++;
+}
+
+static bool skimmed_module(struct ftsan_session *session, struct ftsan_source *source,
+			   const struct ftsan_skim *skim)
+{
+	char path[4096], build_id[128];
+
+	if (!skim->fields[FTSAN_SKIM_PATH].string ||
+	    !skim->fields[FTSAN_SKIM_BUILD_ID].string ||
+	    !ftsan_skim_copy(skim, FTSAN_SKIM_PATH, path, sizeof(path)) ||
+	    !ftsan_skim_copy(skim, FTSAN_SKIM_BUILD_ID, build_id, sizeof(build_id)))
+		return false;
+	ftsan_session_module(session, source, path, build_id);
+	return true;
+}
+
+/* Nobody needs more of a thread's record than that it is one. */
+static bool skimmed_thread(const struct ftsan_skim *skim)
+{
+	const char *tid = skim->fields[FTSAN_SKIM_TID].text;
+
+	return tid != NULL && !skim->fields[FTSAN_SKIM_TID].string &&
+	       skim->fields[FTSAN_SKIM_TID].length <= 9 && *tid >= '1' && *tid <= '9' &&
+	       memchr(tid, '.', skim->fields[FTSAN_SKIM_TID].length) == NULL;
+}
+
+/* Takes a record by its few important fields; false when it has to be parsed. */
+static bool take_skimmed(struct ftsan_session *session, struct ftsan_source *source,
+			 const struct ftsan_skim *skim, const char *text, size_t length)
+{
+	if (skim->fields[FTSAN_SKIM_V].string || skim->fields[FTSAN_SKIM_V].length != 1 ||
+	    skim->fields[FTSAN_SKIM_V].text[0] != '1' ||
+	    !skim->fields[FTSAN_SKIM_TYPE].string)
+		return false;
+	if (!source->accept)
+		return !ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "process");
+	if (ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "finding"))
+		return ftsan_session_repeat(session, source, skim);
+	if (ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "module"))
+		return skimmed_module(session, source, skim);
+	if (ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "coverage")) {
+		ftsan_session_coverage(source, text, length);
+		return true;
+	}
+	return ftsan_skim_is(skim, FTSAN_SKIM_TYPE, "thread") && skimmed_thread(skim);
+}
+
+void ftsan_session_line(struct ftsan_session *session, struct ftsan_source *source,
+			const char *text, size_t length)
+{
+	struct ftsan_record record;
+	struct ftsan_skim skim;
+	int error;
+
+	source->lines++;
+	if (text == NULL) {
+		take_bad_line(session, source, -EBADMSG);
+		return;
+	}
+	if (ftsan_skim(&skim, text, length) &&
+	    take_skimmed(session, source, &skim, text, length))
+		return;
+	error = ftsan_record_parse(&record, text, length);
+	if (error != 0) {
+		take_bad_line(session, source, error);
+		return;
+	}
+	if (record.type == FTSAN_RECORD_PROCESS)
+		take_process(session, source, &record.process);
+	else if (source->accept)
+		take(session, source, &record, text, length);
+	ftsan_record_clear(&record);
+}
+
+void ftsan_source_finish(struct ftsan_session *session, struct ftsan_source *source)
+{
+	ftsan_source_close(session, source, false);
+	ftsan_source_settle(session, source);
+	ftsan_source_flush(session, source);
+	ftsan_source_release_met(source);
+	free(source->coverage);
+	source->coverage = NULL;
+	source->coverage_capacity = 0;
+	free(source->modules.numbers);
+	memset(&source->modules, 0, sizeof(source->modules));
+}
+
+void ftsan_session_release(struct ftsan_session *session)
+{
+	ftsan_session_release_found(session);
+	for (size_t i = 0; i < session->n_modules; i++) {
+		free(session->modules[i].path);
+		free(session->modules[i].build_id);
+	}
+	for (size_t i = 0; i < session->n_engines; i++) {
+		free(session->engines[i].name);
+		free(session->engines[i].reason);
+		free(session->engines[i].detail);
+	}
+	free(session->modules);
+	free(session->engines);
+	ftsan_names_release(&session->module_keys);
+	ftsan_names_release(&session->coverage.sums);
+	ftsan_names_release(&session->coverage.left_out);
+	ftsan_names_release(&session->coverage.requesters);
+	ftsan_names_release(&session->runs);
+	ftsan_names_release(&session->pythons);
+	ftsan_names_release(&session->versions);
+	ftsan_names_release(&session->commands);
+	ftsan_names_release(&session->hidden_by);
+	memset(session, 0, sizeof(*session));
+}

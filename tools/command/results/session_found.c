@@ -1,0 +1,320 @@
+#include "results/session_found.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/annot.h"
+#include "common/common.h"
+
+int ftsan_confidence_rank(const char *confidence)
+{
+	static const char *const ranks[] = {"latent", "probable", "confirmed"};
+
+	for (size_t i = 0; confidence != NULL && i < FTSAN_ARRAY_LEN(ranks); i++)
+		if (strcmp(confidence, ranks[i]) == 0)
+			return (int)i + 1;
+	return 0;
+}
+
+bool ftsan_found_shown(const struct ftsan_found *found)
+{
+	return found->hidden < found->processes;
+}
+
+uint64_t ftsan_found_count(const struct ftsan_found *found)
+{
+	return found->processes + found->repeats;
+}
+
+static void note_time(struct ftsan_found *found, double time)
+{
+	if (time <= 0)
+		return;
+	if (found->first <= 0 || time < found->first)
+		found->first = time;
+	if (time > found->last)
+		found->last = time;
+}
+
+static void note_tests(struct ftsan_found *found, const json_t *tests)
+{
+	const json_t *test;
+	size_t i;
+
+	json_array_foreach(tests, i, test)
+	{
+		if (json_is_string(test))
+			ftsan_names_add(&found->tests, json_string_value(test), 1);
+	}
+}
+
+/* @suppressed: why the plugin hides it, NULL when it does not. */
+static void tell_tests(struct ftsan_session *session, struct ftsan_met *met,
+		       const json_t *tests, const char *suppressed)
+{
+	struct ftsan_found *found = &session->found[met->found];
+	bool shown = ftsan_found_shown(found), hidden = suppressed != NULL;
+
+	note_tests(found, tests);
+	if (suppressed != NULL)
+		ftsan_names_add(&session->hidden_by, suppressed, 1);
+	if (session->judge_tests != NULL)
+		hidden |= session->judge_tests(session->argument, found->fingerprint,
+					       tests);
+	if (!hidden || met->hidden)
+		return;
+	met->hidden = true;
+	found->hidden++;
+	session->n_shown -= shown && !ftsan_found_shown(found);
+}
+
+/* Nobody will name the tests any more: those that ran then are it. */
+static void settle(struct ftsan_session *session, struct ftsan_met *met)
+{
+	if (met->running == NULL)
+		return;
+	tell_tests(session, met, met->running, NULL);
+	json_decref(met->running);
+	met->running = NULL;
+}
+
+/* The finding as this file has it; an earlier record of it is settled. */
+static struct ftsan_met *meet(struct ftsan_session *session, struct ftsan_source *source,
+			      const char *fingerprint, size_t found)
+{
+	size_t known = source->met_names.n;
+	size_t number = ftsan_names_add(&source->met_names, fingerprint, 1);
+	struct ftsan_met *met;
+
+	if (number == known) {
+		source->met = ftsan_xgrow(source->met, known, &source->met_capacity,
+					  sizeof(*source->met));
+		memset(&source->met[number], 0, sizeof(*met));
+	}
+	met = &source->met[number];
+	settle(session, met);
+	*met = (struct ftsan_met){.found = found};
+	return met;
+}
+
+bool ftsan_session_repeat(struct ftsan_session *session, struct ftsan_source *source,
+			  const struct ftsan_skim *skim)
+{
+	char fingerprint[64], confidence[32], time[40];
+	struct ftsan_found *found;
+	struct ftsan_met *met;
+	json_t *tests = NULL;
+	long number;
+
+	if (!skim->fields[FTSAN_SKIM_KIND].string ||
+	    !skim->fields[FTSAN_SKIM_FINGERPRINT].string ||
+	    !ftsan_skim_copy(skim, FTSAN_SKIM_FINGERPRINT, fingerprint,
+			     sizeof(fingerprint)) ||
+	    !ftsan_skim_copy(skim, FTSAN_SKIM_CONFIDENCE, confidence,
+			     sizeof(confidence)) ||
+	    !ftsan_skim_copy(skim, FTSAN_SKIM_TIME, time, sizeof(time)))
+		return false;
+	number = ftsan_names_find(&session->fingerprints, fingerprint);
+	if (number == FTSAN_NO_NAME)
+		return false;
+	found = &session->found[number];
+	/* It may be a better proof, or the first that is not suppressed, or become one.
+	 */
+	if ((source->running != NULL && session->judge != NULL) ||
+	    !ftsan_found_shown(found) ||
+	    ftsan_confidence_rank(confidence) > ftsan_confidence_rank(found->confidence))
+		return false;
+	source->findings++;
+	found->processes++;
+	met = meet(session, source, fingerprint, (size_t)number);
+	if (skim->fields[FTSAN_SKIM_TESTS].text == NULL)
+		met->running = json_incref(source->running);
+	if (!skim->fields[FTSAN_SKIM_TIME].string)
+		note_time(found, strtod(time, NULL));
+	if (skim->fields[FTSAN_SKIM_TESTS].text != NULL)
+		tests = json_loadb(skim->fields[FTSAN_SKIM_TESTS].text,
+				   skim->fields[FTSAN_SKIM_TESTS].length, JSON_DECODE_ANY,
+				   NULL);
+	note_tests(found, tests);
+	json_decref(tests);
+	return true;
+}
+
+static struct ftsan_found *get_found(struct ftsan_session *session,
+				     const struct ftsan_view *view)
+{
+	size_t number = ftsan_names_add(&session->fingerprints, view->fingerprint, 1);
+	struct ftsan_found *found;
+
+	if (number < session->n_found)
+		return &session->found[number];
+	session->found = ftsan_xgrow(session->found, session->n_found,
+				     &session->found_capacity, sizeof(*found));
+	found = &session->found[session->n_found++];
+	memset(found, 0, sizeof(*found));
+	found->kind = ftsan_xstrdup(view->kind);
+	found->fingerprint = ftsan_xstrdup(view->fingerprint);
+	found->confidence = ftsan_xstrdup("");
+	return found;
+}
+
+/* Keeps the record as the one to show. */
+static void keep(struct ftsan_found *found, const struct ftsan_source *source,
+		 const struct ftsan_view *view, const char *text, size_t length)
+{
+	size_t bytes = source->modules.n * sizeof(*source->modules.numbers);
+
+	free(found->confidence);
+	found->confidence =
+		ftsan_xstrdup(view->confidence != NULL ? view->confidence : "unknown");
+	free(found->line);
+	found->line = ftsan_xcalloc(length + 1, 1);
+	memcpy(found->line, text, length);
+	found->length = length;
+	free(found->modules.numbers);
+	found->modules.numbers = ftsan_xcalloc(bytes, 1);
+	if (bytes > 0)
+		memcpy(found->modules.numbers, source->modules.numbers, bytes);
+	found->modules.n = source->modules.n;
+}
+
+static void plan_to_print(struct ftsan_source *source, size_t met)
+{
+	source->to_print = ftsan_xgrow(source->to_print, source->n_to_print,
+				       &source->to_print_capacity, sizeof(met));
+	source->to_print[source->n_to_print++] = met;
+}
+
+void ftsan_session_finding_record(struct ftsan_session *session,
+				  struct ftsan_source *source,
+				  struct ftsan_finding_record *record, const char *text,
+				  size_t length)
+{
+	const struct ftsan_occurrence occurrence = {
+		.session = session,
+		.record = record,
+		.modules = &source->modules,
+		.tests = record->tests,
+	};
+	struct ftsan_found *found = get_found(session, &record->view);
+	bool shown = ftsan_found_shown(found), hidden = false, better;
+	struct ftsan_met *met = meet(session, source, found->fingerprint,
+				     (size_t)(found - session->found));
+
+	source->findings++;
+	better = ftsan_confidence_rank(record->view.confidence) >
+		 ftsan_confidence_rank(found->confidence);
+	/* What is shown stays shown: another occurrence's suppression hides nothing. */
+	if (session->judge != NULL && (!shown || better || source->running != NULL))
+		hidden = session->judge(session->argument, &occurrence);
+	met->hidden = hidden;
+	if (record->tests == NULL)
+		met->running = json_incref(source->running);
+	found->processes++;
+	found->hidden += hidden;
+	note_time(found, record->view.time);
+	note_tests(found, record->tests);
+	session->n_shown += !shown && !hidden;
+	if (found->line != NULL && (hidden || (shown && !better)))
+		return;
+	keep(found, source, &record->view, text, length);
+	if (!hidden)
+		plan_to_print(source, (size_t)(met - source->met));
+}
+
+void ftsan_session_running(struct ftsan_source *source, json_t *tests)
+{
+	json_decref(source->running);
+	source->running = json_incref(tests);
+}
+
+void ftsan_session_test(struct ftsan_session *session, struct ftsan_source *source,
+			const struct ftsan_tests_record *record)
+{
+	long number = ftsan_names_find(&source->met_names, record->fingerprint);
+	struct ftsan_met *met;
+
+	if (number == FTSAN_NO_NAME)
+		return;
+	met = &source->met[number];
+	json_decref(met->running);
+	met->running = NULL;
+	tell_tests(session, met, record->tests, record->suppressed);
+}
+
+void ftsan_source_settle(struct ftsan_session *session, struct ftsan_source *source)
+{
+	/* Where nobody says which tests run, nothing waits. */
+	if (source->running == NULL)
+		return;
+	for (size_t i = 0; i < source->met_names.n; i++)
+		settle(session, &source->met[i]);
+	json_decref(source->running);
+	source->running = NULL;
+}
+
+void ftsan_source_release_met(struct ftsan_source *source)
+{
+	for (size_t i = 0; i < source->met_names.n; i++)
+		json_decref(source->met[i].running);
+	free(source->met);
+	free(source->to_print);
+	ftsan_names_release(&source->met_names);
+	source->met = NULL;
+	source->to_print = NULL;
+	source->met_capacity = source->n_to_print = source->to_print_capacity = 0;
+}
+
+static void print(struct ftsan_session *session, struct ftsan_found *found)
+{
+	int rank = ftsan_confidence_rank(found->confidence) + 1;
+	struct ftsan_occurrence occurrence = {.session = session,
+					      .modules = &found->modules};
+	struct ftsan_record record;
+
+	if (session->on_finding == NULL || !ftsan_found_shown(found) ||
+	    rank <= found->printed ||
+	    ftsan_record_parse(&record, found->line, found->length) != 0)
+		return;
+	found->printed = rank;
+	occurrence.record = &record.finding;
+	session->on_finding(session->argument, &occurrence);
+	ftsan_record_clear(&record);
+}
+
+void ftsan_source_flush(struct ftsan_session *session, struct ftsan_source *source)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < source->n_to_print; i++) {
+		const struct ftsan_met *met = &source->met[source->to_print[i]];
+
+		if (met->running != NULL)
+			source->to_print[kept++] = source->to_print[i];
+		else
+			print(session, &session->found[met->found]);
+	}
+	source->n_to_print = kept;
+}
+
+void ftsan_session_flush(struct ftsan_session *session)
+{
+	for (size_t i = 0; i < session->n_found; i++)
+		print(session, &session->found[i]);
+}
+
+void ftsan_session_release_found(struct ftsan_session *session)
+{
+	for (size_t i = 0; i < session->n_found; i++) {
+		struct ftsan_found *found = &session->found[i];
+
+		free(found->kind);
+		free(found->confidence);
+		free(found->fingerprint);
+		free(found->line);
+		free(found->modules.numbers);
+		ftsan_names_release(&found->tests);
+	}
+	free(session->found);
+	ftsan_names_release(&session->fingerprints);
+}

@@ -1,0 +1,192 @@
+/* What a session keeps: see session.h for what it is. */
+#ifndef FTSAN_TOOLS_SESSION_STATE_H
+#define FTSAN_TOOLS_SESSION_STATE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "common/common.h"
+#include "log/log.h"
+
+/**
+ * struct ftsan_coverage - what processes watched
+ * @processes:  with a coverage record
+ * @sums:       every number of the records, by its name
+ * @left_out:   reasons and how many buffers they cost
+ * @requesters: modules that asked for the GIL
+ * @gil:        processes in which it was off, on, unknown at the end
+ */
+struct ftsan_coverage {
+	uint64_t processes;
+	struct ftsan_names sums;
+	struct ftsan_names left_out;
+	struct ftsan_names requesters;
+	uint64_t gil[3];
+};
+
+enum { FTSAN_GIL_OFF, FTSAN_GIL_ON, FTSAN_GIL_UNKNOWN };
+
+/* struct ftsan_engine_state - what @processes said of an engine in the same words */
+struct ftsan_engine_state {
+	char *name, *reason, *detail;
+	bool active, canary_known, canary;
+	uint64_t processes;
+};
+
+/* struct ftsan_module_entry - where a module was, and which build; strings are owned */
+struct ftsan_module_entry {
+	char *path;
+	char *build_id; /* NULL when the log gives none */
+};
+
+/* struct ftsan_module_list - numbers of the modules that one process told of */
+struct ftsan_module_list {
+	size_t *numbers;
+	size_t n, capacity;
+};
+
+/**
+ * struct ftsan_found - one fingerprint
+ * @kind, @confidence, @fingerprint: owned; the confidence is the best that was seen
+ * @processes:   records, one a process
+ * @repeats:     further occurrences in the processes that said so
+ * @hidden:      records that a suppression matched; when it is all, the finding is
+ *               suppressed
+ * @first, @last: times of the records; 0 when they carry none
+ * @tests:       tests that the records name, and how many records each
+ * @line:        the best record as it stood in the log, @length bytes
+ * @modules:     of the process that wrote it
+ * @printed:     rank of the confidence that was printed, plus one; 0: nothing was
+ */
+struct ftsan_found {
+	char *kind;
+	char *confidence;
+	char *fingerprint;
+	uint64_t processes;
+	uint64_t repeats;
+	uint64_t hidden;
+	double first, last;
+	struct ftsan_names tests;
+	char *line;
+	size_t length;
+	struct ftsan_module_list modules;
+	int printed;
+};
+
+/**
+ * struct ftsan_met - a finding of one log file; the last record of it counts
+ * @found:   number in the session
+ * @hidden:  a suppression matched
+ * @running: the tests that ran then, when a `test` record is to be expected; it tells
+ *           more. NULL when there are none, or when it came
+ */
+struct ftsan_met {
+	size_t found;
+	bool hidden;
+	json_t *running;
+};
+
+/**
+ * struct ftsan_source - the state of one log file
+ * @accept:    the records belong to the run that is looked at
+ * @open:      a process is being read that has not ended its log
+ * @pid:       of that process
+ * @engines, @findings: records of it
+ * @coverage:  its last record as it stands in the log, empty when there is none
+ * @gil:       at its start
+ * @running:   tests that run now, NULL where no plugin says so
+ * @met:       findings; numbers as in @met_names
+ * @to_print:  numbers of @met whose findings may have to be printed
+ * @lines, @bad_lines, @first_bad, @newer_lines: of the file; bad ones are no records of
+ *             this version, newer ones of a later version
+ */
+struct ftsan_source {
+	bool accept;
+	bool open;
+	int pid;
+	size_t engines, findings;
+	char *coverage;
+	size_t coverage_length, coverage_capacity;
+	int gil;
+	struct ftsan_module_list modules;
+	json_t *running;
+	struct ftsan_names met_names;
+	struct ftsan_met *met;
+	size_t met_capacity;
+	size_t *to_print, n_to_print, to_print_capacity;
+	uint64_t lines, bad_lines, first_bad, newer_lines;
+};
+
+struct ftsan_session;
+
+/**
+ * struct ftsan_occurrence - a finding's record, as it is handed out
+ * @modules: of its process
+ * @tests:   a list of strings or NULL
+ */
+struct ftsan_occurrence {
+	const struct ftsan_session *session;
+	struct ftsan_finding_record *record;
+	const struct ftsan_module_list *modules;
+	const json_t *tests;
+};
+
+/* Is this occurrence suppressed? Its frames may be improved upon. */
+typedef bool (*ftsan_session_judge)(void *argument,
+				    const struct ftsan_occurrence *occurrence);
+
+/* Is what occurred in these tests suppressed for that reason? */
+typedef bool (*ftsan_session_judge_tests)(void *argument, const char *fingerprint,
+					  const json_t *tests);
+
+/* Called for each finding to print; its frames may be improved upon. */
+typedef void (*ftsan_session_finding)(void *argument,
+				      const struct ftsan_occurrence *occurrence);
+
+enum { FTSAN_UNENDED_NAMED = 5, FTSAN_COMMANDS_KEPT = 32 };
+
+/**
+ * struct ftsan_session - the run
+ * @run:          borrowed; records of other runs are left out. NULL: take everything
+ * @judge:        NULL: nothing is suppressed
+ * @judge_tests:  of its tests, when they get known later. NULL: likewise
+ * @on_finding:   NULL, or called for the first and for each better proof of a
+ *                fingerprint, unless it is suppressed
+ * @argument:     of all of them
+ * @hidden_by:    suppressions of the pytest plugin's that matched, and how many records
+ * @n_shown:      findings that are not suppressed
+ * @n_attached:   processes that ran already when ftsan came
+ * @fingerprints: numbers as in @found
+ * @silent:       processes that named no engine
+ * @unended:      processes without an end record, the first few by pid
+ * @lost:         findings that end records count and the log has not
+ * @runs, @pythons, @versions: distinct ones
+ * @commands:     the first command lines of roots
+ * @bad_lines:    lines that are no records
+ */
+struct ftsan_session {
+	const char *run;
+	ftsan_session_judge judge;
+	ftsan_session_judge_tests judge_tests;
+	ftsan_session_finding on_finding;
+	void *argument;
+	uint64_t n_processes, n_attached;
+	struct ftsan_found *found;
+	size_t n_found, found_capacity, n_shown;
+	struct ftsan_names fingerprints;
+	struct ftsan_module_entry *modules;
+	size_t n_modules, modules_capacity;
+	struct ftsan_names module_keys;
+	struct ftsan_engine_state *engines;
+	size_t n_engines, engines_capacity;
+	uint64_t silent;
+	struct ftsan_coverage coverage;
+	uint64_t n_unended;
+	int unended[FTSAN_UNENDED_NAMED];
+	json_int_t lost;
+	struct ftsan_names runs, pythons, versions, commands, hidden_by;
+	uint64_t bad_lines;
+};
+
+#endif

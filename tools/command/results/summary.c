@@ -1,0 +1,183 @@
+#include "results/summary.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "common/common.h"
+#include "results/summary_parts.h"
+
+/* Findings of one kind and confidence are one line. */
+static void write_sorts(FILE *out, const struct ftsan_session *session)
+{
+	struct ftsan_names sorts = {.n = 0}, occurrences = {.n = 0};
+
+	for (size_t i = 0; i < session->n_found; i++) {
+		const struct ftsan_found *found = &session->found[i];
+		char *sort;
+
+		if (!ftsan_found_shown(found))
+			continue;
+		sort = ftsan_xprintf("%s, %s", ftsan_kind_headline(found->kind),
+				     found->confidence);
+		ftsan_names_add(&sorts, sort, 1);
+		ftsan_names_add(&occurrences, sort, ftsan_found_count(found));
+		free(sort);
+	}
+	for (size_t i = 0; i < sorts.n; i++) {
+		fprintf(out, "ftsan:   %llu x ", (unsigned long long)sorts.counts[i]);
+		ftsan_put_text(out, sorts.texts[i]);
+		if (occurrences.counts[i] > sorts.counts[i])
+			fprintf(out, " (%llu occurrences)",
+				(unsigned long long)occurrences.counts[i]);
+		fputc('\n', out);
+	}
+	ftsan_names_release(&sorts);
+	ftsan_names_release(&occurrences);
+}
+
+static void write_findings(FILE *out, const struct ftsan_session *session)
+{
+	size_t hidden = session->n_found - session->n_shown;
+
+	fprintf(out, "ftsan: %zu %s in %llu %s", session->n_shown,
+		ftsan_plural(session->n_shown, "finding", "findings"),
+		(unsigned long long)session->n_processes,
+		ftsan_plural(session->n_processes, "process", "processes"));
+	if (hidden > 0)
+		fprintf(out, ", %zu suppressed", hidden);
+	fputc('\n', out);
+	write_sorts(out, session);
+}
+
+/* What nobody watches while an engine is off. */
+static const char *blind_spot(const char *engine)
+{
+	if (strcmp(engine, "guard") == 0)
+		return "races on shapes, strides and Cython's code caches were NOT "
+		       "looked for";
+	if (strcmp(engine, "watch") == 0)
+		return "stores to the headers of arrays were NOT looked for";
+	return "what it looks for was NOT looked for";
+}
+
+static void write_engine(FILE *out, const struct ftsan_engine_state *engine,
+			 uint64_t processes)
+{
+	fputs("ftsan: engine ", out);
+	ftsan_put_text(out, engine->name);
+	fputs(engine->active ? ": active" : ": NOT ACTIVE", out);
+	if (engine->processes < processes)
+		fprintf(out, " in %llu of %llu processes",
+			(unsigned long long)engine->processes,
+			(unsigned long long)processes);
+	if (engine->reason[0] != '\0') {
+		fputs(": ", out);
+		ftsan_put_text(out, engine->reason);
+	}
+	if (engine->detail[0] != '\0') {
+		fputs(" (", out);
+		ftsan_put_text(out, engine->detail);
+		fputc(')', out);
+	}
+	if (!engine->active)
+		fprintf(out, "; %s", blind_spot(engine->name));
+	else if (engine->canary_known && !engine->canary)
+		fputs("; its own canary was NOT caught, so a silence means nothing", out);
+	fputc('\n', out);
+}
+
+static void write_engines(FILE *out, const struct ftsan_session *session)
+{
+	for (size_t i = 0; i < session->n_engines; i++)
+		write_engine(out, &session->engines[i], session->n_processes);
+	if (session->silent > 0)
+		fprintf(out, "ftsan: %llu %s did not say which engines were active\n",
+			(unsigned long long)session->silent,
+			ftsan_plural(session->silent, "process", "processes"));
+}
+
+/* What a silence does not speak of. */
+static void write_attached(FILE *out, const struct ftsan_session *session)
+{
+	if (session->n_attached > 0)
+		fputs("ftsan:   attached to a running process: arrays that were made "
+		      "before were not guarded (mode=latent and mode=all watch their "
+		      "headers inside operations)\n",
+		      out);
+}
+
+static void write_unended(FILE *out, const struct ftsan_session *session)
+{
+	for (size_t i = 0; i < session->n_unended && i < FTSAN_UNENDED_NAMED; i++)
+		fprintf(out,
+			"ftsan: process %d wrote no end record: it was killed, or still "
+			"runs; its findings are complete, its counters are not\n",
+			session->unended[i]);
+	if (session->n_unended > FTSAN_UNENDED_NAMED)
+		fprintf(out, "ftsan: the same holds for %llu more processes\n",
+			(unsigned long long)session->n_unended - FTSAN_UNENDED_NAMED);
+}
+
+static void write_lost(FILE *out, const struct ftsan_session *session)
+{
+	if (session->lost > 0)
+		fprintf(out, "ftsan: %lld findings are missing in the log\n",
+			(long long)session->lost);
+}
+
+static void write_reading_notes(FILE *out, const struct ftsan_session *session,
+				const struct ftsan_summary *summary)
+{
+	if (session->bad_lines > 0)
+		fprintf(out, "ftsan: %llu %s of the log skipped: torn, or not ftsan's\n",
+			(unsigned long long)session->bad_lines,
+			ftsan_plural(session->bad_lines, "line", "lines"));
+	if (summary->torn_files > 0)
+		fprintf(out, "ftsan: %u log %s in the middle of a line\n",
+			summary->torn_files,
+			ftsan_plural(summary->torn_files, "file ends", "files end"));
+	if (summary->mismatches > 0)
+		fprintf(out,
+			"ftsan: %u %s not the build that ran, so without source lines\n",
+			summary->mismatches,
+			ftsan_plural(summary->mismatches, "module on disk is",
+				     "modules on disk are"));
+}
+
+void ftsan_summary_write(FILE *out, const struct ftsan_session *session,
+			 const struct ftsan_summary *summary)
+{
+	if (session->n_processes == 0)
+		fprintf(out, "ftsan: %s; nothing was checked\n", summary->nothing);
+	if (session->n_processes > 0 || session->n_found > 0) {
+		write_findings(out, session);
+		write_engines(out, session);
+		ftsan_summary_gil(out, session);
+		ftsan_summary_coverage(out, session);
+		write_attached(out, session);
+		write_unended(out, session);
+		write_lost(out, session);
+		if (summary->suppressions != NULL)
+			ftsan_summary_suppressions(out, session, summary->suppressions);
+	}
+	write_reading_notes(out, session, summary);
+	if (summary->log_path != NULL)
+		fprintf(out, "ftsan: the log is %s\n", summary->log_path);
+}
+
+void ftsan_summary_print(const struct ftsan_session *session,
+			 const struct ftsan_summary *summary)
+{
+	char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+
+	if (out == NULL) {
+		ftsan_error("out of memory");
+		return;
+	}
+	ftsan_summary_write(out, session, summary);
+	if (fclose(out) == 0)
+		ftsan_write_report(text, length);
+	free(text);
+}

@@ -1,0 +1,124 @@
+#include "base/annot.h"
+#include "results/summary_parts.h"
+
+/* One counter over all processes. */
+static long long total(const struct ftsan_session *session, const char *name)
+{
+	return ftsan_session_total(session, name);
+}
+
+/* "5 too many, 3 size" */
+static void write_counted(FILE *out, const struct ftsan_names *names)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		fprintf(out, "%s%llu ", i > 0 ? ", " : "",
+			(unsigned long long)names->counts[i]);
+		ftsan_put_text(out, names->texts[i]);
+	}
+}
+
+/* What could not be done, where there was any of it. */
+static void write_lost(FILE *out, const struct ftsan_session *session)
+{
+	static const struct {
+		const char *name, *meaning;
+	} kinds[] = {
+		{"reports_lost", "findings that could not be written to the log"},
+		{"log_errors", "log lines that could not be written"},
+		{"stacks_refused", "threads that had no memory for a signal stack"},
+		{"scout_refused", "refusals to start the scout thread: without it, only "
+				  "allocations publish"},
+	};
+
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(kinds); i++)
+		if (total(session, kinds[i].name) > 0)
+			fprintf(out, "ftsan:   lost: %lld %s\n",
+				total(session, kinds[i].name), kinds[i].meaning);
+}
+
+static void write_guard(FILE *out, const struct ftsan_session *session)
+{
+	long long long_lived = total(session, "arrays_over_10ms");
+
+	fprintf(out, "ftsan: coverage: %lld buffers seen, %lld guarded, %lld published\n",
+		total(session, "buffers_seen"), total(session, "buffers_guarded"),
+		total(session, "buffers_published"));
+	if (session->coverage.left_out.n > 0) {
+		fputs("ftsan:   left out: ", out);
+		write_counted(out, &session->coverage.left_out);
+		fputc('\n', out);
+	}
+	if (long_lived > 0)
+		fprintf(out,
+			"ftsan:   %lld of %lld arrays that lived over 10 ms were "
+			"watched\n",
+			total(session, "arrays_over_10ms_published"), long_lived);
+	if (total(session, "operations_watched") > 0)
+		fprintf(out,
+			"ftsan:   %lld calls of operations were watched for hazards, "
+			"%lld arrays sealed for them\n",
+			total(session, "operations_watched"),
+			total(session, "arrays_held"));
+	if (total(session, "headers_watched") > 0)
+		fprintf(out,
+			"ftsan:   array headers watched %lld times, %.1f s summed over "
+			"their words\n",
+			total(session, "headers_watched"),
+			(double)total(session, "header_word_ms") / 1000);
+	fprintf(out, "ftsan:   %lld traps, %lld windows (%lld ms), %lld collisions\n",
+		total(session, "traps"), total(session, "windows"),
+		total(session, "window_ms"), total(session, "collisions"));
+	fprintf(out, "ftsan:   %lld threads, %.1f MiB of guard memory\n",
+		total(session, "threads"),
+		(double)total(session, "guard_bytes") / (1 << 20));
+	write_lost(out, session);
+}
+
+void ftsan_summary_coverage(FILE *out, const struct ftsan_session *session)
+{
+	uint64_t covered = session->coverage.processes;
+
+	if (covered > 0)
+		write_guard(out, session);
+	if (covered < session->n_processes)
+		fprintf(out, "ftsan: no coverage from %llu of %llu processes\n",
+			(unsigned long long)(session->n_processes - covered),
+			(unsigned long long)session->n_processes);
+}
+
+static void write_requesters(FILE *out, const struct ftsan_names *names)
+{
+	for (size_t i = 0; i < names->n; i++) {
+		fputs(i == 0 ? "ftsan:   asked for by " : ", ", out);
+		ftsan_put_text(out, names->texts[i]);
+	}
+	if (names->n > 0)
+		fputc('\n', out);
+}
+
+void ftsan_summary_gil(FILE *out, const struct ftsan_session *session)
+{
+	static const struct {
+		const char *state, *meaning;
+	} states[] = {
+		[FTSAN_GIL_OFF] = {"off", ""},
+		[FTSAN_GIL_ON] = {"on",
+				  ": threads took turns, so few races can show; hazards "
+				  "(mode=latent) show all the same"},
+		[FTSAN_GIL_UNKNOWN] = {"unknown", ""},
+	};
+
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(states); i++) {
+		uint64_t count = session->coverage.gil[i];
+
+		if (count == 0)
+			continue;
+		fprintf(out, "ftsan: GIL %s", states[i].state);
+		if (count < session->n_processes)
+			fprintf(out, " in %llu of %llu processes",
+				(unsigned long long)count,
+				(unsigned long long)session->n_processes);
+		fprintf(out, "%s\n", states[i].meaning);
+	}
+	write_requesters(out, &session->coverage.requesters);
+}
