@@ -167,8 +167,14 @@ static bool better(const Elf64_Sym *a, const Elf64_Sym *b, uint64_t address)
 	return rank(b) > rank(a);
 }
 
+static bool is_object(const Elf64_Sym *symbol)
+{
+	return ELF64_ST_TYPE(symbol->st_info) == STT_OBJECT &&
+	       symbol->st_shndx != SHN_UNDEF;
+}
+
 static bool search_table(int fd, const Elf64_Shdr *table, uint64_t address,
-			 Elf64_Sym *best)
+			 bool (*is_kind)(const Elf64_Sym *), Elf64_Sym *best)
 {
 	Elf64_Sym some[SYMBOLS_AT_ONCE];
 	uint64_t left = table->sh_size / sizeof(*some), offset = table->sh_offset;
@@ -180,7 +186,7 @@ static bool search_table(int fd, const Elf64_Shdr *table, uint64_t address,
 		if (!read_at(fd, some, count * sizeof(*some), offset))
 			return false;
 		for (size_t i = 0; i < count; i++) {
-			if (!is_function(&some[i]) || some[i].st_value > address)
+			if (!is_kind(&some[i]) || some[i].st_value > address)
 				continue;
 			if (!found || better(best, &some[i], address))
 				*best = some[i];
@@ -235,11 +241,79 @@ int ftsan_elf_function_at(int fd, uint64_t address, char *name, size_t capacity_
 		Elf64_Sym best;
 
 		if (find_table(fd, &header, types[i], &table, &strings) &&
-		    search_table(fd, &table, address, &best) &&
+		    search_table(fd, &table, address, is_function, &best) &&
 		    covers(fd, &header, &best, address) &&
 		    read_name(fd, &strings, best.st_name, name, capacity_bytes))
 			return 0;
 	}
 	name[0] = '\0';
 	return -ENOENT;
+}
+
+int ftsan_elf_object_at(int fd, uint64_t address, char *name, size_t capacity_bytes,
+			uint64_t *into)
+{
+	static const uint32_t types[] = {SHT_SYMTAB, SHT_DYNSYM};
+	Elf64_Ehdr header;
+
+	name[0] = '\0';
+	if (!read_header(fd, &header))
+		return -ENOENT;
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(types); i++) {
+		Elf64_Shdr table, strings;
+		Elf64_Sym best;
+
+		if (find_table(fd, &header, types[i], &table, &strings) &&
+		    search_table(fd, &table, address, is_object, &best) &&
+		    best.st_size > address - best.st_value &&
+		    read_name(fd, &strings, best.st_name, name, capacity_bytes)) {
+			*into = address - best.st_value;
+			return 0;
+		}
+	}
+	name[0] = '\0';
+	return -ENOENT;
+}
+
+static bool is_comment(int fd, const Elf64_Shdr *names, const Elf64_Shdr *section)
+{
+	static const char wanted[] = ".comment";
+	char name[sizeof(wanted)];
+
+	return section->sh_type == SHT_PROGBITS && section->sh_name < names->sh_size &&
+	       read_at(fd, name, sizeof(name), names->sh_offset + section->sh_name) &&
+	       memcmp(name, wanted, sizeof(name)) == 0;
+}
+
+bool ftsan_elf_file_comment(int fd, char *text, size_t capacity_bytes)
+{
+	Elf64_Ehdr header;
+	Elf64_Shdr names, section;
+	unsigned count;
+
+	text[0] = '\0';
+	if (!read_header(fd, &header) || header.e_shentsize != sizeof(section) ||
+	    !read_at(fd, &names, sizeof(names),
+		     header.e_shoff + header.e_shstrndx * sizeof(names)))
+		return false;
+	count = header.e_shnum < SECTIONS_MAX ? header.e_shnum : SECTIONS_MAX;
+	for (unsigned i = 0; i < count; i++) {
+		size_t size;
+
+		if (!read_at(fd, &section, sizeof(section),
+			     header.e_shoff + i * sizeof(section)))
+			return false;
+		if (!is_comment(fd, &names, &section))
+			continue;
+		size = section.sh_size < capacity_bytes - 1 ? section.sh_size
+							    : capacity_bytes - 1;
+		if (!read_at(fd, text, size, section.sh_offset))
+			return false;
+		for (size_t at = 0; at < size; at++)
+			if (text[at] == '\0')
+				text[at] = '\n';
+		text[size] = '\0';
+		return true;
+	}
+	return false;
 }

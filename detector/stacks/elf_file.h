@@ -41,4 +41,17 @@ bool ftsan_elf_file_build_id(int fd, char *hex, size_t capacity_bytes);
  */
 int ftsan_elf_function_at(int fd, uint64_t address, char *name, size_t capacity_bytes);
 
+/*
+ * The variable that holds an address of the file, by the same tables; @into: bytes from
+ * its start. Only one whose size covers the address. Return: 0, or -ENOENT.
+ */
+int ftsan_elf_object_at(int fd, uint64_t address, char *name, size_t capacity_bytes,
+			uint64_t *into);
+
+/*
+ * What the compilers have said of themselves (.comment), at most @capacity_bytes - 1 of
+ * it; NULs between the entries become newlines. False: there is none.
+ */
+bool ftsan_elf_file_comment(int fd, char *text, size_t capacity_bytes);
+
 #endif

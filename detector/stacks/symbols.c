@@ -73,22 +73,48 @@ static void remember(uintptr_t pc, const struct ftsan_module *module, const char
 	atomic_store_explicit(&slot->version, version + 2, memory_order_release);
 }
 
-static void look_up(const struct ftsan_module *module, uintptr_t pc, char *name)
+/* open_file() - the module's file; < 0: not to be had, or another one by now. */
+static int open_file(const struct ftsan_module *module)
 {
 	char build_id[FTSAN_BUILD_ID_HEX];
 	int fd;
 
 	if (module->path[0] != '/')
-		return;
+		return -ENOENT;
 	fd = ftsan_sys_open(module->path, O_RDONLY | O_CLOEXEC, 0);
 	if (fd < 0)
-		return;
+		return fd;
 	(void)ftsan_elf_file_build_id(fd, build_id, sizeof(build_id));
 	/* An upgrade under a running program would give the names of the new file. */
 	if (strcmp(build_id, module->build_id) == 0)
-		(void)ftsan_elf_function_at(fd, pc - module->bias, name,
-					    FTSAN_SYMBOL_MAX);
+		return fd;
 	(void)ftsan_sys_close(fd);
+	return -ENOENT;
+}
+
+static void look_up(const struct ftsan_module *module, uintptr_t pc, char *name)
+{
+	int fd = open_file(module);
+
+	if (fd < 0)
+		return;
+	(void)ftsan_elf_function_at(fd, pc - module->bias, name, FTSAN_SYMBOL_MAX);
+	(void)ftsan_sys_close(fd);
+}
+
+int ftsan_symbol_object(uintptr_t address, char *name, uint64_t *into)
+{
+	const struct ftsan_module *module = ftsan_module_of(address);
+	int fd, found;
+
+	name[0] = '\0';
+	fd = module == NULL ? -ENOENT : open_file(module);
+	if (fd < 0)
+		return -ENOENT;
+	found = ftsan_elf_object_at(fd, address - module->bias, name, FTSAN_SYMBOL_MAX,
+				    into);
+	(void)ftsan_sys_close(fd);
+	return found;
 }
 
 int ftsan_symbol_name(uintptr_t pc, char *name)

@@ -71,6 +71,12 @@ struct ftsan_module *ftsan_module_of(uintptr_t pc);
  */
 int ftsan_symbol_name(uintptr_t pc, char *name);
 
+/*
+ * The variable that holds an address of a module; @into: bytes from its start. Not
+ * remembered, otherwise like ftsan_symbol_name().
+ */
+int ftsan_symbol_object(uintptr_t address, char *name, uint64_t *into);
+
 /**
  * ftsan_symbols_set_eval() - tell where the evaluation loop is
  * @function: address of _PyEval_EvalFrameDefault (exported by every interpreter), or 0

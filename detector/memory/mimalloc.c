@@ -1,0 +1,151 @@
+#include "memory/mimalloc.h"
+
+#include <stdatomic.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/annot.h"
+#include "base/safe_read.h"
+
+/**
+ * struct layout - one CPython minor version's mimalloc
+ * @cookie: of mi_segment_t, followed by segment_slices and segment_info_slices, kind,
+ *          slice_entries (mi_segment_s, from `cookie` on)
+ * @slices: the array of mi_page_t that the segment ends with
+ */
+struct layout {
+	uint32_t version; /* PY_VERSION_HEX >> 16 */
+	uint32_t segment_bytes, slice_bytes;
+	uint32_t cookie, slices, page_bytes;
+	uint32_t slice_count, slice_offset, tag_byte, block_size;
+};
+
+static const struct layout layouts[] = {
+	{0x030d, 32u << 20, 65536, 216, 264, 96, 0, 4, 8, 28},
+	{0x030e, 32u << 20, 65536, 216, 264, 96, 0, 4, 8, 28},
+	{0x030f, 32u << 20, 65536, 216, 264, 96, 0, 4, 8, 28},
+};
+
+enum { SLICES_MAX = 1024, INFO_SLICES_MAX = 16, PAGE_BYTES_MAX = 128 };
+
+/* Set once at start. */
+static const struct layout *layout;
+/* cookie ^ address of the segment: one value a process (mi_segment_t.cookie). */
+static _Atomic uintptr_t known_key;
+
+/* mi_segment_s from its cookie on. */
+struct segment {
+	uint64_t cookie;
+	uint64_t slices;
+	uint64_t info_slices;
+	uint32_t kind, unused;
+	uint64_t entries;
+};
+
+bool ftsan_mimalloc_init(uint32_t version)
+{
+	layout = NULL;
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(layouts); i++)
+		if (layouts[i].version == version >> 16)
+			layout = &layouts[i];
+	return layout != NULL;
+}
+
+static bool plausible(const struct segment *segment)
+{
+	return segment->slices != 0 && segment->info_slices != 0 &&
+	       segment->info_slices <= INFO_SLICES_MAX && segment->kind <= 1 &&
+	       segment->entries != 0 && segment->entries <= SLICES_MAX;
+}
+
+bool ftsan_mimalloc_trusts(void)
+{
+	return atomic_load_explicit(&known_key, memory_order_relaxed) != 0;
+}
+
+void ftsan_mimalloc_trust(uintptr_t key)
+{
+	uintptr_t none = 0;
+
+	atomic_compare_exchange_strong(&known_key, &none, key);
+}
+
+/* read_segment() - is it one of this process's, as far as that is known? */
+static bool read_segment(uintptr_t at, uintptr_t *key)
+{
+	uintptr_t known = atomic_load_explicit(&known_key, memory_order_relaxed);
+	struct segment segment;
+
+	if (ftsan_safe_read(&segment, (const void *)(at + layout->cookie),
+			    sizeof(segment)) != 0 ||
+	    !plausible(&segment))
+		return false;
+	*key = segment.cookie ^ at;
+	return known == 0 || known == *key;
+}
+
+/*
+ * Blocks begin some way into a page's slice (mi_segment_page_start_from_slice() and
+ * MI_MAX_ALIGN_GUARANTEE): three blocks in for the smallest, one for small ones.
+ */
+static uintptr_t first_block(uintptr_t slice, uint32_t block_size)
+{
+	if (block_size <= 64)
+		return slice + 3 * (uintptr_t)block_size;
+	return slice + (block_size <= 512 ? block_size : 0);
+}
+
+static uint32_t word_at(const unsigned char *page, uint32_t offset)
+{
+	uint32_t value;
+
+	memcpy(&value, page + offset, sizeof(value));
+	return value;
+}
+
+/* find_page() - mi_page_t of an address; its own address in @at. */
+static bool find_page(uintptr_t segment, uintptr_t address, unsigned char *page,
+		      uintptr_t *at)
+{
+	uintptr_t slices = segment + layout->slices;
+	uint32_t back;
+
+	*at = slices + (address - segment) / layout->slice_bytes * layout->page_bytes;
+	if (ftsan_safe_read(page, (const void *)*at, layout->page_bytes) != 0)
+		return false;
+	back = word_at(page, layout->slice_offset);
+	if (back == 0)
+		return true;
+	/* A slice in the middle says how far back its page's first one is, in bytes. */
+	if (back % layout->page_bytes != 0 || back > *at - slices)
+		return false;
+	*at -= back;
+	return ftsan_safe_read(page, (const void *)*at, layout->page_bytes) == 0;
+}
+
+bool ftsan_mimalloc_block(uintptr_t address, struct ftsan_block *out)
+{
+	unsigned char page[PAGE_BYTES_MAX];
+	uintptr_t segment, at, start, key;
+	uint32_t size;
+
+	if (layout == NULL || address < layout->segment_bytes)
+		return false;
+	/* A huge block may end exactly where the next segment would begin. */
+	segment = (address - 1) & ~(uintptr_t)(layout->segment_bytes - 1);
+	if (!read_segment(segment, &key) || !find_page(segment, address, page, &at))
+		return false;
+	size = word_at(page, layout->block_size);
+	if (word_at(page, layout->slice_count) == 0 || size < 8)
+		return false;
+	start = segment + (at - segment - layout->slices) / layout->page_bytes *
+				  layout->slice_bytes;
+	start = first_block(start, size);
+	if (address < start)
+		return false;
+	*out = (struct ftsan_block){.begin = start + (address - start) / size * size,
+				    .size = size,
+				    .tag = page[layout->tag_byte] >> 3 & 15,
+				    .key = key};
+	return true;
+}
