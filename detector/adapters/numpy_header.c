@@ -15,6 +15,7 @@
 #include "pages/sites.h"
 #include "threads/thread.h"
 #include "words/watch.h"
+#include "words/watch_proof.h"
 #include "words/word_race.h"
 
 /*
@@ -170,6 +171,8 @@ static void look_for_hazard(struct ftsan_thread *thread,
 static void on_hit(struct ftsan_thread *thread, const struct ftsan_watchpoint *point,
 		   void *ucontext)
 {
+	if (!ftsan_watch_proven(point, ucontext))
+		return;
 	if (latent)
 		look_for_hazard(thread, point, ucontext);
 	if (race)

@@ -1,10 +1,9 @@
 #include "decode/decode.h"
 
 #include <string.h>
-#include <ucontext.h>
-#include <Zydis/Zydis.h>
 
 #include "base/annot.h"
+#include "decode/zydis.h"
 
 typedef ZyanStatus (*init_fn)(ZydisDecoder *, ZydisMachineMode, ZydisStackWidth);
 typedef ZyanStatus (*decode_fn)(const ZydisDecoder *, const void *, ZyanUSize,
@@ -13,11 +12,6 @@ typedef ZyanStatus (*decode_fn)(const ZydisDecoder *, const void *, ZyanUSize,
 /* Written once at start-up, before the first trap. */
 static decode_fn decode;
 static ZydisDecoder decoder;
-
-struct decoded {
-	ZydisDecodedInstruction insn;
-	ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
-};
 
 void ftsan_decode_init(void *zydis_init, void *zydis_decode)
 {
@@ -34,6 +28,12 @@ void ftsan_decode_init(void *zydis_init, void *zydis_decode)
 bool ftsan_decode_available(void)
 {
 	return decode != NULL;
+}
+
+bool ftsan_zydis_decode(struct ftsan_decoded *out, const void *code, size_t room)
+{
+	return decode != NULL &&
+	       ZYAN_SUCCESS(decode(&decoder, code, room, &out->insn, out->operand));
 }
 
 /* Zydis numbers the 64-bit registers as the processor does; ucontext does not. */
@@ -65,10 +65,19 @@ static int family_of(ZydisRegister reg)
 	return greg_of(reg);
 }
 
-/* effective_address() - false for segments, VSIB and address sizes we don't compute. */
-static bool effective_address(const ZydisDecodedInstruction *insn,
-			      const ZydisDecodedOperand *op, const greg_t *gregs,
-			      uintptr_t *address)
+ZydisRegister ftsan_zydis_whole(ZydisRegister reg)
+{
+	int greg = family_of(reg);
+
+	for (int i = 0; greg >= 0 && i < 16; i++)
+		if (greg_index[i] == greg)
+			return (ZydisRegister)(ZYDIS_REGISTER_RAX + i);
+	return ZYDIS_REGISTER_NONE;
+}
+
+bool ftsan_zydis_address(const ZydisDecodedInstruction *insn,
+			 const ZydisDecodedOperand *op, const greg_t *gregs,
+			 uintptr_t *address)
 {
 	const ZydisDecodedOperandMem *mem = &op->mem;
 	uintptr_t sum = mem->disp.has_displacement ? (uintptr_t)mem->disp.value : 0;
@@ -99,9 +108,8 @@ static bool is_repeated(const ZydisDecodedInstruction *insn)
 				    ZYDIS_ATTRIB_HAS_REPNE)) != 0;
 }
 
-static bool is_locked(const ZydisDecodedInstruction *insn)
+bool ftsan_zydis_locked(const ZydisDecodedInstruction *insn)
 {
-	/* xchg with memory locks the bus with or without the prefix. */
 	return (insn->attributes & ZYDIS_ATTRIB_HAS_LOCK) != 0 ||
 	       insn->mnemonic == ZYDIS_MNEMONIC_XCHG;
 }
@@ -126,7 +134,7 @@ static bool looks_locked(const unsigned char *ip)
 }
 
 /* find_operand() - the memory operand whose range holds the faulting byte. */
-static const ZydisDecodedOperand *find_operand(const struct decoded *d,
+static const ZydisDecodedOperand *find_operand(const struct ftsan_decoded *d,
 					       const greg_t *gregs, uintptr_t fault,
 					       bool is_write, struct ftsan_access *access)
 {
@@ -140,7 +148,7 @@ static const ZydisDecodedOperand *find_operand(const struct decoded *d,
 		if (op->type != ZYDIS_OPERAND_TYPE_MEMORY ||
 		    (op->actions & wanted) == 0 || op->size == 0)
 			continue;
-		if (!effective_address(&d->insn, op, gregs, &address))
+		if (!ftsan_zydis_address(&d->insn, op, gregs, &address))
 			continue;
 		if (fault - address >= op->size / 8)
 			continue;
@@ -201,7 +209,7 @@ static bool is_plain_store(ZydisMnemonic mnemonic)
 	}
 }
 
-static bool plan_direct(const struct decoded *d, const ZydisDecodedOperand *target,
+static bool plan_direct(const struct ftsan_decoded *d, const ZydisDecodedOperand *target,
 			const ucontext_t *uc, struct ftsan_insn *out)
 {
 	const ZydisDecodedOperand *source = &d->operand[1];
@@ -221,8 +229,8 @@ static bool plan_direct(const struct decoded *d, const ZydisDecodedOperand *targ
 }
 
 /* uses_register() - does another operand, the index included, involve @greg? */
-static bool uses_register(const struct decoded *d, const ZydisDecodedOperand *target,
-			  int greg)
+static bool uses_register(const struct ftsan_decoded *d,
+			  const ZydisDecodedOperand *target, int greg)
 {
 	for (unsigned i = 0; i < d->insn.operand_count; i++) {
 		const ZydisDecodedOperand *op = &d->operand[i];
@@ -238,39 +246,38 @@ static bool uses_register(const struct decoded *d, const ZydisDecodedOperand *ta
 	return false;
 }
 
-/*
- * is_masked() - may the store leave bytes of its operand alone? They would be read into
- * the copy first, and writing them back would undo another thread's store to them.
- * Zydis says so of AVX-512's masks, but not of AVX's.
- */
-static bool is_masked(const struct decoded *d, const ZydisDecodedOperand *target)
+bool ftsan_zydis_masked(const ZydisDecodedInstruction *insn,
+			const ZydisDecodedOperand *op)
 {
-	switch (d->insn.mnemonic) {
+	/* Zydis says so of AVX-512's masks, but not of AVX's. */
+	switch (insn->mnemonic) {
 	case ZYDIS_MNEMONIC_VMASKMOVPS:
 	case ZYDIS_MNEMONIC_VMASKMOVPD:
 	case ZYDIS_MNEMONIC_VPMASKMOVD:
 	case ZYDIS_MNEMONIC_VPMASKMOVQ:
 		return true;
 	default:
-		return (target->actions & ZYDIS_OPERAND_ACTION_CONDWRITE) != 0;
+		return (op->actions & ZYDIS_OPERAND_ACTION_CONDWRITE) != 0;
 	}
 }
 
-static bool plan_redirect(const struct decoded *d, const ZydisDecodedOperand *target,
-			  struct ftsan_insn *out)
+/* Bytes that a store leaves alone would be read into the copy first, and writing them
+ * back would undo another thread's store to them. */
+static bool plan_redirect(const struct ftsan_decoded *d,
+			  const ZydisDecodedOperand *target, struct ftsan_insn *out)
 {
 	int base = greg_of(target->mem.base);
 
 	if (base < 0 || base == REG_RSP || is_repeated(&d->insn) ||
 	    out->access.size > FTSAN_OPERAND_MAX ||
 	    target->visibility == ZYDIS_OPERAND_VISIBILITY_HIDDEN ||
-	    uses_register(d, target, base) || is_masked(d, target))
+	    uses_register(d, target, base) || ftsan_zydis_masked(&d->insn, target))
 		return false;
 	out->base = base;
 	return true;
 }
 
-static void plan_store(const struct decoded *d, const ZydisDecodedOperand *target,
+static void plan_store(const struct ftsan_decoded *d, const ZydisDecodedOperand *target,
 		       const ucontext_t *uc, struct ftsan_insn *out)
 {
 	uintptr_t first = out->access.address, last = first + out->access.size - 1;
@@ -290,7 +297,7 @@ void ftsan_decode_fault(struct ftsan_insn *out, const void *ucontext, uintptr_t 
 	const greg_t *gregs = uc->uc_mcontext.gregs;
 	const void *ip = (const void *)(uintptr_t)gregs[REG_RIP];
 	const ZydisDecodedOperand *operand;
-	struct decoded d;
+	struct ftsan_decoded d;
 
 	out->access = (struct ftsan_access){.address = fault,
 					    .size = 1,
@@ -305,14 +312,11 @@ void ftsan_decode_fault(struct ftsan_insn *out, const void *ucontext, uintptr_t 
 	if (decode == NULL)
 		return;
 	size_t room = FTSAN_PAGE - (uintptr_t)ip % FTSAN_PAGE;
-	if (!ZYAN_SUCCESS(decode(&decoder, ip,
-				 room < FTSAN_INSN_MAX ? room : FTSAN_INSN_MAX, &d.insn,
-				 d.operand)) &&
-	    (room >= FTSAN_INSN_MAX ||
-	     !ZYAN_SUCCESS(decode(&decoder, ip, FTSAN_INSN_MAX, &d.insn, d.operand))))
+	if (!ftsan_zydis_decode(&d, ip, room < FTSAN_INSN_MAX ? room : FTSAN_INSN_MAX) &&
+	    (room >= FTSAN_INSN_MAX || !ftsan_zydis_decode(&d, ip, FTSAN_INSN_MAX)))
 		return;
 	out->length = d.insn.length;
-	out->access.atomic = is_locked(&d.insn);
+	out->access.atomic = ftsan_zydis_locked(&d.insn);
 	operand = find_operand(&d, gregs, fault, is_write, &out->access);
 	if (operand != NULL && is_write)
 		plan_store(&d, operand, uc, out);

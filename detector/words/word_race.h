@@ -11,9 +11,9 @@
  * A stalled thread waits for a report about itself, and who writes one waits for nothing
  * but the log. Every wait has an absolute deadline.
  *
- * Not known here is whether the store was atomic: the processor tells of it when it is
- * done, and x86-64 code can't be decoded backwards. No store to a header is, in the
- * supported NumPys.
+ * A hit is an access here: who hands it over has asked ftsan_watch_proven(), which also
+ * leaves out what locks the bus. A plain move may be an atomic of C11 all the same; no
+ * store to a header is one, in the supported NumPys.
  */
 #ifndef FTSAN_WORD_RACE_H
 #define FTSAN_WORD_RACE_H

@@ -46,7 +46,7 @@ static void setup(void)
 				(unsigned char)(reg << 4 | byte);
 }
 
-static void decode(const unsigned char *code, uintptr_t fault, bool is_write)
+static inline void decode(const unsigned char *code, uintptr_t fault, bool is_write)
 {
 	uc.uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)code;
 	memset(&insn, 0xee, sizeof(insn));
@@ -54,14 +54,14 @@ static void decode(const unsigned char *code, uintptr_t fault, bool is_write)
 	ck_assert_int_eq(insn.access.role, is_write ? FTSAN_ROLE_WRITE : FTSAN_ROLE_READ);
 }
 
-static void assert_access(uintptr_t address, uint32_t size)
+static inline void assert_access(uintptr_t address, uint32_t size)
 {
 	ck_assert(insn.access.exact);
 	ck_assert_uint_eq(insn.access.address, address);
 	ck_assert_uint_eq(insn.access.size, size);
 }
 
-static void assert_inexact(uintptr_t fault)
+static inline void assert_inexact(uintptr_t fault)
 {
 	ck_assert(!insn.access.exact);
 	ck_assert_uint_eq(insn.access.address, fault);

@@ -1,0 +1,35 @@
+/* What the files of this room share: the decoder itself, and addresses of operands. */
+#ifndef FTSAN_DECODE_ZYDIS_H
+#define FTSAN_DECODE_ZYDIS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <ucontext.h>
+#include <Zydis/Zydis.h>
+
+struct ftsan_decoded {
+	ZydisDecodedInstruction insn;
+	ZydisDecodedOperand operand[ZYDIS_MAX_OPERAND_COUNT];
+};
+
+/* @room: readable bytes at @code. Async-signal-safe. */
+bool ftsan_zydis_decode(struct ftsan_decoded *out, const void *code, size_t room);
+
+/* By the registers @gregs, with @gregs[REG_RIP] at the instruction itself. False for
+ * segments, VSIB and address sizes that are not computed. */
+bool ftsan_zydis_address(const ZydisDecodedInstruction *insn,
+			 const ZydisDecodedOperand *op, const greg_t *gregs,
+			 uintptr_t *address);
+
+/* The 64-bit register that @reg is a part of; NONE for other kinds of registers. */
+ZydisRegister ftsan_zydis_whole(ZydisRegister reg);
+
+/* Does it lock the bus? xchg with memory does so with or without the prefix. */
+bool ftsan_zydis_locked(const ZydisDecodedInstruction *insn);
+
+/* May it leave bytes of the memory operand @op alone by a mask? */
+bool ftsan_zydis_masked(const ZydisDecodedInstruction *insn,
+			const ZydisDecodedOperand *op);
+
+#endif
