@@ -7,8 +7,10 @@ pkg_check_modules(JANSSON REQUIRED IMPORTED_TARGET jansson)
 pkg_check_modules(LIBDW REQUIRED IMPORTED_TARGET libdw)
 pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
 find_path(ZYDIS_INCLUDE_DIR Zydis/Zydis.h REQUIRED)
-find_library(ZYDIS_LIBRARY Zydis REQUIRED)
-find_library(LIBUNWIND_LIBRARY unwind REQUIRED)
+# A wheel for other machines brings its own, under names that nothing else in a process
+# has (tools/wheel/libraries.sh).
+find_library(ZYDIS_LIBRARY NAMES ftsan-zydis Zydis REQUIRED)
+find_library(LIBUNWIND_LIBRARY NAMES ftsan-unwind unwind REQUIRED)
 find_package(Threads REQUIRED)
 
 # ftsan_soname(RESULT LIBRARY): the name that the loader knows a library by.

@@ -38,6 +38,7 @@ prefix=$cache/python-${minor}t
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 . "$here/lib.sh"
+. "$here/debian-source.sh"
 
 # is_free_threaded PYTHON MINOR: MINOR may be empty, then any version will do.
 is_free_threaded() {
@@ -82,51 +83,13 @@ source_suites() {
 	esac
 }
 
-# mirror_uri: the distribution mirror that this machine's apt already uses.
-mirror_uri() {
-	# shellcheck disable=SC2016 # apt expands $(...), not the shell
-	apt-get indextargets --format '$(ORIGIN) $(REPO_URI)' 2>/dev/null |
-		awk '($1 == "Debian" || $1 == "Ubuntu") && $2 !~ /security/ {print $2; exit}'
-}
-
-keyring() {
-	for k in /usr/share/keyrings/debian-archive-keyring.gpg \
-		/usr/share/keyrings/ubuntu-archive-keyring.gpg; do
-		case "$(. /etc/os-release; echo "$ID ${ID_LIKE-}") $k" in
-		*ubuntu*debian-archive*) continue ;;
-		esac
-		[ -r "$k" ] && { echo "$k"; return; }
-	done
-}
-
 # fetch_source DIR: leaves the pristine upstream tarball in DIR, without
 # touching the system's apt lists.
 fetch_source() {
-	dir=$1
-	uri=$(mirror_uri)
-	if [ -z "$uri" ]; then
-		as_root apt-get update >&2 || true
-		uri=$(mirror_uri)
-	fi
-	[ -n "$uri" ] || die "apt knows no Debian or Ubuntu mirror; set FTSAN_PYTHON to a free-threaded CPython ${minor}"
-	key=$(keyring)
+	need_mirror "set FTSAN_PYTHON to a free-threaded CPython ${minor}"
 	for suite in $(source_suites); do
-		rm -rf "$dir/apt"
-		mkdir -p "$dir/apt/lists/partial" "$dir/apt/cache/archives/partial" "$dir/apt/parts"
-		printf 'deb-src %s%s %s main\n' "${key:+[signed-by=$key] }" "$uri" "$suite" \
-			>"$dir/apt/sources.list"
-		set -- -o "Dir::Etc::sourcelist=$dir/apt/sources.list" \
-			-o "Dir::Etc::sourceparts=$dir/apt/parts" \
-			-o "Dir::State::lists=$dir/apt/lists" \
-			-o "Dir::Cache=$dir/apt/cache" \
-			-o "APT::Sandbox::User=" -o "Acquire::Retries=3"
 		say "looking for the source package python$minor in suite $suite"
-		apt-get "$@" update >"$dir/apt/log" 2>&1 || { tail -n 5 "$dir/apt/log" >&2; continue; }
-		(cd "$dir" && apt-get "$@" source --download-only --tar-only "python$minor" >>"$dir/apt/log" 2>&1) || {
-			tail -n 3 "$dir/apt/log" >&2
-			continue
-		}
-		ls "$dir"/*.orig.tar.* >/dev/null 2>&1 && return 0
+		source_lists "$1" "$suite" && source_archive "$1" "python$minor" && return 0
 	done
 	return 1
 }
