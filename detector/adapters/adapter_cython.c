@@ -3,7 +3,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "adapters/adapter.h"
+#include "pages/adapter.h"
+#include "pages/slot.h"
 #include "base/fmt.h"
 #include "base/safe_read.h"
 #include "stacks/symbols.h"
@@ -123,9 +124,10 @@ bool ftsan_cython_begins_cache(const void *block)
  * A module's other blocks of the same size are no caches: the first entry has to be a
  * code object with a line.
  */
-static bool bound(uint32_t slot)
+static bool points_at(uintptr_t module, uintptr_t buffer)
 {
-	return ftsan_cython_begins_cache((const void *)ftsan_slot_buffer(slot));
+	(void)module;
+	return ftsan_cython_begins_cache((const void *)buffer);
 }
 
 static const char *base_name(const char *path)
@@ -164,6 +166,6 @@ static void describe(uint32_t slot, uintptr_t address, struct ftsan_object *out)
 const struct ftsan_adapter ftsan_adapter_cython = {
 	.name = "cython",
 	.extent = FTSAN_EXTENT_WHOLE,
-	.bound = bound,
+	.points_at = points_at,
 	.describe = describe,
 };

@@ -13,6 +13,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pages/adapter.h"
+
+extern const struct ftsan_adapter ftsan_adapter_cython;
+
 /* sizeof(__Pyx_CodeObjectCacheEntry), and the bytes of the first allocation. */
 enum { FTSAN_CYTHON_ENTRY = 16, FTSAN_CYTHON_FIRST = 64 * FTSAN_CYTHON_ENTRY };
 

@@ -2,7 +2,8 @@
 
 #include <string.h>
 
-#include "adapters/adapter.h"
+#include "pages/adapter.h"
+#include "pages/slot.h"
 #include "base/fmt.h"
 #include "base/safe_read.h"
 #include "pages/guard.h"
@@ -38,14 +39,12 @@ void *ftsan_numpy_buffer(const void *array)
 	return ftsan_guard_owns(dims) ? dims : NULL;
 }
 
-static bool bound(uint32_t slot)
+static bool points_at(uintptr_t header, uintptr_t buffer)
 {
-	uintptr_t object =
-		atomic_load_explicit(&ftsan_slot_at(slot)->object, memory_order_relaxed);
 	uintptr_t dims;
 
-	return object != 0 && ftsan_safe_ptr(object + head + AFTER_DIMS, &dims) &&
-	       dims == ftsan_slot_buffer(slot);
+	return header != 0 && ftsan_safe_ptr(header + head + AFTER_DIMS, &dims) &&
+	       dims == buffer;
 }
 
 /* page_read() - the page may be closed to us by a collision window. */
@@ -141,8 +140,9 @@ static void describe(uint32_t slot, uintptr_t address, struct ftsan_object *out)
 	uint32_t word = (uint32_t)(address - ftsan_slot_buffer(slot)) / 8;
 	int32_t header_nd;
 
-	if (bound(slot) && ftsan_safe_i32(object + head + AFTER_ND, &header_nd) &&
-	    header_nd > 0 && header_nd <= FTSAN_NUMPY_DIMS_MAX) {
+	if (points_at(object, ftsan_slot_buffer(slot)) &&
+	    ftsan_safe_i32(object + head + AFTER_ND, &header_nd) && header_nd > 0 &&
+	    header_nd <= FTSAN_NUMPY_DIMS_MAX) {
 		nd = (uint32_t)header_nd;
 		describe_dtype(object, out);
 	}
@@ -155,6 +155,6 @@ const struct ftsan_adapter ftsan_adapter_numpy = {
 	.name = "numpy",
 	.extent = FTSAN_EXTENT_BYTES,
 	.undoes = true,
-	.bound = bound,
+	.points_at = points_at,
 	.describe = describe,
 };

@@ -11,6 +11,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "pages/adapter.h"
+
 enum { FTSAN_NUMPY_DIMS_MAX = 64 }; /* NPY_MAXDIMS since 2.0 */
 
 /* Context: start-up. @object_size: sizeof(PyObject). */
@@ -19,13 +21,12 @@ void ftsan_numpy_init(uint32_t object_size);
 /* sizeof(PyObject): the header's own fields follow. Valid after ftsan_numpy_init(). */
 uint32_t ftsan_numpy_head(void);
 
+extern const struct ftsan_adapter ftsan_adapter_numpy;
+
 struct ftsan_object;
 /* Shape and dtype of the array at @header, which need not be one any more. Foreign
  * memory by ftsan_safe_read() only. Any context. */
 void ftsan_numpy_describe_header(uintptr_t header, struct ftsan_object *out);
-
-/* Offsets of header fields. Valid after ftsan_numpy_init(). */
-uint32_t ftsan_numpy_dims_offset(void);
 
 /* May an allocation of this size be dims and strides? 16 bytes a dimension. Pure. */
 static inline bool ftsan_numpy_is_dims_size(size_t size_bytes)
@@ -33,6 +34,9 @@ static inline bool ftsan_numpy_is_dims_size(size_t size_bytes)
 	return size_bytes != 0 && size_bytes % 16 == 0 &&
 	       size_bytes <= 16 * FTSAN_NUMPY_DIMS_MAX;
 }
+
+/* Offset of the pointer to the dims. Valid after ftsan_numpy_init(). */
+uint32_t ftsan_numpy_dims_offset(void);
 
 /*
  * The guarded dims buffer of an array, NULL when it has none (0-d, or not guarded).

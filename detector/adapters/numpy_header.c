@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#include "adapters/adapter.h"
+#include "pages/adapter.h"
 #include "adapters/adapter_numpy.h"
 #include "base/annot.h"
 #include "base/context.h"
@@ -12,7 +12,7 @@
 #include "words/recheck.h"
 #include "findings/report.h"
 #include "rules/rules.h"
-#include "pages/sites.h"
+#include "budget/sites.h"
 #include "threads/thread.h"
 #include "words/watch.h"
 #include "words/watch_proof.h"
@@ -63,12 +63,13 @@ static void describe(const struct ftsan_watchpoint *point, struct ftsan_object *
 
 static bool is_inside(const struct ftsan_thread *thread, uintptr_t header)
 {
-	uint32_t n = atomic_load_explicit(&thread->inside.n, memory_order_acquire);
+	uint32_t n = atomic_load_explicit(&ftsan_operations_of(thread)->inside.n,
+					  memory_order_acquire);
 
 	if (atomic_load_explicit(&thread->tid, memory_order_relaxed) == 0)
 		return false;
 	for (uint32_t i = 0; i < n && i < FTSAN_INSIDE; i++)
-		if (atomic_load_explicit(&thread->inside.headers[i],
+		if (atomic_load_explicit(&ftsan_operations_of(thread)->inside.headers[i],
 					 memory_order_relaxed) == header)
 			return true;
 	return false;
@@ -97,7 +98,8 @@ static const struct ftsan_word_host word_host = {.inside = inside, .describe = d
 static bool is_hazard(const struct ftsan_thread *thread,
 		      const struct ftsan_watchpoint *point)
 {
-	const struct ftsan_operation_frame *frame = thread->operation;
+	const struct ftsan_operation_frame *frame =
+		ftsan_operations_of(thread)->innermost;
 	const struct ftsan_operation_array *array =
 		ftsan_operation_array_at(frame, point->object);
 	struct ftsan_hazard_question question = {
@@ -115,7 +117,8 @@ static bool is_hazard(const struct ftsan_thread *thread,
 static void report_hazard(struct ftsan_thread *thread,
 			  const struct ftsan_watchpoint *point, uint64_t now)
 {
-	const struct ftsan_operation_frame *frame = thread->operation;
+	const struct ftsan_operation_frame *frame =
+		ftsan_operations_of(thread)->innermost;
 	struct ftsan_object object;
 	struct ftsan_access access = {.address = point->address,
 				      .size = point->length,
@@ -124,11 +127,8 @@ static void report_hazard(struct ftsan_thread *thread,
 	struct ftsan_incident incident = {
 		.kind = FTSAN_KIND_HAZARD,
 		.confidence = FTSAN_LATENT,
-		.slot = FTSAN_NO_REPORT_SLOT,
 		.address = point->address,
 		.object = &object,
-		.operation = frame,
-		.output = ftsan_operation_array_at(frame, point->object)->output,
 		.has_old = true,
 		.has_new = true,
 		.old_value = ftsan_watch_shown(point->value, point->length),
@@ -138,6 +138,8 @@ static void report_hazard(struct ftsan_thread *thread,
 
 	ftsan_object_clear(&object);
 	describe(point, &object);
+	ftsan_operation_tell(frame, ftsan_operation_array_at(frame, point->object),
+			     &incident);
 	ftsan_thread_read_name(thread);
 	incident.parties[0] = (struct ftsan_party){
 		.role = FTSAN_ROLE_WRITE,
@@ -158,7 +160,7 @@ static void look_for_hazard(struct ftsan_thread *thread,
 	if (point->reads || !ftsan_watch_read(point, &now) || now == point->value ||
 	    !is_hazard(thread, point))
 		return;
-	ftsan_operation_harm(thread->operation->operation);
+	ftsan_operation_harm(ftsan_operations_of(thread)->innermost->operation);
 	site = ftsan_site_of(ftsan_context_ip(ucontext));
 	if (site != NULL &&
 	    atomic_fetch_add_explicit(&site->hazards, 1, memory_order_relaxed) >=
@@ -183,7 +185,8 @@ static void on_hit(struct ftsan_thread *thread, const struct ftsan_watchpoint *p
 static void on_change(struct ftsan_thread *thread,
 		      const struct ftsan_recheck_change *change)
 {
-	const struct ftsan_operation_frame *frame = thread->operation;
+	const struct ftsan_operation_frame *frame =
+		ftsan_operations_of(thread)->innermost;
 	struct ftsan_party who = {.role = FTSAN_ROLE_CALL};
 	struct ftsan_recheck_question question = {
 		.others = race && inside(change->point.object, thread, &who),
@@ -192,6 +195,7 @@ static void on_change(struct ftsan_thread *thread,
 	};
 	enum ftsan_recheck_verdict verdict = ftsan_rule_recheck(&question);
 	struct ftsan_object object;
+	struct ftsan_incident incident = {.object = &object};
 
 	/* An operation inside was documented to do it. */
 	if (verdict == FTSAN_RECHECK_NOTHING || frame->changed)
@@ -200,20 +204,11 @@ static void on_change(struct ftsan_thread *thread,
 	describe(&change->point, &object);
 	if (verdict == FTSAN_RECHECK_HAZARD)
 		ftsan_operation_harm(frame->operation);
-	(void)ftsan_recheck_report(thread, change,
-				   verdict == FTSAN_RECHECK_RACE ? FTSAN_KIND_RACE
-								 : FTSAN_KIND_HAZARD,
-				   &object, frame);
-}
-
-void ftsan_header_init(const struct ftsan_options *options, bool free_threaded)
-{
-	latent = ftsan_options_latent(options);
-	race = ftsan_options_race(options) && free_threaded;
-	ftsan_watch_set_handler(on_hit);
-	ftsan_word_race_init(options, &word_host);
-	if (!ftsan_watch_active())
-		ftsan_recheck_init(on_change);
+	incident.kind =
+		verdict == FTSAN_RECHECK_RACE ? FTSAN_KIND_RACE : FTSAN_KIND_HAZARD;
+	ftsan_operation_tell(frame, ftsan_operation_array_at(frame, change->point.object),
+			     &incident);
+	(void)ftsan_recheck_report(thread, change, &incident);
 }
 
 /* --- what is watched ---------------------------------------------------------------- */
@@ -260,8 +255,8 @@ static void watch(struct ftsan_thread *thread, struct ftsan_operation_frame *fra
 	if (race && fill_stalled(frame, &frame->points[0]))
 		frame->n_points = 1;
 	else
-		frame->n_points =
-			(uint8_t)fill_watch(frame, thread->turn++, frame->points);
+		frame->n_points = (uint8_t)fill_watch(
+			frame, ftsan_operations_of(thread)->turn++, frame->points);
 	(void)ftsan_watch_arm(thread, frame->points, frame->n_points);
 }
 
@@ -276,7 +271,7 @@ static void compare(struct ftsan_thread *thread, struct ftsan_operation_frame *f
 	frame->recheck = ftsan_recheck_begin(thread, points, n);
 }
 
-void ftsan_header_watch(struct ftsan_thread *thread, struct ftsan_operation_frame *frame)
+static void header_watch(struct ftsan_thread *thread, struct ftsan_operation_frame *frame)
 {
 	if (ftsan_watch_active())
 		watch(thread, frame);
@@ -284,8 +279,8 @@ void ftsan_header_watch(struct ftsan_thread *thread, struct ftsan_operation_fram
 		compare(thread, frame);
 }
 
-void ftsan_header_unwatch(struct ftsan_thread *thread,
-			  struct ftsan_operation_frame *frame)
+static void header_unwatch(struct ftsan_thread *thread,
+			   struct ftsan_operation_frame *frame)
 {
 	const struct ftsan_operation_frame *outer = frame->outer;
 
@@ -304,10 +299,27 @@ void ftsan_header_unwatch(struct ftsan_thread *thread,
 		(void)ftsan_watch_arm(thread, outer->points, outer->n_points);
 }
 
-void ftsan_header_drop(struct ftsan_thread *thread,
-		       const struct ftsan_operation_frame *frame)
+static void header_drop(struct ftsan_thread *thread,
+			const struct ftsan_operation_frame *frame)
 {
 	ftsan_recheck_drop(thread, frame->recheck);
 	if (frame->n_points != 0)
 		ftsan_watch_park(thread);
+}
+
+static const struct ftsan_operation_host operation_host = {
+	.watch = header_watch,
+	.unwatch = header_unwatch,
+	.drop = header_drop,
+};
+
+void ftsan_header_init(const struct ftsan_options *options, bool free_threaded)
+{
+	latent = ftsan_options_latent(options);
+	race = ftsan_options_race(options) && free_threaded;
+	ftsan_watch_set_handler(on_hit);
+	ftsan_word_race_init(options, &word_host);
+	ftsan_operation_set_host(&operation_host);
+	if (!ftsan_watch_active())
+		ftsan_recheck_init(on_change);
 }

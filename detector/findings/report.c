@@ -4,18 +4,16 @@
 #include <signal.h>
 #include <string.h>
 
-#include "adapters/adapter.h"
 #include "base/annot.h"
 #include "base/fmt.h"
 #include "base/sys.h"
 #include "base/counters.h"
 #include "findings/fingerprint.h"
 #include "threads/gil.h"
-#include "pages/guard.h"
 #include "findings/log.h"
-#include "operations/operation.h"
+#include "stacks/alloc_site.h"
 #include "stacks/pyabi.h"
-#include "pages/slot.h"
+#include "findings/object.h"
 #include "stacks/symbols.h"
 #include "threads/thread.h"
 #include "findings/view.h"
@@ -40,7 +38,6 @@ struct workspace {
 	struct ftsan_view_frame frames[FTSAN_PARTIES_MAX + 1][FRAMES_MAX];
 	char names[FTSAN_PARTIES_MAX + 1][FRAMES_MAX][FTSAN_SYMBOL_MAX];
 	struct ftsan_stack alloc;
-	struct ftsan_object object;
 	char id[32];
 	char fingerprint[20];
 	char title[256];
@@ -222,17 +219,6 @@ static void show_object(struct ftsan_view *view, const struct ftsan_object *obje
 	view->dtype = object->dtype[0] != '\0' ? object->dtype : NULL;
 }
 
-static void describe_slot(struct ftsan_view *view, uint32_t slot, uintptr_t address)
-{
-	const struct ftsan_adapter *adapter = ftsan_adapter_of(slot);
-
-	ftsan_object_clear(&work->object);
-	if (adapter->describe != NULL)
-		adapter->describe(slot, address, &work->object);
-	show_object(view, &work->object);
-	view->size = ftsan_slot_at(slot)->size;
-}
-
 static void make_title(struct ftsan_view *view, const struct ftsan_incident *incident)
 {
 	struct ftsan_buf buf;
@@ -257,20 +243,17 @@ static void make_title(struct ftsan_view *view, const struct ftsan_incident *inc
 }
 
 /* "ndarray.repeat", or the bare name of a C function. */
-static void name_operation(struct ftsan_view *view,
-			   const struct ftsan_operation_frame *frame)
+static void name_operation(struct ftsan_view *view, const struct ftsan_incident *incident)
 {
 	struct ftsan_buf buf;
-	const char *name;
 
-	if (frame == NULL)
+	if (incident->operation == NULL)
 		return;
-	name = frame->name != NULL ? frame->name : frame->operation->name;
 	ftsan_buf_init(&buf, work->operation, sizeof(work->operation));
-	ftsan_buf_str(&buf, frame->operation->owner);
+	ftsan_buf_str(&buf, incident->operation_owner);
 	if (buf.length > 0)
 		ftsan_buf_char(&buf, '.');
-	ftsan_buf_str(&buf, name);
+	ftsan_buf_str(&buf, incident->operation);
 	view->operation = ftsan_buf_cstr(&buf);
 }
 
@@ -296,19 +279,12 @@ static void make_view(const struct ftsan_incident *incident)
 	view->description = incident->description;
 	if (incident->object != NULL)
 		show_object(view, incident->object);
+	view->size = incident->size;
 	view->output = incident->output;
-	name_operation(view, incident->operation);
+	name_operation(view, incident);
 	for (unsigned i = 0; i < n; i++)
 		fill_stack(i, &incident->parties[i]);
-	if (incident->slot >= 0) {
-		const struct ftsan_slot *slot = ftsan_slot_at((uint32_t)incident->slot);
-
-		describe_slot(view, (uint32_t)incident->slot, incident->address);
-		if (!atomic_load_explicit(&slot->reused, memory_order_relaxed)) {
-			alloc = alloc_party(&slot->alloc, slot->alloc_tid);
-			fill_stack(n++, &alloc);
-		}
-	} else if (incident->alloc != NULL) {
+	if (incident->alloc != NULL) {
 		alloc = alloc_party(incident->alloc, incident->alloc_tid);
 		fill_stack(n++, &alloc);
 	}

@@ -12,7 +12,6 @@
 
 struct ftsan_alloc_site;
 struct ftsan_object;
-struct ftsan_operation_frame;
 
 enum ftsan_kind {
 	FTSAN_KIND_RACE,
@@ -44,25 +43,25 @@ struct ftsan_party {
 	const struct ftsan_stack *stack;
 };
 
-enum { FTSAN_PARTIES_MAX = 4, FTSAN_NO_REPORT_SLOT = -1 };
+enum { FTSAN_PARTIES_MAX = 4 };
 
 /**
  * struct ftsan_incident - something to report
- * @slot:    the guarded buffer it is about, pinned by the caller; -1 for none
- * @address: the byte that the object's description is asked for
+ * @address: the byte that it is about
  * @title:   a sentence fragment; NULL: made from the headline and the object
  * @headline: what happened; NULL: the kind's
- * @object:  what the memory is, where there is no slot; borrowed, NULL: unknown
- * @description: used when there is neither
- * @operation: the innermost operation at the time, NULL: none, or not of interest
+ * @object:  what the memory is; borrowed, NULL: unknown
+ * @description: used when that is unknown
+ * @size:    bytes of the memory, 0: unknown
+ * @operation, @operation_owner: name of the innermost operation at the time, and what it
+ *           is one of ("": nothing); NULL: none, or not of interest
  * @output:  the object was given to it to be written to
- * @alloc, @alloc_tid: where the object was made, when there is no slot; NULL: unknown
- * @parties: the guilty first; the stack that allocated a slot's buffer is added
+ * @alloc, @alloc_tid: where the memory was allocated; borrowed, NULL: unknown
+ * @parties: the guilty first; the stack that allocated the memory is added
  */
 struct ftsan_incident {
 	enum ftsan_kind kind;
 	enum ftsan_confidence confidence;
-	int64_t slot;
 	uintptr_t address;
 	const char *title;
 	const char *headline;
@@ -70,7 +69,9 @@ struct ftsan_incident {
 	const struct ftsan_object *object;
 	const struct ftsan_alloc_site *alloc;
 	int alloc_tid;
-	const struct ftsan_operation_frame *operation;
+	uint32_t size;
+	const char *operation;
+	const char *operation_owner;
 	bool output;
 	bool has_old, has_new;
 	int64_t old_value, new_value;

@@ -2,14 +2,15 @@
 
 #include <stddef.h>
 
-#include "adapters/adapter_numpy.h"
-#include "base/safe_read.h"
 #include "base/counters.h"
 #include "operations/operation.h"
 #include "findings/report.h"
 #include "rules/rules.h"
-#include "pages/sites.h"
+#include "budget/sites.h"
+#include "pages/adapter.h"
+#include "pages/guard_config.h"
 #include "pages/slot.h"
+#include "pages/slot_tell.h"
 #include "threads/thread.h"
 
 /* Stacks of the same instruction that are captured: its fingerprints are few. */
@@ -24,48 +25,42 @@ static const struct ftsan_operation_array *find(const struct ftsan_operation_fra
 	return NULL;
 }
 
-static bool points_at(uintptr_t header, uintptr_t buffer)
-{
-	uintptr_t dims;
-
-	return ftsan_safe_ptr(header + ftsan_numpy_dims_offset(), &dims) &&
-	       dims == buffer;
-}
-
-static void report(struct ftsan_thread *thread, uint32_t slot,
+static void report(struct ftsan_thread *thread, const struct ftsan_trapped_store *store,
 		   const struct ftsan_operation_frame *frame,
 		   const struct ftsan_operation_array *array)
 {
-	const struct ftsan_window *window = &thread->window;
+	struct ftsan_object object;
 	struct ftsan_incident incident = {
 		.kind = FTSAN_KIND_HAZARD,
 		.confidence = FTSAN_LATENT,
-		.slot = slot,
-		.address = window->access.address,
-		.operation = frame,
-		.output = array->output,
-		.has_old = window->has_values,
-		.has_new = window->has_new,
-		.old_value = (int64_t)window->old_value,
-		.new_value = (int64_t)window->new_value,
+		.address = store->access.address,
+		.has_old = store->has_values,
+		.has_new = store->has_new,
+		.old_value = (int64_t)store->old_value,
+		.new_value = (int64_t)store->new_value,
 		.n_parties = 1,
 	};
 
+	ftsan_slot_tell(store->slot, &object, &incident);
+	ftsan_operation_tell(frame, array, &incident);
 	ftsan_thread_read_name(thread);
 	incident.parties[0] = (struct ftsan_party){
 		.role = FTSAN_ROLE_WRITE,
-		.tid = window->tid,
+		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
 		.name = thread->name,
-		.access = &window->access,
+		.access = &store->access,
 		.stack = &thread->stack,
 	};
 	(void)ftsan_report(&incident);
 }
 
-void ftsan_hazard_look(struct ftsan_thread *thread, uint32_t slot, const void *ucontext)
+void ftsan_hazard_look(struct ftsan_thread *thread,
+		       const struct ftsan_trapped_store *store, const void *ucontext)
 {
-	const struct ftsan_operation_frame *frame = thread->operation;
-	uintptr_t buffer = ftsan_slot_buffer(slot);
+	const struct ftsan_operation_frame *frame =
+		ftsan_operations_of(thread)->innermost;
+	const struct ftsan_adapter *adapter = ftsan_adapter_of(store->slot);
+	uintptr_t buffer = ftsan_slot_buffer(store->slot);
 	const struct ftsan_operation_array *array =
 		frame == NULL ? NULL : find(frame, buffer);
 	struct ftsan_hazard_question question = {
@@ -76,16 +71,17 @@ void ftsan_hazard_look(struct ftsan_thread *thread, uint32_t slot, const void *u
 
 	if (array != NULL) {
 		question.fresh = ftsan_operation_is_fresh(thread, array->header);
-		question.points_here = points_at(array->header, buffer);
+		question.points_here = adapter->points_at == NULL ||
+				       adapter->points_at(array->header, buffer);
 	}
 	if (!ftsan_rule_hazard(&question))
 		return;
 	ftsan_operation_harm(frame->operation);
-	site = ftsan_site_of(thread->window.ip);
+	site = ftsan_site_of(store->ip);
 	if (site != NULL &&
 	    atomic_fetch_add_explicit(&site->hazards, 1, memory_order_relaxed) >=
 		    REPORTS_PER_SITE)
 		return;
 	ftsan_stack_capture(&thread->stack, ucontext);
-	report(thread, slot, frame, array);
+	report(thread, store, frame, array);
 }

@@ -5,17 +5,18 @@
 #ifndef FTSAN_HAZARD_H
 #define FTSAN_HAZARD_H
 
-#include <stdint.h>
-
 struct ftsan_thread;
+
+struct ftsan_trapped_store;
 
 /**
  * ftsan_hazard_look() - a store to a sealed buffer was trapped: is it a hazard?
- * @thread: the caller's record; its window describes the store
- * @slot:   of the buffer; pinned
+ * @thread: the caller's record
+ * @store:  its slot is pinned
  *
  * Context: the SIGSEGV handler, before the store is performed.
  */
-void ftsan_hazard_look(struct ftsan_thread *thread, uint32_t slot, const void *ucontext);
+void ftsan_hazard_look(struct ftsan_thread *thread,
+		       const struct ftsan_trapped_store *store, const void *ucontext);
 
 #endif

@@ -2,14 +2,14 @@
 
 #include <string.h>
 
-#include "pages/alloc_site.h"
+#include "stacks/alloc_site.h"
 #include "base/annot.h"
 #include "base/counters.h"
+#include "findings/report.h"
 #include "pages/guard.h"
-#include "adapters/numpy_header.h"
-#include "runtime/runtime.h"
-#include "operations/sampling.h"
+#include "budget/sampling.h"
 #include "threads/thread.h"
+#include "threads/workers.h"
 #include "words/word_race.h"
 
 /* Calls whose headers are compared, to those that are watched; and what tells the two
@@ -18,41 +18,22 @@ enum { COMPARED_TIMES = 4096 };
 #define COMPARED 0x5bd1e9955bd1e995ull
 
 /* Set once at start. */
+static const struct ftsan_operation_host *host;
 static bool latent;
 static bool race;
 static uint32_t always;
-
-enum { MANY = 1u << 16 };
-_Atomic uint32_t ftsan_operators;
-uint32_t ftsan_operators_idle;
-FTSAN_TLS bool ftsan_operates;
-
-void ftsan_operation_thread_first(void)
-{
-	ftsan_operates = true;
-	atomic_fetch_add_explicit(&ftsan_operators, 1, memory_order_relaxed);
-}
-
-void ftsan_operation_alone(void)
-{
-	ftsan_operates = true;
-	atomic_store_explicit(&ftsan_operators, 1, memory_order_relaxed);
-}
-
-void ftsan_operation_all_matter(void)
-{
-	/* Those that a former attach has counted end without having been counted again.
-	 */
-	atomic_store_explicit(&ftsan_operators, MANY, memory_order_relaxed);
-}
 
 void ftsan_operation_init(const struct ftsan_options *options, bool free_threaded)
 {
 	latent = ftsan_options_latent(options);
 	race = ftsan_options_race(options) && free_threaded;
 	always = options->sample;
-	ftsan_operators_idle = latent ? 0 : 1;
-	ftsan_operation_alone();
+	ftsan_workers_init(latent);
+}
+
+void ftsan_operation_set_host(const struct ftsan_operation_host *the_host)
+{
+	host = the_host;
 }
 
 bool ftsan_latent(void)
@@ -103,19 +84,20 @@ static void unhold(const struct ftsan_operation_frame *frame)
 /* leave() - the innermost operation is over. */
 static void leave(struct ftsan_thread *thread)
 {
-	struct ftsan_operation_frame *frame = thread->operation;
+	struct ftsan_operation_frame *frame = ftsan_operations_of(thread)->innermost;
 
 	unhold(frame);
-	atomic_store_explicit(&thread->inside.n, frame->n_inside, memory_order_relaxed);
-	thread->operation = frame->outer;
+	atomic_store_explicit(&ftsan_operations_of(thread)->inside.n, frame->n_inside,
+			      memory_order_relaxed);
+	ftsan_operations_of(thread)->innermost = frame->outer;
 	frame->serial = 0;
 }
 
 /* drop() - the innermost operation was left without an end: its arrays may be gone. */
 static void drop(struct ftsan_thread *thread)
 {
-	if (thread->operation->watched)
-		ftsan_header_drop(thread, thread->operation);
+	if (ftsan_operations_of(thread)->innermost->watched)
+		host->drop(thread, ftsan_operations_of(thread)->innermost);
 	leave(thread);
 }
 
@@ -135,27 +117,29 @@ static struct ftsan_operation_frame *enter(struct ftsan_thread *thread, uintptr_
 	struct ftsan_operation_frame *outer, *frame;
 
 	/* The stack grows down, so one below the new call was left. */
-	while (thread->operation != NULL && thread->operation->stack <= stack)
+	while (ftsan_operations_of(thread)->innermost != NULL &&
+	       ftsan_operations_of(thread)->innermost->stack <= stack)
 		drop(thread);
-	outer = thread->operation;
-	frame = outer == NULL ? thread->frames : outer + 1;
-	if (frame == thread->frames + FTSAN_OPERATION_DEPTH) {
+	outer = ftsan_operations_of(thread)->innermost;
+	frame = outer == NULL ? ftsan_operations_of(thread)->frames : outer + 1;
+	if (frame == ftsan_operations_of(thread)->frames + FTSAN_OPERATION_DEPTH) {
 		too_deep(outer);
 		return NULL;
 	}
-	if (++thread->calls == 0)
-		thread->calls = 1;
+	if (++ftsan_operations_of(thread)->calls == 0)
+		ftsan_operations_of(thread)->calls = 1;
 	frame->outer = outer;
-	frame->serial = thread->calls;
+	frame->serial = ftsan_operations_of(thread)->calls;
 	frame->stack = stack;
 	return frame;
 }
 
 static void begin_outermost(struct ftsan_thread *thread)
 {
-	thread->births.n = 0;
-	thread->births.incomplete = false;
-	atomic_store_explicit(&thread->inside.n, 0, memory_order_relaxed);
+	ftsan_operations_of(thread)->births.n = 0;
+	ftsan_operations_of(thread)->births.incomplete = false;
+	atomic_store_explicit(&ftsan_operations_of(thread)->inside.n, 0,
+			      memory_order_relaxed);
 }
 
 struct ftsan_operation_frame *
@@ -179,8 +163,9 @@ ftsan_operation_begin(struct ftsan_operation_call *call,
 	frame->pc = pc;
 	if (frame->outer == NULL)
 		begin_outermost(thread);
-	frame->n_inside = atomic_load_explicit(&thread->inside.n, memory_order_relaxed);
-	thread->operation = frame;
+	frame->n_inside = atomic_load_explicit(&ftsan_operations_of(thread)->inside.n,
+					       memory_order_relaxed);
+	ftsan_operations_of(thread)->innermost = frame;
 	if (!latent)
 		return frame;
 	/* What a mutator does to its argument is no hazard, so there is nothing to see.
@@ -200,11 +185,13 @@ static void go_inside(uintptr_t header)
 
 	if (thread == NULL)
 		return;
-	n = atomic_load_explicit(&thread->inside.n, memory_order_relaxed);
+	n = atomic_load_explicit(&ftsan_operations_of(thread)->inside.n,
+				 memory_order_relaxed);
 	if (n < FTSAN_INSIDE)
-		atomic_store_explicit(&thread->inside.headers[n], header,
-				      memory_order_relaxed);
-	atomic_store_explicit(&thread->inside.n, n + 1, memory_order_release);
+		atomic_store_explicit(&ftsan_operations_of(thread)->inside.headers[n],
+				      header, memory_order_relaxed);
+	atomic_store_explicit(&ftsan_operations_of(thread)->inside.n, n + 1,
+			      memory_order_release);
 }
 
 /* An array that an operation reads and writes (a += b) is an output wherever it stands.
@@ -253,7 +240,7 @@ void ftsan_operation_watch(struct ftsan_operation_frame *frame)
 {
 	struct ftsan_thread *thread;
 
-	if (frame->n_arrays == 0)
+	if (frame->n_arrays == 0 || host == NULL)
 		return;
 	frame->watched = frame->sampled || (latent && is_compared(frame));
 	if (!frame->watched && may_race(frame))
@@ -262,7 +249,7 @@ void ftsan_operation_watch(struct ftsan_operation_frame *frame)
 					 FTSAN_SAMPLING_ALIKE, always, 0);
 	thread = frame->watched ? ftsan_thread_self() : NULL;
 	if (thread != NULL)
-		ftsan_header_watch(thread, frame);
+		host->watch(thread, frame);
 }
 
 /* excuse() - the operations around it find their arrays changed, and rightly so. */
@@ -282,7 +269,8 @@ static struct ftsan_operation_frame *own(struct ftsan_thread *thread,
 	struct ftsan_operation_frame *frame = call->frame;
 
 	if (frame == NULL || thread == NULL ||
-	    (uintptr_t)frame - (uintptr_t)thread->frames >= sizeof(thread->frames))
+	    (uintptr_t)frame - (uintptr_t)ftsan_operations_of(thread)->frames >=
+		    sizeof(ftsan_operations_of(thread)->frames))
 		return NULL;
 	return frame->serial == call->serial ? frame : NULL;
 }
@@ -294,10 +282,10 @@ void ftsan_operation_end(const struct ftsan_operation_call *call)
 
 	if (FTSAN_UNLIKELY(frame == NULL))
 		return;
-	while (FTSAN_UNLIKELY(thread->operation != frame))
+	while (FTSAN_UNLIKELY(ftsan_operations_of(thread)->innermost != frame))
 		drop(thread);
 	if (FTSAN_UNLIKELY(frame->watched))
-		ftsan_header_unwatch(thread, frame);
+		host->unwatch(thread, frame);
 	if (frame->operation->mutator && frame->outer != NULL)
 		excuse(frame);
 	leave(thread);
@@ -305,12 +293,35 @@ void ftsan_operation_end(const struct ftsan_operation_call *call)
 
 void ftsan_operation_thread_end(struct ftsan_thread *thread)
 {
-	while (thread->operation != NULL)
+	while (ftsan_operations_of(thread)->innermost != NULL)
 		drop(thread);
-	if (!ftsan_operates)
-		return;
-	ftsan_operates = false;
-	atomic_fetch_sub_explicit(&ftsan_operators, 1, memory_order_relaxed);
+	atomic_store_explicit(&ftsan_operations_of(thread)->inside.n, 0,
+			      memory_order_relaxed);
+	ftsan_worker_end();
+}
+
+void ftsan_operation_fork_child(void)
+{
+	for (uint32_t i = 0, n = ftsan_threads_used(); i < n; i++) {
+		struct ftsan_thread *thread = ftsan_thread_at(i);
+
+		if (thread == NULL || thread == ftsan_thread_mine)
+			continue;
+		ftsan_operations_of(thread)->innermost = NULL;
+		atomic_store_explicit(&ftsan_operations_of(thread)->inside.n, 0,
+				      memory_order_relaxed);
+	}
+}
+
+const void *ftsan_operation_with(const struct ftsan_thread *thread, uintptr_t buffer)
+{
+	const struct ftsan_operation_frame *frame =
+		ftsan_operations_of(thread)->innermost;
+
+	for (unsigned i = 0; frame != NULL && i < frame->n_arrays; i++)
+		if (frame->arrays[i].buffer == buffer)
+			return frame->operation;
+	return NULL;
 }
 
 void ftsan_operation_born(uintptr_t header)
@@ -319,9 +330,9 @@ void ftsan_operation_born(uintptr_t header)
 	struct ftsan_births *births;
 
 	if (!latent || (thread = ftsan_thread_self()) == NULL ||
-	    thread->operation == NULL)
+	    ftsan_operations_of(thread)->innermost == NULL)
 		return;
-	births = &thread->births;
+	births = &ftsan_operations_of(thread)->births;
 	if (births->n == FTSAN_BIRTHS) {
 		births->incomplete = true;
 		return;
@@ -334,7 +345,7 @@ void ftsan_operation_born_unnoticed(void)
 	struct ftsan_thread *thread = ftsan_thread_self();
 
 	if (thread != NULL)
-		thread->births.incomplete = true;
+		ftsan_operations_of(thread)->births.incomplete = true;
 }
 
 const struct ftsan_operation_array *
@@ -346,10 +357,20 @@ ftsan_operation_array_at(const struct ftsan_operation_frame *frame, uintptr_t he
 	return NULL;
 }
 
+void ftsan_operation_tell(const struct ftsan_operation_frame *frame,
+			  const struct ftsan_operation_array *array,
+			  struct ftsan_incident *incident)
+{
+	incident->operation = frame->name != NULL ? frame->name : frame->operation->name;
+	incident->operation_owner = frame->operation->owner;
+	incident->output = array != NULL && array->output;
+}
+
 /* An argument of the outermost operation was there before it. */
 static bool came_from_outside(const struct ftsan_thread *thread, uintptr_t header)
 {
-	const struct ftsan_operation_frame *frame = thread->operation;
+	const struct ftsan_operation_frame *frame =
+		ftsan_operations_of(thread)->innermost;
 
 	while (frame != NULL && frame->outer != NULL)
 		frame = frame->outer;
@@ -358,9 +379,10 @@ static bool came_from_outside(const struct ftsan_thread *thread, uintptr_t heade
 
 bool ftsan_operation_is_fresh(const struct ftsan_thread *thread, uintptr_t header)
 {
-	const struct ftsan_births *births = &thread->births;
+	const struct ftsan_births *births = &ftsan_operations_of(thread)->births;
 
-	if (thread->operation != NULL && thread->operation->deeper)
+	if (ftsan_operations_of(thread)->innermost != NULL &&
+	    ftsan_operations_of(thread)->innermost->deeper)
 		return true;
 	if (came_from_outside(thread, header))
 		return false;

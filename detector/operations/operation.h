@@ -18,9 +18,10 @@
 
 #include "base/annot.h"
 #include "base/options.h"
+#include "threads/thread.h"
 #include "words/watch.h"
 
-struct ftsan_thread;
+struct ftsan_incident;
 
 enum {
 	FTSAN_OPERATION_ARRAYS = 6,
@@ -100,44 +101,73 @@ struct ftsan_operation_call {
 	uint32_t serial;
 };
 
+enum { FTSAN_BIRTHS = 256 };
+
+/**
+ * struct ftsan_births - arrays made since the outermost operation was entered
+ * @incomplete: there may be more
+ */
+struct ftsan_births {
+	uint32_t n;
+	bool incomplete;
+	uintptr_t headers[FTSAN_BIRTHS];
+};
+
+enum { FTSAN_INSIDE = 8 };
+
+/* Shared arrays that the thread is inside operations on; other threads look, too. */
+struct ftsan_inside {
+	_Atomic uint32_t n; /* may be more than there is room for */
+	_Atomic uintptr_t headers[FTSAN_INSIDE];
+};
+
+/**
+ * struct ftsan_operations_thread - the engine's part of a thread's record
+ * @innermost: frame of the operation that the thread is in, NULL: none
+ * @calls:     of operations; for their serials
+ * @turn:      of watching headers
+ */
+struct ftsan_operations_thread {
+	struct ftsan_operation_frame *innermost;
+	uint32_t calls;
+	uint32_t turn;
+	struct ftsan_operation_frame frames[FTSAN_OPERATION_DEPTH];
+	struct ftsan_births births;
+	struct ftsan_inside inside;
+};
+_Static_assert(sizeof(struct ftsan_operations_thread) <=
+		       sizeof(((struct ftsan_thread *)0)->part_operations),
+	       "the part is too small");
+
+static inline struct ftsan_operations_thread *
+ftsan_operations_of(const struct ftsan_thread *thread)
+{
+	return FTSAN_THREAD_PART(thread, operations);
+}
+
+/**
+ * struct ftsan_operation_host - what is done for the headers of an operation's arrays
+ * @watch:   the operation's arrays are all known, and it is one of those to be watched
+ * @unwatch: it ends; its frame is the innermost one still
+ * @drop:    it was left without an end, and its arrays may be gone; the same
+ *
+ * Context: normal context of the operation's thread.
+ */
+struct ftsan_operation_host {
+	void (*watch)(struct ftsan_thread *thread, struct ftsan_operation_frame *frame);
+	void (*unwatch)(struct ftsan_thread *thread, struct ftsan_operation_frame *frame);
+	void (*drop)(struct ftsan_thread *thread,
+		     const struct ftsan_operation_frame *frame);
+};
+
+/* Context: start-up. @host: borrowed, must stay. Never set: no header is watched. */
+void ftsan_operation_set_host(const struct ftsan_operation_host *host);
+
 /* Context: start-up. @free_threaded: of the interpreter. */
 void ftsan_operation_init(const struct ftsan_options *options, bool free_threaded);
 
 /* Are hazards looked for (mode=latent, mode=all)? */
 bool ftsan_latent(void);
-
-/* Threads that have entered operations, the first thread included; up to how many of them
- * are left in peace: 1, or 0 where one is enough (latent mode). And is the calling one
- * counted? */
-extern FTSAN_HIDDEN _Atomic uint32_t ftsan_operators;
-extern FTSAN_HIDDEN uint32_t ftsan_operators_idle;
-extern FTSAN_TLS bool ftsan_operates;
-
-/* Counts the calling thread. */
-void ftsan_operation_thread_first(void);
-
-/* The same for all threads, counting none. Context: any. */
-static inline bool ftsan_operations_matter(void)
-{
-	return atomic_load_explicit(&ftsan_operators, memory_order_relaxed) >
-	       ftsan_operators_idle;
-}
-
-/**
- * ftsan_operation_matters() - need a hook look at what it was called for?
- *
- * A program with one thread that works on arrays, and others that don't (a pool for
- * linear algebra, a progress bar), can't race: its hooks call the original and no more.
- * From the first operation of a second thread on, that one included, all are looked at.
- *
- * Context: normal context of any thread.
- */
-static inline bool ftsan_operation_matters(void)
-{
-	if (FTSAN_UNLIKELY(!ftsan_operates))
-		ftsan_operation_thread_first();
-	return ftsan_operations_matter();
-}
 
 /**
  * ftsan_operation_begin() - a hooked operation is entered
@@ -168,12 +198,13 @@ void ftsan_operation_end(const struct ftsan_operation_call *call);
 /* The thread ends, perhaps inside operations: nothing stays sealed or watched for them.
  */
 void ftsan_operation_thread_end(struct ftsan_thread *thread);
-/* In a process that was attached to: threads that an earlier attach has counted don't
- * count themselves again. */
-void ftsan_operation_all_matter(void);
-/* At start, and in the child of a fork: the calling thread is counted, whether it enters
- * operations or not, so that the first operation of another one finds a second. */
-void ftsan_operation_alone(void);
+/* fork child, before the records forget who is gone: only the calling thread is in
+ * operations. */
+void ftsan_operation_fork_child(void);
+
+/* Which operation of the calling thread was given the object of a buffer? Its identity;
+ * NULL: none. */
+const void *ftsan_operation_with(const struct ftsan_thread *thread, uintptr_t buffer);
 
 /* The operation has changed what it was only given to read: counted, and it is watched
  * as an unknown one from now on. Async-signal-safe. */
@@ -188,6 +219,11 @@ void ftsan_operation_born_unnoticed(void);
 /* The first of the frame's arrays that has its header there; NULL: none, or no frame. */
 const struct ftsan_operation_array *
 ftsan_operation_array_at(const struct ftsan_operation_frame *frame, uintptr_t header);
+
+/* What a finding says of the operation; @array: NULL, or the array that it is about. */
+void ftsan_operation_tell(const struct ftsan_operation_frame *frame,
+			  const struct ftsan_operation_array *array,
+			  struct ftsan_incident *incident);
 
 /* Was it made since the outermost operation of the thread was entered, or is that not
  * known? For the thread itself, handlers included. */

@@ -2,17 +2,17 @@
 
 #include <sys/mman.h>
 
-#include "adapters/adapter.h"
 #include "base/context.h"
 #include "base/safe_read.h"
 #include "base/sys.h"
 #include "base/counters.h"
-#include "pages/guard.h"
-#include "pages/late.h"
+#include "pages/guard_config.h"
+#include "pages/publish.h"
 #include "findings/report.h"
 #include "rules/rules.h"
-#include "pages/sites.h"
+#include "budget/sites.h"
 #include "pages/slot.h"
+#include "pages/slot_tell.h"
 
 /* Past its deadline, a window whose owner waits for a report to be written is left
  * alone this long; symbol tables have to be read the first time. */
@@ -143,7 +143,7 @@ static void decide(struct ftsan_window *window, uint32_t index,
 			atomic_load_explicit(&slot->windows, memory_order_relaxed),
 			config->windows_per_object),
 		.deviates = ftsan_adapter_of(index)->undoes &&
-			    deviates(slot, window->access.address, now),
+			    deviates(slot, window->store.access.address, now),
 	};
 	window->length_ns = question.length_ns;
 	window->held = ftsan_rule_open_window(&question);
@@ -153,16 +153,17 @@ static void decide(struct ftsan_window *window, uint32_t index,
 /* note_values() - the 8-byte word before and after; emulated stores know both. */
 static void note_values(struct ftsan_window *window, const struct ftsan_insn *insn)
 {
-	window->has_values =
+	window->store.has_values =
 		insn->access.size <= 8 &&
-		ftsan_safe_u64(word_of(insn->access.address), &window->old_value);
-	window->has_new = window->has_values && insn->plan == FTSAN_PLAN_DIRECT;
-	if (!window->has_new)
+		ftsan_safe_u64(word_of(insn->access.address), &window->store.old_value);
+	window->store.has_new =
+		window->store.has_values && insn->plan == FTSAN_PLAN_DIRECT;
+	if (!window->store.has_new)
 		return;
-	window->new_value = window->old_value;
+	window->store.new_value = window->store.old_value;
 	for (uint32_t i = 0; i < insn->access.size; i++)
-		((unsigned char *)&window->new_value)[insn->access.address % 8 + i] =
-			insn->value[i];
+		((unsigned char *)&window->store
+			 .new_value)[insn->access.address % 8 + i] = insn->value[i];
 }
 
 /* hold_up() - waits for a collision, then until the collider is through. */
@@ -195,18 +196,18 @@ static void hold_up(struct ftsan_window *window, uint64_t until)
 
 void ftsan_window_fill(struct ftsan_thread *thread, uint32_t slot, uintptr_t ip)
 {
-	struct ftsan_window *window = &thread->window;
+	struct ftsan_window *window = &ftsan_pages_of(thread)->window;
 
 	window->tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
-	window->slot = slot;
-	window->ip = ip;
-	window->access = thread->insn.access;
-	note_values(window, &thread->insn);
+	window->store.slot = slot;
+	window->store.ip = ip;
+	window->store.access = ftsan_pages_of(thread)->insn.access;
+	note_values(window, &ftsan_pages_of(thread)->insn);
 }
 
 bool ftsan_window_enter(struct ftsan_thread *thread, uint32_t index, const void *ucontext)
 {
-	struct ftsan_window *window = &thread->window;
+	struct ftsan_window *window = &ftsan_pages_of(thread)->window;
 	struct ftsan_site *site = ftsan_site_of(ftsan_context_ip(ucontext));
 	uint64_t until;
 
@@ -237,8 +238,8 @@ bool ftsan_window_enter(struct ftsan_thread *thread, uint32_t index, const void 
 
 void ftsan_window_leave(struct ftsan_thread *thread)
 {
-	struct ftsan_window *window = &thread->window;
-	uint32_t index = window->slot;
+	struct ftsan_window *window = &ftsan_pages_of(thread)->window;
+	uint32_t index = window->store.slot;
 
 	atomic_store_explicit(&ftsan_slot_at(index)->changed_ns, ftsan_sys_now_ns(),
 			      memory_order_relaxed);
@@ -271,9 +272,9 @@ void ftsan_window_release(uint32_t owner_plus_1, uint32_t round)
 		owner_plus_1 == 0 ? NULL : ftsan_thread_at(owner_plus_1 - 1);
 
 	/* Another round: it gave up waiting, and is in a window of its own again. */
-	if (owner != NULL &&
-	    atomic_load_explicit(&owner->window.round, memory_order_acquire) == round)
-		answer(&owner->window, FTSAN_WINDOW_SERVED);
+	if (owner != NULL && atomic_load_explicit(&ftsan_pages_of(owner)->window.round,
+						  memory_order_acquire) == round)
+		answer(&ftsan_pages_of(owner)->window, FTSAN_WINDOW_SERVED);
 }
 
 static struct ftsan_thread *owner_of(uint32_t slot)
@@ -293,9 +294,9 @@ static void wait_for(const struct ftsan_thread *thread, struct ftsan_thread *own
 {
 	_Atomic uint32_t nothing = 0;
 
-	(void)ftsan_sys_futex_wait(&owner->window.round, round,
+	(void)ftsan_sys_futex_wait(&ftsan_pages_of(owner)->window.round, round,
 				   ftsan_sys_now_ns() + RETRY_NS);
-	if (owner->window.proven)
+	if (ftsan_pages_of(owner)->window.proven)
 		(void)ftsan_sys_futex_wait(&nothing, 0,
 					   ftsan_sys_now_ns() +
 						   thread->index % 4 * HEAD_START_NS);
@@ -304,8 +305,8 @@ static void wait_for(const struct ftsan_thread *thread, struct ftsan_thread *own
 /* end_overdue() - the owner is stuck (a debugger, a starved machine): go on without. */
 static void end_overdue(struct ftsan_thread *owner, uint32_t slot)
 {
-	uint64_t deadline =
-		atomic_load_explicit(&owner->window.deadline_ns, memory_order_relaxed);
+	uint64_t deadline = atomic_load_explicit(
+		&ftsan_pages_of(owner)->window.deadline_ns, memory_order_relaxed);
 	uint32_t open = FTSAN_WINDOW_OPEN;
 
 	/* Its thread is gone: cancelled, or ended, in the middle of a store. */
@@ -315,12 +316,12 @@ static void end_overdue(struct ftsan_thread *owner, uint32_t slot)
 		return;
 	}
 	if (ftsan_sys_now_ns() < deadline + CLAIM_NS ||
-	    !atomic_compare_exchange_strong(&owner->window.state, &open,
+	    !atomic_compare_exchange_strong(&ftsan_pages_of(owner)->window.state, &open,
 					    FTSAN_WINDOW_ENDED))
 		return;
 	ftsan_count(windows_forced);
 	(void)ftsan_slot_protect(slot, 1, PROT_READ);
-	ftsan_sys_futex_wake(&owner->window.state);
+	ftsan_sys_futex_wake(&ftsan_pages_of(owner)->window.state);
 }
 
 /*
@@ -337,50 +338,54 @@ static struct ftsan_thread *claim(struct ftsan_thread *thread, uint32_t slot)
 		ftsan_sys_yield();
 		return NULL;
 	}
-	round = atomic_load_explicit(&owner->window.round, memory_order_acquire);
+	round = atomic_load_explicit(&ftsan_pages_of(owner)->window.round,
+				     memory_order_acquire);
 	if (ftsan_word_state(ftsan_slot_word(slot)) != FTSAN_WINDOWED)
 		return NULL;
-	if (!atomic_compare_exchange_strong(&owner->window.state, &open,
+	if (!atomic_compare_exchange_strong(&ftsan_pages_of(owner)->window.state, &open,
 					    FTSAN_WINDOW_CLAIMED)) {
 		wait_for(thread, owner, round);
 		return NULL;
 	}
-	thread->rival = owner->window;
-	if (thread->rival.slot == slot && thread->rival.round == round &&
-	    thread->rival.tid ==
+	ftsan_pages_of(thread)->rival = ftsan_pages_of(owner)->window;
+	if (ftsan_pages_of(thread)->rival.store.slot == slot &&
+	    ftsan_pages_of(thread)->rival.round == round &&
+	    ftsan_pages_of(thread)->rival.tid ==
 		    atomic_load_explicit(&owner->tid, memory_order_relaxed) &&
-	    atomic_load_explicit(&owner->window.round, memory_order_acquire) == round &&
-	    atomic_load_explicit(&owner->window.state, memory_order_acquire) ==
-		    FTSAN_WINDOW_CLAIMED)
+	    atomic_load_explicit(&ftsan_pages_of(owner)->window.round,
+				 memory_order_acquire) == round &&
+	    atomic_load_explicit(&ftsan_pages_of(owner)->window.state,
+				 memory_order_acquire) == FTSAN_WINDOW_CLAIMED)
 		return owner;
-	answer(&owner->window, FTSAN_WINDOW_OPEN);
+	answer(&ftsan_pages_of(owner)->window, FTSAN_WINDOW_OPEN);
 	return NULL;
 }
 
 static void report_race(struct ftsan_thread *thread, struct ftsan_thread *owner,
 			const struct ftsan_access *access)
 {
-	const struct ftsan_window *rival = &thread->rival;
-	struct ftsan_site *site = ftsan_site_of(rival->ip);
+	const struct ftsan_window *rival = &ftsan_pages_of(thread)->rival;
+	struct ftsan_site *site = ftsan_site_of(rival->store.ip);
+	struct ftsan_object object;
 	struct ftsan_incident incident = {
 		.kind = FTSAN_KIND_RACE,
 		.confidence = FTSAN_CONFIRMED,
-		.slot = rival->slot,
-		.address = rival->access.address,
-		.has_old = rival->has_values,
-		.has_new = rival->has_new,
-		.old_value = (int64_t)rival->old_value,
-		.new_value = (int64_t)rival->new_value,
+		.address = rival->store.access.address,
+		.has_old = rival->store.has_values,
+		.has_new = rival->store.has_new,
+		.old_value = (int64_t)rival->store.old_value,
+		.new_value = (int64_t)rival->store.new_value,
 		.n_parties = 2,
 	};
 
+	ftsan_slot_tell(rival->store.slot, &object, &incident);
 	ftsan_thread_read_name(owner);
 	ftsan_thread_read_name(thread);
 	incident.parties[0] = (struct ftsan_party){
 		.role = FTSAN_ROLE_WRITE,
 		.tid = rival->tid,
 		.name = owner->name,
-		.access = &rival->access,
+		.access = &rival->store.access,
 		.stack = &rival->stack,
 	};
 	incident.parties[1] = (struct ftsan_party){
@@ -403,7 +408,7 @@ static bool is_race(uint32_t slot, const struct ftsan_access *a,
 enum ftsan_collision ftsan_collide(struct ftsan_thread *thread, uint32_t slot,
 				   const void *ucontext, uint32_t *served)
 {
-	const struct ftsan_access *access = &thread->insn.access;
+	const struct ftsan_access *access = &ftsan_pages_of(thread)->insn.access;
 	struct ftsan_thread *owner = claim(thread, slot);
 	uint32_t round;
 
@@ -414,10 +419,11 @@ enum ftsan_collision ftsan_collide(struct ftsan_thread *thread, uint32_t slot,
 		return FTSAN_COLLISION_RETRY;
 	}
 	ftsan_count(collisions);
-	if (!is_race(slot, &thread->rival.access, access)) {
+	if (!is_race(slot, &ftsan_pages_of(thread)->rival.store.access, access)) {
 		ftsan_count(collisions_harmless);
-		round = atomic_load_explicit(&owner->window.round, memory_order_acquire);
-		answer(&owner->window, FTSAN_WINDOW_OPEN);
+		round = atomic_load_explicit(&ftsan_pages_of(owner)->window.round,
+					     memory_order_acquire);
+		answer(&ftsan_pages_of(owner)->window, FTSAN_WINDOW_OPEN);
 		/* What it does next may be what the window waits for. */
 		if (access->role == FTSAN_ROLE_READ)
 			return FTSAN_COLLISION_PASS;
@@ -427,7 +433,7 @@ enum ftsan_collision ftsan_collide(struct ftsan_thread *thread, uint32_t slot,
 	ftsan_stack_capture(&thread->stack, ucontext);
 	report_race(thread, owner, access);
 	*served = owner->index + 1;
-	thread->step.round = thread->rival.round;
+	ftsan_pages_of(thread)->step.round = ftsan_pages_of(thread)->rival.round;
 	return access->role == FTSAN_ROLE_READ ? FTSAN_COLLISION_READ
 					       : FTSAN_COLLISION_WRITE;
 }
@@ -437,7 +443,7 @@ enum ftsan_collision ftsan_collide(struct ftsan_thread *thread, uint32_t slot,
 void ftsan_collide_free(uint32_t slot)
 {
 	struct ftsan_thread *thread = ftsan_thread_self();
-	struct ftsan_access access = ftsan_late_whole(slot);
+	struct ftsan_access access = ftsan_slot_free_access(slot);
 	struct ftsan_thread *owner;
 
 	if (thread == NULL) {
@@ -448,11 +454,11 @@ void ftsan_collide_free(uint32_t slot)
 	owner = claim(thread, slot);
 	if (owner != NULL) {
 		ftsan_count(collisions);
-		if (is_race(slot, &thread->rival.access, &access)) {
+		if (is_race(slot, &ftsan_pages_of(thread)->rival.store.access, &access)) {
 			ftsan_stack_capture_here(&thread->stack);
 			report_race(thread, owner, &access);
 		}
-		answer(&owner->window, FTSAN_WINDOW_SERVED);
+		answer(&ftsan_pages_of(owner)->window, FTSAN_WINDOW_SERVED);
 	}
 	ftsan_slot_unpin(slot);
 }

@@ -13,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "threads/thread.h"
+#include "pages/pages_thread.h"
 
 /* Context: start-up. */
 void ftsan_collide_init(void);

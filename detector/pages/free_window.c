@@ -1,13 +1,11 @@
 #include "pages/free_window.h"
 
-#include "adapters/adapter.h"
 #include "base/sys.h"
 #include "pages/collide.h"
 #include "base/counters.h"
-#include "pages/guard.h"
-#include "operations/operation.h"
+#include "pages/guard_config.h"
 #include "rules/rules.h"
-#include "pages/sites.h"
+#include "budget/sites.h"
 #include "pages/slot.h"
 #include "threads/thread.h"
 
@@ -17,18 +15,12 @@ static _Atomic uint32_t late;
 /* Does the operation that the thread is in know the object, and does that still point
  * at the buffer? A destructor frees dims that the header points at, too, but nobody can
  * have the object any more. */
-static const struct ftsan_operation *freeing(const struct ftsan_thread *thread,
-					     uint32_t slot)
+static const void *freeing(const struct ftsan_thread *thread, uint32_t slot)
 {
-	const struct ftsan_operation_frame *frame = thread->operation;
-	const struct ftsan_adapter *adapter = ftsan_adapter_of(slot);
-
-	if (frame == NULL || adapter->bound == NULL || !adapter->bound(slot))
+	if (ftsan_guard_host->freeing == NULL ||
+	    ftsan_adapter_of(slot)->points_at == NULL || !ftsan_adapter_bound(slot))
 		return NULL;
-	for (unsigned i = 0; i < frame->n_arrays; i++)
-		if (frame->arrays[i].buffer == ftsan_slot_buffer(slot))
-			return frame->operation;
-	return NULL;
+	return ftsan_guard_host->freeing(thread, ftsan_slot_buffer(slot));
 }
 
 static bool may_open(const struct ftsan_site *site)
@@ -54,8 +46,7 @@ static bool may_open(const struct ftsan_site *site)
 void ftsan_free_window(uint32_t slot)
 {
 	const struct ftsan_thread *thread = ftsan_thread_self();
-	const struct ftsan_operation *operation =
-		thread == NULL ? NULL : freeing(thread, slot);
+	const void *operation = thread == NULL ? NULL : freeing(thread, slot);
 	struct ftsan_site *site =
 		operation == NULL ? NULL : ftsan_site_of((uintptr_t)operation);
 	uint32_t before = atomic_load_explicit(&late, memory_order_acquire);

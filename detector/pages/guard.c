@@ -10,36 +10,23 @@
 #include "pages/collide.h"
 #include "base/counters.h"
 #include "pages/free_window.h"
+#include "pages/guard_count.h"
 #include "pages/late.h"
 #include "base/mem.h"
-#include "operations/operation.h"
 #include "pages/publish.h"
+#include "pages/quarantine.h"
 #include "rules/rules.h"
-#include "pages/sites.h"
+#include "budget/sites.h"
 #include "pages/store.h"
+#include "pages/pages_thread.h"
 #include "threads/thread.h"
+#include "threads/workers.h"
 
 enum {
 	TICK_LOOK = 64,	  /* allocations of a thread between two looks at the clock */
-	OLD_US = 10000,	  /* "old" in the coverage record */
 	SLOTS_MIN = 64,	  /* as of the option */
 	LIMIT_SHARE = 32, /* of a limit of the process's that the arena may take */
 };
-
-struct ftsan_guard_config ftsan_guard_config;
-
-static bool ready; /* set once at start */
-
-static const struct ftsan_adapter *const adapters[FTSAN_ADAPTERS] = {
-	[FTSAN_ADAPTER_CANARY] = &ftsan_adapter_canary,
-	[FTSAN_ADAPTER_NUMPY] = &ftsan_adapter_numpy,
-	[FTSAN_ADAPTER_CYTHON] = &ftsan_adapter_cython,
-};
-
-const struct ftsan_adapter *ftsan_adapter_of(uint32_t slot)
-{
-	return adapters[ftsan_slot_at(slot)->adapter];
-}
 
 /* fitting() - a program that needs what its limit allows is to get it with us, too. */
 static uint32_t fitting(uint32_t n_slots, int which)
@@ -54,7 +41,8 @@ static uint32_t fitting(uint32_t n_slots, int which)
 	return most < n_slots ? (uint32_t)most : n_slots;
 }
 
-int ftsan_guard_init(const struct ftsan_options *options, bool free_threaded)
+int ftsan_guard_init(const struct ftsan_options *options,
+		     const struct ftsan_guard_host *host, bool free_threaded)
 {
 	bool race = ftsan_options_race(options);
 	uint32_t slots = fitting(fitting(options->slots, RLIMIT_AS), RLIMIT_DATA);
@@ -75,7 +63,6 @@ int ftsan_guard_init(const struct ftsan_options *options, bool free_threaded)
 			  * next, so that nothing may stay sealed. */
 			 [FTSAN_ADAPTER_NUMPY] = race && free_threaded,
 			 [FTSAN_ADAPTER_CYTHON] = true},
-		.store = options->store,
 		/* A hazard takes one thread: no age is too young for it. */
 		.young = {[FTSAN_ADAPTER_CANARY] = FTSAN_YOUNG_NEVER,
 			  [FTSAN_ADAPTER_NUMPY] =
@@ -84,8 +71,9 @@ int ftsan_guard_init(const struct ftsan_options *options, bool free_threaded)
 					  : options->young,
 			  [FTSAN_ADAPTER_CYTHON] = FTSAN_YOUNG_NEVER},
 	};
+	ftsan_guard_host = host;
 	/* After a detach the arena is there, and buffers in it are in use. */
-	if (!ready) {
+	if (!ftsan_guard_is_ready) {
 		error = slots < SLOTS_MIN ? -ENOMEM : ftsan_arena_init(slots);
 		if (error != 0)
 			return error;
@@ -97,13 +85,8 @@ int ftsan_guard_init(const struct ftsan_options *options, bool free_threaded)
 	error = ftsan_store_init(options->store);
 	if (error != 0)
 		return error;
-	ready = true;
+	ftsan_guard_is_ready = true;
 	return 0;
-}
-
-bool ftsan_guard_ready(void)
-{
-	return ready;
 }
 
 /* Buffers that all begin their page would share one set of the first-level cache. */
@@ -160,22 +143,24 @@ static void become_private(uint32_t index)
 
 static uint32_t take(struct ftsan_thread *thread, uint32_t pages)
 {
+	struct ftsan_pages_thread *part = ftsan_pages_of(thread);
+
 	if (FTSAN_UNLIKELY(pages != 1))
 		return ftsan_slot_take_span(pages);
-	if (FTSAN_LIKELY(thread->n_magazine != 0))
-		return thread->magazine[--thread->n_magazine];
+	if (FTSAN_LIKELY(part->n_magazine != 0))
+		return part->magazine[--part->n_magazine];
 	return ftsan_slot_take(thread);
 }
 
-static void look_at_clock(struct ftsan_thread *thread)
+static void look_at_clock(struct ftsan_pages_thread *part)
 {
 	/* Those that are left out don't come here, but they count. */
-	uint64_t n = atomic_load_explicit(&thread->counts.seen, memory_order_relaxed) +
-		     atomic_load_explicit(&thread->counts.young, memory_order_relaxed);
+	uint64_t n = atomic_load_explicit(&part->counts.seen, memory_order_relaxed) +
+		     atomic_load_explicit(&part->counts.young, memory_order_relaxed);
 
-	if (n - thread->looked < TICK_LOOK)
+	if (n - part->looked < TICK_LOOK)
 		return;
-	thread->looked = n;
+	part->looked = n;
 	ftsan_guard_tick_if_due();
 }
 
@@ -183,16 +168,18 @@ void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
 			const struct ftsan_alloc_site *site)
 {
 	struct ftsan_thread *thread = ftsan_thread_self();
+	struct ftsan_pages_thread *part;
 	uint16_t bucket = ftsan_site_bucket(ftsan_site_hash(site->pc, site->instr));
 	uint32_t index;
 
-	if (!ready || thread == NULL ||
+	if (!ftsan_guard_ready() || thread == NULL ||
 	    (FTSAN_UNLIKELY(ftsan_publish_halted()) && adapter != FTSAN_ADAPTER_CANARY))
 		return NULL;
-	look_at_clock(thread);
+	part = ftsan_pages_of(thread);
+	look_at_clock(part);
 	/* A thread that makes arrays counts, whoever works on them. */
-	(void)ftsan_operation_matters();
-	ftsan_thread_count(&thread->counts.seen);
+	(void)ftsan_worker_begin();
+	ftsan_thread_count(&part->counts.seen);
 	if (size_bytes == 0)
 		size_bytes = 1;
 	if (size_bytes > FTSAN_SPAN_PAGES * FTSAN_PAGE) {
@@ -205,7 +192,7 @@ void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
 		ftsan_count(left_out_slots);
 		return NULL;
 	}
-	ftsan_thread_count(&thread->counts.guarded);
+	ftsan_thread_count(&part->counts.guarded);
 	fill_slot(index, adapter, size_bytes, object, site, bucket,
 		  atomic_load_explicit(&thread->tid, memory_order_relaxed));
 	become_private(index);
@@ -248,21 +235,6 @@ void ftsan_guard_copy(void *to, const void *from, size_t size_bytes)
 
 /* --- freeing ------------------------------------------------------------------ */
 
-void ftsan_guard_count_end(const struct ftsan_slot *slot)
-{
-	if ((uint64_t)ftsan_ticks_since(slot->birth_tick) * ftsan_guard_config.tick_us <
-		    OLD_US ||
-	    slot->adapter == FTSAN_ADAPTER_CANARY ||
-	    !ftsan_guard_config.aged[slot->adapter])
-		return;
-	ftsan_count(old_buffers);
-	if (slot->published)
-		ftsan_count(old_published);
-	else if (atomic_load_explicit(&slot->parked, memory_order_relaxed) !=
-		 FTSAN_PARKED_NOT)
-		ftsan_count(old_left_out);
-}
-
 /* learn_use() - of the buffers that this thread's own sites make. */
 static void learn_use(const struct ftsan_slot *slot)
 {
@@ -273,7 +245,7 @@ static void learn_use(const struct ftsan_slot *slot)
 	    !atomic_load_explicit(&slot->shared, memory_order_relaxed) &&
 	    slot->alloc_tid == atomic_load_explicit(&thread->tid, memory_order_relaxed) &&
 	    atomic_load_explicit(&slot->parked, memory_order_relaxed) == FTSAN_PARKED_NOT)
-		ftsan_young_death(&thread->young,
+		ftsan_young_death(&ftsan_pages_of(thread)->young,
 				  ftsan_site_hash(slot->alloc.pc, slot->alloc.instr),
 				  ftsan_meetings(slot->site),
 				  ftsan_guard_config.young[slot->adapter]);

@@ -19,33 +19,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "adapters/adapter.h"
 #include "base/annot.h"
 #include "base/options.h"
+#include "pages/guard_config.h"
 #include "pages/slot.h"
 
-/* What the engines go by; constant after ftsan_guard_init(). */
-struct ftsan_guard_config {
-	uint32_t slots;
-	uint32_t fragments;
-	uint32_t quarantine;
-	uint32_t tick_us;
-	uint64_t window_ns;
-	uint32_t windows_per_object;
-	uint32_t windows_per_site;
-	uint32_t window_budget_percent;
-	bool heal;
-	bool aged[FTSAN_ADAPTERS];	/* published once old enough */
-	uint32_t young[FTSAN_ADAPTERS]; /* limits of young.h */
-	const char *store;
-};
-
-extern FTSAN_HIDDEN struct ftsan_guard_config ftsan_guard_config;
-
-/* Context: start-up. @free_threaded: of the interpreter.
+/* Context: start-up. @host: borrowed, must stay. @free_threaded: of the interpreter.
  * Return: 0 or -errno; nothing is guarded then. */
-int ftsan_guard_init(const struct ftsan_options *options, bool free_threaded);
-bool ftsan_guard_ready(void);
+int ftsan_guard_init(const struct ftsan_options *options,
+		     const struct ftsan_guard_host *host, bool free_threaded);
 
 /**
  * ftsan_guard_alloc() - a buffer of its own
@@ -155,35 +137,5 @@ void ftsan_guard_fork_child(void);
 
 /* Adds live old buffers to the counters; once, at the end. */
 void ftsan_guard_count_live(void);
-
-/* --- between the files of the engine ------------------------------------------ */
-
-/* Counts a buffer whose life ends, if it was an old one. */
-void ftsan_guard_count_end(const struct ftsan_slot *slot);
-
-/* The state changes that leave FTSAN_PUBLISHED or FTSAN_WINDOWED for good. */
-void ftsan_quarantine_init(uint32_t entries);
-uint64_t ftsan_quarantine_bound_bytes(void);
-/* What can be goes back to the arena, the rest stays FTSAN_QUARANTINED without an entry;
- * false: a thread is at an entry. Normal context. */
-bool ftsan_quarantine_empty(void);
-void ftsan_quarantine_fork_child(void);
-/* The slot is FTSAN_QUARANTINED by the caller's doing; captures the caller's stack. */
-void ftsan_quarantine_add(uint32_t slot);
-/* The stack that freed it; NULL when it was not kept. The slot must be pinned. */
-struct ftsan_quarantine_entry {
-	_Atomic uint32_t slot; /* FTSAN_NO_SLOT: empty */
-	int tid;
-	char name[16];
-	struct ftsan_stack *stack;
-	_Atomic uint32_t busy;
-};
-const struct ftsan_quarantine_entry *ftsan_quarantine_find(uint32_t slot);
-
-/* WINDOWED by the caller's doing: back to PRIVATE, to be published again by age; much
- * later when a race was proven on it. */
-void ftsan_guard_unseal(uint32_t slot, bool proven);
-
-uint32_t ftsan_guard_tick_number(void);
 
 #endif

@@ -4,7 +4,9 @@
 
 #include "pages/collide.h"
 #include "pages/guard.h"
+#include "pages/guard_count.h"
 #include "pages/publish.h"
+#include "pages/quarantine.h"
 #include "pages/slot.h"
 
 /* --- halting ------------------------------------------------------------------ */

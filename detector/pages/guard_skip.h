@@ -10,7 +10,7 @@
 
 #include "pages/guard.h"
 #include "pages/publish.h"
-#include "threads/thread.h"
+#include "pages/pages_thread.h"
 
 /**
  * ftsan_guard_skips() - is a buffer left out, as no second thread uses its like?
@@ -22,14 +22,14 @@
  */
 static inline bool ftsan_guard_skips(uintptr_t pc, uintptr_t instr)
 {
-	struct ftsan_thread *thread = ftsan_thread_mine;
+	const struct ftsan_thread *thread = ftsan_thread_mine;
 	uint64_t hash = ftsan_site_hash(pc, instr);
 
 	if (FTSAN_UNLIKELY(thread == NULL) ||
-	    !ftsan_young_skip(&thread->young, hash,
+	    !ftsan_young_skip(&ftsan_pages_of(thread)->young, hash,
 			      ftsan_meetings(ftsan_site_bucket(hash))))
 		return false;
-	ftsan_thread_count(&thread->counts.young);
+	ftsan_thread_count(&ftsan_pages_of(thread)->counts.young);
 	return true;
 }
 

@@ -2,18 +2,12 @@
 
 #include "base/counters.h"
 #include "pages/free_window.h"
-#include "pages/guard.h"
+#include "pages/adapter.h"
+#include "pages/quarantine.h"
 #include "findings/report.h"
 #include "pages/slot.h"
-#include "threads/thread.h"
-
-struct ftsan_access ftsan_late_whole(uint32_t slot)
-{
-	return (struct ftsan_access){.address = ftsan_slot_buffer(slot),
-				     .size = ftsan_slot_at(slot)->size,
-				     .role = FTSAN_ROLE_FREE,
-				     .exact = true};
-}
+#include "pages/slot_tell.h"
+#include "pages/pages_thread.h"
 
 static const char *late_headline(uint32_t slot, const struct ftsan_access *access)
 {
@@ -26,15 +20,16 @@ static void report_late(struct ftsan_thread *thread, uint32_t slot,
 			const struct ftsan_access *access)
 {
 	const struct ftsan_quarantine_entry *entry = ftsan_quarantine_find(slot);
+	struct ftsan_object object;
 	struct ftsan_incident incident = {
 		.kind = FTSAN_KIND_USE_AFTER_FREE,
 		.headline = late_headline(slot, access),
 		.confidence = FTSAN_CONFIRMED,
-		.slot = slot,
 		.address = access->address,
 		.n_parties = 1,
 	};
 
+	ftsan_slot_tell(slot, &object, &incident);
 	ftsan_thread_read_name(thread);
 	incident.parties[0] = (struct ftsan_party){
 		.role = access->role,
@@ -55,7 +50,8 @@ static void report_late(struct ftsan_thread *thread, uint32_t slot,
 
 void ftsan_late_access(struct ftsan_thread *thread, uint32_t slot, const void *ucontext)
 {
-	uintptr_t offset = thread->insn.access.address - ftsan_slot_buffer(slot);
+	uintptr_t offset =
+		ftsan_pages_of(thread)->insn.access.address - ftsan_slot_buffer(slot);
 
 	ftsan_count(late_accesses);
 	/* Outside the buffer it is no use of it, but something that has gone astray. */
@@ -63,14 +59,14 @@ void ftsan_late_access(struct ftsan_thread *thread, uint32_t slot, const void *u
 	    ftsan_slot_at(slot)->adapter == FTSAN_ADAPTER_CANARY)
 		return;
 	ftsan_stack_capture(&thread->stack, ucontext);
-	report_late(thread, slot, &thread->insn.access);
+	report_late(thread, slot, &ftsan_pages_of(thread)->insn.access);
 	ftsan_free_window_end();
 }
 
 void ftsan_late_free(uint32_t slot)
 {
 	struct ftsan_thread *thread = ftsan_thread_self();
-	struct ftsan_access access = ftsan_late_whole(slot);
+	struct ftsan_access access = ftsan_slot_free_access(slot);
 
 	if (thread == NULL)
 		return;

@@ -7,16 +7,11 @@
 
 #include <stdint.h>
 
-#include "rules/access.h"
-
 struct ftsan_thread;
 
 /* An access to a quarantined buffer: reported. Signal handler; slot pinned. */
 void ftsan_late_access(struct ftsan_thread *thread, uint32_t slot, const void *ucontext);
 /* The program frees a buffer that is free already. Normal context. */
 void ftsan_late_free(uint32_t slot);
-
-/* A free as an access: it covers the whole buffer. Any context. */
-struct ftsan_access ftsan_late_whole(uint32_t slot);
 
 #endif

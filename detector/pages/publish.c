@@ -2,7 +2,6 @@
 
 #include <sys/mman.h>
 
-#include "adapters/adapter.h"
 #include "base/sys.h"
 #include "base/counters.h"
 #include "pages/guard.h"
@@ -82,13 +81,6 @@ void ftsan_guard_unseal(uint32_t index, bool proven)
 	ftsan_publish_later(index);
 }
 
-static bool is_bound(uint32_t index)
-{
-	const struct ftsan_adapter *adapter = ftsan_adapter_of(index);
-
-	return adapter->bound == NULL || adapter->bound(index);
-}
-
 /* The sealed pages that stand alone; adjacent ones share their map entries. */
 static uint32_t fragments(void)
 {
@@ -146,7 +138,7 @@ static enum ftsan_publish_answer ask(uint32_t index, bool foreign)
 
 	if (answer != FTSAN_PUBLISH_NOW)
 		return answer;
-	question.bound = is_bound(index);
+	question.bound = ftsan_adapter_bound(index);
 	return ftsan_rule_publish(&question);
 }
 

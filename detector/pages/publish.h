@@ -87,6 +87,12 @@ void ftsan_publish_open(uint32_t slot);
 bool ftsan_publish_hold_off(void);
 void ftsan_publish_go_on(void);
 
+/* WINDOWED by the caller's doing: back to PRIVATE, to be published again by age; much
+ * later when a race was proven on it. */
+void ftsan_guard_unseal(uint32_t slot, bool proven);
+
+uint32_t ftsan_guard_tick_number(void);
+
 void ftsan_publish_fork_child(void);
 
 #endif

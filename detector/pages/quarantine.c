@@ -1,8 +1,9 @@
+#include "pages/quarantine.h"
+
 #include <sys/mman.h>
 
 #include "base/sys.h"
 #include "base/counters.h"
-#include "pages/guard.h"
 #include "pages/recycle.h"
 #include "pages/slot.h"
 #include "threads/thread.h"

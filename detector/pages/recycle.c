@@ -3,7 +3,7 @@
 #include <sys/mman.h>
 
 #include "base/counters.h"
-#include "pages/guard.h"
+#include "pages/guard_config.h"
 #include "pages/publish.h"
 #include "pages/slot.h"
 

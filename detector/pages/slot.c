@@ -6,7 +6,7 @@
 #include "base/sys.h"
 #include "base/counters.h"
 #include "pages/pkey.h"
-#include "threads/thread.h"
+#include "pages/pages_thread.h"
 
 /*
  * Slots move between a magazine and the arena in batches of BATCH. One in SPAN_SHARE of
@@ -172,6 +172,7 @@ static void push(_Atomic uint64_t *list, uint32_t slot)
 
 static void refill(struct ftsan_thread *thread)
 {
+	struct ftsan_pages_thread *part = ftsan_pages_of(thread);
 	uint32_t n = 0;
 
 	while (n < BATCH) {
@@ -179,22 +180,24 @@ static void refill(struct ftsan_thread *thread)
 
 		if (slot == FTSAN_NO_SLOT)
 			break;
-		thread->magazine[n++] = slot;
+		part->magazine[n++] = slot;
 	}
 	if (n == 0)
-		n = take_fresh(BATCH, thread->magazine);
-	thread->n_magazine = n;
+		n = take_fresh(BATCH, part->magazine);
+	part->n_magazine = n;
 	atomic_fetch_add_explicit(&taken, n, memory_order_relaxed);
 }
 
 uint32_t ftsan_slot_take(struct ftsan_thread *thread)
 {
-	if (FTSAN_UNLIKELY(thread->n_magazine == 0)) {
+	struct ftsan_pages_thread *part = ftsan_pages_of(thread);
+
+	if (FTSAN_UNLIKELY(part->n_magazine == 0)) {
 		refill(thread);
-		if (thread->n_magazine == 0)
+		if (part->n_magazine == 0)
 			return FTSAN_NO_SLOT;
 	}
-	return thread->magazine[--thread->n_magazine];
+	return part->magazine[--part->n_magazine];
 }
 
 static void give_one(uint32_t slot)
@@ -222,6 +225,8 @@ uint32_t ftsan_slot_take_span(uint32_t pages)
 
 void ftsan_slot_give(struct ftsan_thread *thread, uint32_t slot)
 {
+	struct ftsan_pages_thread *part;
+
 	if (ftsan_slot_at(slot)->pages > 1) {
 		push(&span_head[ftsan_slot_at(slot)->pages], slot);
 		return;
@@ -230,21 +235,24 @@ void ftsan_slot_give(struct ftsan_thread *thread, uint32_t slot)
 		give_one(slot);
 		return;
 	}
-	if (FTSAN_UNLIKELY(thread->n_magazine == FTSAN_MAGAZINE)) {
+	part = ftsan_pages_of(thread);
+	if (FTSAN_UNLIKELY(part->n_magazine == FTSAN_MAGAZINE)) {
 		/* The oldest half goes; the warm half stays. */
 		for (uint32_t i = 0; i < BATCH; i++)
-			give_one(thread->magazine[i]);
+			give_one(part->magazine[i]);
 		for (uint32_t i = BATCH; i < FTSAN_MAGAZINE; i++)
-			thread->magazine[i - BATCH] = thread->magazine[i];
-		thread->n_magazine -= BATCH;
+			part->magazine[i - BATCH] = part->magazine[i];
+		part->n_magazine -= BATCH;
 	}
-	thread->magazine[thread->n_magazine++] = slot;
+	part->magazine[part->n_magazine++] = slot;
 }
 
 void ftsan_slot_give_all(struct ftsan_thread *thread)
 {
-	while (thread->n_magazine > 0)
-		give_one(thread->magazine[--thread->n_magazine]);
+	struct ftsan_pages_thread *part = ftsan_pages_of(thread);
+
+	while (part->n_magazine > 0)
+		give_one(part->magazine[--part->n_magazine]);
 }
 
 void ftsan_slots_rebuild(void)

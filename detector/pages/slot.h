@@ -36,6 +36,7 @@
 #include <stdint.h>
 
 #include "base/annot.h"
+#include "stacks/alloc_site.h"
 
 struct ftsan_thread;
 
@@ -83,19 +84,6 @@ enum ftsan_parked {
 	FTSAN_PARKED_UNBOUND,
 	FTSAN_PARKED_LIMIT,
 	FTSAN_PARKED_KERNEL,
-};
-
-/**
- * struct ftsan_alloc_site - where something was allocated
- * @pc:   return address
- * @code, @instr, @tlbc: the Python position; to be validated before use, the code object
- *        may be gone
- */
-struct ftsan_alloc_site {
-	uintptr_t pc;
-	uintptr_t code;
-	uintptr_t instr;
-	int32_t tlbc;
 };
 
 /**

@@ -63,7 +63,7 @@ static uint64_t stepping_mask(void)
 static void arm(struct ftsan_thread *thread, ucontext_t *uc, enum ftsan_step_kind kind,
 		uint32_t slot, uint32_t served)
 {
-	struct ftsan_step *step = &thread->step;
+	struct ftsan_step *step = &ftsan_pages_of(thread)->step;
 	uint64_t mask = stepping_mask();
 
 	step->kind = kind;
@@ -77,7 +77,8 @@ static void arm(struct ftsan_thread *thread, ucontext_t *uc, enum ftsan_step_kin
 
 static void disarm(struct ftsan_thread *thread, ucontext_t *uc)
 {
-	memcpy(&uc->uc_sigmask, &thread->step.mask, sizeof(thread->step.mask));
+	memcpy(&uc->uc_sigmask, &ftsan_pages_of(thread)->step.mask,
+	       sizeof(ftsan_pages_of(thread)->step.mask));
 	uc->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
 }
 
@@ -106,31 +107,32 @@ static void close_again(uint32_t slot)
  */
 static void settle(struct ftsan_thread *thread, uint32_t slot)
 {
-	if (thread->step.kind == FTSAN_STEP_PASS) {
+	if (ftsan_pages_of(thread)->step.kind == FTSAN_STEP_PASS) {
 		close_again(slot);
 		return;
 	}
-	if (thread->step.closed)
+	if (ftsan_pages_of(thread)->step.closed)
 		return;
-	if (thread->step.served == 0) {
+	if (ftsan_pages_of(thread)->step.served == 0) {
 		ftsan_window_leave(thread);
 		return;
 	}
 	if (ftsan_word_state(ftsan_slot_word(slot)) == FTSAN_WINDOWED)
 		(void)ftsan_slot_protect(slot, 1, PROT_READ | PROT_WRITE);
-	ftsan_window_release(thread->step.served, thread->step.round);
+	ftsan_window_release(ftsan_pages_of(thread)->step.served,
+			     ftsan_pages_of(thread)->step.round);
 }
 
 static void end(struct ftsan_thread *thread, ucontext_t *uc)
 {
 	disarm(thread, uc);
-	settle(thread, thread->step.slot);
-	thread->step.kind = FTSAN_STEP_NONE;
+	settle(thread, ftsan_pages_of(thread)->step.slot);
+	ftsan_pages_of(thread)->step.kind = FTSAN_STEP_NONE;
 }
 
 bool ftsan_step_finish(struct ftsan_thread *thread, void *ucontext)
 {
-	struct ftsan_step *step = &thread->step;
+	struct ftsan_step *step = &ftsan_pages_of(thread)->step;
 	ucontext_t *uc = ucontext;
 
 	switch (step->kind) {
@@ -158,7 +160,7 @@ bool ftsan_step_finish(struct ftsan_thread *thread, void *ucontext)
 
 bool ftsan_step_cancel(struct ftsan_thread *thread, void *ucontext)
 {
-	struct ftsan_step *step = &thread->step;
+	struct ftsan_step *step = &ftsan_pages_of(thread)->step;
 	ucontext_t *uc = ucontext;
 
 	if (step->kind == FTSAN_STEP_NONE)
@@ -172,7 +174,7 @@ bool ftsan_step_cancel(struct ftsan_thread *thread, void *ucontext)
 	/* A store across two sealed pages faults on one while the other is open, and
 	 * would for ever: so this one is unsealed. */
 	if (step->kind != FTSAN_STEP_PASS && !step->closed)
-		thread->window.cools = true;
+		ftsan_pages_of(thread)->window.cools = true;
 	end(thread, uc);
 	return true;
 }
@@ -186,7 +188,7 @@ static bool store_keyed(struct ftsan_thread *thread, uint32_t slot, ucontext_t *
 {
 	if (ftsan_pkey() == 0)
 		return false;
-	if ((thread->window.held || served != 0) &&
+	if ((ftsan_pages_of(thread)->window.held || served != 0) &&
 	    ftsan_slot_protect(slot, 1, PROT_READ) != 0)
 		return false;
 	if (!ftsan_pkey_open(uc))
@@ -198,7 +200,7 @@ static bool store_keyed(struct ftsan_thread *thread, uint32_t slot, ucontext_t *
 
 static bool store_direct(struct ftsan_thread *thread, ucontext_t *uc)
 {
-	const struct ftsan_insn *insn = &thread->insn;
+	const struct ftsan_insn *insn = &ftsan_pages_of(thread)->insn;
 
 	if (!emulates || insn->plan != FTSAN_PLAN_DIRECT ||
 	    ftsan_mem_write(insn->access.address, insn->value, insn->access.size) != 0)
@@ -211,8 +213,8 @@ static bool store_direct(struct ftsan_thread *thread, ucontext_t *uc)
 static bool store_redirected(struct ftsan_thread *thread, uint32_t slot, ucontext_t *uc,
 			     uint32_t served)
 {
-	const struct ftsan_insn *insn = &thread->insn;
-	struct ftsan_step *step = &thread->step;
+	const struct ftsan_insn *insn = &ftsan_pages_of(thread)->insn;
+	struct ftsan_step *step = &ftsan_pages_of(thread)->step;
 	unsigned char *copy = thread->scratch + insn->access.address % FTSAN_PAGE;
 
 	if (!emulates || insn->plan != FTSAN_PLAN_REDIRECT ||
@@ -242,8 +244,8 @@ bool ftsan_store_perform(struct ftsan_thread *thread, uint32_t slot, void *ucont
 	if (store_keyed(thread, slot, ucontext, served))
 		return false;
 	if (store_direct(thread, ucontext)) {
-		thread->step.served = served;
-		thread->step.closed = false;
+		ftsan_pages_of(thread)->step.served = served;
+		ftsan_pages_of(thread)->step.closed = false;
 		settle(thread, slot);
 		return true;
 	}
@@ -257,8 +259,8 @@ bool ftsan_store_closed(struct ftsan_thread *thread, uint32_t slot, void *uconte
 	ftsan_count(traps);
 	if (store_direct(thread, ucontext))
 		return true;
-	thread->step.closed = store_redirected(thread, slot, ucontext, 0);
-	return !thread->step.closed;
+	ftsan_pages_of(thread)->step.closed = store_redirected(thread, slot, ucontext, 0);
+	return !ftsan_pages_of(thread)->step.closed;
 }
 
 bool ftsan_step_pass(struct ftsan_thread *thread, uint32_t slot, void *ucontext)

@@ -19,7 +19,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "threads/thread.h"
+#include "pages/pages_thread.h"
 
 /**
  * ftsan_store_init() - choose the rungs

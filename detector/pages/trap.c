@@ -5,13 +5,10 @@
 
 #include "base/context.h"
 #include "base/sys.h"
-#include "runtime/canary.h"
 #include "pages/collide.h"
 #include "base/counters.h"
-#include "pages/guard.h"
-#include "operations/hazard.h"
+#include "pages/guard_config.h"
 #include "pages/late.h"
-#include "operations/operation.h"
 #include "pages/publish.h"
 #include "pages/pkey.h"
 #include "pages/slot.h"
@@ -22,14 +19,6 @@
 #define FAULT_WRITE 2
 /* Bit 4: it was the fetch of an instruction. A jump into data is the program's. */
 #define FAULT_FETCH 16
-
-static uintptr_t own_begin, own_end; /* set once at start */
-
-void ftsan_trap_set_own_text(uintptr_t begin, uintptr_t end)
-{
-	own_begin = begin;
-	own_end = end;
-}
 
 static bool is_write(const ucontext_t *uc)
 {
@@ -43,9 +32,11 @@ static bool is_fetch(const ucontext_t *uc)
 
 static bool is_own(const ucontext_t *uc)
 {
+	const struct ftsan_guard_host *host = ftsan_guard_host;
 	uintptr_t ip = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
 
-	return ip - own_begin < own_end - own_begin && !ftsan_canary_holds(ip);
+	return ip - host->own_begin < host->own_end - host->own_begin &&
+	       ip - host->canary_begin >= host->canary_end - host->canary_begin;
 }
 
 /* reconcile() - the page is stricter than the state says: a change is behind. */
@@ -91,9 +82,10 @@ static bool on_published(struct ftsan_thread *thread, uint32_t slot, ucontext_t 
 	}
 	/* Before the window: a report takes long, and threads that wait for its end would
 	 * run the very race together. */
-	if (ftsan_latent()) {
+	if (ftsan_guard_host->on_store != NULL) {
 		ftsan_window_fill(thread, slot, ftsan_context_ip(uc));
-		ftsan_hazard_look(thread, slot, uc);
+		ftsan_guard_host->on_store(thread, &ftsan_pages_of(thread)->window.store,
+					   uc);
 	}
 	if (!ftsan_window_enter(thread, slot, uc))
 		return true;
@@ -140,7 +132,8 @@ static bool dispatch(struct ftsan_thread *thread, uint32_t slot, uint64_t word,
 	case FTSAN_PRIVATE:
 		if (reconcile(slot, PROT_READ | PROT_WRITE))
 			return true;
-		ftsan_decode_fault(&thread->insn, uc, address, is_write(uc));
+		ftsan_decode_fault(&ftsan_pages_of(thread)->insn, uc, address,
+				   is_write(uc));
 		return on_closed(thread, slot, uc);
 	case FTSAN_SEALING:
 	case FTSAN_SEALING_DEAD:
@@ -150,7 +143,7 @@ static bool dispatch(struct ftsan_thread *thread, uint32_t slot, uint64_t word,
 	default:
 		break;
 	}
-	ftsan_decode_fault(&thread->insn, uc, address, is_write(uc));
+	ftsan_decode_fault(&ftsan_pages_of(thread)->insn, uc, address, is_write(uc));
 	if (ftsan_word_state(word) == FTSAN_PUBLISHED)
 		return on_published(thread, slot, uc);
 	if (ftsan_word_state(word) == FTSAN_WINDOWED)
@@ -172,7 +165,7 @@ static bool is_denied_read(const siginfo_t *info, ucontext_t *uc)
 /* cancel_step() - also gives up the pin that the step held. */
 static void cancel_step(struct ftsan_thread *thread, ucontext_t *uc)
 {
-	uint32_t slot = thread->step.slot;
+	uint32_t slot = ftsan_pages_of(thread)->step.slot;
 
 	if (ftsan_step_cancel(thread, uc))
 		ftsan_slot_unpin(slot);
@@ -222,7 +215,7 @@ bool ftsan_trap_step(void *ucontext)
 	thread = ftsan_thread_self();
 	if (thread == NULL)
 		return false;
-	slot = thread->step.slot;
+	slot = ftsan_pages_of(thread)->step.slot;
 	if (!ftsan_step_finish(thread, ucontext))
 		return false;
 	ftsan_slot_unpin(slot);

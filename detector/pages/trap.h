@@ -6,10 +6,6 @@
 
 #include <signal.h>
 #include <stdbool.h>
-#include <stdint.h>
-
-/* Faults of instructions in [begin, end) are ftsan's own and never findings. */
-void ftsan_trap_set_own_text(uintptr_t begin, uintptr_t end);
 
 /* Context: SIGSEGV and SIGTRAP handlers. Return: true when the signal was ours. */
 bool ftsan_trap_fault(const siginfo_t *info, void *ucontext);

@@ -1,9 +1,8 @@
 #include "runtime/canary.h"
 
-#include "adapters/adapter.h"
 #include "base/counters.h"
 #include "pages/guard.h"
-#include "threads/thread.h"
+#include "pages/pages_thread.h"
 
 const struct ftsan_adapter ftsan_adapter_canary = {.name = "canary"};
 
@@ -25,9 +24,10 @@ void ftsan_canary_store(volatile uint64_t *to, uint64_t value)
 	__attribute__((visibility("hidden")));
 extern const char ftsan_canary_end[] __attribute__((visibility("hidden")));
 
-bool ftsan_canary_holds(uintptr_t ip)
+uintptr_t ftsan_canary_text(uintptr_t *end)
 {
-	return ip >= (uintptr_t)ftsan_canary_store && ip < (uintptr_t)ftsan_canary_end;
+	*end = (uintptr_t)ftsan_canary_end;
+	return (uintptr_t)ftsan_canary_store;
 }
 
 bool ftsan_canary_run(void)
@@ -35,7 +35,6 @@ bool ftsan_canary_run(void)
 	const struct ftsan_alloc_site nowhere = {0};
 	volatile uint64_t *word =
 		ftsan_guard_alloc(FTSAN_ADAPTER_CANARY, sizeof(*word), 0, &nowhere);
-	struct ftsan_thread *thread = ftsan_thread_self();
 	uint64_t other;
 	bool caught;
 
@@ -50,8 +49,7 @@ bool ftsan_canary_run(void)
 	}
 	ftsan_guard_free((void *)word);
 	/* The coverage record speaks of the program's buffers only. */
-	atomic_store_explicit(&thread->counts.seen, 0, memory_order_relaxed);
-	atomic_store_explicit(&thread->counts.guarded, 0, memory_order_relaxed);
+	ftsan_thread_counts_reset();
 	ftsan_counters_reset();
 	return caught;
 }

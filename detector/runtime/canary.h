@@ -8,6 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "pages/adapter.h"
+
 /**
  * ftsan_canary_run() - seal a buffer of our own and store to it
  *
@@ -16,7 +18,10 @@
  */
 bool ftsan_canary_run(void);
 
-/* The canary's store is the one instruction of ftsan that may be trapped. Pure. */
-bool ftsan_canary_holds(uintptr_t ip);
+/* The canary's store is the one instruction of ftsan that may be trapped: where it
+ * begins, and where it ends. Pure. */
+uintptr_t ftsan_canary_text(uintptr_t *end);
+
+extern const struct ftsan_adapter ftsan_adapter_canary;
 
 #endif

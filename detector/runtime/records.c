@@ -13,8 +13,9 @@
 #include "findings/log.h"
 #include "base/mem.h"
 #include "findings/report.h"
+#include "pages/quarantine.h"
 #include "pages/store.h"
-#include "threads/thread.h"
+#include "pages/pages_thread.h"
 #include "words/watch.h"
 
 #ifndef FTSAN_VERSION

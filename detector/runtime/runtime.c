@@ -5,24 +5,26 @@
 
 #include "adapters/adapter_cython.h"
 #include "adapters/adapter_numpy.h"
-#include "pages/alloc_site.h"
+#include "stacks/alloc_site.h"
 #include "base/fmt.h"
 #include "base/sys.h"
 #include "base/tls.h"
 #include "runtime/canary.h"
-#include "pages/collide.h"
+#include "pages/pages_thread.h"
 #include "base/counters.h"
 #include "decode/decode.h"
 #include "pages/guard.h"
 #include "findings/log.h"
 #include "base/mem.h"
 #include "adapters/numpy_header.h"
+#include "operations/hazard.h"
 #include "operations/operation.h"
 #include "stacks/pyabi.h"
 #include "words/recheck.h"
 #include "runtime/records.h"
 #include "findings/report.h"
 #include "threads/thread.h"
+#include "threads/workers.h"
 #include "pages/trap.h"
 #include "words/watch.h"
 #include "words/word_race.h"
@@ -33,9 +35,6 @@
 enum { IDLE_PACE = 4 };
 
 /* Set at start, constant afterwards but for what a fork changes. */
-struct ftsan_pyabi ftsan_abi;
-void *(*ftsan_tstate_get)(void);
-intptr_t ftsan_tstate_tls;
 static const struct ftsan_host *host;
 static const struct ftsan_options *options;
 static bool root;
@@ -58,37 +57,17 @@ static unsigned walk_python(struct ftsan_pyframe *out, unsigned max, bool *more)
 				   max, more);
 }
 
-/* An allocation asks for the thread state, and its call would be a fifth of the cost. */
-static void find_tstate(void)
-{
-	intptr_t offset = host->tstate_get == NULL
-				  ? 0
-				  : ftsan_tls_getter((uintptr_t)host->tstate_get);
-
-	if (offset != 0 && ftsan_tls_word(offset) != (uintptr_t)host->tstate_get())
-		offset = 0;
-	/* In one store: after a detach, a thread may still be in an allocation. */
-	ftsan_tstate_tls = offset;
-}
-
 static void start_stacks(void)
 {
 	struct ftsan_pyabi abi;
 
 	(void)ftsan_pyabi_read(&abi, host->py_runtime, host->py_version);
-	/* The next attach finds the same, and a thread that the detach before has
-	 * overtaken may be reading it. */
-	if (memcmp(&abi, &ftsan_abi, sizeof(abi)) != 0)
-		ftsan_abi = abi;
+	ftsan_alloc_site_init(&abi, host->tstate_get);
 	ftsan_stack_set_unwinder(host->unwinder);
 	ftsan_stack_set_own_range(host->own_begin, host->own_end);
-	ftsan_trap_set_own_text(host->own_begin, host->own_end);
 	ftsan_watch_set_own_text(host->own_begin, host->own_end);
-	if (ftsan_abi.known) {
-		ftsan_tstate_get = host->tstate_get;
-		find_tstate();
+	if (ftsan_abi.known)
 		ftsan_stack_set_python(walk_python);
-	}
 	(void)ftsan_modules_refresh(host->iterate);
 	ftsan_symbols_set_eval(host->py_eval);
 }
@@ -100,9 +79,29 @@ static bool watches(void)
 	       (ftsan_options_race(options) && ftsan_abi.free_threaded);
 }
 
+/* What the engine of guarded buffers asks those above it. */
+static struct ftsan_guard_host guard_host = {
+	.adapters = {[FTSAN_ADAPTER_CANARY] = &ftsan_adapter_canary,
+		     [FTSAN_ADAPTER_NUMPY] = &ftsan_adapter_numpy,
+		     [FTSAN_ADAPTER_CYTHON] = &ftsan_adapter_cython},
+	.freeing = ftsan_operation_with,
+};
+
 static int start_guard(void)
 {
 	int error = 0;
+
+	guard_host.on_store = ftsan_latent() ? ftsan_hazard_look : NULL;
+	guard_host.own_begin = host->own_begin;
+	guard_host.own_end = host->own_end;
+	guard_host.canary_begin = ftsan_canary_text(&guard_host.canary_end);
+	if (options->guard)
+		error = ftsan_guard_init(options, &guard_host, ftsan_abi.free_threaded);
+	return error;
+}
+
+static int start_engines(void)
+{
 
 	(void)ftsan_mem_init();
 	ftsan_decode_init(host->zydis_init, host->zydis_decode);
@@ -110,13 +109,11 @@ static int start_guard(void)
 	ftsan_cython_init(ftsan_abi.ob_type, host->py_code_type);
 	ftsan_operation_init(options, ftsan_abi.free_threaded);
 	if (host->attached)
-		ftsan_operation_all_matter();
+		ftsan_workers_many();
 	if (options->watch && watches())
 		(void)ftsan_watch_init();
 	ftsan_header_init(options, ftsan_abi.free_threaded);
-	if (options->guard)
-		error = ftsan_guard_init(options, ftsan_abi.free_threaded);
-	return error;
+	return start_guard();
 }
 
 static void record_engine(void)
@@ -188,7 +185,7 @@ int ftsan_runtime_start(const struct ftsan_host *the_host,
 	/* Its children would say the same. */
 	if (error != 0 && root)
 		say_no_log(error);
-	guard_error = start_guard();
+	guard_error = start_engines();
 	say_start();
 	atomic_store_explicit(&active, true, memory_order_release);
 	return 0;
@@ -217,8 +214,8 @@ const struct ftsan_host *ftsan_runtime_host(void)
 
 uint32_t ftsan_runtime_pace(void)
 {
-	bool urgent = ftsan_operations_matter() &&
-		      (ftsan_guard_waiting() || ftsan_recheck_on());
+	bool urgent =
+		ftsan_workers_enough() && (ftsan_guard_waiting() || ftsan_recheck_on());
 
 	return urgent ? 1 : IDLE_PACE;
 }
@@ -250,11 +247,8 @@ void ftsan_runtime_thread_end(void)
 
 	if (thread == NULL)
 		return;
-	if (atomic_load_explicit(&thread->window.state, memory_order_relaxed) !=
-	    FTSAN_WINDOW_CLOSED)
-		ftsan_window_leave(thread);
+	ftsan_pages_thread_end(thread);
 	ftsan_operation_thread_end(thread);
-	ftsan_slot_give_all(thread);
 	ftsan_watch_thread_end(thread);
 	ftsan_recheck_reset(thread);
 	ftsan_thread_release();
@@ -281,8 +275,10 @@ void ftsan_runtime_fork_child(void)
 	ftsan_watch_fork_child();
 	ftsan_word_race_fork_child();
 	ftsan_recheck_fork_child();
+	ftsan_operation_fork_child();
+	ftsan_pages_threads_fork_child();
 	ftsan_thread_records_fork_child();
-	ftsan_operation_alone();
+	ftsan_workers_alone();
 	ftsan_report_fork_child();
 	ftsan_guard_fork_child();
 	ftsan_stack_fork_done();
@@ -318,12 +314,11 @@ bool ftsan_runtime_leave(bool force)
 
 	if (thread == NULL)
 		return true;
-	if (thread->step.kind != FTSAN_STEP_NONE ||
-	    atomic_load_explicit(&thread->window.state, memory_order_relaxed) !=
-		    FTSAN_WINDOW_CLOSED)
+	if (ftsan_pages_busy(thread))
 		return false;
 	/* The end of the operation puts its words in order by itself. */
-	if (thread->operation != NULL && thread->watch.n_armed > 0 && !force)
+	if (ftsan_operations_of(thread)->innermost != NULL && ftsan_watch_any(thread) &&
+	    !force)
 		return false;
 	ftsan_watch_thread_end(thread);
 	return true;

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pages/alloc_site.h"
+#include "stacks/alloc_site.h"
 #include "base/options.h"
 #include "stacks/stack.h"
 #include "stacks/symbols.h"
@@ -99,7 +99,7 @@ const struct ftsan_host *ftsan_runtime_host(void);
 void ftsan_runtime_tick(uint32_t periods);
 
 /* How many periods the scout may sleep now: one once two threads work on arrays or raise
- * exceptions (ftsan_operation_matters()), some before. */
+ * exceptions (ftsan_worker_begin()), some before. */
 uint32_t ftsan_runtime_pace(void);
 
 /* A scout runs, so that allocations need not look at the clock. */

@@ -61,8 +61,6 @@ FTSAN_NOINLINE struct ftsan_thread *ftsan_thread_attach(void)
 	if (thread == NULL)
 		return NULL;
 	thread->name[0] = '\0';
-	thread->operation = NULL;
-	atomic_store_explicit(&thread->inside.n, 0, memory_order_relaxed);
 	atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(&seen, 1, memory_order_relaxed);
 	ftsan_thread_mine = thread;
@@ -76,6 +74,11 @@ struct ftsan_thread *ftsan_thread_at(uint32_t index)
 		       : NULL;
 }
 
+uint32_t ftsan_threads_used(void)
+{
+	return atomic_load_explicit(&used, memory_order_acquire);
+}
+
 void ftsan_thread_release(void)
 {
 	struct ftsan_thread *thread = ftsan_thread_mine;
@@ -83,7 +86,6 @@ void ftsan_thread_release(void)
 	if (thread == NULL)
 		return;
 	ftsan_thread_mine = NULL;
-	thread->step.kind = FTSAN_STEP_NONE;
 	atomic_fetch_sub_explicit(&alive, 1, memory_order_relaxed);
 	atomic_store_explicit(&thread->tid, 0, memory_order_release);
 }
@@ -133,62 +135,19 @@ void ftsan_thread_read_name(struct ftsan_thread *thread)
 	put_name(thread, name);
 }
 
-void ftsan_thread_counts_reset(void)
-{
-	uint32_t n = atomic_load_explicit(&used, memory_order_acquire);
-
-	for (uint32_t i = 0; i < n; i++) {
-		struct ftsan_thread *thread = ftsan_thread_at(i);
-
-		if (thread == NULL)
-			continue;
-		atomic_store_explicit(&thread->counts.seen, 0, memory_order_relaxed);
-		atomic_store_explicit(&thread->counts.guarded, 0, memory_order_relaxed);
-		atomic_store_explicit(&thread->counts.young, 0, memory_order_relaxed);
-	}
-}
-
 void ftsan_thread_records_fork_child(void)
 {
-	uint32_t n = atomic_load_explicit(&used, memory_order_relaxed);
+	uint32_t n = ftsan_threads_used();
 
-	ftsan_thread_counts_reset();
 	for (uint32_t i = 0; i < n; i++) {
 		struct ftsan_thread *thread = ftsan_thread_at(i);
 
-		if (thread == NULL)
-			continue;
-		thread->n_magazine = 0;
-		if (thread == ftsan_thread_mine ||
-		    atomic_load_explicit(&thread->tid, memory_order_relaxed) == 0)
-			continue;
-		thread->step.kind = FTSAN_STEP_NONE;
-		atomic_store_explicit(&thread->window.state, FTSAN_WINDOW_CLOSED,
-				      memory_order_relaxed);
-		atomic_store_explicit(&thread->tid, 0, memory_order_relaxed);
+		if (thread != NULL && thread != ftsan_thread_mine)
+			atomic_store_explicit(&thread->tid, 0, memory_order_relaxed);
 	}
 	if (ftsan_thread_mine != NULL)
 		atomic_store_explicit(&ftsan_thread_mine->tid, ftsan_sys_gettid(),
 				      memory_order_relaxed);
 	atomic_store_explicit(&alive, ftsan_thread_mine != NULL, memory_order_relaxed);
 	atomic_store_explicit(&seen, ftsan_thread_mine != NULL, memory_order_relaxed);
-}
-
-void ftsan_thread_counts_sum(struct ftsan_thread_sums *sums)
-{
-	uint32_t n = atomic_load_explicit(&used, memory_order_acquire);
-
-	*sums = (struct ftsan_thread_sums){0};
-	for (uint32_t i = 0; i < n; i++) {
-		const struct ftsan_thread *thread = ftsan_thread_at(i);
-
-		if (thread == NULL)
-			continue;
-		sums->seen +=
-			atomic_load_explicit(&thread->counts.seen, memory_order_relaxed);
-		sums->guarded += atomic_load_explicit(&thread->counts.guarded,
-						      memory_order_relaxed);
-		sums->young +=
-			atomic_load_explicit(&thread->counts.young, memory_order_relaxed);
-	}
 }

@@ -4,6 +4,7 @@
 #include "base/sys.h"
 #include "base/counters.h"
 #include "threads/thread.h"
+#include "words/words_thread.h"
 
 static const uint64_t SPIN_MAX_NS = 100u * 1000;
 enum { SPIN_PART = 10 }; /* of the scout's period */
@@ -69,7 +70,7 @@ static uint32_t fill(struct ftsan_recheck_level *level,
 unsigned ftsan_recheck_begin(struct ftsan_thread *thread,
 			     const struct ftsan_watchpoint *points, unsigned n)
 {
-	struct ftsan_recheck *recheck = &thread->recheck;
+	struct ftsan_recheck *recheck = &ftsan_words_of(thread)->recheck;
 	uint32_t depth = atomic_load_explicit(&recheck->depth, memory_order_relaxed);
 	struct ftsan_recheck_level *level = &recheck->levels[depth];
 
@@ -110,7 +111,7 @@ static void judge(struct ftsan_thread *thread, const struct ftsan_watchpoint *po
 
 void ftsan_recheck_end(struct ftsan_thread *thread, unsigned handle)
 {
-	struct ftsan_recheck *recheck = &thread->recheck;
+	struct ftsan_recheck *recheck = &ftsan_words_of(thread)->recheck;
 	struct ftsan_recheck_level *level;
 	uint64_t seen, now;
 	uint32_t n, mark;
@@ -134,7 +135,7 @@ void ftsan_recheck_end(struct ftsan_thread *thread, unsigned handle)
 
 void ftsan_recheck_drop(struct ftsan_thread *thread, unsigned handle)
 {
-	struct ftsan_recheck *recheck = &thread->recheck;
+	struct ftsan_recheck *recheck = &ftsan_words_of(thread)->recheck;
 
 	if (handle != 0 &&
 	    atomic_load_explicit(&recheck->depth, memory_order_relaxed) >= handle)
@@ -143,8 +144,9 @@ void ftsan_recheck_drop(struct ftsan_thread *thread, unsigned handle)
 
 void ftsan_recheck_reset(struct ftsan_thread *thread)
 {
-	if (atomic_load_explicit(&thread->recheck.depth, memory_order_relaxed) != 0)
-		set_depth(&thread->recheck, 0);
+	if (atomic_load_explicit(&ftsan_words_of(thread)->recheck.depth,
+				 memory_order_relaxed) != 0)
+		set_depth(&ftsan_words_of(thread)->recheck, 0);
 }
 
 void ftsan_recheck_fork_child(void)
@@ -223,7 +225,7 @@ static uint32_t look_at_all(void)
 
 	for (uint32_t i = 0; (thread = ftsan_thread_at(i)) != NULL; i++)
 		if (atomic_load_explicit(&thread->tid, memory_order_relaxed) != 0)
-			levels += look_at(&thread->recheck);
+			levels += look_at(&ftsan_words_of(thread)->recheck);
 	return levels;
 }
 
@@ -248,36 +250,25 @@ void ftsan_recheck_scout(uint64_t period_ns)
 /* --- reports ---------------------------------------------------------------------- */
 
 bool ftsan_recheck_report(struct ftsan_thread *thread,
-			  const struct ftsan_recheck_change *change, enum ftsan_kind kind,
-			  const struct ftsan_object *object,
-			  const struct ftsan_operation_frame *operation)
+			  const struct ftsan_recheck_change *change,
+			  struct ftsan_incident *incident)
 {
-	const struct ftsan_operation_array *array =
-		ftsan_operation_array_at(operation, change->point.object);
-	struct ftsan_incident incident = {
-		.kind = kind,
-		.confidence = FTSAN_PROBABLE,
-		.slot = FTSAN_NO_REPORT_SLOT,
-		.address = change->point.address,
-		.headline = "value changed, unknown origin,",
-		.description = "a rechecked word",
-		.object = object,
-		.operation = operation,
-		.output = array != NULL && array->output,
-		.has_old = true,
-		.has_new = true,
-		.old_value = ftsan_watch_shown(change->point.value, change->point.length),
-		.new_value = ftsan_watch_shown(change->seen, change->point.length),
-		.n_parties = 1,
-	};
-
 	ftsan_stack_capture_here(&thread->stack);
 	ftsan_thread_read_name(thread);
-	incident.parties[0] = (struct ftsan_party){
+	incident->confidence = FTSAN_PROBABLE;
+	incident->address = change->point.address;
+	incident->headline = "value changed, unknown origin,";
+	incident->description = "a rechecked word";
+	incident->has_old = incident->has_new = true;
+	incident->old_value =
+		ftsan_watch_shown(change->point.value, change->point.length);
+	incident->new_value = ftsan_watch_shown(change->seen, change->point.length);
+	incident->n_parties = 1;
+	incident->parties[0] = (struct ftsan_party){
 		.role = FTSAN_ROLE_CALL,
 		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
 		.name = thread->name,
 		.stack = &thread->stack,
 	};
-	return ftsan_report(&incident);
+	return ftsan_report(incident);
 }

@@ -110,15 +110,14 @@ void ftsan_recheck_scout(uint64_t period_ns);
 
 /**
  * ftsan_recheck_report() - write a change to the log
- * @kind:      FTSAN_KIND_RACE or FTSAN_KIND_HAZARD (ftsan_rule_recheck())
- * @object:    what the word is, NULL: unknown
- * @operation: that it changed under, NULL: none
+ * @incident: its kind (FTSAN_KIND_RACE or FTSAN_KIND_HAZARD, by ftsan_rule_recheck()),
+ *            what the word is and the operation that it changed under are filled in, as
+ *            far as they are known; the rest is filled here
  *
  * Context: normal context of the operation's thread, whose stack is the finding's.
  */
 bool ftsan_recheck_report(struct ftsan_thread *thread,
-			  const struct ftsan_recheck_change *change, enum ftsan_kind kind,
-			  const struct ftsan_object *object,
-			  const struct ftsan_operation_frame *operation);
+			  const struct ftsan_recheck_change *change,
+			  struct ftsan_incident *incident);
 
 #endif

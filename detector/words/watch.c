@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "rules/rules.h"
 #include "threads/thread.h"
+#include "words/words_thread.h"
 #include "words/watch_reason.h"
 
 enum {
@@ -90,7 +91,7 @@ int64_t ftsan_watch_shown(uint64_t value, uint8_t length)
 static struct ftsan_perf_target target_of(const struct ftsan_thread *thread,
 					  const struct ftsan_watch_slot *slot)
 {
-	uint64_t at = (uint64_t)(slot - thread->watch.slots);
+	uint64_t at = (uint64_t)(slot - ftsan_words_of(thread)->watch.slots);
 
 	return (struct ftsan_perf_target){
 		.address = slot->point.address,
@@ -130,7 +131,7 @@ static void lose(struct ftsan_watch *watch)
 
 static int open_slot(struct ftsan_thread *thread, struct ftsan_watch_slot *slot)
 {
-	struct ftsan_watch *watch = &thread->watch;
+	struct ftsan_watch *watch = &ftsan_words_of(thread)->watch;
 	struct ftsan_perf_target to = target_of(thread, slot);
 	unsigned at = (unsigned)(slot - watch->slots);
 	int error = -EMFILE;
@@ -157,7 +158,7 @@ static void rest(struct ftsan_watch *watch, struct ftsan_watch_slot *slot)
 static int point_at(struct ftsan_thread *thread, struct ftsan_watch_slot *slot,
 		    const struct ftsan_watchpoint *point)
 {
-	struct ftsan_watch *watch = &thread->watch;
+	struct ftsan_watch *watch = &ftsan_words_of(thread)->watch;
 	struct ftsan_perf_target to;
 	int error = -EBADF;
 
@@ -247,7 +248,7 @@ static unsigned arm_others(struct ftsan_thread *thread,
 			   const struct ftsan_watchpoint *points, unsigned n,
 			   unsigned kept, unsigned done)
 {
-	struct ftsan_watch *watch = &thread->watch;
+	struct ftsan_watch *watch = &ftsan_words_of(thread)->watch;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct ftsan_watch_slot *slot;
@@ -332,7 +333,7 @@ static unsigned halt_here(struct ftsan_thread *thread)
 unsigned ftsan_watch_arm(struct ftsan_thread *thread,
 			 const struct ftsan_watchpoint *points, unsigned n)
 {
-	struct ftsan_watch *watch = &thread->watch;
+	struct ftsan_watch *watch = &ftsan_words_of(thread)->watch;
 	uint64_t now = ftsan_sys_now_ns();
 	unsigned wanted = valid_ones(points, n), kept, done, armed;
 
@@ -363,7 +364,7 @@ unsigned ftsan_watch_arm(struct ftsan_thread *thread,
 
 void ftsan_watch_disarm(struct ftsan_thread *thread)
 {
-	struct ftsan_watch *watch = &thread->watch;
+	struct ftsan_watch *watch = &ftsan_words_of(thread)->watch;
 
 	if (!active || ftsan_thread_is_copy(thread))
 		return;
@@ -374,15 +375,20 @@ void ftsan_watch_disarm(struct ftsan_thread *thread)
 
 void ftsan_watch_park(struct ftsan_thread *thread)
 {
-	struct ftsan_watch *watch = &thread->watch;
+	struct ftsan_watch *watch = &ftsan_words_of(thread)->watch;
 
 	stop_clock(watch, ftsan_sys_now_ns());
 	watch->parked = true;
 }
 
+bool ftsan_watch_any(const struct ftsan_thread *thread)
+{
+	return ftsan_words_of(thread)->watch.n_armed > 0;
+}
+
 bool ftsan_watch_holds(const struct ftsan_thread *thread, uintptr_t address)
 {
-	const struct ftsan_watch *watch = &thread->watch;
+	const struct ftsan_watch *watch = &ftsan_words_of(thread)->watch;
 
 	for (unsigned i = 0; i < FTSAN_WATCH_WORDS; i++)
 		if (!watch->parked && watch->slots[i].armed &&
@@ -406,7 +412,8 @@ static struct ftsan_watch_slot *slot_of(struct ftsan_thread *thread, uint64_t da
 {
 	if ((data >> DATA_THREAD_SHIFT) % DATA_THREADS != thread->index)
 		return NULL;
-	return &thread->watch.slots[data >> DATA_SLOT_SHIFT & (FTSAN_WATCH_WORDS - 1)];
+	return &ftsan_words_of(thread)
+			->watch.slots[data >> DATA_SLOT_SHIFT & (FTSAN_WATCH_WORDS - 1)];
 }
 
 static bool is_watched(const struct ftsan_watch *watch,
@@ -422,7 +429,7 @@ static void hit(struct ftsan_thread *thread, struct ftsan_watch_slot *slot, void
 
 	ftsan_count(watch_hits);
 	if (++slot->hits >= FTSAN_WATCH_HITS)
-		rest(&thread->watch, slot);
+		rest(&ftsan_words_of(thread)->watch, slot);
 	if (on_hit != NULL)
 		on_hit(thread, &slot->point, uc);
 	if (ftsan_watch_read(&slot->point, &value))
@@ -442,12 +449,12 @@ bool ftsan_watch_trap(const siginfo_t *info, void *ucontext)
 	if (thread == NULL)
 		return true;
 	slot = slot_of(thread, signal.data);
-	if (!is_watched(&thread->watch, slot, signal.data)) {
+	if (!is_watched(&ftsan_words_of(thread)->watch, slot, signal.data)) {
 		ftsan_count(watch_stale);
 		/* What touched a word that nobody asks about would do so again. A late
 		 * signal may be of an earlier arming. */
 		if (slot != NULL && !signal.late)
-			rest(&thread->watch, slot);
+			rest(&ftsan_words_of(thread)->watch, slot);
 	} else if (signal.late || is_own(ucontext)) {
 		ftsan_count(watch_stale);
 	} else {
@@ -493,7 +500,7 @@ static int try_word(struct ftsan_thread *thread, bool reads)
 	struct ftsan_watchpoint point = {.address = (uintptr_t)&proof_word,
 					 .length = sizeof(proof_word),
 					 .reads = reads};
-	struct ftsan_watch_slot *slot = &thread->watch.slots[0];
+	struct ftsan_watch_slot *slot = &ftsan_words_of(thread)->watch.slots[0];
 	int error;
 
 	proof_hits = 0;
@@ -514,7 +521,7 @@ static int prove(struct ftsan_thread *thread)
 
 	if (stored < 0)
 		return stored;
-	rest(&thread->watch, &thread->watch.slots[0]);
+	rest(&ftsan_words_of(thread)->watch, &ftsan_words_of(thread)->watch.slots[0]);
 	proof_word++;
 	return stored == 1 && loaded == 1 && proof_hits == 1 ? 0 : -EIO;
 }
@@ -556,17 +563,19 @@ int ftsan_watch_init(void)
 
 void ftsan_watch_thread_end(struct ftsan_thread *thread)
 {
-	stop_clock(&thread->watch, ftsan_sys_now_ns());
+	stop_clock(&ftsan_words_of(thread)->watch, ftsan_sys_now_ns());
 	for (unsigned i = 0; i < FTSAN_WATCH_WORDS; i++)
-		close_slot(&thread->watch.slots[i]);
-	thread->watch = (struct ftsan_watch){.generation = thread->watch.generation};
+		close_slot(&ftsan_words_of(thread)->watch.slots[i]);
+	ftsan_words_of(thread)->watch = (struct ftsan_watch){
+		.generation = ftsan_words_of(thread)->watch.generation};
 }
 
 static void forget(struct ftsan_thread *thread)
 {
 	for (unsigned i = 0; i < FTSAN_WATCH_WORDS; i++)
-		ftsan_perf_close(&thread->watch.slots[i].event);
-	thread->watch = (struct ftsan_watch){.generation = thread->watch.generation};
+		ftsan_perf_close(&ftsan_words_of(thread)->watch.slots[i].event);
+	ftsan_words_of(thread)->watch = (struct ftsan_watch){
+		.generation = ftsan_words_of(thread)->watch.generation};
 }
 
 void ftsan_watch_fork_child(void)

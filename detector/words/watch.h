@@ -153,6 +153,9 @@ void ftsan_watch_disarm(struct ftsan_thread *thread);
  */
 void ftsan_watch_park(struct ftsan_thread *thread);
 
+/* Is any word armed for @thread, the caller's? Async-signal-safe. */
+bool ftsan_watch_any(const struct ftsan_thread *thread);
+
 /* Is the word at @address watched for @thread, the caller's? Async-signal-safe. */
 bool ftsan_watch_holds(const struct ftsan_thread *thread, uintptr_t address);
 

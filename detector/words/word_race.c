@@ -2,13 +2,13 @@
 
 #include <fcntl.h>
 
-#include "adapters/adapter.h"
+#include "findings/object.h"
 #include "base/context.h"
 #include "base/fmt.h"
 #include "base/sys.h"
 #include "base/counters.h"
 #include "rules/rules.h"
-#include "pages/sites.h"
+#include "budget/sites.h"
 
 /* Past its deadline, a stall whose thread waits for a report to be written stays this
  * long; symbol tables have to be read the first time. */
@@ -108,7 +108,6 @@ static bool report(const struct stall *stall, const struct ftsan_party *other,
 	struct ftsan_incident incident = {
 		.kind = FTSAN_KIND_RACE,
 		.confidence = confidence,
-		.slot = FTSAN_NO_REPORT_SLOT,
 		.address = stall->point.address,
 		.description = "a watched word",
 		.has_old = true,

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "adapters/adapter_cython.h"
-#include "pages/alloc_site.h"
+#include "stacks/alloc_site.h"
 #include "base/annot.h"
 #include "base/safe_read.h"
 #include "pages/guard.h"

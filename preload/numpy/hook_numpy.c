@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "adapters/adapter_numpy.h"
-#include "pages/alloc_site.h"
+#include "stacks/alloc_site.h"
 #include "base/annot.h"
 #include "base/safe_read.h"
 #include "pages/guard.h"

@@ -6,6 +6,7 @@
 #include "base/annot.h"
 #include "base/counters.h"
 #include "process/scout.h"
+#include "threads/workers.h"
 #include "elf/writable.h"
 
 /*
@@ -65,7 +66,7 @@ static bool begin(struct ftsan_operation_call *call, const struct ftsan_op *op,
 	struct ftsan_operation_frame *frame;
 
 	if (FTSAN_UNLIKELY(atomic_load_explicit(&resting, memory_order_relaxed)) ||
-	    !ftsan_operation_matters() ||
+	    !ftsan_worker_begin() ||
 	    (op->optional && !ftsan_args_may_add(&op->args, words)))
 		return false;
 	frame = ftsan_operation_begin(call, &op->operation, pc);

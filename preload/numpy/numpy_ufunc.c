@@ -15,6 +15,7 @@
 #include "numpy/numpy_slots.h"
 #include "numpy/numpy_type.h"
 #include "operations/operation.h"
+#include "threads/workers.h"
 #include "elf/real.h"
 #include "elf/writable.h"
 
@@ -81,7 +82,7 @@ static void *call(void *ufunc, void *const *args, size_t n, void *names)
 
 	/* At rest: one that no detach has found. */
 	if (FTSAN_UNLIKELY(atomic_load_explicit(&resting, memory_order_relaxed)) ||
-	    !ftsan_operation_matters())
+	    !ftsan_worker_begin())
 		return original(ufunc, args, n, names);
 	frame = ftsan_operation_begin(&it, &calling,
 				      (uintptr_t)__builtin_return_address(0));

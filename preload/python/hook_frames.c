@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "pages/alloc_site.h"
+#include "stacks/alloc_site.h"
 #include "base/annot.h"
 #include "code/code_check.h"
 #include "python/code_history.h"
@@ -68,7 +68,6 @@ static void report(enum ftsan_kind kind, const char *title, const char *descript
 	struct ftsan_code_past past;
 	struct ftsan_incident incident = {.kind = kind,
 					  .confidence = FTSAN_CONFIRMED,
-					  .slot = FTSAN_NO_REPORT_SLOT,
 					  .address = (uintptr_t)code,
 					  .title = title,
 					  .description = description,

@@ -9,7 +9,7 @@
 #include "python/module_gil.h"
 #include "numpy/numpy_modules.h"
 #include "numpy/numpy_ufunc.h"
-#include "operations/operation.h"
+#include "threads/workers.h"
 #include "elf/real.h"
 
 /* --- memory ---------------------------------------------------------------------- */
@@ -138,7 +138,7 @@ void *ftsan_hook_PyFrame_New(void *tstate, void *code, void *globals, void *loca
 {
 	/* A thread that raises exceptions counts as well: Cython's caches are its
 	 * business. */
-	(void)ftsan_operation_matters();
+	(void)ftsan_worker_begin();
 	ftsan_cython_filled();
 	if (ftsan_frames_refuse(tstate, code, globals))
 		return NULL;
@@ -150,7 +150,7 @@ void *ftsan_hook_PyCode_NewEmpty(const char *file, const char *function, int lin
 	void *code = ftsan_real.PyCode_NewEmpty(file, function, line);
 
 	/* Before the caller puts it into a cache that another thread may be at. */
-	(void)ftsan_operation_matters();
+	(void)ftsan_worker_begin();
 	ftsan_frames_created(code, (uintptr_t)__builtin_return_address(0));
 	return code;
 }

@@ -16,7 +16,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "adapters/adapter.h"
+#include "pages/adapter.h"
 #include "base/annot.h"
 #include "base/safe_read.h"
 #include "base/counters.h"
@@ -30,6 +30,7 @@
 #include "stacks/stack.h"
 #include "pages/store.h"
 #include "support/expect.h"
+#include "support/guard_host.h"
 #include "stacks/symbols.h"
 #include "threads/thread.h"
 #include "pages/trap.h"
@@ -269,7 +270,6 @@ static void report(unsigned n)
 		struct ftsan_incident incident = {
 			.kind = FTSAN_KIND_RACE,
 			.confidence = FTSAN_CONFIRMED,
-			.slot = FTSAN_NO_REPORT_SLOT,
 			.object = &object,
 			.n_parties = 2,
 		};
@@ -410,7 +410,7 @@ static void start(void)
 	start_decoder();
 	EXPECT(ftsan_report_init(false, false, NULL, 0) == 0);
 	EXPECT(ftsan_log_open("bench_engine.%p.jsonl", true) == 0);
-	EXPECT(ftsan_guard_init(&options, true) == 0);
+	EXPECT(ftsan_guard_init(&options, &plain_host, true) == 0);
 	(void)ftsan_watch_init();
 	sealed = published();
 	capture(1);

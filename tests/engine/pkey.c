@@ -18,6 +18,7 @@
 #include "pages/slot.h"
 #include "pages/store.h"
 #include "support/expect.h"
+#include "support/guard_host.h"
 #include "threads/thread.h"
 #include "pages/trap.h"
 
@@ -77,7 +78,7 @@ static void on_step(int signal, siginfo_t *info, void *uc)
 {
 	(void)signal;
 	(void)info;
-	if (ftsan_thread_self()->step.kind == FTSAN_STEP_KEY) {
+	if (ftsan_pages_of(ftsan_thread_self())->step.kind == FTSAN_STEP_KEY) {
 		atomic_fetch_add(&step_seen, 1);
 		if (atomic_load(&request) > 0)
 			ask_other();
@@ -113,7 +114,7 @@ static void start(void)
 	snprintf(options.store, sizeof(options.store), "pkey");
 	options.windows = 0;
 	(void)ftsan_mem_init();
-	EXPECT(ftsan_guard_init(&options, true) == 0);
+	EXPECT(ftsan_guard_init(&options, &plain_host, true) == 0);
 	if (ftsan_pkey() == 0) {
 		printf("skipped: %s\n", ftsan_store_name());
 		exit(SKIPPED);

@@ -25,6 +25,7 @@
 #include "support/expect.h"
 #include "threads/thread.h"
 #include "words/watch.h"
+#include "words/words_thread.h"
 
 enum { SKIPPED = 77, OBJECT = 0x1000, TAG = 7 };
 
@@ -409,7 +410,10 @@ static void close_all(void)
 
 static int number_of(unsigned slot)
 {
-	return ftsan_thread_self()->watch.slots[slot].event.number_plus_1 - 1;
+	return ftsan_words_of(ftsan_thread_self())
+		       ->watch.slots[slot]
+		       .event.number_plus_1 -
+	       1;
 }
 
 static void descriptors_are_opened_again_once(void)

@@ -43,7 +43,7 @@ static void begin(struct ftsan_operation_call *call,
 
 static const struct ftsan_operation_frame *current(void)
 {
-	return ftsan_thread_self()->operation;
+	return ftsan_operations_of(ftsan_thread_self())->innermost;
 }
 
 static bool is_fresh(uintptr_t header)
@@ -335,6 +335,7 @@ static void *end_inside(void *unused)
 {
 	(void)unused;
 	begin(INNER, &reading, HEADER);
+	ftsan_operation_thread_end(ftsan_thread_self());
 	ftsan_thread_release();
 	return NULL;
 }

@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "adapters/adapter.h"
+#include "pages/adapter.h"
 #include "base/safe_read.h"
 #include "base/sys.h"
 #include "base/counters.h"
@@ -388,6 +388,7 @@ START_TEST(a_change_is_reported)
 		.point = {.address = 0x1000, .value = 3, .length = 4},
 		.seen = 0xfffffffe};
 	struct ftsan_object object;
+	struct ftsan_incident incident = {.kind = FTSAN_KIND_RACE, .object = &object};
 	char path[64];
 
 	snprintf(path, sizeof(path), "/tmp/test_recheck.%d.jsonl", (int)getpid());
@@ -396,8 +397,7 @@ START_TEST(a_change_is_reported)
 	ftsan_object_clear(&object);
 	strcpy(object.description, "the flags of a numpy.ndarray");
 	strcpy(object.name, "flags");
-	ck_assert(ftsan_recheck_report(ftsan_thread_self(), &change, FTSAN_KIND_RACE,
-				       &object, NULL));
+	ck_assert(ftsan_recheck_report(ftsan_thread_self(), &change, &incident));
 	ck_assert(log_has(path, "value changed, unknown origin, on the flags of a"));
 	ck_assert(log_has(path, "\"confidence\":\"probable\""));
 	ck_assert(log_has(path, "\"old\":3"));

@@ -12,6 +12,7 @@
 #include "pages/recycle.h"
 #include "pages/slot.h"
 #include "threads/thread.h"
+#include "../support/guard_host.h"
 
 enum { SLOTS = 2048, QUARANTINE = 64, THREADS = 4, KEPT = 32, ROUNDS = 4000 };
 
@@ -26,7 +27,7 @@ static void setup(void)
 	ftsan_options_init(&options);
 	options.slots = SLOTS;
 	options.quarantine = QUARANTINE;
-	ck_assert_int_eq(ftsan_guard_init(&options, true), 0);
+	ck_assert_int_eq(ftsan_guard_init(&options, &plain_host, true), 0);
 	ck_assert_int_eq(pipe(pipes), 0);
 	zero = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 }

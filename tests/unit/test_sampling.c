@@ -5,7 +5,7 @@
 
 #include "base/counters.h"
 #include "rules/rules.h"
-#include "operations/sampling.h"
+#include "budget/sampling.h"
 
 enum { ALWAYS = 16 };
 

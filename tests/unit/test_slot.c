@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 
 #include "pages/slot.h"
+#include "pages/pages_thread.h"
 #include "threads/thread.h"
 
 /* Each test runs in a process of its own, so each has an arena of its own. */
@@ -213,10 +214,10 @@ START_TEST(a_magazine_never_overflows)
 		slots[i] = ftsan_slot_take(&thread);
 	for (unsigned i = 0; i < SLOTS; i++) {
 		ftsan_slot_give(&thread, slots[i]);
-		ck_assert_uint_le(thread.n_magazine, FTSAN_MAGAZINE);
+		ck_assert_uint_le(ftsan_pages_of(&thread)->n_magazine, FTSAN_MAGAZINE);
 	}
 	/* Those that went to the arena can be had by others. */
-	ck_assert_uint_eq(ftsan_slots_taken(), thread.n_magazine);
+	ck_assert_uint_eq(ftsan_slots_taken(), ftsan_pages_of(&thread)->n_magazine);
 	for (unsigned i = 0; i < SLOTS; i++) {
 		uint32_t slot = ftsan_slot_take(&thread);
 
@@ -287,7 +288,7 @@ START_TEST(an_ending_thread_leaves_nothing_behind)
 
 	(void)ftsan_slot_take(&thread);
 	ftsan_slot_give_all(&thread);
-	ck_assert_uint_eq(thread.n_magazine, 0);
+	ck_assert_uint_eq(ftsan_pages_of(&thread)->n_magazine, 0);
 	ck_assert_uint_eq(ftsan_slots_taken(), 1);
 	for (unsigned i = 1; i < SLOTS; i++)
 		ck_assert_uint_ne(ftsan_slot_take(&other), FTSAN_NO_SLOT);

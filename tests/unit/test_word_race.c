@@ -10,7 +10,7 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "adapters/adapter.h"
+#include "pages/adapter.h"
 #include "base/fmt.h"
 #include "base/sys.h"
 #include "base/counters.h"

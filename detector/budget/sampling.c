@@ -1,4 +1,4 @@
-#include "operations/sampling.h"
+#include "budget/sampling.h"
 
 #include <stdatomic.h>
 

@@ -1,4 +1,4 @@
-#include "pages/sites.h"
+#include "budget/sites.h"
 
 #include <stddef.h>
 

@@ -13,14 +13,35 @@
 #include "base/annot.h"
 #include "base/tls.h"
 #include "stacks/pyabi.h"
-#include "pages/slot.h"
+
+/**
+ * struct ftsan_alloc_site - where something was allocated
+ * @pc:   return address
+ * @code, @instr, @tlbc: the Python position; to be validated before use, the code object
+ *        may be gone
+ */
+struct ftsan_alloc_site {
+	uintptr_t pc;
+	uintptr_t code;
+	uintptr_t instr;
+	int32_t tlbc;
+};
 
 /* Layouts of this interpreter, and its own way to the calling thread's state (NULL:
- * neither is known). Set once, at start (runtime.c). */
+ * neither is known). Set once, at start. */
 extern FTSAN_HIDDEN struct ftsan_pyabi ftsan_abi;
 extern FTSAN_HIDDEN void *(*ftsan_tstate_get)(void);
 /* Where it takes it from (base/tls.h), 0: not known. */
 extern FTSAN_HIDDEN intptr_t ftsan_tstate_tls;
+
+/**
+ * ftsan_alloc_site_init() - how to find out where a thread is
+ * @abi:        layouts of the interpreter
+ * @tstate_get: its own way to the calling thread's state; NULL: there is none
+ *
+ * Context: start-up, and again after a detach.
+ */
+void ftsan_alloc_site_init(const struct ftsan_pyabi *abi, void *(*tstate_get)(void));
 
 static inline uintptr_t ftsan_member(uintptr_t base, uint32_t offset)
 {
