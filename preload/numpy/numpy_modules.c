@@ -36,17 +36,10 @@ static bool is_cpython(uintptr_t caller)
 	       strstr(module->path, "/libpython") != NULL;
 }
 
-void ftsan_modules_hook(const void *definition, uintptr_t caller)
+static void hook(const char *name, void *methods, uintptr_t caller)
 {
-	const char *name;
-	void *methods;
-
-	if (!ftsan_runtime_abi()->known)
-		return;
 	/* Long before NumPy is there: its import may come later in the same module. */
 	ftsan_type_init();
-	name = member(definition, AFTER_NAME);
-	methods = member(definition, AFTER_METHODS);
 	if (name == NULL || methods == NULL)
 		return;
 	if (is_numpy(name))
@@ -54,4 +47,21 @@ void ftsan_modules_hook(const void *definition, uintptr_t caller)
 	else if ((ftsan_latent() || ftsan_runtime_abi()->free_threaded) &&
 		 !is_cpython(caller))
 		ftsan_methods_hook(methods, name, false);
+}
+
+void ftsan_modules_hook(const void *definition, uintptr_t caller)
+{
+	if (ftsan_runtime_abi()->known)
+		hook(member(definition, AFTER_NAME), member(definition, AFTER_METHODS),
+		     caller);
+}
+
+void ftsan_modules_hook_slots(const char *name, const struct ftsan_modslot *slots,
+			      uintptr_t caller)
+{
+	void *methods;
+
+	if (ftsan_runtime_abi()->known &&
+	    ftsan_modslots_find(slots, FTSAN_MODSLOT_METHODS, &methods))
+		hook(name, methods, caller);
 }

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "python/module_slots.h"
+
 /**
  * ftsan_modules_hook() - a module is being made: its functions are hooked
  * @definition: PyModuleDef *
@@ -20,5 +22,8 @@
  * Before CPython sees the definition. Context: that of ftsan_ops_hook().
  */
 void ftsan_modules_hook(const void *definition, uintptr_t caller);
+/* The same for a module that is slots alone; @name is kept. */
+void ftsan_modules_hook_slots(const char *name, const struct ftsan_modslot *slots,
+			      uintptr_t caller);
 
 #endif

@@ -7,6 +7,7 @@
 #include "python/hook_frames.h"
 #include "numpy/hook_numpy.h"
 #include "python/module_gil.h"
+#include "python/module_life.h"
 #include "numpy/numpy_modules.h"
 #include "numpy/numpy_ufunc.h"
 #include "threads/workers.h"
@@ -116,6 +117,7 @@ void *ftsan_hook_PyModuleDef_Init(void *definition)
 {
 	ftsan_module_defined(definition);
 	ftsan_modules_hook(definition, (uintptr_t)__builtin_return_address(0));
+	ftsan_module_life_defined(definition, ftsan_module_slots(definition));
 	return ftsan_real.PyModuleDef_Init(definition);
 }
 
@@ -125,6 +127,18 @@ void *ftsan_hook_PyModule_Create2(void *definition, int api_version)
 	ftsan_modules_hook(definition, (uintptr_t)__builtin_return_address(0));
 	return ftsan_real.PyModule_Create2(definition, api_version);
 }
+
+/* A module of slots alone calls neither of these: the interpreter does it all. */
+static void see_exported(const struct ftsan_module_stage *stage)
+{
+	if (stage->slots == NULL)
+		return;
+	ftsan_module_exported(stage->name, stage->slots);
+	ftsan_modules_hook_slots(stage->name, stage->slots, stage->object);
+}
+
+static const struct ftsan_module_listener exported = {.end = see_exported};
+FTSAN_MODULE_LISTENER(exported);
 
 int ftsan_hook_PyUnstable_Module_SetGIL(void *module, void *gil)
 {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/annot.h"
+#include "python/module_slots.h"
 #include "threads/gil.h"
 #include "stacks/pyabi.h"
 #include "runtime/runtime.h"
@@ -15,18 +16,6 @@
  */
 enum { AFTER_NAME = 24, AFTER_SLOTS = 56 };
 
-/*
- * struct PyModuleDef_Slot (Include/moduleobject.h, 3.13 to 3.15), and struct PySlot of
- * 3.15 (Include/slots.h): there the upper half of @kind holds flags, in the other it
- * is 0. Py_mod_gil has a second number in 3.15 (Include/slots_generated.h), which only
- * code of the limited API before 3.15 goes without.
- */
-struct slot {
-	unsigned kind;
-	void *value;
-};
-#define SLOT_NUMBER(kind) ((kind)&0xffffu)
-enum { MOD_GIL = 4, MOD_GIL_3_15 = 87 };
 #define MOD_GIL_NOT_USED ((void *)1)
 
 /* Slot numbers are known for these. */
@@ -53,19 +42,34 @@ static void *member(const void *definition, size_t behind_head)
 	return value;
 }
 
-static bool declares(const struct slot *slot)
+struct ftsan_modslot **ftsan_module_slots(void *definition)
 {
-	for (; slot != NULL && SLOT_NUMBER(slot->kind) != 0; slot++)
-		if (SLOT_NUMBER(slot->kind) == MOD_GIL ||
-		    SLOT_NUMBER(slot->kind) == MOD_GIL_3_15)
-			return slot->value == MOD_GIL_NOT_USED;
-	return false;
+	const struct ftsan_pyabi *abi = ftsan_runtime_abi();
+
+	if (!abi->known || definition == NULL)
+		return NULL;
+	return (struct ftsan_modslot **)((char *)definition + abi->object_size +
+					 AFTER_SLOTS);
+}
+
+static bool declares(const struct ftsan_modslot *slots)
+{
+	void *value;
+
+	return ftsan_modslots_find(slots, FTSAN_MODSLOT_GIL, &value) &&
+	       value == MOD_GIL_NOT_USED;
 }
 
 void ftsan_module_defined(const void *definition)
 {
 	if (applies() && !declares(member(definition, AFTER_SLOTS)))
 		ftsan_gil_note_request(member(definition, AFTER_NAME));
+}
+
+void ftsan_module_exported(const char *name, const struct ftsan_modslot *slots)
+{
+	if (applies() && !declares(slots))
+		ftsan_gil_note_request(name);
 }
 
 void ftsan_module_created(const void *definition)

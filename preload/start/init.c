@@ -15,6 +15,7 @@
 #include "process/hook_process.h"
 #include "process/hook_thread.h"
 #include "elf/providers.h"
+#include "python/module_life.h"
 #include "python/python_gil.h"
 #include "elf/real.h"
 #include "runtime/runtime.h"
@@ -182,6 +183,7 @@ static bool start(const void *py_runtime)
 	ftsan_process_start();
 	atomic_store_explicit(&ftsan_preload_is_active, true, memory_order_release);
 	ftsan_dl_start();
+	ftsan_module_life_start(py_runtime);
 	ftsan_runtime_modules_changed();
 	return true;
 
@@ -353,6 +355,8 @@ int ftsan_preload_attach(const char *text, const char *run_id, const char *gil,
 	/* A lazy binding that was under way may have taken a slot back meanwhile. */
 	if (error == 0 && (error = ftsan_dl_start_late()) != 0)
 		ftsan_buf_str(why, BUSY_LOADER);
+	if (error == 0)
+		ftsan_module_life_start(host.py_runtime);
 	ftsan_runtime_modules_changed();
 	if (error != 0 && ftsan_preload_detach(why) != 0)
 		ftsan_runtime_halt(true);
@@ -405,6 +409,7 @@ int ftsan_preload_detach(struct ftsan_buf *why)
 		ftsan_buf_str(why, open ? "the signal handlers stay: a thread does not "
 					  "answer; "
 					: "the signal handlers stay: a page is in use; ");
+	ftsan_module_life_stop(host.py_runtime);
 	(void)ftsan_runtime_stop();
 	attached = false;
 	if (ftsan_dl_stop(ftsan_runtime_live() > 0) != 0)
