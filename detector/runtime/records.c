@@ -13,10 +13,12 @@
 #include "findings/log.h"
 #include "base/mem.h"
 #include "findings/report.h"
+#include "operations/operation.h"
 #include "pages/quarantine.h"
 #include "pages/store.h"
 #include "pages/pages_thread.h"
 #include "words/watch.h"
+#include "runtime/watched.h"
 
 #ifndef FTSAN_VERSION
 #error "FTSAN_VERSION comes from the build"
@@ -330,6 +332,7 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 			? ftsan_arena_bound_bytes() + ftsan_quarantine_bound_bytes()
 			: 0);
 	put_u64(&line, "threads", ftsan_threads_seen());
+	put_u64(&line, "operating_threads", 1 + ftsan_counted(workers));
 	put_u64(&line, "arrays_over_10ms", ftsan_counted(old_buffers));
 	put_u64(&line, "arrays_over_10ms_published", ftsan_counted(old_published));
 	put_u64(&line, "arrays_over_10ms_left_out", ftsan_counted(old_left_out));
@@ -338,6 +341,7 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	put_gil_requests(&line);
 	put_hooks(&line, host);
 	put_counters(&line);
+	ftsan_record_watched(&line, ftsan_latent());
 	finish(&line);
 }
 

@@ -223,3 +223,13 @@ struct ftsan_module *ftsan_module_of(uintptr_t pc)
 	}
 	return NULL;
 }
+
+void ftsan_modules_each(void (*visit)(const struct ftsan_module *module, void *to),
+			void *to)
+{
+	unsigned count = atomic_load_explicit(&n_entries, memory_order_acquire);
+
+	for (unsigned i = 0; i < count; i++)
+		if (atomic_load_explicit(&entries[i].end, memory_order_acquire) != 0)
+			visit(entries[i].module, to);
+}

@@ -59,6 +59,10 @@ int ftsan_modules_refresh(int (*iterate)(ftsan_phdr_callback, void *));
 /* The module that holds @pc, or NULL. Async-signal-safe. Borrowed, never freed. */
 struct ftsan_module *ftsan_module_of(uintptr_t pc);
 
+/* Every module whose place no other one has taken. Async-signal-safe. */
+void ftsan_modules_each(void (*visit)(const struct ftsan_module *module, void *to),
+			void *to);
+
 /**
  * ftsan_symbol_name() - the function that holds @pc
  * @name: FTSAN_SYMBOL_MAX bytes, NUL-terminated; empty when unknown

@@ -1,5 +1,7 @@
 #include "threads/workers.h"
 
+#include "base/counters.h"
+
 enum { MANY = 1u << 16 };
 
 _Atomic uint32_t ftsan_workers;
@@ -15,6 +17,7 @@ void ftsan_workers_init(bool one_suffices)
 void ftsan_worker_first(void)
 {
 	ftsan_worker = true;
+	ftsan_count(workers);
 	atomic_fetch_add_explicit(&ftsan_workers, 1, memory_order_relaxed);
 }
 
@@ -28,6 +31,7 @@ void ftsan_workers_many(void)
 {
 	/* Those that a former attach has counted end without having been counted again.
 	 */
+	ftsan_count(workers);
 	atomic_store_explicit(&ftsan_workers, MANY, memory_order_relaxed);
 }
 

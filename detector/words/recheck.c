@@ -86,6 +86,7 @@ unsigned ftsan_recheck_begin(struct ftsan_thread *thread,
 	atomic_store_explicit(&level->n, fill(level, points, n), memory_order_relaxed);
 	atomic_store_explicit(&recheck->depth, depth + 1, memory_order_relaxed);
 	close_levels(recheck);
+	ftsan_count(rechecks);
 	return depth + 1;
 }
 

@@ -6,6 +6,7 @@
 
 #include "stacks/alloc_site.h"
 #include "base/annot.h"
+#include "base/counters.h"
 #include "code/code_check.h"
 #include "python/code_history.h"
 #include "start/init.h"
@@ -136,6 +137,7 @@ bool ftsan_frames_refuse(void *tstate, void *code, void *globals)
 	abi = ftsan_runtime_abi();
 	if (!abi->known)
 		return false;
+	ftsan_count(frames_checked);
 	fault = check(tstate, code, globals);
 	if (FTSAN_LIKELY(fault == FTSAN_FRAME_GOOD))
 		return false;

@@ -62,6 +62,9 @@ def finding(fingerprint="00000000000000aa", kind="race", confidence="confirmed",
 def coverage(**fields):
     put("coverage", **fields)
 
+def watched():
+    coverage(buffers_published=5)
+
 def end(findings=0, duplicates={}, reason="exit"):
     put("end", time=time.time(), reason=reason, findings=findings, duplicates=duplicates)
 """
@@ -194,8 +197,9 @@ def test_command_not_found_and_not_executable(ftsan, tmp_path):
 
 @pytest.mark.parametrize("status", [0, 1, 77, 255])
 def test_exit_status_is_the_commands(ftsan, program, status):
-    result = ftsan("run", "--", *program(f"process(); end(); sys.exit({status})"))
+    result = ftsan("run", "--", *program(f"process(); watched(); end(); sys.exit({status})"))
     assert result.returncode == status
+    assert result.stderr.startswith("ftsan: CLEAN (watched: shapes and strides of arrays (5))\n")
     assert "ftsan: 0 findings in 1 process\n" in result.stderr
     assert "WARNING" not in result.stderr
 
@@ -240,8 +244,12 @@ def test_exitcode_option(ftsan, program):
 
 def test_no_cpython(ftsan):
     result = ftsan("run", "true")
-    assert result.returncode == 0
-    assert result.stderr == "ftsan: CMD ran no CPython; nothing was checked\n"
+    assert result.returncode == 67
+    assert result.stderr.startswith("ftsan: NOTHING WATCHED (CMD ran no CPython")
+    assert ftsan("run", "false").returncode == 1
+    assert ftsan("run", "--options", "blindcode=0", "true").returncode == 0
+    assert ftsan("run", "--options", "blindcode=9", "true").returncode == 9
+    assert ftsan("run", "--options", "enabled=0", "true").returncode == 0
 
 
 def test_cpython_has_no_such_note(ftsan, program):
@@ -251,13 +259,13 @@ def test_cpython_has_no_such_note(ftsan, program):
 def test_environment_of_the_command(ftsan, environment, inert_library, tmp_path):
     environment.setenv("FTSAN_OPTIONS", "windows=3")
     environment.setenv("LD_PRELOAD", "")
-    result = ftsan("run", "--options", "windows=4", "--options=slots=64", "--keep-gil",
+    result = ftsan("run", "--options", "windows=4", "--options=blindcode=0", "--keep-gil",
                    "--log", "log", "sh", "-c",
                    'echo "$FTSAN_OPTIONS"; echo "$LD_PRELOAD"; test $$ = $FTSAN_ROOT_PID',
                    cwd=tmp_path)
     options, preload = result.stdout.splitlines()
     assert result.returncode == 0
-    assert options == (f"windows=3:windows=4:slots=64:keep_gil=1:print=0:exitcode=0:"
+    assert options == (f"windows=3:windows=4:blindcode=0:keep_gil=1:print=0:exitcode=0:"
                        f"log='{tmp_path}/log'")
     assert preload == str(inert_library)
     assert (tmp_path / "log").stat().st_mode & 0o777 == 0o600
@@ -271,7 +279,7 @@ def test_other_preloads_are_kept(ftsan, environment, inert_library):
 
 def test_log_in_the_options(ftsan, program, tmp_path):
     log = tmp_path / "a log:b"
-    result = ftsan("run", "--options", f"log='{log}'", *program("process(); end()"))
+    result = ftsan("run", "--options", f"log='{log}'", *program("process(); watched(); end()"))
     assert result.returncode == 0
     assert json.loads(log.read_text().splitlines()[0])["type"] == "process"
 
@@ -280,20 +288,20 @@ def test_inner_run_has_its_own_log(ftsan, program, tmp_path):
     log = tmp_path / "log"
     inner = program("process(); finding(); end(1)", "inner.py")
     result = ftsan("run", "--log", log, *program(f"""
-        process()
+        process(); watched()
         inner = subprocess.run({[str(FTSAN), "run", *inner]!r})
         assert inner.returncode == 66
         end()
     """))
     assert result.returncode == 0, result.stderr
     types = [json.loads(line)["type"] for line in log.read_text().splitlines()]
-    assert types == ["process", "end"]
+    assert types == ["process", "coverage", "end"]
 
 
 def test_old_log_is_emptied(ftsan, program, tmp_path):
     log = tmp_path / "log"
     log.write_text("old\n")
-    result = ftsan("run", "--log", log, *program("process(); end()"))
+    result = ftsan("run", "--log", log, *program("process(); watched(); end()"))
     assert result.returncode == 0
     assert "old" not in log.read_text()
     assert "skipped" not in result.stderr
@@ -367,7 +375,7 @@ def test_logs_of_other_runs_are_ignored(ftsan, program, tmp_path):
         '{"v":1,"type":"finding","kind":"race","fingerprint":"x"}\ntorn\n')
     (tmp_path / "log.2").write_text("never a log\n")
     (tmp_path / "log.3").mkdir()
-    result = ftsan("run", "--log", log, *program("process(); end()"))
+    result = ftsan("run", "--log", log, *program("process(); watched(); end()"))
     assert result.returncode == 0
     assert "0 findings in 1 process\n" in result.stderr
     assert "skipped" not in result.stderr
@@ -583,7 +591,8 @@ def test_report_without_findings(ftsan, tmp_path):
     log.write_text("")
     result = ftsan("report", log)
     assert result.returncode == 0
-    assert result.stdout == "ftsan: the logs tell of no process; nothing was checked\n"
+    assert result.stdout == "ftsan: NOTHING WATCHED (the logs tell of no process)\n"
+    assert ftsan("report", "--exit-code", log).returncode == 67
 
 
 def test_names_in_the_log_cannot_drive_the_terminal(ftsan, program):

@@ -7,6 +7,7 @@
 
 enum {
 	FTSAN_EXIT_FINDINGS = 66,
+	FTSAN_EXIT_BLIND = 67,
 	FTSAN_EXIT_FAILED =
 		125, /* ftsan's own failure, as env(1) and timeout(1) have it */
 	FTSAN_EXIT_NOT_EXECUTABLE = 126,

@@ -60,5 +60,13 @@ void ftsan_live_end(struct ftsan_live *live)
 
 int ftsan_live_status(const struct ftsan_live *live)
 {
-	return live->session.n_shown > 0 ? (int)live->options.exitcode : 0;
+	switch (ftsan_verdict_of(&live->session)) {
+	case FTSAN_VERDICT_FOUND:
+		return (int)live->options.exitcode;
+	case FTSAN_VERDICT_NOTHING_WATCHED:
+		/* That was the user's wish. */
+		return live->options.enabled ? (int)live->options.blindcode : 0;
+	default:
+		return 0;
+	}
 }

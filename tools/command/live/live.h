@@ -52,8 +52,8 @@ int ftsan_live_finish(struct ftsan_live *live, const char *nothing);
 
 void ftsan_live_end(struct ftsan_live *live);
 
-/* The exit status that the findings ask for, 0: none. exitcode=0 is the user's wish to
- * leave the status alone. */
+/* The exit status that the verdict asks for, 0: none. exitcode=0 and blindcode=0 are the
+ * user's wish to leave the status alone, and so is enabled=0. */
 int ftsan_live_status(const struct ftsan_live *live);
 
 #endif

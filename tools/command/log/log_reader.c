@@ -69,6 +69,8 @@ static json_t *get_object(const json_t *object, const char *name)
 static int read_process(struct ftsan_record *record)
 {
 	struct ftsan_process_record *process = &record->process;
+	const json_t *options = get_object(record->json, "options");
+	const char *mode = options != NULL ? get_string(options, "mode") : NULL;
 
 	process->pid = get_int(record->json, "pid", 1, 0);
 	process->run = get_string(record->json, "run");
@@ -80,6 +82,11 @@ static int read_process(struct ftsan_record *record)
 	process->root = get_bool(record->json, "root");
 	process->attached = get_bool(record->json, "attached");
 	process->free_threaded = get_bool(record->json, "free_threaded");
+	process->refused = get_string(record->json, "python_refused");
+	/* A log that does not say is of a version that knew no other ones. */
+	process->python_known = json_object_get(record->json, "python_frames") == NULL ||
+				get_bool(record->json, "python_frames");
+	process->latent = mode != NULL && strcmp(mode, "race") != 0;
 	return process->pid > 0 ? 0 : -EBADMSG;
 }
 

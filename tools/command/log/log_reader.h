@@ -32,10 +32,13 @@ struct ftsan_process_record {
 	const char *python;
 	const char *gil;
 	const char *version; /* of ftsan */
+	const char *refused; /* why its layouts are not known */
 	json_t *argv;	     /* list or NULL */
 	bool free_threaded;
 	bool root;
 	bool attached; /* it ran already */
+	bool python_known;
+	bool latent; /* mode=latent, mode=all */
 };
 
 struct ftsan_module_record {

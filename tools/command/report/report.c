@@ -143,11 +143,14 @@ static void tell(void *unused, const char *sentence)
 static int exit_status(const struct ftsan_report *report,
 		       const struct ftsan_report_request *request)
 {
-	if (report->baseline != NULL)
-		return report->n_new > 0 ? FTSAN_EXIT_FINDINGS : 0;
-	if (request->exit_code)
-		return report->session->n_shown > 0 ? FTSAN_EXIT_FINDINGS : 0;
-	return 0;
+	enum ftsan_verdict verdict = ftsan_verdict_of(report->session);
+	size_t n = report->baseline != NULL ? report->n_new : report->session->n_shown;
+
+	if (report->baseline == NULL && !request->exit_code)
+		return 0;
+	if (n > 0)
+		return FTSAN_EXIT_FINDINGS;
+	return verdict == FTSAN_VERDICT_NOTHING_WATCHED ? FTSAN_EXIT_BLIND : 0;
 }
 
 static int make_report(struct ftsan_report *report,

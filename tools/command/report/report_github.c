@@ -41,7 +41,22 @@ static void put_github_item(struct ftsan_report *report, const struct ftsan_item
 	free(text);
 }
 
+/* Green without a word is what a run that saw nothing must not be. */
+static void end_github(struct ftsan_report *report)
+{
+	char *text;
+
+	if (ftsan_verdict_of(report->session) != FTSAN_VERDICT_NOTHING_WATCHED)
+		return;
+	text = ftsan_verdict_text(report->session, report->summary.nothing);
+	fputs("::error title=ftsan::", report->out);
+	ftsan_put_github_message(report->out, text);
+	fputc('\n', report->out);
+	free(text);
+}
+
 const struct ftsan_format ftsan_format_github = {
 	.name = "github",
+	.end = end_github,
 	.item = put_github_item,
 };

@@ -5,6 +5,7 @@
  */
 #include <inttypes.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/common.h"
@@ -103,6 +104,21 @@ static void put_filter(FILE *out)
 	      out);
 }
 
+static void put_verdict(const struct ftsan_report *report)
+{
+	enum ftsan_verdict verdict = ftsan_verdict_of(report->session);
+	char *text = ftsan_verdict_text(report->session, report->summary.nothing);
+	char *unwatched = ftsan_verdict_unwatched(report->session);
+
+	fprintf(report->out, "<p class=\"verdict %s\">", ftsan_verdict_word(verdict));
+	ftsan_put_xml(report->out, text);
+	fputs("</p>\n<p class=\"soft\">Not watched: ", report->out);
+	ftsan_put_xml(report->out, unwatched);
+	fputs("</p>\n", report->out);
+	free(text);
+	free(unwatched);
+}
+
 static void begin_html(struct ftsan_report *report)
 {
 	FILE *out = report->out;
@@ -112,12 +128,11 @@ static void begin_html(struct ftsan_report *report)
 	for (size_t i = 0; i < report->session->commands.n && i < 3; i++)
 		ftsan_html_element(out, "div", "soft code",
 				   report->session->commands.texts[i]);
+	put_verdict(report);
 	put_numbers(report);
 	ftsan_html_warnings(out, report->session);
 	fputs("</header>\n<main>\n", out);
 	put_filter(out);
-	if (report->session->n_shown == 0)
-		fputs("<p>No findings. What that is worth: see coverage.</p>\n", out);
 }
 
 /* Suppressed and gone ones get a row only. */

@@ -95,6 +95,7 @@ void ftsan_html_coverage(FILE *out, const struct ftsan_session *session)
 	put_sums(out, session);
 	fputs("</div>\n<div>\n", out);
 	put_gil(out, &session->coverage);
+	put_counted(out, "Watched", &session->coverage.watched);
 	put_counted(out, "Arrays left out", &session->coverage.left_out);
 	put_counted(out, "Modules that asked for the GIL", &session->coverage.requesters);
 	put_counted(out, "Python", &session->pythons);
@@ -122,10 +123,6 @@ void ftsan_html_warnings(FILE *out, const struct ftsan_session *session)
 		else if (engine->canary_known && !engine->canary)
 			dead += engine->processes;
 	}
-	if (session->n_processes == 0)
-		fputs("<p class=\"warning\">The logs tell of no process: nothing was "
-		      "checked.</p>\n",
-		      out);
 	put_warning(out, inactive,
 		    "process had an engine that was not active: see below.",
 		    "processes had an engine that was not active: see below.");

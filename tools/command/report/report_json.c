@@ -1,4 +1,5 @@
 /* One JSON document: the merged findings as the log has them, and what they rest on. */
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/common.h"
@@ -148,6 +149,7 @@ static json_t *coverage_json(const struct ftsan_coverage *coverage)
 	json_t *json = counted(&coverage->sums);
 
 	set_number(json, "processes", coverage->processes);
+	json_object_set_new(json, "watched", counted(&coverage->watched));
 	json_object_set_new(json, "buffers_left_out", counted(&coverage->left_out));
 	json_object_set_new(json, "gil_requested_by", listed(&coverage->requesters));
 	json_object_set_new(json, "gil",
@@ -175,11 +177,24 @@ static json_t *suppressions_json(const struct ftsan_suppressions *suppressions)
 	return list;
 }
 
+static void set_verdict(json_t *json, const struct ftsan_report *report)
+{
+	char *text = ftsan_verdict_text(report->session, report->summary.nothing);
+	char *unwatched = ftsan_verdict_unwatched(report->session);
+
+	set_text(json, "verdict", ftsan_verdict_word(ftsan_verdict_of(report->session)));
+	set_text(json, "verdict_text", text);
+	set_text(json, "not_watched", unwatched);
+	free(text);
+	free(unwatched);
+}
+
 json_t *ftsan_report_json_summary(const struct ftsan_report *report)
 {
 	const struct ftsan_session *session = report->session;
 	json_t *json = json_object();
 
+	set_verdict(json, report);
 	set_number(json, "findings", session->n_shown);
 	set_number(json, "suppressed", session->n_found - session->n_shown);
 	if (report->baseline != NULL) {

@@ -16,21 +16,6 @@ static size_t inactive_engines(const struct ftsan_session *session)
 	return count;
 }
 
-static void begin_junit(struct ftsan_report *report)
-{
-	const struct ftsan_session *session = report->session;
-	size_t hidden = session->n_found - session->n_shown;
-	size_t inactive = inactive_engines(session);
-
-	fprintf(report->out,
-		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
-		"<testsuites>\n"
-		"<testsuite name=\"ftsan\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
-		"skipped=\"%zu\" time=\"0\">\n",
-		session->n_found + session->n_engines, session->n_shown, inactive,
-		hidden);
-}
-
 static void open_case(FILE *out, const char *class, const char *name,
 		      const char *fingerprint)
 {
@@ -44,6 +29,39 @@ static void open_case(FILE *out, const char *class, const char *name,
 		fputc(']', out);
 	}
 	fputs("\" time=\"0\">\n", out);
+}
+
+/* A run that watched nothing is an error, as no failure would show it. */
+static void put_verdict(const struct ftsan_report *report)
+{
+	char *text = ftsan_verdict_text(report->session, report->summary.nothing);
+	FILE *out = report->out;
+
+	open_case(out, "verdict", "something was watched", NULL);
+	if (ftsan_verdict_of(report->session) == FTSAN_VERDICT_NOTHING_WATCHED) {
+		fputs("<error type=\"nothing-watched\" message=\"", out);
+		ftsan_put_xml(out, text);
+		fputs("\"/>\n", out);
+	}
+	fputs("</testcase>\n", out);
+	free(text);
+}
+
+static void begin_junit(struct ftsan_report *report)
+{
+	const struct ftsan_session *session = report->session;
+	size_t hidden = session->n_found - session->n_shown;
+	size_t inactive = inactive_engines(session);
+	bool blind = ftsan_verdict_of(session) == FTSAN_VERDICT_NOTHING_WATCHED;
+
+	fprintf(report->out,
+		"<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+		"<testsuites>\n"
+		"<testsuite name=\"ftsan\" tests=\"%zu\" failures=\"%zu\" errors=\"%zu\" "
+		"skipped=\"%zu\" time=\"0\">\n",
+		session->n_found + session->n_engines + 1, session->n_shown,
+		inactive + blind, hidden);
+	put_verdict(report);
 }
 
 static void put_failure(FILE *out, const struct ftsan_item *item)

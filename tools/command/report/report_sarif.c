@@ -230,11 +230,18 @@ static void put_sarif_item(struct ftsan_report *report, const struct ftsan_item 
 }
 
 /* Services show a run that was blind as one, not as a clean one. */
-static json_t *invocations(const struct ftsan_session *session)
+static json_t *invocations(const struct ftsan_report *report)
 {
+	const struct ftsan_session *session = report->session;
+	enum ftsan_verdict verdict = ftsan_verdict_of(session);
+	char *text = ftsan_verdict_text(session, report->summary.nothing);
 	json_t *notes = json_array();
-	bool watched = session->n_processes > 0;
+	bool watched = verdict != FTSAN_VERDICT_NOTHING_WATCHED;
 
+	json_array_append_new(notes,
+			      json_pack("{s:s,s:o}", "level", watched ? "note" : "error",
+					"message", message(text)));
+	free(text);
 	for (size_t i = 0; i < session->n_engines; i++) {
 		const struct ftsan_engine_state *engine = &session->engines[i];
 
@@ -247,14 +254,15 @@ static json_t *invocations(const struct ftsan_session *session)
 				  message(engine->reason[0] != '\0' ? engine->reason
 								    : "not active")));
 	}
-	return json_pack("[{s:b,s:o}]", "executionSuccessful", watched,
-			 "toolExecutionNotifications", notes);
+	return json_pack("[{s:b,s:o,s:{s:s}}]", "executionSuccessful", watched,
+			 "toolExecutionNotifications", notes, "properties", "verdict",
+			 ftsan_verdict_word(verdict));
 }
 
 static void end_sarif(struct ftsan_report *report)
 {
 	fputs("\n],\"invocations\":", report->out);
-	dump(report, invocations(report->session));
+	dump(report, invocations(report));
 	fputs("}]}\n", report->out);
 }
 

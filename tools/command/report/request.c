@@ -28,7 +28,9 @@ const char ftsan_report_help[] =
 	"                 may be given several times\n"
 	"  --exit-code    exit status 66 when there are findings; with --baseline, "
 	"which\n"
-	"                 implies this, when there are new ones\n"
+	"                 implies this, when there are new ones; 67 when there are none "
+	"and\n"
+	"                 nothing was watched\n"
 	"  --sysroot DIR  the files of the machine that wrote the log are below DIR\n"
 	"  --debug-dir DIR\n"
 	"                 look for modules and debug information in DIR, too; may be\n"
@@ -40,7 +42,7 @@ const char ftsan_report_help[] =
 	"Servers named in DEBUGINFOD_URLS are asked for debug information; unset, none "
 	"is.\n"
 	"\n"
-	"Exit status: 0; 66 as above; 125 when a log can't be read or is none of "
+	"Exit status: 0; 66 and 67 as above; 125 when a log can't be read or is none of "
 	"ftsan's\n"
 	"(the others are reported all the same).\n";
 

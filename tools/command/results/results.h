@@ -11,5 +11,6 @@
 #include "results/resolve.h"
 #include "results/session.h"
 #include "results/summary.h"
+#include "results/verdict.h"
 
 #endif

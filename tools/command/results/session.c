@@ -46,6 +46,19 @@ static void add_name(struct ftsan_names *names, const char *text)
 		ftsan_names_add(names, text, 1);
 }
 
+static void add_refused(struct ftsan_names *refused,
+			const struct ftsan_process_record *process)
+{
+	char *text = ftsan_xprintf("CPython %s is not known to this ftsan%s%s",
+				   process->python != NULL ? process->python
+							   : "of this process",
+				   process->refused != NULL ? ", " : "",
+				   process->refused != NULL ? process->refused : "");
+
+	ftsan_names_add(refused, text, 1);
+	free(text);
+}
+
 /*
  * A file may hold records of several runs: FILE.PID is appended to, and pids come
  * around again. So each process record decides anew.
@@ -62,6 +75,10 @@ static void take_process(struct ftsan_session *session, struct ftsan_source *sou
 	source->open = true;
 	source->pid = process->pid;
 	source->gil = ftsan_gil_number(process->gil);
+	source->latent = process->latent;
+	source->python_known = process->python_known;
+	if (!process->python_known)
+		add_refused(&session->coverage.refused, process);
 	session->n_processes++;
 	session->n_attached += process->attached;
 	add_name(&session->runs, process->run);
@@ -84,6 +101,7 @@ static void take_engine(struct ftsan_session *session, struct ftsan_source *sour
 	if (!source->open)
 		return;
 	source->engines++;
+	source->engines_on += engine->active;
 	for (size_t i = 0; i < session->n_engines; i++) {
 		state = &session->engines[i];
 		if (same_text(state->name, engine->name) &&
@@ -272,6 +290,9 @@ void ftsan_session_release(struct ftsan_session *session)
 	free(session->modules);
 	free(session->engines);
 	ftsan_names_release(&session->module_keys);
+	ftsan_names_release(&session->coverage.watched);
+	ftsan_names_release(&session->coverage.extensions);
+	ftsan_names_release(&session->coverage.refused);
 	ftsan_names_release(&session->coverage.sums);
 	ftsan_names_release(&session->coverage.left_out);
 	ftsan_names_release(&session->coverage.requesters);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/common.h"
+#include "results/session_sight.h"
 
 long long ftsan_session_total(const struct ftsan_session *session, const char *name)
 {
@@ -69,6 +70,7 @@ static void add_member(struct ftsan_session *session, struct ftsan_source *sourc
 struct adding {
 	struct ftsan_session *session;
 	struct ftsan_source *source;
+	struct ftsan_sight_facts facts;
 };
 
 /*
@@ -78,7 +80,7 @@ struct adding {
 static void add_text(void *argument, const char *key, size_t key_length,
 		     const char *value, size_t length)
 {
-	const struct adding *adding = argument;
+	struct adding *adding = argument;
 	char name[64];
 	json_t *parsed;
 
@@ -89,30 +91,41 @@ static void add_text(void *argument, const char *key, size_t key_length,
 	if (strcmp(name, "hooks") == 0 || strcmp(name, "counters") == 0)
 		return;
 	parsed = json_loadb(value, length, JSON_DECODE_ANY, NULL);
+	ftsan_sight_member(&adding->facts, name, parsed);
 	add_member(adding->session, adding->source, name, parsed);
 	json_decref(parsed);
 }
 
-static void add_coverage(struct ftsan_session *session, struct ftsan_source *source)
+static void add_record(struct adding *adding, const struct ftsan_source *source)
 {
-	struct adding adding = {session, source};
 	struct ftsan_skim skim;
 	const char *name;
 	json_t *record, *value;
 
-	session->coverage.processes++;
 	/* All of it or nothing: what can't be skimmed must not be added in part. */
 	if (ftsan_skim(&skim, source->coverage, source->coverage_length)) {
 		(void)ftsan_skim_members(source->coverage, source->coverage_length,
-					 add_text, &adding);
+					 add_text, adding);
 		return;
 	}
 	record = json_loadb(source->coverage, source->coverage_length, 0, NULL);
 	json_object_foreach(record, name, value)
 	{
-		add_member(session, source, name, value);
+		ftsan_sight_member(&adding->facts, name, value);
+		add_member(adding->session, adding->source, name, value);
 	}
 	json_decref(record);
+}
+
+static void add_coverage(struct ftsan_session *session, struct ftsan_source *source)
+{
+	struct adding adding = {.session = session, .source = source};
+
+	if (source->coverage_length > 0) {
+		session->coverage.processes++;
+		add_record(&adding, source);
+	}
+	ftsan_sight_close(session, source, &adding.facts);
 }
 
 void ftsan_session_coverage(struct ftsan_source *source, const char *text, size_t length)
@@ -140,10 +153,9 @@ void ftsan_source_close(struct ftsan_session *session, struct ftsan_source *sour
 	}
 	if (source->engines == 0)
 		session->silent++;
-	if (source->coverage_length > 0)
-		add_coverage(session, source);
+	add_coverage(session, source);
 	session->coverage.gil[source->gil]++;
 	source->coverage_length = 0;
 	source->open = false;
-	source->engines = source->findings = 0;
+	source->engines = source->engines_on = source->findings = 0;
 }

@@ -9,9 +9,47 @@
 #include "common/common.h"
 #include "log/log.h"
 
+/* Whether a process watched anything, and why not: the gravest reason first. */
+enum ftsan_sight {
+	FTSAN_SEES,
+	FTSAN_BLIND_PYTHON,	  /* its CPython is not known */
+	FTSAN_BLIND_ENGINES,	  /* the engines are off, or could not start */
+	FTSAN_BLIND_GIL,	  /* and races were looked for */
+	FTSAN_BLIND_NO_ARRAY,	  /* though NumPy was loaded */
+	FTSAN_BLIND_ONE_THREAD,	  /* and races were looked for */
+	FTSAN_BLIND_NOT_COVERED,  /* other extension modules only */
+	FTSAN_BLIND_NO_EXTENSION, /* none at all */
+	FTSAN_BLIND_UNTOLD,	  /* it died, and had told nothing yet */
+	FTSAN_SIGHTS,
+};
+
+/**
+ * struct ftsan_sight_question - what is known of a process, to say whether it saw
+ * @python_known: its layouts are
+ * @engines_off:  no engine was active
+ * @told:         there is a coverage record
+ * @latent:       hazards were looked for
+ * @gil_on:       at the end
+ * @numpy:        was loaded
+ * @extensions:   modules
+ * @threads:      that worked with arrays
+ * @buffers_seen: arrays, as far as ftsan could see them being made
+ * @anytime, @race: what was watched (detector/base/watched.def)
+ */
+struct ftsan_sight_question {
+	bool python_known, engines_off, told;
+	bool latent, gil_on, numpy;
+	uint64_t extensions, threads, buffers_seen;
+	uint64_t anytime, race;
+};
+
 /**
  * struct ftsan_coverage - what processes watched
  * @processes:  with a coverage record
+ * @sights:     processes by what they saw
+ * @watched:    what those that saw watched, with % for the number, and how much
+ * @extensions: modules that were loaded where nothing was watched, some of them
+ * @refused:    why the layouts of a CPython are not known
  * @sums:       every number of the records, by its name
  * @left_out:   reasons and how many buffers they cost
  * @requesters: modules that asked for the GIL
@@ -19,6 +57,10 @@
  */
 struct ftsan_coverage {
 	uint64_t processes;
+	uint64_t sights[FTSAN_SIGHTS];
+	struct ftsan_names watched;
+	struct ftsan_names extensions;
+	struct ftsan_names refused;
 	struct ftsan_names sums;
 	struct ftsan_names left_out;
 	struct ftsan_names requesters;
@@ -93,6 +135,8 @@ struct ftsan_met {
  * @open:      a process is being read that has not ended its log
  * @pid:       of that process
  * @engines, @findings: records of it
+ * @engines_on: of the engines, those that are active
+ * @python_known, @latent: what its process record says
  * @coverage:  its last record as it stands in the log, empty when there is none
  * @gil:       at its start
  * @running:   tests that run now, NULL where no plugin says so
@@ -105,7 +149,8 @@ struct ftsan_source {
 	bool accept;
 	bool open;
 	int pid;
-	size_t engines, findings;
+	size_t engines, engines_on, findings;
+	bool python_known, latent;
 	char *coverage;
 	size_t coverage_length, coverage_capacity;
 	int gil;

@@ -5,6 +5,7 @@
 
 #include "common/common.h"
 #include "results/summary_parts.h"
+#include "results/verdict.h"
 
 /* Findings of one kind and confidence are one line. */
 static void write_sorts(FILE *out, const struct ftsan_session *session)
@@ -97,6 +98,13 @@ static void write_engines(FILE *out, const struct ftsan_session *session)
 }
 
 /* What a silence does not speak of. */
+static void write_unwatched(FILE *out, const struct ftsan_session *session)
+{
+	fputs("ftsan: not watched: ", out);
+	ftsan_verdict_write_unwatched(out, session);
+	fputc('\n', out);
+}
+
 static void write_attached(FILE *out, const struct ftsan_session *session)
 {
 	if (session->n_attached > 0)
@@ -147,13 +155,16 @@ static void write_reading_notes(FILE *out, const struct ftsan_session *session,
 void ftsan_summary_write(FILE *out, const struct ftsan_session *session,
 			 const struct ftsan_summary *summary)
 {
-	if (session->n_processes == 0)
-		fprintf(out, "ftsan: %s; nothing was checked\n", summary->nothing);
+	fputs("ftsan: ", out);
+	ftsan_verdict_write(out, session, summary->nothing);
+	fputc('\n', out);
 	if (session->n_processes > 0 || session->n_found > 0) {
 		write_findings(out, session);
 		write_engines(out, session);
 		ftsan_summary_gil(out, session);
 		ftsan_summary_coverage(out, session);
+		ftsan_verdict_write_blind(out, session);
+		write_unwatched(out, session);
 		write_attached(out, session);
 		write_unended(out, session);
 		write_lost(out, session);

@@ -34,9 +34,11 @@ static const char help[] =
 	"                 print lines for such a file, for the findings there are\n"
 	"  --print-at-end print findings when CMD has ended, not in between its output\n"
 	"\n"
-	"Exit status: that of CMD; 66 when CMD succeeded and there are findings; 128+n "
-	"when\n"
-	"CMD died of signal n; 125 when ftsan failed, 126 when CMD can't be executed, "
+	"Exit status: that of CMD; 66 when CMD succeeded and there are findings; 67 "
+	"when it\n"
+	"succeeded and nothing was watched (blindcode=N changes it); 128+n when CMD died "
+	"of\n"
+	"signal n; 125 when ftsan failed, 126 when CMD can't be executed, "
 	"127\n"
 	"when it was not found.\n";
 

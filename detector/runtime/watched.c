@@ -1,0 +1,114 @@
+#include "runtime/watched.h"
+
+#include <string.h>
+
+#include "base/annot.h"
+#include "base/counters.h"
+#include "stacks/symbols.h"
+
+enum needs { RACE, ANYTIME, MODE };
+
+static void put_one(struct ftsan_buf *line, bool first, const char *engine,
+		    const char *words, uint64_t n, bool race)
+{
+	ftsan_buf_str(line, first ? "" : ",");
+	ftsan_buf_str(line, "{\"engine\":");
+	ftsan_buf_json(line, engine);
+	ftsan_buf_str(line, ",\"what\":");
+	ftsan_buf_json(line, words);
+	ftsan_buf_str(line, ",\"n\":");
+	ftsan_buf_u64(line, n);
+	ftsan_buf_str(line, race ? ",\"race\":true}" : ",\"race\":false}");
+}
+
+static void put_watched(struct ftsan_buf *line, bool latent)
+{
+	const struct {
+		const char *engine, *words;
+		uint64_t n;
+		enum needs needs;
+	} all[] = {
+#define FTSAN_WATCHED(engine, counter, needs, words)                                     \
+	{#engine, words, ftsan_counted(counter), needs},
+#include "base/watched.def"
+#undef FTSAN_WATCHED
+	};
+	bool first = true;
+
+	ftsan_buf_str(line, ",\"watched\":[");
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(all); i++) {
+		if (all[i].n == 0)
+			continue;
+		put_one(line, first, all[i].engine, all[i].words, all[i].n,
+			all[i].needs == RACE || (all[i].needs == MODE && !latent));
+		first = false;
+	}
+	ftsan_buf_char(line, ']');
+}
+
+/* --- what there was ----------------------------------------------------------------- */
+
+enum { NAMED = 8 };
+
+/* struct extensions - modules with CPython's tags in their names, not CPython's own */
+struct extensions {
+	unsigned n;
+	bool numpy;
+	const char *paths[NAMED];
+};
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? path : slash + 1;
+}
+
+static void look(const struct ftsan_module *module, void *to)
+{
+	struct extensions *found = to;
+	const char *name = base_name(module->path);
+
+	if (strstr(module->path, "/lib-dynload/") != NULL ||
+	    (strstr(name, ".cpython-") == NULL && strstr(name, ".abi3") == NULL))
+		return;
+	if (strncmp(name, "_multiarray_umath.", 18) == 0)
+		found->numpy = true;
+	if (found->n < NAMED)
+		found->paths[found->n] = module->path;
+	found->n++;
+}
+
+/* The name that it is imported by, without its packages. */
+static void put_name(struct ftsan_buf *line, const char *path)
+{
+	char text[64];
+	struct ftsan_buf name;
+	const char *base = base_name(path);
+
+	ftsan_buf_init(&name, text, sizeof(text));
+	ftsan_buf_bytes(&name, base, strcspn(base, "."));
+	ftsan_buf_json(line, ftsan_buf_cstr(&name));
+}
+
+static void put_extensions(struct ftsan_buf *line)
+{
+	struct extensions found = {.n = 0};
+
+	ftsan_modules_each(look, &found);
+	ftsan_buf_str(line, ",\"extensions\":{\"n\":");
+	ftsan_buf_u64(line, found.n);
+	ftsan_buf_str(line, found.numpy ? ",\"numpy\":true" : ",\"numpy\":false");
+	ftsan_buf_str(line, ",\"some\":[");
+	for (unsigned i = 0; i < found.n && i < NAMED; i++) {
+		ftsan_buf_str(line, i > 0 ? "," : "");
+		put_name(line, found.paths[i]);
+	}
+	ftsan_buf_str(line, "]}");
+}
+
+void ftsan_record_watched(struct ftsan_buf *line, bool latent)
+{
+	put_watched(line, latent);
+	put_extensions(line);
+}

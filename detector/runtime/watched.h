@@ -1,0 +1,18 @@
+/* What was watched, and what there would have been: a part of the coverage record. */
+#ifndef FTSAN_WATCHED_H
+#define FTSAN_WATCHED_H
+
+#include <stdbool.h>
+
+#include "base/fmt.h"
+
+/**
+ * ftsan_record_watched() - append the members `watched` and `extensions`
+ * @line:   an object that is being written, with a member before
+ * @latent: hazards are looked for
+ *
+ * Context: as the other records; async-signal-safe.
+ */
+void ftsan_record_watched(struct ftsan_buf *line, bool latent);
+
+#endif
