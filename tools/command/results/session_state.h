@@ -16,6 +16,7 @@ enum ftsan_sight {
 	FTSAN_BLIND_ENGINES,	  /* the engines are off, or could not start */
 	FTSAN_BLIND_GIL,	  /* and races were looked for */
 	FTSAN_BLIND_NO_ARRAY,	  /* though NumPy was loaded */
+	FTSAN_BLIND_SHORT,	  /* no array was there long enough */
 	FTSAN_BLIND_ONE_THREAD,	  /* and races were looked for */
 	FTSAN_BLIND_NOT_COVERED,  /* other extension modules only */
 	FTSAN_BLIND_NO_EXTENSION, /* none at all */

@@ -20,11 +20,11 @@ enum ftsan_sight ftsan_sight_judge(const struct ftsan_sight_question *q)
 		return FTSAN_BLIND_NO_EXTENSION;
 	if (q->gil_on && !q->latent)
 		return FTSAN_BLIND_GIL;
-	if (q->numpy && q->buffers_seen == 0 && q->threads > 1)
-		return FTSAN_BLIND_NO_ARRAY;
-	if (q->numpy && !q->latent)
+	if (!q->numpy)
+		return FTSAN_BLIND_NOT_COVERED;
+	if (!q->latent && q->threads < 2)
 		return FTSAN_BLIND_ONE_THREAD;
-	return q->numpy ? FTSAN_BLIND_NO_ARRAY : FTSAN_BLIND_NOT_COVERED;
+	return q->buffers_seen == 0 ? FTSAN_BLIND_NO_ARRAY : FTSAN_BLIND_SHORT;
 }
 
 enum ftsan_verdict ftsan_verdict_judge(const struct ftsan_verdict_question *q)
@@ -137,6 +137,9 @@ static void put_reason(FILE *out, enum ftsan_sight why,
 		[FTSAN_BLIND_NO_ARRAY] =
 			"NumPy was loaded, and no array of it was used where ftsan "
 			"looks; `ftsan doctor` tells whether it can",
+		[FTSAN_BLIND_SHORT] =
+			"no array was watched: those that there were lived for less than "
+			"a millisecond each, or were there before ftsan came",
 		[FTSAN_BLIND_ONE_THREAD] =
 			"only one thread worked with arrays, and a race takes two: run "
 			"the code in threads (pytest --parallel-threads=4), or look for "
