@@ -29,7 +29,9 @@ enum {
 #define FTSAN_THREAD_PARTS(PART)                                                         \
 	PART(pages, 24 * 1024)                                                           \
 	PART(words, 4 * 1024)                                                            \
-	PART(operations, 40 * 1024)
+	PART(operations, 40 * 1024)                                                      \
+	PART(locks, 2 * 1024)                                                            \
+	PART(statics, 4 * 1024)
 
 /* The part, for its room to cast. */
 #define FTSAN_THREAD_PART(thread, room) ((void *)(uintptr_t)(thread)->part_##room)

@@ -287,6 +287,9 @@ static void visit_object(struct walk *walk, const struct dl_phdr_info *info)
 		return;
 	if (walk->inside && !in_segment(&object, (uintptr_t)walk->inside, PF_R | PF_W))
 		return;
+	if (walk->got->skip != NULL &&
+	    in_segment(&object, (uintptr_t)walk->got->skip, PF_R | PF_W))
+		return;
 	walk->bound = 0;
 	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(object.tables); i++)
 		if (object.tables[i])

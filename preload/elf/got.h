@@ -39,6 +39,7 @@ enum { FTSAN_GOT_MAX = 64 };
  * @late:     calls of dlopen may be under way that know nothing of us: objects whose
  *            relro pages are not read-only yet are being relocated, and left alone
  * @busy:     such objects at the last walk
+ * @skip:     an address in an object that is left alone, NULL: none
  */
 struct ftsan_got {
 	const struct ftsan_got_hook *hooks;
@@ -50,6 +51,7 @@ struct ftsan_got {
 	uint32_t failed;
 	bool late;
 	unsigned busy;
+	const void *skip;
 };
 
 /**
