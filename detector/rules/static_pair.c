@@ -1,0 +1,112 @@
+#include "rules/static_pair.h"
+
+#include <stddef.h>
+
+#include "rules/rules.h"
+
+static const struct {
+	enum ftsan_grade grade;
+	const char *danger;
+} pairs[] = {
+	[FTSAN_PAIR_NOTHING] = {FTSAN_GRADE_COUNTED, ""},
+	[FTSAN_PAIR_HALF_ATOMIC] = {FTSAN_GRADE_LOW,
+				    "Other code uses atomics on this word, these two do "
+				    "not seem to."},
+	[FTSAN_PAIR_SAME] = {FTSAN_GRADE_LOW,
+			     "Both leave the same value: harmless on x86-64."},
+	[FTSAN_PAIR_FLAG] = {FTSAN_GRADE_LOW,
+			     "The word is set once: harmless on x86-64 if nothing else "
+			     "goes with it."},
+	[FTSAN_PAIR_PUBLISHED] = {FTSAN_GRADE_LOW,
+				  "A pointer is published without an atomic: right on "
+				  "x86-64 by luck only."},
+	[FTSAN_PAIR_DOUBLE] =
+		{FTSAN_GRADE_MEDIUM,
+		 "Both threads found nothing there and both made it: one of "
+		 "the two is lost."},
+	[FTSAN_PAIR_LOST] = {FTSAN_GRADE_MEDIUM,
+			     "One of the two values is lost, or used by the wrong "
+			     "thread."},
+	[FTSAN_PAIR_REPLACED] = {FTSAN_GRADE_HIGH,
+				 "A pointer that one thread uses is replaced by the "
+				 "other."},
+	[FTSAN_PAIR_TORN] = {FTSAN_GRADE_HIGH,
+			     "It is one of several words that are stored together: the "
+			     "threads mix their values."},
+	[FTSAN_PAIR_DEAD] = {FTSAN_GRADE_LOW,
+			     "Both store, and nobody was seen to read it."},
+};
+
+const char *ftsan_static_pair_danger(enum ftsan_static_pair pair)
+{
+	return pairs[pair].danger;
+}
+
+static bool stores(const struct ftsan_access *access)
+{
+	return access->role == FTSAN_ROLE_WRITE;
+}
+
+/* Synchronization itself, or none of the module's business. */
+static bool is_nothing(const struct ftsan_static_pair_question *q)
+{
+	if (!stores(&q->held) || !ftsan_rule_overlap(&q->held, &q->met))
+		return true;
+	return q->held.atomic || q->met.atomic || q->lock_functions || q->interpreter ||
+	       q->header;
+}
+
+/* A load of C's acquire, and a store of 0 of its release, on a word of atomics. */
+static bool is_acquire_or_release(const struct ftsan_static_pair_question *q)
+{
+	return !stores(&q->met) || (q->has_new && q->new == 0) ||
+	       (q->met_has_new && q->met_new == 0);
+}
+
+static bool is_same(const struct ftsan_static_pair_question *q)
+{
+	if (!q->has_new)
+		return false;
+	if (q->new == q->old)
+		return true;
+	return stores(&q->met) && q->met_has_new && q->met_new == q->new;
+}
+
+static enum ftsan_static_pair
+of_initialization(const struct ftsan_static_pair_question *q)
+{
+	if (q->call_words > 1)
+		return FTSAN_PAIR_TORN;
+	if (stores(&q->met))
+		return q->pointer ? FTSAN_PAIR_DOUBLE : FTSAN_PAIR_LOST;
+	return q->pointer ? FTSAN_PAIR_PUBLISHED : FTSAN_PAIR_FLAG;
+}
+
+static enum ftsan_static_pair pair_of(const struct ftsan_static_pair_question *q)
+{
+	if (is_nothing(q))
+		return FTSAN_PAIR_NOTHING;
+	if (q->atomic_word)
+		return is_acquire_or_release(q) ? FTSAN_PAIR_NOTHING
+						: FTSAN_PAIR_HALF_ATOMIC;
+	if (is_same(q))
+		return FTSAN_PAIR_SAME;
+	if (q->held_rmw || q->met_rmw)
+		return q->call_words > 1 ? FTSAN_PAIR_TORN : FTSAN_PAIR_LOST;
+	if (q->old == 0)
+		return of_initialization(q);
+	if (stores(&q->met) && !q->read && q->call_words < 2)
+		return FTSAN_PAIR_DEAD;
+	if (q->pointer)
+		return FTSAN_PAIR_REPLACED;
+	return q->call_words > 1 ? FTSAN_PAIR_TORN : FTSAN_PAIR_LOST;
+}
+
+struct ftsan_static_pair_verdict
+ftsan_rule_static_pair(const struct ftsan_static_pair_question *question)
+{
+	struct ftsan_static_pair_verdict verdict = {.pair = pair_of(question)};
+
+	verdict.grade = pairs[verdict.pair].grade;
+	return verdict;
+}

@@ -1,0 +1,182 @@
+/* static_pair: each rule with what it must and what it must not answer. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "rules/static_pair.h"
+
+/* Two stores of different values to one word that held something. */
+static struct ftsan_static_pair_question two_stores(void)
+{
+	struct ftsan_access store = {
+		.address = 0x1000, .size = 8, .role = FTSAN_ROLE_WRITE, .exact = true};
+
+	return (struct ftsan_static_pair_question){.held = store,
+						   .met = store,
+						   .has_new = true,
+						   .met_has_new = true,
+						   .old = 1,
+						   .new = 2,
+						   .met_new = 3,
+						   .call_words = 1,
+						   .read = true};
+}
+
+static struct ftsan_static_pair_question store_and_load(void)
+{
+	struct ftsan_static_pair_question question = two_stores();
+
+	question.met.role = FTSAN_ROLE_READ;
+	question.met_has_new = false;
+	return question;
+}
+
+static void expect(const struct ftsan_static_pair_question *question,
+		   enum ftsan_static_pair pair, enum ftsan_grade grade)
+{
+	struct ftsan_static_pair_verdict verdict = ftsan_rule_static_pair(question);
+
+	ck_assert_int_eq(verdict.pair, pair);
+	ck_assert_str_eq(ftsan_grade_name(verdict.grade), ftsan_grade_name(grade));
+	ck_assert((ftsan_static_pair_danger(pair)[0] == '\0') ==
+		  (pair == FTSAN_PAIR_NOTHING));
+}
+
+START_TEST(synchronization_is_nothing)
+{
+	struct ftsan_static_pair_question question = two_stores();
+
+	question.held.atomic = true;
+	expect(&question, FTSAN_PAIR_NOTHING, FTSAN_GRADE_COUNTED);
+	question = two_stores();
+	question.met.atomic = true;
+	expect(&question, FTSAN_PAIR_NOTHING, FTSAN_GRADE_COUNTED);
+	question = two_stores();
+	question.lock_functions = true;
+	expect(&question, FTSAN_PAIR_NOTHING, FTSAN_GRADE_COUNTED);
+	question = two_stores();
+	question.interpreter = true;
+	expect(&question, FTSAN_PAIR_NOTHING, FTSAN_GRADE_COUNTED);
+	question = two_stores();
+	question.header = true;
+	expect(&question, FTSAN_PAIR_NOTHING, FTSAN_GRADE_COUNTED);
+}
+END_TEST
+
+START_TEST(neighbours_are_nothing)
+{
+	struct ftsan_static_pair_question question = two_stores();
+
+	question.held.size = question.met.size = 4;
+	question.met.address += 4;
+	expect(&question, FTSAN_PAIR_NOTHING, FTSAN_GRADE_COUNTED);
+	question.met.address -= 1;
+	expect(&question, FTSAN_PAIR_LOST, FTSAN_GRADE_MEDIUM);
+}
+END_TEST
+
+START_TEST(a_word_of_atomics_may_be_loaded_and_released)
+{
+	struct ftsan_static_pair_question question = store_and_load();
+
+	question.atomic_word = true;
+	expect(&question, FTSAN_PAIR_NOTHING, FTSAN_GRADE_COUNTED);
+	question = two_stores();
+	question.atomic_word = true;
+	expect(&question, FTSAN_PAIR_HALF_ATOMIC, FTSAN_GRADE_LOW);
+	question.new = 0;
+	expect(&question, FTSAN_PAIR_NOTHING, FTSAN_GRADE_COUNTED);
+}
+END_TEST
+
+START_TEST(the_same_value_is_low)
+{
+	struct ftsan_static_pair_question question = two_stores();
+
+	question.met_new = question.new;
+	expect(&question, FTSAN_PAIR_SAME, FTSAN_GRADE_LOW);
+	question = store_and_load();
+	question.new = question.old;
+	expect(&question, FTSAN_PAIR_SAME, FTSAN_GRADE_LOW);
+}
+END_TEST
+
+START_TEST(a_pointer_is_published_alone_or_not)
+{
+	struct ftsan_static_pair_question question = store_and_load();
+
+	question.old = 0;
+	question.pointer = true;
+	expect(&question, FTSAN_PAIR_PUBLISHED, FTSAN_GRADE_LOW);
+	question.call_words = 2;
+	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
+	question.call_words = 1;
+	question.pointer = false;
+	expect(&question, FTSAN_PAIR_FLAG, FTSAN_GRADE_LOW);
+}
+END_TEST
+
+START_TEST(both_make_it)
+{
+	struct ftsan_static_pair_question question = two_stores();
+
+	question.old = 0;
+	question.pointer = true;
+	expect(&question, FTSAN_PAIR_DOUBLE, FTSAN_GRADE_MEDIUM);
+}
+END_TEST
+
+START_TEST(a_pointer_in_use_is_replaced)
+{
+	struct ftsan_static_pair_question question = store_and_load();
+
+	question.pointer = true;
+	expect(&question, FTSAN_PAIR_REPLACED, FTSAN_GRADE_HIGH);
+	question.pointer = false;
+	expect(&question, FTSAN_PAIR_LOST, FTSAN_GRADE_MEDIUM);
+}
+END_TEST
+
+START_TEST(an_update_is_lost_and_a_state_is_torn)
+{
+	struct ftsan_static_pair_question question = two_stores();
+
+	question.held_rmw = question.met_rmw = true;
+	expect(&question, FTSAN_PAIR_LOST, FTSAN_GRADE_MEDIUM);
+	question.call_words = 5;
+	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
+}
+END_TEST
+
+START_TEST(what_nobody_reads_is_dead)
+{
+	struct ftsan_static_pair_question question = two_stores();
+
+	question.read = false;
+	expect(&question, FTSAN_PAIR_DEAD, FTSAN_GRADE_LOW);
+	question.call_words = 2;
+	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("static_pair");
+	TCase *tests = tcase_create("rules");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	suite_add_tcase(suite, tests);
+	tcase_add_test(tests, synchronization_is_nothing);
+	tcase_add_test(tests, neighbours_are_nothing);
+	tcase_add_test(tests, a_word_of_atomics_may_be_loaded_and_released);
+	tcase_add_test(tests, the_same_value_is_low);
+	tcase_add_test(tests, a_pointer_is_published_alone_or_not);
+	tcase_add_test(tests, both_make_it);
+	tcase_add_test(tests, a_pointer_in_use_is_replaced);
+	tcase_add_test(tests, an_update_is_lost_and_a_state_is_torn);
+	tcase_add_test(tests, what_nobody_reads_is_dead);
+	srunner_run_all(runner, CK_NORMAL);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
