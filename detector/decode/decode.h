@@ -23,6 +23,8 @@ enum { FTSAN_OPERAND_MAX = 64, FTSAN_INSN_MAX = 15 };
 /**
  * struct ftsan_insn - a decoded instruction
  * @access:  the access to the faulting byte; the operand's whole range when decoded
+ * @rmw:     a store whose instruction reads the operand first
+ * @repeated: it has a repeat prefix: many stores in one instruction
  * @length:  bytes of the instruction, 0 when it could not be decoded
  * @plan:    for stores
  * @base:    FTSAN_PLAN_REDIRECT: index into gregs[] of the base register
@@ -30,6 +32,8 @@ enum { FTSAN_OPERAND_MAX = 64, FTSAN_INSN_MAX = 15 };
  */
 struct ftsan_insn {
 	struct ftsan_access access;
+	bool rmw;
+	bool repeated;
 	uint8_t length;
 	enum ftsan_store_plan plan;
 	int base;

@@ -304,6 +304,8 @@ void ftsan_decode_fault(struct ftsan_insn *out, const void *ucontext, uintptr_t 
 					    .role = is_write ? FTSAN_ROLE_WRITE
 							     : FTSAN_ROLE_READ};
 	out->access.atomic = looks_locked(ip);
+	out->rmw = false;
+	out->repeated = false;
 	out->length = 0;
 	out->plan = FTSAN_PLAN_NONE;
 	out->base = -1;
@@ -318,6 +320,9 @@ void ftsan_decode_fault(struct ftsan_insn *out, const void *ucontext, uintptr_t 
 	out->length = d.insn.length;
 	out->access.atomic = ftsan_zydis_locked(&d.insn);
 	operand = find_operand(&d, gregs, fault, is_write, &out->access);
+	out->repeated = is_repeated(&d.insn);
+	out->rmw = operand != NULL && is_write &&
+		   (operand->actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0;
 	if (operand != NULL && is_write)
 		plan_store(&d, operand, uc, out);
 }

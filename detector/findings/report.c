@@ -280,6 +280,11 @@ static void make_view(const struct ftsan_incident *incident)
 	if (incident->object != NULL)
 		show_object(view, incident->object);
 	view->size = incident->size;
+	if (incident->name != NULL)
+		view->name = incident->name;
+	view->grade = incident->grade;
+	view->note = incident->note;
+	view->advice = incident->advice;
 	view->output = incident->output;
 	name_operation(view, incident);
 	for (unsigned i = 0; i < n; i++)

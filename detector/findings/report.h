@@ -53,6 +53,9 @@ enum { FTSAN_PARTIES_MAX = 4 };
  * @object:  what the memory is; borrowed, NULL: unknown
  * @description: used when that is unknown
  * @size:    bytes of the memory, 0: unknown
+ * @name:    the word's, NULL: the object's
+ * @grade, @note, @advice: how bad it would be, what happens then, and what helps; NULL:
+ *           not graded
  * @operation, @operation_owner: name of the innermost operation at the time, and what it
  *           is one of ("": nothing); NULL: none, or not of interest
  * @output:  the object was given to it to be written to
@@ -66,6 +69,8 @@ struct ftsan_incident {
 	const char *title;
 	const char *headline;
 	const char *description;
+	const char *name;
+	const char *grade, *note, *advice;
 	const struct ftsan_object *object;
 	const struct ftsan_alloc_site *alloc;
 	int alloc_tid;

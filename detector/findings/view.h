@@ -54,6 +54,8 @@ enum { FTSAN_VIEW_DIMS_MAX = 64 };
  * @word:        its index, -1 when there is none
  * @operation:   "ndarray.repeat": the operation that it happened in; NULL: not said
  * @output:      the operation was given the object to write to
+ * @grade:       "high", "medium", "low"; NULL: not graded
+ * @note, @advice: what happens then, and what helps; NULL: not said
  * @n_shape:     entries of @shape, -1 when the shape is unknown
  */
 struct ftsan_view {
@@ -76,6 +78,9 @@ struct ftsan_view {
 	const char *dtype;
 	const char *operation;
 	bool output;
+	const char *grade;
+	const char *note;
+	const char *advice;
 	uint32_t size;
 	const struct ftsan_view_stack *stacks;
 	unsigned n_stacks;
@@ -90,6 +95,9 @@ void ftsan_view_text(struct ftsan_buf *out, const struct ftsan_view *view);
  * was made, but names nobody: summaries and fingerprints look past it. Pure.
  */
 bool ftsan_view_is_libc(const struct ftsan_view_frame *frame);
+
+/* The same of a whole finding: hazards of statics are no metadata's. Pure. */
+const char *ftsan_view_headline(const struct ftsan_view *view);
 
 /* What ThreadSanitizer's headline would call the kind: "data race", ... Pure. */
 const char *ftsan_kind_headline(const char *kind);

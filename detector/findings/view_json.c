@@ -144,6 +144,9 @@ void ftsan_view_json(struct ftsan_buf *out, const struct ftsan_view *view)
 	put_string(out, "confidence", view->confidence);
 	put_string(out, "fingerprint", view->fingerprint);
 	put_string(out, "title", view->title);
+	put_string(out, "grade", view->grade);
+	put_string(out, "note", view->note);
+	put_string(out, "advice", view->advice);
 	put_bool(out, "gil_forced", view->gil_forced);
 	put_object(out, view);
 	begin(out, "stacks");

@@ -54,6 +54,13 @@ const char *ftsan_kind_headline(const char *kind)
 	return known(kind) ? kind : "finding";
 }
 
+const char *ftsan_view_headline(const struct ftsan_view *view)
+{
+	if (known(view->grade) && equal(view->kind, "hazard"))
+		return "unsynchronized static";
+	return ftsan_kind_headline(view->kind);
+}
+
 static void put_line_number(struct ftsan_buf *out, int32_t line)
 {
 	if (line <= 0)
@@ -248,10 +255,29 @@ static void put_operation(struct ftsan_buf *out, const struct ftsan_view *view)
 			   "  that uses the array at that moment races with it.\n");
 }
 
+/* What a graded finding means, in words. */
+static void put_meaning(struct ftsan_buf *out, const struct ftsan_view *view)
+{
+	if (known(view->note)) {
+		ftsan_buf_str(out, "  ");
+		put(out, view->note);
+		ftsan_buf_char(out, '\n');
+	}
+	if (known(view->advice)) {
+		ftsan_buf_str(out, "  ");
+		put(out, view->advice);
+		ftsan_buf_char(out, '\n');
+	}
+}
+
 static void put_evidence(struct ftsan_buf *out, const struct ftsan_view *view)
 {
 	ftsan_buf_str(out, "  Confidence ");
 	put(out, known(view->confidence) ? view->confidence : "unknown");
+	if (known(view->grade)) {
+		ftsan_buf_str(out, ", grade ");
+		put(out, view->grade);
+	}
 	if (known(view->fingerprint)) {
 		ftsan_buf_str(out, ", fingerprint ");
 		put(out, view->fingerprint);
@@ -302,7 +328,7 @@ static void put_summary(struct ftsan_buf *out, const struct ftsan_view *view)
 	if (place == NULL || !known(place->file))
 		place = native;
 	ftsan_buf_str(out, "SUMMARY: ftsan: ");
-	put(out, ftsan_kind_headline(view->kind));
+	put(out, ftsan_view_headline(view));
 	if (place != NULL && known(place->file)) {
 		ftsan_buf_char(out, ' ');
 		put(out, place->file);
@@ -324,7 +350,7 @@ void ftsan_view_text(struct ftsan_buf *out, const struct ftsan_view *view)
 {
 	ftsan_buf_str(out, rule);
 	ftsan_buf_str(out, "WARNING: ftsan: ");
-	put(out, ftsan_kind_headline(view->kind));
+	put(out, ftsan_view_headline(view));
 	ftsan_buf_str(out, " (pid=");
 	ftsan_buf_i64(out, view->pid);
 	ftsan_buf_str(out, ")\n");
@@ -337,6 +363,7 @@ void ftsan_view_text(struct ftsan_buf *out, const struct ftsan_view *view)
 		put_stack(out, view, i);
 	put_location(out, view);
 	put_operation(out, view);
+	put_meaning(out, view);
 	put_evidence(out, view);
 	ftsan_buf_char(out, '\n');
 	put_summary(out, view);

@@ -23,6 +23,10 @@
 #include "words/recheck.h"
 #include "runtime/records.h"
 #include "findings/report.h"
+#include "locks/held.h"
+#include "memory/memory.h"
+#include "stacks/pyquick.h"
+#include "statics/statics.h"
 #include "threads/thread.h"
 #include "threads/workers.h"
 #include "pages/trap.h"
@@ -49,6 +53,8 @@ static unsigned walk_python(struct ftsan_pyframe *out, unsigned max, bool *more)
 	void *tstate = host->tstate_get != NULL ? host->tstate_get() : NULL;
 
 	/* A detached thread has none of that kind, but its frames are still there. */
+	if (!ftsan_pyquick_attached(&ftsan_abi, (uintptr_t)tstate))
+		tstate = NULL;
 	if (tstate == NULL && host->tstate_gilstate != NULL)
 		tstate = host->tstate_gilstate();
 	if (tstate == NULL)
@@ -100,6 +106,24 @@ static int start_guard(void)
 	return error;
 }
 
+static void start_statics(void)
+{
+	static struct ftsan_static_host told;
+
+	told = (struct ftsan_static_host){
+		.abi = &ftsan_abi,
+		.interpreter = (uintptr_t)host->py_runtime,
+		.code_type = host->py_code_type,
+		.tstate_get = host->tstate_get,
+		.tstate_gilstate = host->tstate_gilstate,
+		.gil_kept_off = host->gil_kept_off,
+		.own_begin = host->own_begin,
+		.own_end = host->own_end,
+	};
+	ftsan_memory_init(&ftsan_abi, host->py_type_type);
+	(void)ftsan_statics_init(options, &told);
+}
+
 static int start_engines(void)
 {
 
@@ -113,6 +137,7 @@ static int start_engines(void)
 	if (options->watch && watches())
 		(void)ftsan_watch_init();
 	ftsan_header_init(options, ftsan_abi.free_threaded);
+	start_statics();
 	return start_guard();
 }
 
@@ -198,13 +223,15 @@ bool ftsan_runtime_active(void)
 
 bool ftsan_runtime_fault(siginfo_t *info, void *ucontext)
 {
-	return ftsan_trap_fault(info, ucontext);
+	ftsan_statics_interrupted(info, ucontext);
+	return ftsan_trap_fault(info, ucontext) || ftsan_statics_fault(info, ucontext);
 }
 
 bool ftsan_runtime_trap(siginfo_t *info, void *ucontext)
 {
 	return ftsan_watch_trap(info, ucontext) ||
-	       (info->si_code > 0 && ftsan_trap_step(ucontext));
+	       (info->si_code > 0 &&
+		(ftsan_trap_step(ucontext) || ftsan_statics_step(ucontext)));
 }
 
 const struct ftsan_host *ftsan_runtime_host(void)
@@ -224,6 +251,7 @@ void ftsan_runtime_tick(uint32_t periods)
 {
 	ftsan_guard_tick(periods);
 	ftsan_recheck_scout((uint64_t)options->scout_us * 1000);
+	ftsan_statics_poll();
 }
 
 void ftsan_runtime_scout(bool running)
@@ -251,6 +279,8 @@ void ftsan_runtime_thread_end(void)
 	ftsan_operation_thread_end(thread);
 	ftsan_watch_thread_end(thread);
 	ftsan_recheck_reset(thread);
+	ftsan_statics_thread_end(thread);
+	ftsan_held_thread_end(thread);
 	ftsan_thread_release();
 }
 
@@ -277,6 +307,8 @@ void ftsan_runtime_fork_child(void)
 	ftsan_recheck_fork_child();
 	ftsan_operation_fork_child();
 	ftsan_pages_threads_fork_child();
+	ftsan_held_fork_child();
+	ftsan_statics_fork_child();
 	ftsan_thread_records_fork_child();
 	ftsan_workers_alone();
 	ftsan_report_fork_child();
@@ -301,6 +333,7 @@ void ftsan_runtime_halt(bool halt)
 {
 	ftsan_guard_halt(halt);
 	ftsan_watch_halt(halt);
+	ftsan_statics_halt(halt);
 }
 
 bool ftsan_runtime_open(void)
@@ -314,7 +347,7 @@ bool ftsan_runtime_leave(bool force)
 
 	if (thread == NULL)
 		return true;
-	if (ftsan_pages_busy(thread))
+	if (ftsan_pages_busy(thread) || ftsan_statics_busy(thread))
 		return false;
 	/* The end of the operation puts its words in order by itself. */
 	if (ftsan_operations_of(thread)->innermost != NULL && ftsan_watch_any(thread) &&
@@ -343,6 +376,7 @@ unsigned ftsan_runtime_end(const char *reason, int status)
 	if (!ftsan_runtime_active() || !ftsan_runtime_own_process())
 		return 0;
 	if (!atomic_exchange(&ended, true)) {
+		ftsan_statics_flush();
 		ftsan_record_coverage(host, &ftsan_abi);
 		ftsan_record_end(reason, status);
 	}

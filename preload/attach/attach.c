@@ -11,6 +11,7 @@
 #include "base/sys.h"
 #include "elf/hook_dl.h"
 #include "start/init.h"
+#include "statics/statics_seal.h"
 #include "attach/late_python.h"
 #include "elf/real.h"
 #include "runtime/runtime.h"
@@ -163,6 +164,7 @@ static void attach(const struct request *request)
 	say(request, "step: ", "hooking what is loaded");
 	ftsan_late_python_hook(&late);
 	ftsan_preload_attach_done();
+	ftsan_statics_seal_all();
 	describe(&text, &late, gil);
 	conclude(request, "done: ", ftsan_buf_cstr(&text));
 }

@@ -11,6 +11,8 @@
 #include "start/init.h"
 #include "process/lock.h"
 #include "elf/real.h"
+#include "locks/locks.h"
+#include "statics/statics_seal.h"
 #include "runtime/runtime.h"
 
 _Static_assert((int)FTSAN_N_HOOKS <= (int)FTSAN_GOT_MAX, "one bit a hook");
@@ -76,6 +78,7 @@ void ftsan_dl_start(void)
 	if (!locked)
 		return;
 	ftsan_got_update(&got);
+	ftsan_locks_update();
 	ftsan_lock_drop(&loader_lock);
 }
 
@@ -103,6 +106,7 @@ int ftsan_dl_start_late(void)
 	/* From here on every dlopen is one of ours, but for those that wait just now. */
 	got.late = false;
 	draining = false;
+	ftsan_locks_update();
 	ftsan_lock_drop(&loader_lock);
 	return got.busy == 0 ? 0 : -EBUSY;
 }
@@ -122,6 +126,7 @@ int ftsan_dl_stop(bool buffers)
 	if (!ftsan_lock_take(&loader_lock, LOADER_WAIT_NS))
 		return -EBUSY;
 	ftsan_got_restore(&got, keep);
+	ftsan_locks_stop();
 	for (unsigned i = 0; i < FTSAN_N_HOOKS; i++)
 		if (!(keep >> i & 1))
 			table[i].original = 0;
@@ -146,6 +151,7 @@ static void objects_changed(void *opened, bool locked)
 		else if (opened)
 			ftsan_preload_try_activate(opened);
 	} else if (locked && ftsan_got_update(&got)) {
+		ftsan_locks_update();
 		ftsan_runtime_modules_changed();
 	}
 	errno = error;
@@ -191,8 +197,11 @@ void *ftsan_hook_dlopen(const char *file, int mode)
 int ftsan_hook_dlclose(void *handle)
 {
 	bool locked = ftsan_lock_take(&loader_lock, LOADER_WAIT_NS);
-	int result = FTSAN_REAL(dlclose)(handle);
+	int result;
 
+	ftsan_statics_before_dlclose();
+	result = FTSAN_REAL(dlclose)(handle);
+	ftsan_statics_after_dlclose();
 	objects_changed(NULL, locked);
 	if (locked)
 		ftsan_lock_drop(&loader_lock);

@@ -18,9 +18,11 @@
 #include "python/module_life.h"
 #include "python/python_gil.h"
 #include "elf/real.h"
+#include "locks/locks.h"
 #include "runtime/runtime.h"
 #include "process/scout.h"
 #include "process/signal_owner.h"
+#include "statics/statics.h"
 #include "attach/visit.h"
 
 enum { HELP_BYTES = 32 * 1024, ERRORS_BYTES = 4096, STDERR = 2, STDOUT = 1 };
@@ -40,6 +42,7 @@ static atomic_flag decided = ATOMIC_FLAG_INIT;
 static struct ftsan_options options;
 static struct ftsan_host host;
 static int root_pid;
+static void *python_library;
 
 bool ftsan_preload_own(void)
 {
@@ -132,6 +135,7 @@ static void describe_python(void *library, const void *py_runtime)
 {
 	const unsigned long *version = ftsan_real_lookup(library, "Py_Version");
 
+	python_library = library;
 	host.py_runtime = py_runtime;
 	host.py_version = version ? (uint32_t)*version : 0;
 	host.py_code_type = (uintptr_t)ftsan_real_lookup(library, "PyCode_Type");
@@ -182,6 +186,8 @@ static bool start(const void *py_runtime)
 		goto no_runtime;
 	ftsan_process_start();
 	atomic_store_explicit(&ftsan_preload_is_active, true, memory_order_release);
+	if (ftsan_statics_on())
+		ftsan_locks_start(python_library, py_runtime);
 	ftsan_dl_start();
 	ftsan_module_life_start(py_runtime);
 	ftsan_runtime_modules_changed();
@@ -347,6 +353,8 @@ int ftsan_preload_attach(const char *text, const char *run_id, const char *gil,
 		return error;
 	attached = true;
 	atomic_store_explicit(&ftsan_preload_is_active, true, memory_order_release);
+	if (ftsan_statics_on())
+		ftsan_locks_start(python_library, host.py_runtime);
 	error = ftsan_dl_start_late();
 	if (error != 0)
 		ftsan_buf_str(why, BUSY_LOADER);

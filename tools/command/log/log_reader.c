@@ -244,6 +244,9 @@ static int read_finding(struct ftsan_record *record)
 	view->fingerprint = get_string(json, "fingerprint");
 	view->title = get_string(json, "title");
 	view->gil_forced = get_bool(json, "gil_forced");
+	view->grade = get_string(json, "grade");
+	view->note = get_string(json, "note");
+	view->advice = get_string(json, "advice");
 	if (view->kind == NULL || view->fingerprint == NULL)
 		return -EBADMSG;
 	record->finding.tests = get_list(json, "tests");

@@ -1,0 +1,30 @@
+/*
+ * Quick looks at the calling thread's Python frames, for whoever needs less than a stack.
+ */
+#ifndef FTSAN_PYQUICK_H
+#define FTSAN_PYQUICK_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct ftsan_pyabi;
+
+/*
+ * Context of all: any thread, async-signal-safe; the calling thread's own thread state;
+ * reads that can't fault only.
+ *
+ * ftsan_pyquick_attached() - is @tstate, which the interpreter calls the current one, the
+ *          calling thread's? Up to 3.11 the current one is that of whoever holds the GIL.
+ * ftsan_pyquick_importing() - is an import under way on the thread, however far up?
+ * ftsan_pyquick_codes() - code objects of the innermost frames; the count
+ * ftsan_pyquick_file() - co_filename of one, that may be gone; false: it is
+ */
+bool ftsan_pyquick_attached(const struct ftsan_pyabi *abi, uintptr_t tstate);
+bool ftsan_pyquick_importing(const struct ftsan_pyabi *abi, uintptr_t tstate);
+unsigned ftsan_pyquick_codes(const struct ftsan_pyabi *abi, uintptr_t tstate,
+			     uintptr_t *codes, unsigned max);
+bool ftsan_pyquick_file(const struct ftsan_pyabi *abi, uintptr_t code,
+			uintptr_t code_type, char *file, size_t capacity_bytes);
+
+#endif

@@ -1,0 +1,487 @@
+#include "statics/statics.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <ucontext.h>
+
+#include "base/annot.h"
+#include "base/context.h"
+#include "base/counters.h"
+#include "base/safe_read.h"
+#include "base/sys.h"
+#include "stacks/pyabi.h"
+#include "statics/store.h"
+#include "threads/thread.h"
+
+/* Bits of the page-fault error code. */
+enum { FAULT_WRITE = 2, FAULT_FETCH = 16 };
+
+/* What the kernel writes to is sealed again after this. */
+static const uint64_t KERNEL_NS = 50u * 1000 * 1000;
+/* For a store of our own: a patch of a method table. */
+static const uint64_t OWN_NS = 10u * 1000 * 1000;
+
+struct static_config static_config;
+_Atomic uintptr_t ftsan_statics_lowest = UINTPTR_MAX, ftsan_statics_highest;
+
+static _Atomic bool on, halted;
+
+static void forget(struct static_module *module)
+{
+	atomic_store_explicit(&module->gone, true, memory_order_relaxed);
+	for (uintptr_t at = module->begin; at < module->end; at += FTSAN_PAGE) {
+		struct static_page *page = static_page_of(at);
+
+		if (page != NULL)
+			atomic_store_explicit(&page->state, STATIC_PAGE_GONE,
+					      memory_order_release);
+	}
+}
+
+static enum ftsan_grade grade_of(const char *name)
+{
+	return strcmp(name, "high") == 0  ? FTSAN_GRADE_HIGH
+	       : strcmp(name, "low") == 0 ? FTSAN_GRADE_LOW
+					  : FTSAN_GRADE_MEDIUM;
+}
+
+int ftsan_statics_init(const struct ftsan_options *options,
+		       const struct ftsan_static_host *host)
+{
+	if (strcmp(options->statics, "off") == 0)
+		return 0;
+	if (static_table_init() != 0)
+		return -ENOMEM;
+	static_config = (struct static_config){
+		.latent = ftsan_options_latent(options),
+		.race = ftsan_options_race(options),
+		.free_threaded = host->abi->free_threaded,
+		.grade = grade_of(options->grade),
+		.inventory = options->inventory,
+		.window_ns = (uint64_t)options->window_us * 1000,
+		.windows = options->windows,
+		.budget_percent = options->window_budget,
+		.began_ns = ftsan_sys_now_ns(),
+		.interpreter = ftsan_module_of(host->interpreter),
+		.host = host,
+	};
+	/* What an attach before has sealed is to be sealed anew. */
+	for (unsigned i = 0; i < static_modules(); i++)
+		forget(static_module_at((uint16_t)i));
+	atomic_store_explicit(&halted, false, memory_order_relaxed);
+	atomic_store_explicit(&on, true, memory_order_release);
+	return 0;
+}
+
+bool ftsan_statics_on(void)
+{
+	return atomic_load_explicit(&on, memory_order_acquire) &&
+	       !atomic_load_explicit(&halted, memory_order_relaxed);
+}
+
+_Static_assert(sizeof(struct static_thread) <=
+		       sizeof(((struct ftsan_thread *)0)->part_statics),
+	       "the record has room for it");
+
+struct static_thread *static_thread_of(const struct ftsan_thread *thread)
+{
+	return FTSAN_THREAD_PART(thread, statics);
+}
+
+static void poll_all(bool all)
+{
+	uint64_t now = ftsan_sys_now_ns();
+
+	static_pages_poll(now);
+	static_hazards_poll(now, all);
+}
+
+void ftsan_statics_poll(void)
+{
+	if (ftsan_statics_on())
+		poll_all(false);
+}
+
+void ftsan_statics_flush(void)
+{
+	if (ftsan_statics_on())
+		poll_all(true);
+}
+
+/* --- faults ----------------------------------------------------------------------- */
+
+static bool is_write(const ucontext_t *uc)
+{
+	return (uc->uc_mcontext.gregs[REG_ERR] & FAULT_WRITE) != 0;
+}
+
+static void begin(struct static_thread *own, struct static_page *page,
+		  const ucontext_t *uc, uintptr_t address)
+{
+	struct static_store *store = &own->store;
+	uint16_t index = atomic_load_explicit(&page->module, memory_order_relaxed);
+
+	ftsan_decode_fault(&own->insn, uc, address, is_write(uc));
+	memset(store, 0, offsetof(struct static_store, held));
+	store->page = page;
+	store->module = static_module_at(index);
+	store->access = own->insn.access;
+	store->rmw = own->insn.rmw;
+	store->repeated = own->insn.repeated;
+	store->pc = ftsan_context_ip(uc);
+	store->sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+}
+
+static void fill_store(struct static_thread *own, struct ftsan_thread *thread)
+{
+	struct static_store *store = &own->store;
+	uint16_t index = atomic_load_explicit(&store->page->module, memory_order_relaxed);
+
+	store->word = static_word_of(store->access.address, index);
+	store->writer =
+		static_writer_of(store->pc, store->access.address, &store->is_new);
+	(void)ftsan_safe_u64(store->access.address & ~(uintptr_t)7, &store->old);
+	static_observe(own, thread);
+}
+
+static bool on_sealed(struct static_thread *own, struct ftsan_thread *thread,
+		      struct static_page *page, ucontext_t *uc, uintptr_t address)
+{
+	if (!is_write(uc)) {
+		static_page_protect(page);
+		return true;
+	}
+	ftsan_count(statics_traps);
+	begin(own, page, uc, address);
+	atomic_fetch_add_explicit(&own->store.module->traps, 1, memory_order_relaxed);
+	fill_store(own, thread);
+	if (static_page_is_hot(page, own->store.is_new)) {
+		/* Nothing new, and too often: the store is made with the page open. */
+		static_page_open(page, 0);
+		return true;
+	}
+	static_window(own, thread, uc);
+	(void)static_perform(own, thread, uc);
+	return true;
+}
+
+static bool on_window(struct static_thread *own, struct ftsan_thread *thread,
+		      struct static_page *page, ucontext_t *uc, uintptr_t address)
+{
+	enum static_meeting meeting;
+
+	begin(own, page, uc, address);
+	if (is_write(uc))
+		fill_store(own, thread);
+	meeting = static_meet(own, thread, uc);
+	if (meeting == STATIC_MEET_RETRY)
+		return true;
+	if (!is_write(uc)) {
+		static_step_read(own, thread, uc, meeting == STATIC_MEET_RACED);
+		return true;
+	}
+	own->step.serves = meeting == STATIC_MEET_RACED;
+	if (static_perform(own, thread, uc) && own->step.serves) {
+		own->step.serves = false;
+		static_window_serve();
+	}
+	return true;
+}
+
+static bool dispatch(struct static_thread *own, struct ftsan_thread *thread,
+		     struct static_page *page, ucontext_t *uc, uintptr_t address)
+{
+	switch (atomic_load_explicit(&page->state, memory_order_acquire)) {
+	case STATIC_PAGE_SEALED:
+		return on_sealed(own, thread, page, uc, address);
+	case STATIC_PAGE_WINDOW:
+		return on_window(own, thread, page, uc, address);
+	case STATIC_PAGE_OPEN:
+		static_page_protect(page);
+		return true;
+	default:
+		return false;
+	}
+}
+
+static bool is_own(uintptr_t ip)
+{
+	return ip - static_config.host->own_begin <
+	       static_config.host->own_end - static_config.host->own_begin;
+}
+
+bool ftsan_statics_fault(const siginfo_t *info, void *ucontext)
+{
+	uintptr_t address = (uintptr_t)info->si_addr;
+	ucontext_t *uc = ucontext;
+	struct ftsan_thread *thread;
+	struct static_page *page;
+	struct static_thread *own;
+
+	if (info->si_code <= 0 || !ftsan_statics_near(address) ||
+	    (uc->uc_mcontext.gregs[REG_ERR] & FAULT_FETCH) != 0)
+		return false;
+	page = static_page_of(address);
+	if (page == NULL)
+		return false;
+	thread = ftsan_thread_self();
+	/* No record of its own, or another process's memory: it goes unwatched. */
+	if (thread == NULL || ftsan_thread_is_copy(thread) ||
+	    is_own(ftsan_context_ip(uc))) {
+		static_page_open(page, OWN_NS);
+		return true;
+	}
+	own = static_thread_of(thread);
+	if (own->step.kind != STATIC_STEP_NONE) {
+		if (static_step_more(own, address))
+			return true;
+		static_step_cancel(own, uc);
+	}
+	if (!dispatch(own, thread, page, uc, address))
+		return false;
+	poll_all(false);
+	return true;
+}
+
+void ftsan_statics_interrupted(const siginfo_t *info, void *ucontext)
+{
+	struct ftsan_thread *thread = ftsan_thread_mine;
+	uintptr_t address = (uintptr_t)info->si_addr;
+
+	if (thread == NULL || info->si_code <= 0 ||
+	    static_thread_of(thread)->step.kind == STATIC_STEP_NONE)
+		return;
+	if (!ftsan_statics_near(address) || static_page_of(address) == NULL)
+		static_step_cancel(static_thread_of(thread), ucontext);
+}
+
+bool ftsan_statics_step(void *ucontext)
+{
+	struct ftsan_thread *thread = ftsan_thread_mine;
+
+	if (thread == NULL || static_thread_of(thread)->step.kind == STATIC_STEP_NONE)
+		return false;
+	static_step_finish(static_thread_of(thread), thread, ucontext);
+	return true;
+}
+
+bool ftsan_statics_busy(const struct ftsan_thread *thread)
+{
+	return static_thread_of(thread)->step.kind != STATIC_STEP_NONE;
+}
+
+/* --- areas ------------------------------------------------------------------------ */
+
+static void widen(uintptr_t begin_, uintptr_t end)
+{
+	if (begin_ < atomic_load_explicit(&ftsan_statics_lowest, memory_order_relaxed))
+		atomic_store_explicit(&ftsan_statics_lowest, begin_,
+				      memory_order_relaxed);
+	if (end > atomic_load_explicit(&ftsan_statics_highest, memory_order_relaxed))
+		atomic_store_explicit(&ftsan_statics_highest, end, memory_order_relaxed);
+}
+
+static bool is_sealed(const struct ftsan_static_area *area)
+{
+	struct static_page *page = static_page_of(area->begin);
+
+	return page != NULL && atomic_load_explicit(&page->state, memory_order_relaxed) !=
+				       STATIC_PAGE_GONE;
+}
+
+static void seal_page(uintptr_t at, uint16_t module)
+{
+	struct static_page *page = static_page_add(at, module);
+
+	if (page == NULL) {
+		ftsan_count(statics_pages_left_out);
+		return;
+	}
+	page->sealed_since = ftsan_sys_now_ns();
+	atomic_store_explicit(&page->open_ns, 0, memory_order_relaxed);
+	atomic_store_explicit(&page->penalty, 0, memory_order_relaxed);
+	atomic_store_explicit(&page->state, STATIC_PAGE_SEALED, memory_order_release);
+}
+
+int ftsan_statics_seal(const struct ftsan_static_area *area)
+{
+	struct static_module *module;
+	uint16_t index;
+	size_t length;
+
+	if (!ftsan_statics_on() || area->begin >= area->end)
+		return 0;
+	if (is_sealed(area))
+		return -EEXIST;
+	module = static_module_add(&index);
+	if (module == NULL)
+		return -ENOSPC;
+	module->module = ftsan_module_of(area->begin);
+	if (module->module == NULL)
+		return -ENOENT;
+	module->begin = area->begin;
+	module->end = area->end;
+	module->asks_for_gil = area->asks_for_gil;
+	length = strlen(area->package);
+	/* Of a long one the end tells more. */
+	if (length >= sizeof(module->package))
+		length = sizeof(module->package) - 1;
+	memcpy(module->package, area->package + strlen(area->package) - length,
+	       length + 1);
+	for (uintptr_t at = area->begin; at < area->end; at += FTSAN_PAGE)
+		seal_page(at, index);
+	widen(area->begin, area->end);
+	/* One call for all: what was left out traps nowhere, and is opened again. */
+	if (ftsan_sys_protect((void *)area->begin, area->end - area->begin, PROT_READ) !=
+	    0)
+		ftsan_count_add(statics_pages_left_out,
+				(area->end - area->begin) / FTSAN_PAGE);
+	for (uintptr_t at = area->begin; at < area->end; at += FTSAN_PAGE)
+		if (static_page_of(at) == NULL)
+			(void)ftsan_sys_protect((void *)at, FTSAN_PAGE,
+						PROT_READ | PROT_WRITE);
+	return 0;
+}
+
+void ftsan_statics_unload_begin(void)
+{
+	static_pages_freeze(true);
+}
+
+void ftsan_statics_unload_end(bool (*is_loaded)(uintptr_t address))
+{
+	for (unsigned i = 0; i < static_modules(); i++) {
+		struct static_module *module = static_module_at((uint16_t)i);
+
+		if (!atomic_load_explicit(&module->gone, memory_order_relaxed) &&
+		    !is_loaded(module->begin))
+			forget(module);
+	}
+	static_pages_freeze(false);
+}
+
+/* --- the kernel, and locks -------------------------------------------------------- */
+
+void ftsan_statics_kernel_slow(uintptr_t address, size_t size_bytes)
+{
+	uintptr_t end = address + size_bytes;
+
+	for (uintptr_t at = address & ~(FTSAN_PAGE - 1); at < end; at += FTSAN_PAGE) {
+		struct static_page *page = static_page_of(at);
+
+		if (page == NULL)
+			continue;
+		while (atomic_load_explicit(&page->state, memory_order_acquire) ==
+		       STATIC_PAGE_WINDOW)
+			ftsan_sys_sleep(100000);
+		ftsan_count(statics_kernel);
+		static_page_open(page, KERNEL_NS);
+	}
+}
+
+/*
+ * struct __pthread_mutex_s: __kind is the int at 16 (glibc, sysdeps/nptl/bits/
+ * struct_mutex.h); PTHREAD_MUTEX_ROBUST_NORMAL_NP is 16, PTHREAD_MUTEX_PRIO_INHERIT_NP 32
+ * (nptl/pthreadP.h). The kernel writes to both kinds.
+ */
+enum { KIND = 16, KERNEL_KINDS = 16 | 32 };
+
+void ftsan_statics_lock_slow(uintptr_t address)
+{
+	struct static_page *page = static_page_of(address);
+	int32_t kind;
+
+	if (page == NULL)
+		return;
+	atomic_store_explicit(&page->has_locks, true, memory_order_relaxed);
+	while (atomic_load_explicit(&page->state, memory_order_acquire) ==
+	       STATIC_PAGE_WINDOW)
+		ftsan_sys_sleep(100000);
+	if (ftsan_safe_i32(address + KIND, &kind) && kind > 0 && kind < 256 &&
+	    (kind & KERNEL_KINDS) != 0) {
+		ftsan_count(statics_kernel);
+		static_page_leave_open(page);
+	}
+}
+
+/* --- the end ---------------------------------------------------------------------- */
+
+static void protect_all(int protection)
+{
+	for (unsigned i = 0; i < static_modules(); i++) {
+		struct static_module *module = static_module_at((uint16_t)i);
+
+		if (!atomic_load_explicit(&module->gone, memory_order_relaxed))
+			(void)ftsan_sys_protect((void *)module->begin,
+						module->end - module->begin, protection);
+	}
+}
+
+void ftsan_statics_halt(bool halt)
+{
+	if (!atomic_load_explicit(&on, memory_order_acquire))
+		return;
+	if (!halt) {
+		atomic_store_explicit(&halted, false, memory_order_relaxed);
+		return;
+	}
+	poll_all(true);
+	atomic_store_explicit(&halted, true, memory_order_relaxed);
+	static_pages_freeze(true);
+	for (unsigned i = 0; i < static_modules(); i++) {
+		struct static_module *module = static_module_at((uint16_t)i);
+
+		for (uintptr_t at = module->begin; at < module->end; at += FTSAN_PAGE) {
+			struct static_page *page = static_page_of(at);
+			uint8_t state = STATIC_PAGE_SEALED;
+
+			if (page != NULL)
+				(void)atomic_compare_exchange_strong(&page->state, &state,
+								     STATIC_PAGE_OPEN);
+		}
+	}
+	protect_all(PROT_READ | PROT_WRITE);
+	static_pages_freeze(false);
+}
+
+void ftsan_statics_fork_child(void)
+{
+	static_records_fork_child();
+	static_window_fork_child();
+	static_config.began_ns = ftsan_sys_now_ns();
+}
+
+void ftsan_statics_thread_end(struct ftsan_thread *thread)
+{
+	static_thread_of(thread)->n_runs = 0;
+	static_thread_of(thread)->step.kind = STATIC_STEP_NONE;
+}
+
+void ftsan_statics_summary(struct ftsan_static_summary *out)
+{
+	uint64_t now = ftsan_sys_now_ns(), watched = 0, open = 0;
+
+	memset(out, 0, sizeof(*out));
+	if (!atomic_load_explicit(&on, memory_order_acquire))
+		return;
+	out->modules = static_modules();
+	out->traps = ftsan_counted(statics_traps);
+	for (uint32_t i = 0; i < STATIC_PAGES; i++) {
+		struct static_page *page = static_page_at(i);
+		uint8_t state = atomic_load_explicit(&page->state, memory_order_relaxed);
+
+		if (state == STATIC_PAGE_NONE || state == STATIC_PAGE_GONE)
+			continue;
+		out->pages++;
+		watched += now - page->sealed_since;
+		open += atomic_load_explicit(&page->open_ns, memory_order_relaxed);
+		if (state == STATIC_PAGE_OPEN)
+			open += now - atomic_load_explicit(&page->open_since,
+							   memory_order_relaxed);
+	}
+	out->sealed_permille =
+		watched == 0 ? 0 : (uint32_t)((watched - open) / (watched / 1000 + 1));
+}

@@ -1,0 +1,287 @@
+/* What is to be known of a store before it is made: why it may do without a lock, and
+ * which locks its thread holds. */
+#include <string.h>
+
+#include "base/annot.h"
+#include "base/safe_read.h"
+#include "locks/held.h"
+#include "memory/memory.h"
+#include "stacks/pyabi.h"
+#include "stacks/pyquick.h"
+#include "statics/store.h"
+#include "threads/thread.h"
+
+/* A lock that was taken within about 8 ms belongs to the call. */
+static const uint64_t YOUNG_TSC = 24u * 1000 * 1000;
+/* Locks that were taken while their page was open are given back by then: 1 ms. */
+static const uint64_t SEALED_TSC = 3u * 1000 * 1000;
+/* A word that was stored to so often, always for a good reason, is asked about once in
+ * so many stores from then on. */
+enum { KNOWN_STORES = 64, KNOWN_EVERY = 16 };
+/* libc's locks and conditions are no larger. */
+enum { LOCK_BYTES = 64 };
+/* Critical sections in critical sections. */
+enum { SECTIONS_MAX = 4 };
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? path : slash + 1;
+}
+
+static bool begins(const char *text, const char *with)
+{
+	return strncmp(text, with, strlen(with)) == 0;
+}
+
+enum static_code static_code_of(uintptr_t pc)
+{
+	static const char *const libc[] = {"libc.so", "libc-2", "libpthread", "libm.so"};
+	static const char *const foreign[] = {
+		"ld-linux",    "libgomp",	    "libiomp", "libomp",
+		"libopenblas", "libscipy_openblas", "libftsan"};
+	const struct ftsan_module *module = ftsan_module_of(pc);
+	const char *name;
+
+	if (module == NULL || module == static_config.interpreter)
+		return STATIC_CODE_FOREIGN;
+	name = base_name(module->path);
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(libc); i++)
+		if (begins(name, libc[i]))
+			return STATIC_CODE_LIBC;
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(foreign); i++)
+		if (begins(name, foreign[i]))
+			return STATIC_CODE_FOREIGN;
+	return STATIC_CODE_MODULE;
+}
+
+/* The thread's own state, attached or not; 0: it has none. */
+static uintptr_t tstate_of_thread(bool *attached)
+{
+	const struct ftsan_static_host *host = static_config.host;
+	uintptr_t tstate = host->tstate_get != NULL ? (uintptr_t)host->tstate_get() : 0;
+
+	*attached = ftsan_pyquick_attached(host->abi, tstate);
+	if (*attached)
+		return tstate;
+	return host->tstate_gilstate != NULL ? (uintptr_t)host->tstate_gilstate() : 0;
+}
+
+static bool is_header(uintptr_t address)
+{
+	struct ftsan_memory memory;
+
+	ftsan_memory_look(address, &memory);
+	return ftsan_memory_is_header(&memory);
+}
+
+static bool is_at_work(const struct ftsan_thread *thread, uintptr_t address)
+{
+	uintptr_t working = ftsan_held_of(thread)->working;
+
+	return working != 0 && address - working + 8 < LOCK_BYTES + 8;
+}
+
+/* --- locks ------------------------------------------------------------------------ */
+
+static void add(struct static_store *store, struct ftsan_static_lock lock,
+		enum ftsan_lock_kind kind, uintptr_t pc)
+{
+	if (store->n_held == STATIC_HELD)
+		return;
+	store->held[store->n_held] = lock;
+	store->held_kind[store->n_held] = (uint8_t)kind;
+	store->held_pc[store->n_held++] = pc;
+}
+
+/* Was it Python code of the module's own package that took it? */
+static bool by_package(const struct static_store *store,
+		       const struct ftsan_held_lock *lock)
+{
+	char file[FTSAN_PYFILE_MAX];
+
+	for (unsigned i = 0; i < FTSAN_HELD_CODES && lock->code[i] != 0; i++)
+		if (ftsan_pyquick_file(static_config.host->abi, lock->code[i],
+				       static_config.host->code_type, file,
+				       sizeof(file)) &&
+		    strstr(file, store->module->package) != NULL)
+			return true;
+	return false;
+}
+
+static bool is_python(enum ftsan_lock_kind kind)
+{
+	return kind == FTSAN_LOCK_LOCK || kind == FTSAN_LOCK_RLOCK;
+}
+
+static void add_held(struct static_store *store, const struct ftsan_thread *thread)
+{
+	const struct ftsan_held *held = ftsan_held_of(thread);
+	uint32_t n = atomic_load_explicit(&held->n, memory_order_relaxed);
+	uint64_t now = __builtin_ia32_rdtsc();
+
+	for (uint32_t i = 0; i < n && i < FTSAN_HELD_MAX; i++) {
+		const struct ftsan_held_lock *lock = &held->locks[i];
+		uintptr_t address =
+			atomic_load_explicit(&lock->address, memory_order_relaxed);
+		bool python = is_python(lock->kind);
+
+		if (address == 0)
+			continue;
+		add(store,
+		    (struct ftsan_static_lock){
+			    .address = address,
+			    .serial = lock->serial,
+			    .inside = python ? by_package(store, lock)
+					     : static_code_of(lock->pc) !=
+						       STATIC_CODE_FOREIGN,
+			    .young = now - lock->tsc < YOUNG_TSC || store->sp < lock->sp,
+		    },
+		    lock->kind, lock->pc);
+	}
+}
+
+/* A once function, or the initialization of a C++ static, that has not returned. */
+static bool is_guarded(const struct static_store *store,
+		       const struct ftsan_thread *thread)
+{
+	const struct ftsan_held *held = ftsan_held_of(thread);
+	uint32_t n = atomic_load_explicit(&held->n, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < n && i < FTSAN_HELD_MAX; i++) {
+		if (held->locks[i].kind == FTSAN_LOCK_GUARD)
+			return true;
+		/* An exception may have left the function without its end. */
+		if (held->locks[i].kind == FTSAN_LOCK_ONCE &&
+		    store->sp < held->locks[i].sp)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * PyThreadState.critical_section lies three words behind thread_id (Include/cpython/
+ * pystate.h, 3.13 to 3.15, free-threaded). PyCriticalSection: previous one, mutex; the
+ * lowest bits of a link are flags: 1 is a section that was suspended, and those behind it
+ * with it.
+ */
+static void add_sections(struct static_store *store, uintptr_t tstate)
+{
+	const struct ftsan_pyabi *abi = static_config.host->abi;
+	uintptr_t at, pair[2];
+
+	if (!abi->known || !abi->free_threaded || tstate == 0 ||
+	    !ftsan_safe_ptr(tstate + abi->tstate_thread_id + 24, &at))
+		return;
+	for (unsigned i = 0; i < SECTIONS_MAX && at != 0 && (at & 1) == 0; i++) {
+		if (ftsan_safe_read(pair, (const void *)(at & ~(uintptr_t)3),
+				    sizeof(pair)) != 0)
+			return;
+		add(store,
+		    (struct ftsan_static_lock){
+			    .address = pair[1], .inside = true, .young = true},
+		    FTSAN_LOCK_SECTION, 0);
+		at = pair[0];
+	}
+}
+
+static bool is_taken(const struct static_lock_word *word, uintptr_t address)
+{
+	uint64_t value = 0;
+
+	return ftsan_safe_read(&value, (const void *)address,
+			       word->size < 8 ? word->size : 8) == 0 &&
+	       value != 0;
+}
+
+static void add_lock_words(struct static_store *store, int tid)
+{
+	struct static_module *module = store->module;
+	uint32_t n = atomic_load_explicit(&module->n_lock_words, memory_order_acquire);
+	uint64_t now = __builtin_ia32_rdtsc();
+
+	for (uint32_t i = 0; i < n && i < STATIC_LOCK_WORDS; i++) {
+		struct static_lock_word *word = &module->lock_words[i];
+		uintptr_t address =
+			atomic_load_explicit(&word->address, memory_order_relaxed);
+		bool inside = word->tid == tid && store->sp <= word->sp + 256;
+
+		if (address == 0 || !is_taken(word, address))
+			continue;
+		/* Never given back: a flag that says that something was done once. */
+		if (!word->given_back && !inside)
+			continue;
+		add(store,
+		    (struct ftsan_static_lock){.address = address,
+					       .serial = word->serial,
+					       .inside = true,
+					       .young = inside ||
+							now - word->tsc < YOUNG_TSC},
+		    FTSAN_LOCK_WORD, 0);
+	}
+}
+
+/* --- all of it -------------------------------------------------------------------- */
+
+/* Always for a good reason so far, and often: nothing is asked, most of the time. */
+static bool is_known(const struct static_store *store)
+{
+	uint32_t n;
+
+	if (store->word == NULL || store->writer == NULL)
+		return true;
+	n = atomic_load_explicit(&store->word->stores, memory_order_relaxed);
+	if (store->is_new || n < KNOWN_STORES || n % KNOWN_EVERY == 0)
+		return false;
+	return ftsan_rule_static(&store->word->facts).grade == FTSAN_GRADE_COUNTED;
+}
+
+static enum static_reason reason_of(const struct static_store *store,
+				    const struct ftsan_thread *thread, uintptr_t tstate)
+{
+	enum static_code code = static_code_of(store->pc);
+
+	if (code == STATIC_CODE_FOREIGN)
+		return STATIC_FOREIGN;
+	if (code == STATIC_CODE_LIBC && is_at_work(thread, store->access.address))
+		return STATIC_LOCK_FUNCTION;
+	if (is_guarded(store, thread))
+		return STATIC_GUARDED;
+	if (is_header(store->access.address))
+		return STATIC_IN_HEADER;
+	if (ftsan_pyquick_importing(static_config.host->abi, tstate))
+		return STATIC_IMPORTING;
+	return STATIC_JUDGED;
+}
+
+/* A lock word may have been taken while its page was open. */
+static bool locks_unknown(const struct static_module *module)
+{
+	return atomic_load_explicit(&module->open_locks, memory_order_relaxed) > 0 ||
+	       __builtin_ia32_rdtsc() - atomic_load_explicit(&module->sealed_tsc,
+							     memory_order_relaxed) <
+		       SEALED_TSC;
+}
+
+void static_observe(struct static_thread *own, struct ftsan_thread *thread)
+{
+	struct static_store *store = &own->store;
+	bool attached;
+	uintptr_t tstate;
+
+	store->n_held = 0;
+	store->reason = STATIC_JUDGED;
+	store->known = is_known(store);
+	if (store->known)
+		return;
+	tstate = tstate_of_thread(&attached);
+	store->detached = !attached;
+	store->reason = reason_of(store, thread, tstate);
+	if (store->reason != STATIC_JUDGED)
+		return;
+	add_held(store, thread);
+	add_sections(store, attached ? tstate : 0);
+	add_lock_words(store, atomic_load_explicit(&thread->tid, memory_order_relaxed));
+	store->lock_unknown = locks_unknown(store->module);
+}

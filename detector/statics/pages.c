@@ -1,0 +1,222 @@
+/*
+ * Sealing and opening. A page that traps too often is left open for a while, twice as
+ * long each time: what it holds is known by then, and a program must not pay for it for
+ * ever.
+ */
+#include <stddef.h>
+#include <sys/mman.h>
+
+#include "base/annot.h"
+#include "base/counters.h"
+#include "base/sys.h"
+#include "statics/statics.h"
+#include "statics/store.h"
+
+enum {
+	OPEN_MAX = 1024, /* pages that are open for a while */
+	PENALTY_MAX = 64,
+};
+
+/* Traps that bring nothing new, in one period, before a page is left open. */
+enum { BURST = 48, BURST_WHEN_OVER_BUDGET = 3 };
+static const uint64_t PERIOD_NS = 10u * 1000 * 1000;
+
+/* What a trap costs, signal and step and all, and how much of the run time they may
+ * take together, in percent. A run that has just begun may spend the rest first. */
+static const uint64_t TRAP_NS = 8u * 1000;
+static const uint64_t TRAP_BURST_NS = 300u * 1000 * 1000;
+enum { LATENT_PERCENT = 8, RACE_PERCENT = 4 };
+
+static struct static_page *_Atomic open_pages[OPEN_MAX];
+static _Atomic unsigned n_open;	  /* places ever used */
+static _Atomic uint64_t next_due; /* when the first one is to be sealed; 0: none */
+static _Atomic uint32_t polling;
+static _Atomic uint32_t frozen;
+
+static bool over_budget(void)
+{
+	uint64_t percent = static_config.latent ? LATENT_PERCENT : RACE_PERCENT;
+	uint64_t elapsed = ftsan_sys_now_ns() - static_config.began_ns;
+
+	return ftsan_counted(statics_traps) * TRAP_NS >
+	       TRAP_BURST_NS + elapsed / 100 * percent;
+}
+
+bool static_page_is_hot(struct static_page *page, bool is_new)
+{
+	uint64_t period = ftsan_sys_now_ns() / PERIOD_NS;
+	uint32_t burst;
+
+	if (atomic_exchange_explicit(&page->burst_period, period, memory_order_relaxed) !=
+	    period) {
+		atomic_store_explicit(&page->burst, 0, memory_order_relaxed);
+		return false;
+	}
+	if (is_new)
+		return false;
+	burst = atomic_fetch_add_explicit(&page->burst, 1, memory_order_relaxed) + 1;
+	return burst > BURST || (burst > BURST_WHEN_OVER_BUDGET && over_budget());
+}
+
+void static_page_protect(struct static_page *page)
+{
+	int protection;
+
+	switch (atomic_load_explicit(&page->state, memory_order_acquire)) {
+	case STATIC_PAGE_SEALED:
+		protection = PROT_READ;
+		break;
+	case STATIC_PAGE_OPEN:
+		protection = PROT_READ | PROT_WRITE;
+		break;
+	case STATIC_PAGE_WINDOW:
+		protection = atomic_load_explicit(&page->has_locks, memory_order_relaxed)
+				     ? PROT_READ
+				     : PROT_NONE;
+		break;
+	default:
+		return;
+	}
+	if (ftsan_sys_protect(
+		    (void *)atomic_load_explicit(&page->page, memory_order_relaxed),
+		    FTSAN_PAGE, protection) != 0)
+		(void)ftsan_sys_protect(
+			(void *)atomic_load_explicit(&page->page, memory_order_relaxed),
+			FTSAN_PAGE, PROT_READ | PROT_WRITE);
+}
+
+static bool remember_open(struct static_page *page)
+{
+	unsigned n = atomic_load_explicit(&n_open, memory_order_relaxed);
+
+	for (unsigned i = 0; i < OPEN_MAX; i++) {
+		struct static_page *none = NULL;
+
+		if (!atomic_compare_exchange_strong(&open_pages[i], &none, page))
+			continue;
+		while (n <= i && !atomic_compare_exchange_weak(&n_open, &n, i + 1))
+			;
+		return true;
+	}
+	return false;
+}
+
+static struct static_module *module_of(const struct static_page *page)
+{
+	return static_module_at(
+		atomic_load_explicit(&page->module, memory_order_relaxed));
+}
+
+static bool become_open(struct static_page *page, uint64_t until)
+{
+	uint8_t sealed = STATIC_PAGE_SEALED;
+
+	atomic_store_explicit(&page->open_until, until, memory_order_relaxed);
+	if (!atomic_compare_exchange_strong(&page->state, &sealed, STATIC_PAGE_OPEN))
+		return false;
+	ftsan_count(statics_opened);
+	atomic_store_explicit(&page->open_since, ftsan_sys_now_ns(),
+			      memory_order_relaxed);
+	if (atomic_load_explicit(&page->has_atomics, memory_order_relaxed) &&
+	    !atomic_exchange_explicit(&page->counted, true, memory_order_relaxed))
+		atomic_fetch_add_explicit(&module_of(page)->open_locks, 1,
+					  memory_order_relaxed);
+	static_page_protect(page);
+	return true;
+}
+
+void static_page_open(struct static_page *page, uint64_t for_ns)
+{
+	uint8_t penalty = atomic_load_explicit(&page->penalty, memory_order_relaxed);
+	uint64_t now = ftsan_sys_now_ns(), until, due;
+
+	if (for_ns == 0) {
+		penalty = penalty == 0 ? 1 : penalty;
+		for_ns = penalty * PERIOD_NS;
+		penalty = penalty < PENALTY_MAX ? (uint8_t)(2 * penalty) : penalty;
+		atomic_store_explicit(&page->penalty, penalty, memory_order_relaxed);
+	}
+	until = now + for_ns;
+	if (!become_open(page, until))
+		return;
+	/* Without a place in the list it stays open. */
+	if (!remember_open(page))
+		return;
+	due = atomic_load_explicit(&next_due, memory_order_relaxed);
+	while ((due == 0 || until < due) &&
+	       !atomic_compare_exchange_weak(&next_due, &due, until))
+		;
+}
+
+void static_page_leave_open(struct static_page *page)
+{
+	(void)become_open(page, 0);
+}
+
+static void seal_again(struct static_page *page, uint64_t now)
+{
+	uint8_t open = STATIC_PAGE_OPEN;
+
+	if (!atomic_compare_exchange_strong(&page->state, &open, STATIC_PAGE_SEALED))
+		return;
+	atomic_fetch_add_explicit(
+		&page->open_ns,
+		now - atomic_load_explicit(&page->open_since, memory_order_relaxed),
+		memory_order_relaxed);
+	static_page_protect(page);
+	if (!atomic_exchange_explicit(&page->counted, false, memory_order_relaxed))
+		return;
+	atomic_store_explicit(&module_of(page)->sealed_tsc, __builtin_ia32_rdtsc(),
+			      memory_order_relaxed);
+	atomic_fetch_sub_explicit(&module_of(page)->open_locks, 1, memory_order_relaxed);
+}
+
+static uint64_t seal_due(uint64_t now)
+{
+	unsigned n = atomic_load_explicit(&n_open, memory_order_acquire);
+	uint64_t next = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct static_page *page =
+			atomic_load_explicit(&open_pages[i], memory_order_acquire);
+		uint64_t until;
+
+		if (page == NULL)
+			continue;
+		until = atomic_load_explicit(&page->open_until, memory_order_relaxed);
+		if (until > now) {
+			next = next == 0 || until < next ? until : next;
+			continue;
+		}
+		atomic_store_explicit(&open_pages[i], NULL, memory_order_release);
+		seal_again(page, now);
+	}
+	return next;
+}
+
+void static_pages_poll(uint64_t now)
+{
+	uint64_t due = atomic_load_explicit(&next_due, memory_order_relaxed);
+	uint32_t idle = 0;
+
+	if (due == 0 || now < due || !atomic_compare_exchange_strong(&polling, &idle, 1))
+		return;
+	if (atomic_load(&frozen) == 0) {
+		atomic_store_explicit(&next_due, 0, memory_order_relaxed);
+		due = seal_due(now);
+		if (due != 0)
+			atomic_store_explicit(&next_due, due, memory_order_relaxed);
+	}
+	atomic_store(&polling, 0);
+}
+
+void static_pages_freeze(bool freeze)
+{
+	if (!freeze) {
+		atomic_fetch_sub(&frozen, 1);
+		return;
+	}
+	atomic_fetch_add(&frozen, 1);
+	while (atomic_load(&polling) != 0)
+		ftsan_sys_yield();
+}

@@ -1,0 +1,285 @@
+/* Takes a store into the records, and asks the rules what to think of it. */
+#include <stddef.h>
+
+#include "base/counters.h"
+#include "locks/held.h"
+#include "memory/memory.h"
+#include "stacks/symbols.h"
+#include "statics/store.h"
+#include "threads/thread.h"
+
+/* Functions are smaller, and what is further apart is not one call of one function. */
+enum { FUNCTION_BYTES = 16384 };
+
+/* --- words of one call ------------------------------------------------------------ */
+
+static bool belongs(const struct static_run *run, const struct static_store *store)
+{
+	uintptr_t apart = store->pc > run->pc ? store->pc - run->pc : run->pc - store->pc;
+
+	return run->sp == store->sp && apart < FUNCTION_BYTES;
+}
+
+/* The call that the store belongs to; those that have returned since are dropped. */
+static struct static_run *run_of(struct static_thread *own)
+{
+	const struct static_store *store = &own->store;
+	struct static_run *run;
+
+	while (own->n_runs > 0 && own->runs[own->n_runs - 1].sp < store->sp)
+		own->n_runs--;
+	if (own->n_runs > 0 && belongs(&own->runs[own->n_runs - 1], store))
+		return &own->runs[own->n_runs - 1];
+	if (own->n_runs == STATIC_RUNS) {
+		for (unsigned i = 0; i + 1 < STATIC_RUNS; i++)
+			own->runs[i] = own->runs[i + 1];
+		own->n_runs--;
+	}
+	run = &own->runs[own->n_runs++];
+	*run = (struct static_run){
+		.sp = store->sp, .pc = store->pc, .serial = ++own->run_serial};
+	return run;
+}
+
+static void add_word(struct static_run *run, uintptr_t word, bool repeated)
+{
+	for (unsigned i = 0; i < run->n; i++)
+		if (run->words[i] == word)
+			return;
+	if (run->n == STATIC_RUN_WORDS)
+		return;
+	run->words[run->n++] = word;
+	run->repeated += repeated;
+}
+
+static void count_run(struct static_thread *own)
+{
+	struct static_store *store = &own->store;
+	struct static_run *run = run_of(own);
+	uintptr_t word = store->access.address & ~(uintptr_t)7;
+	uint32_t words = (store->access.size + 7) / 8;
+	/* Stored to in another call before, or never 0. */
+	bool repeated = store->old != 0 || atomic_load_explicit(&store->word->stores,
+								memory_order_relaxed) > 1;
+
+	for (uint32_t i = 0; i < words && i < STATIC_RUN_WORDS; i++)
+		add_word(run, word + 8 * i, repeated);
+	if (store->repeated)
+		run->n = run->repeated = STATIC_RUN_WORDS;
+	store->run = run->serial;
+	store->run_words = run->n;
+	store->run_repeated = run->repeated;
+}
+
+/* --- lock words ------------------------------------------------------------------- */
+
+static uint64_t part(uint64_t word, const struct ftsan_access *access)
+{
+	uint32_t at = access->address % 8, size = access->size;
+
+	word >>= 8 * at;
+	return size >= 8 ? word : word & ((1ull << 8 * size) - 1);
+}
+
+static struct static_lock_word *find_lock_word(struct static_module *module,
+					       uintptr_t address)
+{
+	uint32_t n = atomic_load_explicit(&module->n_lock_words, memory_order_relaxed);
+
+	for (uint32_t i = 0; i < n; i++)
+		if (atomic_load_explicit(&module->lock_words[i].address,
+					 memory_order_relaxed) == address)
+			return &module->lock_words[i];
+	return NULL;
+}
+
+static struct static_lock_word *new_lock_word(struct static_module *module,
+					      const struct ftsan_access *access)
+{
+	uint32_t n = atomic_load_explicit(&module->n_lock_words, memory_order_relaxed);
+	struct static_lock_word *word;
+
+	if (n == STATIC_LOCK_WORDS)
+		return NULL;
+	word = &module->lock_words[n];
+	word->size = access->size;
+	word->given_back = false;
+	atomic_store_explicit(&word->address, access->address, memory_order_relaxed);
+	atomic_store_explicit(&module->n_lock_words, n + 1, memory_order_release);
+	return word;
+}
+
+/* follow_lock_word() - from 0 to something by a locked instruction, and back. */
+static void follow_lock_word(const struct static_store *store, int tid)
+{
+	uint64_t old = part(store->old, &store->access);
+	uint64_t new = part(store->new, &store->access);
+	struct static_lock_word *word;
+
+	if (!store->has_new || store->access.size > 8 || old == new)
+		return;
+	word = find_lock_word(store->module, store->access.address);
+	if (word == NULL && store->access.atomic && old == 0)
+		word = new_lock_word(store->module, &store->access);
+	if (word == NULL)
+		return;
+	if (old == 0) {
+		word->serial++;
+		word->tsc = __builtin_ia32_rdtsc();
+		word->tid = tid;
+		word->sp = store->sp;
+	}
+	/* libstdc++'s guards: the lowest byte says that it is done. */
+	if (new == 0 || (old & 1) > (new & 1))
+		word->given_back = true;
+}
+
+/* --- facts ------------------------------------------------------------------------ */
+
+static bool looks_like_pointer(uint64_t value)
+{
+	return value >= 0x10000 && value < 0x800000000000u && value % 4 == 0 &&
+	       value > 0xffffffff;
+}
+
+static bool is_text(uint64_t value, const struct static_module *module)
+{
+	const struct ftsan_module *of = ftsan_module_of(value);
+
+	return of != NULL && of == module->module &&
+	       (value < module->begin || value >= module->end);
+}
+
+static void take_values(struct static_word *word, const struct static_store *store)
+{
+	struct ftsan_static_facts *facts = &word->facts;
+
+	if (!store->has_new) {
+		facts->changed += 2;
+		return;
+	}
+	if (facts->judged == 1) {
+		word->first_old = store->old;
+		word->first_new = store->new;
+	}
+	word->last_old = store->old;
+	word->last_new = store->new;
+	if (store->new == store->old && store->access.size <= 8) {
+		facts->same++;
+		return;
+	}
+	if (store->old == 0)
+		facts->from_null++;
+	else if (store->new == 0)
+		facts->to_null++;
+	else
+		facts->changed++;
+	if (looks_like_pointer(store->new)) {
+		facts->new_pointer = true;
+		facts->new_text = is_text(store->new, store->module);
+	}
+	if (looks_like_pointer(store->old) && store->new != 0)
+		facts->old_pointer = true;
+}
+
+static void keep_lock(struct static_word *word, const struct static_store *store)
+{
+	for (unsigned i = 0; i < store->n_held && word->locks.n > 0; i++) {
+		if (store->held[i].address != word->locks.locks[0].address)
+			continue;
+		word->lock_kind = store->held_kind[i];
+		word->lock_pc = store->held_pc[i];
+	}
+}
+
+static void judge(struct static_word *word, const struct static_store *store)
+{
+	struct ftsan_static_facts *facts = &word->facts;
+
+	facts->judged++;
+	take_values(word, store);
+	if (!store->lock_unknown)
+		ftsan_rule_static_locks(&word->locks, store->held, store->n_held);
+	keep_lock(word, store);
+	facts->common_lock = word->locks.n > 0;
+	/* One store with every page sealed decides. */
+	facts->lock_unknown =
+		store->lock_unknown && (facts->judged == 1 || facts->lock_unknown);
+	if (store->run_words > facts->call_words)
+		facts->call_words = store->run_words;
+	if (store->run_repeated > facts->repeated_call_words)
+		facts->repeated_call_words = store->run_repeated;
+	facts->detached |= store->detached;
+	facts->claims_safe = static_config.free_threaded && !store->module->asks_for_gil;
+}
+
+static void take_in(struct static_word *word, const struct static_store *store, int tid)
+{
+	struct ftsan_static_facts *facts = &word->facts;
+
+	facts->atomic |= store->access.atomic;
+	if (word->tid == 0)
+		word->tid = tid;
+	word->several_threads |= word->tid != tid;
+	switch (store->reason) {
+	case STATIC_JUDGED:
+		judge(word, store);
+		break;
+	case STATIC_IMPORTING:
+		facts->imported++;
+		break;
+	case STATIC_GUARDED:
+		facts->guarded++;
+		break;
+	case STATIC_LOCK_FUNCTION:
+		facts->lock_functions++;
+		break;
+	case STATIC_FOREIGN:
+		facts->foreign++;
+		break;
+	case STATIC_IN_HEADER:
+		facts->headers++;
+		break;
+	}
+}
+
+static void note_writer(struct static_thread *own)
+{
+	const struct static_store *store = &own->store;
+
+	atomic_fetch_add_explicit(&store->writer->stores, 1, memory_order_relaxed);
+	if (!store->is_new)
+		return;
+	store->writer->size = (uint16_t)store->access.size;
+	store->writer->atomic = store->access.atomic;
+	store->writer->rmw = store->rmw;
+}
+
+void static_settle(struct static_thread *own, struct ftsan_thread *thread,
+		   const void *ucontext)
+{
+	struct static_store *store = &own->store;
+	int tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+	struct ftsan_static_verdict verdict;
+
+	if (store->settled || store->word == NULL || store->writer == NULL)
+		return;
+	store->settled = true;
+	atomic_fetch_add_explicit(&store->word->stores, 1, memory_order_relaxed);
+	note_writer(own);
+	if (store->access.atomic)
+		atomic_store_explicit(&store->page->has_atomics, true,
+				      memory_order_relaxed);
+	static_records_lock();
+	follow_lock_word(store, tid);
+	static_records_unlock();
+	if (store->known)
+		return;
+	count_run(own);
+	static_records_lock();
+	take_in(store->word, store, tid);
+	verdict = ftsan_rule_static(&store->word->facts);
+	static_records_unlock();
+	if (store->reason == STATIC_JUDGED && static_config.latent)
+		static_report_hazard(own, thread, verdict, ucontext);
+}

@@ -1,0 +1,158 @@
+/* The room's own: one store that was trapped, from its fault to its end. */
+#ifndef FTSAN_STATICS_STORE_H
+#define FTSAN_STATICS_STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rules/static_store.h"
+#include "statics/statics.h"
+#include "statics/table.h"
+
+struct ftsan_thread;
+
+enum { STATIC_HELD = 32, STATIC_STEP_PAGES = 4, STATIC_RUNS = 4, STATIC_RUN_WORDS = 8 };
+
+/* Why a store needs no lock. */
+enum static_reason {
+	STATIC_JUDGED,
+	STATIC_IMPORTING,
+	STATIC_GUARDED,
+	STATIC_LOCK_FUNCTION,
+	STATIC_FOREIGN,
+	STATIC_IN_HEADER,
+};
+
+/**
+ * struct static_store - a store that is being handled
+ * @page, @module, @word, @writer: @word and @writer may be NULL (no room)
+ * @known:  the word is known to be none of our business: nothing is asked any more
+ * @old, @new: the whole word
+ * @held:   locks, oldest first
+ * @run:    serial of the call that it belongs to
+ */
+struct static_store {
+	struct static_page *page;
+	struct static_module *module;
+	struct static_word *word;
+	struct static_writer *writer;
+	struct ftsan_access access;
+	uintptr_t pc, sp;
+	bool rmw, repeated;
+	bool known, is_new, settled;
+	bool has_new;
+	uint64_t old, new;
+	enum static_reason reason;
+	bool detached;
+	bool lock_unknown;
+	unsigned n_held;
+	struct ftsan_static_lock held[STATIC_HELD];
+	uint8_t held_kind[STATIC_HELD];
+	uintptr_t held_pc[STATIC_HELD];
+	uint32_t run;
+	uint32_t run_words, run_repeated;
+};
+
+enum static_step_kind {
+	STATIC_STEP_NONE,
+	STATIC_STEP_OPEN,     /* the page is writable for one instruction */
+	STATIC_STEP_REDIRECT, /* the store goes to a copy */
+	STATIC_STEP_READ,     /* a closed page is readable for one instruction */
+};
+
+struct static_step {
+	enum static_step_kind kind;
+	uint64_t mask;
+	uintptr_t pc;
+	int base;
+	intptr_t delta;
+	uintptr_t address;
+	uint32_t size;
+	unsigned n_pages;
+	struct static_page *pages[STATIC_STEP_PAGES];
+	bool serves; /* a window's owner waits for it */
+};
+
+/* Words that one function has stored to in one call, told by its stack pointer. */
+struct static_run {
+	uintptr_t sp, pc;
+	uint32_t serial;
+	uint8_t n, repeated;
+	uintptr_t words[STATIC_RUN_WORDS];
+};
+
+/* Of each thread, by its record's index. */
+struct static_thread {
+	struct static_store store;
+	struct ftsan_insn insn;
+	struct static_step step;
+	uint32_t n_runs;
+	uint32_t run_serial;
+	struct static_run runs[STATIC_RUNS];
+};
+
+struct static_thread *static_thread_of(const struct ftsan_thread *thread);
+
+/* observe.c: what can be known before the store is made. */
+void static_observe(struct static_thread *own, struct ftsan_thread *thread);
+/* settle.c: takes the store into the records; @old and @new are known. May report. */
+void static_settle(struct static_thread *own, struct ftsan_thread *thread,
+		   const void *ucontext);
+
+/* perform.c. True: done, or the page is open; false: a step is under way. */
+bool static_perform(struct static_thread *own, struct ftsan_thread *thread,
+		    void *ucontext);
+void static_step_read(struct static_thread *own, struct ftsan_thread *thread,
+		      void *ucontext, bool serves);
+bool static_step_more(struct static_thread *own, uintptr_t address);
+void static_step_finish(struct static_thread *own, struct ftsan_thread *thread,
+			void *ucontext);
+void static_step_cancel(struct static_thread *own, void *ucontext);
+
+/* pages.c: sealing and opening. */
+void static_page_open(struct static_page *page, uint64_t for_ns);
+void static_page_leave_open(struct static_page *page); /* for good */
+void static_page_protect(struct static_page *page);    /* as its state says */
+bool static_page_is_hot(struct static_page *page, bool is_new);
+void static_pages_poll(uint64_t now);
+void static_pages_freeze(bool freeze);
+
+/* hazard.c */
+void static_report_hazard(struct static_thread *own, struct ftsan_thread *thread,
+			  struct ftsan_static_verdict verdict, const void *ucontext);
+void static_hazards_poll(uint64_t now, bool all);
+
+/* window.c: true: the caller may perform its store. */
+void static_window(struct static_thread *own, struct ftsan_thread *thread,
+		   const void *ucontext);
+void static_window_done(struct static_page *page);
+enum static_meeting {
+	STATIC_MEET_RETRY, /* nothing, or it has waited */
+	STATIC_MEET_PASS,  /* of no interest: go on */
+	STATIC_MEET_RACED, /* reported: go on, and tell the owner then */
+};
+enum static_meeting static_meet(struct static_thread *own, struct ftsan_thread *thread,
+				const void *ucontext);
+void static_window_serve(void);
+void static_window_fork_child(void);
+
+/* Set once at start. */
+struct static_config {
+	bool latent, race;
+	bool free_threaded;
+	enum ftsan_grade grade;
+	bool inventory;
+	uint64_t window_ns;
+	uint32_t windows;
+	uint32_t budget_percent;
+	uint64_t began_ns;
+	const struct ftsan_module *interpreter;
+	const struct ftsan_static_host *host;
+};
+extern struct static_config static_config;
+
+/* What kind of code an address belongs to, by its file's name. */
+enum static_code { STATIC_CODE_MODULE, STATIC_CODE_LIBC, STATIC_CODE_FOREIGN };
+enum static_code static_code_of(uintptr_t pc);
+
+#endif

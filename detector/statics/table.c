@@ -1,0 +1,187 @@
+#include "statics/table.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "base/annot.h"
+#include "base/counters.h"
+#include "base/sys.h"
+
+enum { PROBES = 64 };
+
+/* Mapped once; kept over a detach. */
+static struct static_module *modules;
+static struct static_page *pages;
+static struct static_word *words;
+static struct static_writer *writers;
+
+static _Atomic unsigned n_modules; /* stored with release after the entry is complete */
+static _Atomic uint32_t lock_owner;
+
+int static_table_init(void)
+{
+	if (modules == NULL)
+		modules = ftsan_sys_map(STATIC_MODULES * sizeof(*modules));
+	if (pages == NULL)
+		pages = ftsan_sys_map(STATIC_PAGES * sizeof(*pages));
+	if (words == NULL)
+		words = ftsan_sys_map(STATIC_WORDS * sizeof(*words));
+	if (writers == NULL)
+		writers = ftsan_sys_map(STATIC_WRITERS * sizeof(*writers));
+	return modules != NULL && pages != NULL && words != NULL && writers != NULL
+		       ? 0
+		       : -ENOMEM;
+}
+
+/* Everything opened before. Untouched pages of the tables stay untouched. */
+void static_table_reset(void)
+{
+	(void)ftsan_sys_unmap(words, STATIC_WORDS * sizeof(*words));
+	(void)ftsan_sys_unmap(writers, STATIC_WRITERS * sizeof(*writers));
+	words = NULL;
+	writers = NULL;
+}
+
+void static_records_lock(void)
+{
+	uint32_t free = 0;
+
+	while (!atomic_compare_exchange_weak_explicit(
+		&lock_owner, &free, 1, memory_order_acquire, memory_order_relaxed)) {
+		free = 0;
+		ftsan_sys_yield();
+	}
+}
+
+void static_records_unlock(void)
+{
+	atomic_store_explicit(&lock_owner, 0, memory_order_release);
+}
+
+void static_records_fork_child(void)
+{
+	atomic_store_explicit(&lock_owner, 0, memory_order_relaxed);
+}
+
+static uint32_t hash(uint64_t key, unsigned bits)
+{
+	return (uint32_t)(key * 0x9e3779b97f4a7c15u >> (64 - bits));
+}
+
+struct static_page *static_page_of(uintptr_t address)
+{
+	uintptr_t page = address & ~(FTSAN_PAGE - 1);
+	uint32_t at = hash(page, 16);
+
+	for (unsigned i = 0; i < PROBES; i++, at = (at + 1) % STATIC_PAGES) {
+		uintptr_t there =
+			atomic_load_explicit(&pages[at].page, memory_order_acquire);
+
+		if (there == page)
+			return &pages[at];
+		if (there == 0)
+			return NULL;
+	}
+	return NULL;
+}
+
+struct static_page *static_page_add(uintptr_t page, uint16_t module)
+{
+	uint32_t at = hash(page, 16);
+
+	for (unsigned i = 0; i < PROBES; i++, at = (at + 1) % STATIC_PAGES) {
+		uintptr_t there =
+			atomic_load_explicit(&pages[at].page, memory_order_relaxed);
+
+		if (there != 0 && there != page)
+			continue;
+		atomic_store_explicit(&pages[at].module, module, memory_order_relaxed);
+		atomic_store_explicit(&pages[at].has_locks, false, memory_order_relaxed);
+		atomic_store_explicit(&pages[at].page, page, memory_order_release);
+		return &pages[at];
+	}
+	return NULL;
+}
+
+struct static_module *static_module_at(uint16_t index)
+{
+	return &modules[index];
+}
+
+struct static_module *static_module_add(uint16_t *index)
+{
+	unsigned n = atomic_load_explicit(&n_modules, memory_order_relaxed);
+
+	if (n == STATIC_MODULES)
+		return NULL;
+	*index = (uint16_t)n;
+	memset(&modules[n], 0, sizeof(modules[n]));
+	atomic_store_explicit(&n_modules, n + 1, memory_order_release);
+	return &modules[n];
+}
+
+unsigned static_modules(void)
+{
+	return atomic_load_explicit(&n_modules, memory_order_acquire);
+}
+
+struct static_word *static_word_of(uintptr_t address, uint16_t module)
+{
+	uintptr_t key = address & ~(uintptr_t)7;
+	uint32_t at = hash(key, 17);
+
+	for (unsigned i = 0; i < PROBES; i++, at = (at + 1) % STATIC_WORDS) {
+		uintptr_t there =
+			atomic_load_explicit(&words[at].address, memory_order_acquire);
+
+		if (there == 0 &&
+		    atomic_compare_exchange_strong(&words[at].address, &there, key)) {
+			words[at].module = module;
+			return &words[at];
+		}
+		if (there == key)
+			return &words[at];
+	}
+	ftsan_count(statics_lost);
+	return NULL;
+}
+
+struct static_writer *static_writer_of(uintptr_t pc, uintptr_t address, bool *is_new)
+{
+	uintptr_t word = address & ~(uintptr_t)7;
+	uint32_t at = hash(pc * 31 ^ word, 17);
+
+	*is_new = false;
+	for (unsigned i = 0; i < PROBES; i++, at = (at + 1) % STATIC_WRITERS) {
+		uintptr_t there =
+			atomic_load_explicit(&writers[at].pc, memory_order_acquire);
+
+		if (there == 0 &&
+		    atomic_compare_exchange_strong(&writers[at].pc, &there, pc)) {
+			__atomic_store_n(&writers[at].address, word, __ATOMIC_RELEASE);
+			*is_new = true;
+			return &writers[at];
+		}
+		if (there == pc &&
+		    __atomic_load_n(&writers[at].address, __ATOMIC_ACQUIRE) == word)
+			return &writers[at];
+	}
+	ftsan_count(statics_lost);
+	return NULL;
+}
+
+struct static_word *static_word_at(uint32_t index)
+{
+	return &words[index];
+}
+
+struct static_writer *static_writer_at(uint32_t index)
+{
+	return &writers[index];
+}
+
+struct static_page *static_page_at(uint32_t index)
+{
+	return &pages[index];
+}

@@ -1,0 +1,137 @@
+/* The room's own: what is known of modules, pages, words and storing instructions. */
+#ifndef FTSAN_STATICS_TABLE_H
+#define FTSAN_STATICS_TABLE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "decode/decode.h"
+#include "rules/static_store.h"
+#include "stacks/symbols.h"
+
+enum {
+	STATIC_MODULES = 1024,
+	STATIC_PAGES = 65536,	 /* a power of two */
+	STATIC_WORDS = 131072,	 /* the same */
+	STATIC_WRITERS = 131072, /* the same */
+	STATIC_LOCK_WORDS = 16,	 /* of one module */
+	STATIC_PACKAGE = 96,
+};
+
+/* A static word that is used as a lock; under the records' lock but for looking. */
+struct static_lock_word {
+	_Atomic uintptr_t address;
+	uint32_t size;
+	uint32_t serial; /* times it was taken */
+	uint64_t tsc;	 /* when last */
+	uintptr_t sp;	 /* of who took it last */
+	int tid;
+	bool given_back; /* ever: else it is a flag that is set once */
+};
+
+struct static_module {
+	const struct ftsan_module *module;
+	uintptr_t begin, end;
+	char package[STATIC_PACKAGE];
+	bool asks_for_gil;
+	_Atomic bool gone;
+	_Atomic uint32_t traps;
+	_Atomic uint32_t open_locks; /* pages with lock words that are open just now */
+	_Atomic uint64_t sealed_tsc; /* when one of those was sealed again */
+	_Atomic uint32_t n_lock_words;
+	struct static_lock_word lock_words[STATIC_LOCK_WORDS];
+};
+
+enum static_page_state {
+	STATIC_PAGE_NONE,
+	STATIC_PAGE_SEALED,
+	STATIC_PAGE_OPEN,   /* until @open_until, or for good when that is 0 */
+	STATIC_PAGE_WINDOW, /* a thread holds its store up */
+	STATIC_PAGE_GONE,
+};
+
+/**
+ * struct static_page - a page that is, or was, sealed
+ * @has_locks: it holds locks of libc, which the kernel looks at: never inaccessible
+ * @has_atomics: bus-locked instructions were seen on it: it may hold lock words
+ * @counted:   in the module's @open_locks
+ * @burst:     traps in the period @burst_period that brought nothing new
+ * @penalty:   periods that it stays open the next time
+ * @open_ns:   how long it was open
+ */
+struct static_page {
+	_Atomic uintptr_t page;
+	_Atomic uint16_t module;
+	_Atomic uint8_t state;
+	_Atomic bool has_locks;
+	_Atomic bool has_atomics;
+	_Atomic bool counted;
+	_Atomic uint8_t penalty;
+	_Atomic uint32_t burst;
+	_Atomic uint64_t burst_period;
+	_Atomic uint64_t open_since;
+	_Atomic uint64_t open_until;
+	_Atomic uint64_t open_ns;
+	uint64_t sealed_since;
+};
+
+/**
+ * struct static_word - eight bytes; everything but the key under the records' lock
+ * @reported: grade that is in the log, or waits for it
+ * @read:     a thread was seen reading it
+ */
+struct static_word {
+	_Atomic uintptr_t address;
+	uint16_t module;
+	uint8_t reported;
+	bool read;
+	bool several_threads;
+	int tid;
+	_Atomic uint32_t stores;
+	uint32_t windows;
+	bool proven;
+	struct ftsan_static_facts facts;
+	struct ftsan_static_lockset locks;
+	uint8_t lock_kind; /* of locks.locks[0] */
+	uintptr_t lock_pc;
+	uint64_t first_old, first_new, last_old, last_new;
+};
+
+enum { STATIC_CALLERS = 4 };
+
+/* An instruction that stored to a word. @caller: return addresses, innermost first. */
+struct static_writer {
+	_Atomic uintptr_t pc;
+	uintptr_t address;
+	_Atomic uint32_t stores;
+	uint16_t size;
+	bool atomic, rmw;
+	uintptr_t caller[STATIC_CALLERS];
+};
+
+int static_table_init(void);
+void static_table_reset(void);
+
+/* Context: any, async-signal-safe. NULL: not there, or no room. */
+struct static_page *static_page_of(uintptr_t address);
+struct static_module *static_module_at(uint16_t index);
+struct static_word *static_word_of(uintptr_t address, uint16_t module);
+struct static_writer *static_writer_of(uintptr_t pc, uintptr_t address, bool *is_new);
+
+/* For adding: under the gate (engine.c). */
+struct static_page *static_page_add(uintptr_t page, uint16_t module);
+struct static_module *static_module_add(uint16_t *index);
+unsigned static_modules(void);
+
+/* For walks over everything. */
+struct static_word *static_word_at(uint32_t index);
+struct static_writer *static_writer_at(uint32_t index);
+struct static_page *static_page_at(uint32_t index);
+
+/* One writer of records at a time. Nothing faults, and nobody waits, while it is held. */
+void static_records_lock(void);
+void static_records_unlock(void);
+void static_records_fork_child(void);
+
+#endif

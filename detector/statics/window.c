@@ -1,0 +1,368 @@
+/*
+ * Collision windows: one at a time in the process. Its owner has trapped with a store and
+ * waits; who comes to the same bytes meanwhile has raced with it. A page with locks of
+ * libc stays readable, because the kernel looks at them: there only stores meet.
+ */
+#include <stddef.h>
+#include <string.h>
+
+#include "base/context.h"
+#include "base/counters.h"
+#include "base/fmt.h"
+#include "base/sys.h"
+#include "findings/report.h"
+#include "budget/sites.h"
+#include "rules/rules.h"
+#include "rules/static_pair.h"
+#include "statics/store.h"
+#include "statics/words_text.h"
+#include "threads/gil.h"
+#include "threads/thread.h"
+
+enum window_state { CLOSED, PREPARING, OPEN, CLAIMED, SERVED, ENDED };
+
+/* As in pages/collide.c: a report takes long; who was met gets ahead of the owner; and
+ * waiting threads look again. */
+static const uint64_t CLAIM_NS = 500u * 1000 * 1000;
+static const uint64_t HEAD_START_NS = 6u * 1000 * 1000;
+static const uint64_t RETRY_NS = 2u * 1000 * 1000;
+
+/* Written by the owner before OPEN, read by who has claimed it. */
+static struct {
+	_Atomic uint32_t state;
+	_Atomic uint32_t round;
+	_Atomic int tid;
+	struct static_page *page;
+	struct static_store store;
+	char thread_name[FTSAN_THREAD_NAME];
+	struct ftsan_stack stack;
+} window;
+
+static _Atomic uint64_t spent_ns;
+
+/* Threads that hold the GIL take turns: holding one up shows nothing and stops all. */
+static bool takes_turns(const struct static_store *store)
+{
+	bool gil = !static_config.free_threaded ||
+		   (ftsan_gil_requests() > 0 && !static_config.host->gil_kept_off);
+
+	return gil && !store->detached;
+}
+
+static bool is_worth_it(const struct static_store *store)
+{
+	const struct static_word *word = store->word;
+
+	if (word == NULL || store->known || store->reason != STATIC_JUDGED ||
+	    store->access.atomic || store->repeated || word->facts.atomic)
+		return false;
+	/* Always under the same lock, several times. */
+	if (word->facts.common_lock && word->facts.judged > 2)
+		return false;
+	return !takes_turns(store);
+}
+
+static bool may_open(const struct static_store *store, const struct ftsan_site *site)
+{
+	struct ftsan_window_question question = {
+		.threads = ftsan_threads_alive(),
+		.site_proven = store->word->proven,
+		.site_windows = site == NULL ? 0
+					     : atomic_load_explicit(&site->windows,
+								    memory_order_relaxed),
+		.site_limit = 8 * static_config.windows +
+			      (uint32_t)((ftsan_sys_now_ns() - static_config.began_ns) /
+					 100000000u),
+		.object_windows = store->word->windows,
+		.object_limit = static_config.windows,
+		.spent_ns = atomic_load_explicit(&spent_ns, memory_order_relaxed),
+		.elapsed_ns = ftsan_sys_now_ns() - static_config.began_ns,
+		.budget_percent = static_config.budget_percent,
+		.length_ns = static_config.window_ns,
+	};
+
+	if (site != NULL && atomic_load_explicit(&site->proven, memory_order_relaxed))
+		question.site_proven = true;
+	return ftsan_rule_open_window(&question);
+}
+
+static void wait_for_another(uint64_t until)
+{
+	uint32_t state;
+
+	while ((state = atomic_load_explicit(&window.state, memory_order_acquire)) ==
+		       OPEN ||
+	       state == CLAIMED) {
+		uint64_t limit = state == OPEN ? until : until + CLAIM_NS;
+
+		if (ftsan_sys_now_ns() >= limit) {
+			(void)atomic_compare_exchange_strong(&window.state, &state,
+							     ENDED);
+			continue;
+		}
+		(void)ftsan_sys_futex_wait(&window.state, state, limit);
+	}
+	/* Both would go on at the same moment, and right into each other. */
+	if (state == SERVED)
+		(void)ftsan_sys_futex_wait(&window.state, state,
+					   ftsan_sys_now_ns() + HEAD_START_NS);
+}
+
+static void close_page(struct static_page *page)
+{
+	uint8_t state = STATIC_PAGE_WINDOW;
+
+	(void)atomic_compare_exchange_strong(&page->state, &state, STATIC_PAGE_SEALED);
+	static_page_protect(page);
+}
+
+/* The store goes on: whoever waited looks again. */
+static void leave(struct static_page *page, uint64_t began)
+{
+	close_page(page);
+	atomic_fetch_add_explicit(&spent_ns, ftsan_sys_now_ns() - began,
+				  memory_order_relaxed);
+	atomic_store_explicit(&window.tid, 0, memory_order_relaxed);
+	atomic_store_explicit(&window.state, CLOSED, memory_order_release);
+	atomic_fetch_add_explicit(&window.round, 1, memory_order_release);
+	ftsan_sys_futex_wake(&window.round);
+}
+
+static void fill_new(struct static_store *store, const struct ftsan_insn *insn)
+{
+	uint32_t at = store->access.address % 8, size = store->access.size;
+
+	if (insn->plan != FTSAN_PLAN_DIRECT)
+		return;
+	if (at + size > 8)
+		size = 8 - at;
+	store->new = store->old;
+	memcpy((unsigned char *)&store->new + at, insn->value, size);
+	store->has_new = true;
+}
+
+void static_window(struct static_thread *own, struct ftsan_thread *thread,
+		   const void *ucontext)
+{
+	struct static_store *store = &own->store;
+	struct ftsan_site *site = ftsan_site_of(store->pc);
+	uint32_t closed = CLOSED;
+	uint64_t began;
+	uint8_t sealed = STATIC_PAGE_SEALED;
+
+	if (!static_config.race || !is_worth_it(store) || !may_open(store, site) ||
+	    !atomic_compare_exchange_strong(&window.state, &closed, PREPARING))
+		return;
+	fill_new(store, &own->insn);
+	window.page = store->page;
+	window.store = *store;
+	ftsan_stack_capture(&window.stack, ucontext);
+	ftsan_thread_read_name(thread);
+	memcpy(window.thread_name, thread->name, sizeof(window.thread_name));
+	atomic_store_explicit(&window.tid,
+			      atomic_load_explicit(&thread->tid, memory_order_relaxed),
+			      memory_order_relaxed);
+	if (!atomic_compare_exchange_strong(&store->page->state, &sealed,
+					    STATIC_PAGE_WINDOW)) {
+		atomic_store_explicit(&window.state, CLOSED, memory_order_release);
+		return;
+	}
+	ftsan_count(statics_windows);
+	store->word->windows++;
+	if (site != NULL)
+		atomic_fetch_add_explicit(&site->windows, 1, memory_order_relaxed);
+	began = ftsan_sys_now_ns();
+	atomic_store_explicit(&window.state, OPEN, memory_order_release);
+	static_page_protect(store->page);
+	wait_for_another(began + static_config.window_ns);
+	leave(store->page, began);
+}
+
+/* --- who comes -------------------------------------------------------------------- */
+
+static void answer(uint32_t state)
+{
+	uint32_t claimed = CLAIMED;
+
+	(void)atomic_compare_exchange_strong(&window.state, &claimed, state);
+	ftsan_sys_futex_wake(&window.state);
+}
+
+void static_window_serve(void)
+{
+	answer(SERVED);
+}
+
+/* The owner is gone, or stuck: its page is sealed as before. */
+static void end_overdue(struct static_page *page)
+{
+	uint32_t state = atomic_load_explicit(&window.state, memory_order_acquire);
+
+	if (state == CLOSED || window.page != page)
+		close_page(page);
+}
+
+static bool claim(struct static_page *page)
+{
+	uint32_t open = OPEN;
+	uint32_t round = atomic_load_explicit(&window.round, memory_order_acquire);
+
+	if (!atomic_compare_exchange_strong(&window.state, &open, CLAIMED)) {
+		(void)ftsan_sys_futex_wait(&window.round, round,
+					   ftsan_sys_now_ns() + RETRY_NS);
+		end_overdue(page);
+		return false;
+	}
+	if (window.page == page)
+		return true;
+	answer(OPEN);
+	end_overdue(page);
+	return false;
+}
+
+static struct ftsan_static_pair_verdict judge(const struct static_store *met)
+{
+	const struct static_store *held = &window.store;
+	const struct ftsan_static_facts *facts = &held->word->facts;
+	struct ftsan_static_pair_question question = {
+		.held = held->access,
+		.met = met->access,
+		.held_rmw = held->rmw,
+		.met_rmw = met->rmw,
+		.atomic_word = facts->atomic,
+		.lock_functions = met->reason == STATIC_LOCK_FUNCTION ||
+				  met->reason == STATIC_GUARDED,
+		.interpreter = met->reason == STATIC_FOREIGN &&
+			       met->access.role == FTSAN_ROLE_WRITE,
+		.header = met->reason == STATIC_IN_HEADER,
+		.has_new = held->has_new,
+		.met_has_new = met->has_new,
+		.old = held->old,
+		.new = held->new,
+		.met_new = met->new,
+		.pointer = facts->new_pointer && !facts->new_text,
+		.call_words = facts->call_words,
+		.read = true,
+	};
+
+	return ftsan_rule_static_pair(&question);
+}
+
+struct race_texts {
+	char title[320], note[400], description[160], name[FTSAN_SYMBOL_MAX + 32];
+};
+
+static void make_texts(struct race_texts *texts, enum ftsan_static_pair pair)
+{
+	const struct static_store *held = &window.store;
+	struct ftsan_buf out;
+
+	ftsan_buf_init(&out, texts->name, sizeof(texts->name));
+	static_name_variable(&out, held->module, held->access.address);
+	(void)ftsan_buf_cstr(&out);
+	ftsan_buf_init(&out, texts->description, sizeof(texts->description));
+	ftsan_buf_str(&out, "static data of ");
+	ftsan_buf_str(&out, static_module_name(held->module));
+	(void)ftsan_buf_cstr(&out);
+	ftsan_buf_init(&out, texts->title, sizeof(texts->title));
+	ftsan_buf_str(&out, "data race on the static ");
+	ftsan_buf_str(&out, texts->name);
+	ftsan_buf_str(&out, " of ");
+	ftsan_buf_str(&out, static_module_name(held->module));
+	ftsan_buf_str(&out, ", stored to by ");
+	static_name_function(&out, &window.stack);
+	(void)ftsan_buf_cstr(&out);
+	ftsan_buf_init(&out, texts->note, sizeof(texts->note));
+	ftsan_buf_str(&out, ftsan_static_pair_danger(pair));
+	if (held->detached)
+		ftsan_buf_str(&out,
+			      " The thread had let the interpreter go: it is a race "
+			      "on builds with a GIL, too.");
+	(void)ftsan_buf_cstr(&out);
+}
+
+static bool report(struct ftsan_thread *thread, const struct static_store *met,
+		   struct ftsan_static_pair_verdict verdict)
+{
+	const struct static_store *held = &window.store;
+	struct race_texts texts = {0};
+	struct ftsan_incident incident = {
+		.kind = FTSAN_KIND_RACE,
+		.confidence = FTSAN_CONFIRMED,
+		.address = held->access.address,
+		.title = texts.title,
+		.description = texts.description,
+		.name = texts.name[0] != '+' ? texts.name : NULL,
+		.grade = ftsan_grade_name(verdict.grade),
+		.note = texts.note,
+		.has_old = true,
+		.has_new = held->has_new,
+		.old_value = (int64_t)held->old,
+		.new_value = (int64_t)held->new,
+		.n_parties = 2,
+	};
+
+	make_texts(&texts, verdict.pair);
+	ftsan_thread_read_name(thread);
+	incident.parties[0] = (struct ftsan_party){
+		.role = FTSAN_ROLE_WRITE,
+		.tid = atomic_load_explicit(&window.tid, memory_order_relaxed),
+		.name = window.thread_name,
+		.access = &held->access,
+		.stack = &window.stack,
+	};
+	incident.parties[1] = (struct ftsan_party){
+		.role = met->access.role,
+		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
+		.name = thread->name,
+		.access = &met->access,
+		.stack = &thread->stack,
+	};
+	return ftsan_report(&incident);
+}
+
+static void prove(void)
+{
+	struct ftsan_site *site = ftsan_site_of(window.store.pc);
+
+	window.store.word->proven = true;
+	if (site != NULL)
+		atomic_store_explicit(&site->proven, true, memory_order_relaxed);
+}
+
+enum static_meeting static_meet(struct static_thread *own, struct ftsan_thread *thread,
+				const void *ucontext)
+{
+	struct static_store *met = &own->store;
+	struct ftsan_static_pair_verdict verdict;
+
+	if (!claim(met->page))
+		return STATIC_MEET_RETRY;
+	if (!ftsan_rule_overlap(&window.store.access, &met->access)) {
+		answer(OPEN);
+		return STATIC_MEET_PASS;
+	}
+	fill_new(met, &own->insn);
+	verdict = judge(met);
+	if (verdict.grade < static_config.grade) {
+		if (verdict.grade != FTSAN_GRADE_COUNTED)
+			ftsan_count(statics_low);
+		answer(OPEN);
+		return STATIC_MEET_PASS;
+	}
+	ftsan_count(statics_met);
+	ftsan_stack_capture(&thread->stack, ucontext);
+	if (report(thread, met, verdict))
+		prove();
+	return STATIC_MEET_RACED;
+}
+
+void static_window_fork_child(void)
+{
+	struct static_page *page = window.page;
+
+	if (atomic_load_explicit(&window.state, memory_order_relaxed) != CLOSED &&
+	    page != NULL)
+		close_page(page);
+	atomic_store_explicit(&window.state, CLOSED, memory_order_relaxed);
+}

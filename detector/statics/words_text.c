@@ -1,0 +1,115 @@
+#include "statics/words_text.h"
+
+#include <string.h>
+
+#include "base/fmt.h"
+#include "locks/held.h"
+#include "statics/store.h"
+
+const char *static_module_name(const struct static_module *module)
+{
+	const char *path = module->module->path;
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL ? path : slash + 1;
+}
+
+void static_name_variable(struct ftsan_buf *out, const struct static_module *module,
+			  uintptr_t address)
+{
+	char name[FTSAN_SYMBOL_MAX];
+	uint64_t into = 0;
+
+	if (ftsan_symbol_object(address, name, &into) != 0) {
+		ftsan_buf_char(out, '+');
+		ftsan_buf_hex(out, address - module->module->bias);
+		return;
+	}
+	ftsan_buf_str(out, name);
+	if (into < 8)
+		return;
+	ftsan_buf_char(out, '[');
+	ftsan_buf_u64(out, into / 8);
+	ftsan_buf_char(out, ']');
+}
+
+/* Names of C++ are as long as they like. */
+enum { SHOWN = 72 };
+
+static void put_cut(struct ftsan_buf *out, const char *name)
+{
+	size_t length = strlen(name);
+
+	ftsan_buf_bytes(out, name, length < SHOWN ? length : SHOWN);
+	if (length > SHOWN)
+		ftsan_buf_str(out, "...");
+}
+
+static void name_code(struct ftsan_buf *out, uintptr_t pc)
+{
+	const struct ftsan_module *module = ftsan_module_of(pc);
+	char name[FTSAN_SYMBOL_MAX];
+	const char *slash;
+
+	if (ftsan_symbol_name(pc, name) == 0) {
+		put_cut(out, name);
+		return;
+	}
+	if (module == NULL) {
+		ftsan_buf_str(out, "unknown code");
+		return;
+	}
+	slash = strrchr(module->path, '/');
+	ftsan_buf_str(out, slash == NULL ? module->path : slash + 1);
+	ftsan_buf_char(out, '+');
+	ftsan_buf_hex(out, pc - module->bias);
+}
+
+void static_name_function(struct ftsan_buf *out, const struct ftsan_stack *stack)
+{
+	for (unsigned i = 0; i < stack->n_native; i++) {
+		uintptr_t pc = i == 0 ? stack->pc[0] : stack->pc[i] - 1;
+
+		if (static_code_of(pc) != STATIC_CODE_MODULE)
+			continue;
+		name_code(out, pc);
+		return;
+	}
+	ftsan_buf_str(out, "unknown code");
+}
+
+void static_name_lock(struct ftsan_buf *out, uint8_t kind, uintptr_t address,
+		      uintptr_t pc)
+{
+	char name[FTSAN_SYMBOL_MAX];
+	uint64_t into;
+
+	ftsan_buf_str(out, ftsan_lock_kind_name(kind));
+	if (ftsan_symbol_object(address, name, &into) == 0) {
+		ftsan_buf_str(out, " '");
+		ftsan_buf_str(out, name);
+		ftsan_buf_char(out, '\'');
+	} else {
+		ftsan_buf_str(out, " at ");
+		ftsan_buf_hex(out, address);
+	}
+	if (pc == 0 || kind == FTSAN_LOCK_LOCK || kind == FTSAN_LOCK_RLOCK)
+		return;
+	ftsan_buf_str(out, " taken in ");
+	name_code(out, pc - 1);
+}
+
+void static_put_outer_locks(struct ftsan_buf *out, const struct static_store *store)
+{
+	if (store->n_held == 0)
+		return;
+	ftsan_buf_str(out, " Held at the time, but not at every store, or not by its own "
+			   "package: ");
+	for (unsigned i = 0; i < store->n_held && i < 3; i++) {
+		if (i > 0)
+			ftsan_buf_str(out, ", ");
+		static_name_lock(out, store->held_kind[i], store->held[i].address,
+				 store->held_pc[i]);
+	}
+	ftsan_buf_char(out, '.');
+}
