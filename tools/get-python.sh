@@ -1,26 +1,33 @@
 #!/bin/sh
-# Prints the path of a free-threaded CPython 3.13 (or of another minor version
-# given as the argument), making one if there is none. Progress goes to stderr.
+# Prints the path of a free-threaded CPython, making one if there is none. Progress goes
+# to stderr.
 #
-# Order: $FTSAN_PYTHON, an interpreter on PATH, an earlier run's cache,
-# `uv python install`, a build of the distribution's source package.
+# Order: $FTSAN_PYTHON, $FTSAN_PYTHONS, interpreters on PATH, what an earlier run made,
+# `uv python install`, a build of the distribution's source package; within each the
+# newest release first.
 set -eu
+
+# Newest first; what the layouts are known of (detector/stacks/pyabi_words.c).
+known="3.15 3.14 3.13"
 
 usage() {
 	cat <<'TEXT'
-usage: sh tools/get-python.sh [--find] [3.13|3.14]
+usage: sh tools/get-python.sh [--find] [MINOR]
 
-Prints the path of a free-threaded CPython (default 3.13). Nothing is installed
-outside the cache directory ($XDG_CACHE_HOME/ftsan or ~/.cache/ftsan), except
-the compiler's packages when the interpreter has to be built (root or sudo).
+Prints the path of a free-threaded CPython: MINOR (3.13, 3.14, 3.15), or the newest that
+is there, or else the newest that can be had. Nothing is installed outside the cache
+directory ($XDG_CACHE_HOME/ftsan or ~/.cache/ftsan), except the compiler's packages when
+the interpreter has to be built (root or sudo).
 
 --find         only look for one that is there; exit status 1 if there is none
 
 FTSAN_PYTHON   use this interpreter; an error if it is not free-threaded
+FTSAN_PYTHONS  interpreters to look at first, separated by colons or spaces
 TEXT
 }
 
-minor=3.13
+minors=$known
+asked=
 find_only=no
 if [ "${1-}" = --find ]; then
 	find_only=yes
@@ -28,13 +35,12 @@ if [ "${1-}" = --find ]; then
 fi
 case "${1-}" in
 -h | --help) usage; exit 0 ;;
-3.[0-9]*) minor=$1 ;;
+3.[0-9]*) minors=$1 asked=$1 ;;
 '') ;;
 *) usage >&2; exit 2 ;;
 esac
 
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/ftsan
-prefix=$cache/python-${minor}t
 
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 . "$here/lib.sh"
@@ -49,10 +55,10 @@ ok = ok and (not want or '%d.%d' % sys.version_info[:2] == want)
 sys.exit(not ok)" 2>/dev/null
 }
 
-try_path() {
-	for name in "python${minor}t" python3t python3 python; do
-		path=$(command -v "$name" 2>/dev/null) || continue
-		if is_free_threaded "$path" "$minor"; then
+# try_named MINOR: one of FTSAN_PYTHONS.
+try_named() {
+	for path in $(echo "${FTSAN_PYTHONS-}" | tr ':;' '  '); do
+		if is_free_threaded "$path" "$1"; then
 			echo "$path"
 			return 0
 		fi
@@ -60,36 +66,75 @@ try_path() {
 	return 1
 }
 
+try_path() {
+	for name in "python$1t" python3t python3 python; do
+		path=$(command -v "$name" 2>/dev/null) || continue
+		if is_free_threaded "$path" "$1"; then
+			echo "$path"
+			return 0
+		fi
+	done
+	return 1
+}
+
+# prefix_of MINOR: where a build of ours is.
+prefix_of() {
+	echo "$cache/python-$1t"
+}
+
+try_cache() {
+	path=$(prefix_of "$1")/bin/python$1t
+	[ -x "$path" ] && is_free_threaded "$path" "$1" && echo "$path"
+}
+
 try_uv() {
 	command -v uv >/dev/null 2>&1 || return 1
-	say "asking uv for CPython ${minor}t"
+	say "asking uv for CPython $1t"
 	# uv gives no answer within reason where its download host can't be
 	# reached; its own retries would take minutes.
-	timeout 180 uv python install "${minor}t" >&2 2>&1 || {
-		say "uv could not install CPython ${minor}t"
+	timeout 180 uv python install "$1t" >&2 2>&1 || {
+		say "uv could not install CPython $1t"
 		return 1
 	}
-	path=$(uv python find "${minor}t" 2>/dev/null) || return 1
-	is_free_threaded "$path" "$minor" || return 1
+	path=$(uv python find "$1t" 2>/dev/null) || return 1
+	is_free_threaded "$path" "$1" || return 1
 	echo "$path"
 }
 
-# source_suites: the suites of this distribution that may hold the package.
+# each_minor FUNCTION: the first answer, newest release first.
+each_minor() {
+	for minor in $minors; do
+		"$1" "$minor" && return 0
+	done
+	return 1
+}
+
+# source_suites: those of this distribution that may hold a package, newest first. A
+# suite's list may name a version that its pool no longer has: then the next one's turn.
 source_suites() {
 	. /etc/os-release
 	case "${ID-} ${ID_LIKE-}" in
 	*ubuntu*) echo "resolute questing plucky" ;;
-	*) [ "$minor" = 3.14 ] && echo "forky sid" || echo "trixie" ;;
+	*) echo "sid forky trixie" ;;
 	esac
 }
 
-# fetch_source DIR: leaves the pristine upstream tarball in DIR, without
-# touching the system's apt lists.
+# fetch_source DIR: leaves a pristine upstream tarball in DIR, of the newest release that
+# can be had, without touching the system's apt lists. Sets minor.
 fetch_source() {
-	need_mirror "set FTSAN_PYTHON to a free-threaded CPython ${minor}"
+	need_mirror "set FTSAN_PYTHON to a free-threaded CPython${asked:+ $asked}"
+	suites=
 	for suite in $(source_suites); do
-		say "looking for the source package python$minor in suite $suite"
-		source_lists "$1" "$suite" && source_archive "$1" "python$minor" && return 0
+		mkdir -p "$1/$suite"
+		source_lists "$1/$suite" "$suite" && suites="$suites $suite"
+	done
+	for minor in $minors; do
+		for suite in $suites; do
+			say "looking for the source package python$minor in suite $suite"
+			source_archive "$1/$suite" "python$minor" 2>/dev/null || continue
+			mv "$1/$suite/python${minor}"_*.orig.tar.* "$1"
+			return 0
+		done
 	done
 	return 1
 }
@@ -101,9 +146,10 @@ build() {
 	trap 'exit 130' INT TERM
 	need_packages build-essential xz-utils libssl-dev zlib1g-dev libffi-dev \
 		libbz2-dev liblzma-dev libsqlite3-dev libreadline-dev uuid-dev
-	fetch_source "$work" || die "no source package python$minor could be had.
-Install a free-threaded CPython $minor (https://docs.python.org/3/howto/free-threading-python.html)
+	fetch_source "$work" || die "no source package of CPython ${asked:-3.13 or later} could be had.
+Install a free-threaded CPython (https://docs.python.org/3/howto/free-threading-python.html)
 and set FTSAN_PYTHON to it."
+	prefix=$(prefix_of "$minor")
 	mkdir "$work/src" "$work/out"
 	tar -C "$work/src" --strip-components=1 -xf "$(find "$work" -maxdepth 1 -name '*.orig.tar.*' ! -name '*.asc' | head -n 1)"
 	say "building CPython ${minor}t, about 4 minutes on 2 cores (log: $cache/build.log)"
@@ -126,14 +172,15 @@ and set FTSAN_PYTHON to it."
 if [ -n "${FTSAN_PYTHON-}" ]; then
 	is_free_threaded "$FTSAN_PYTHON" "" ||
 		die "FTSAN_PYTHON=$FTSAN_PYTHON is not a free-threaded CPython (python -c 'import sysconfig; print(sysconfig.get_config_var(\"Py_GIL_DISABLED\"))' must print 1)"
-	echo "$FTSAN_PYTHON"
-	exit 0
+	# Where another release is asked for by number, it is one more to look at.
+	if is_free_threaded "$FTSAN_PYTHON" "$asked"; then
+		echo "$FTSAN_PYTHON"
+		exit 0
+	fi
 fi
-try_path && exit 0
-if [ -x "$prefix/bin/python${minor}t" ] && is_free_threaded "$prefix/bin/python${minor}t" "$minor"; then
-	echo "$prefix/bin/python${minor}t"
-	exit 0
-fi
+each_minor try_named && exit 0
+each_minor try_path && exit 0
+each_minor try_cache && exit 0
 [ "$find_only" = no ] || exit 1
-try_uv && exit 0
+each_minor try_uv && exit 0
 build

@@ -8,19 +8,26 @@ usage: sh tools/setup.sh packages [tests]
        sh tools/setup.sh build DIR COMPILER [CMAKE-ARGUMENT...]
        sh tools/setup.sh fuzzer
        sh tools/setup.sh python
-       sh tools/setup.sh venv [--find] NAME
+       sh tools/setup.sh pythons
+       sh tools/setup.sh venv [--find] [--python PYTHON] NAME
+       sh tools/setup.sh venv [--find] --python PYTHON wheels REQUIREMENT...
 
 packages   installs the Debian or Ubuntu packages that are missing
 build      configures DIR with COMPILER (gcc, clang) and builds it
 fuzzer     succeeds if clang has libFuzzer
 python     prints a free-threaded interpreter's path (see tools/get-python.sh)
+pythons    prints every free-threaded interpreter that is there, one a line, newest
+           first
 venv       prints the path of a virtual environment, making it if need be; --find:
-           only if it is there. NAME: numpy-affected, numpy-fixed, skimage, runner,
-           plugin-affected, plugin-fixed; scipy, pandas: for tests/bench;
-           numpy-affected-gil, numpy-fixed-gil: of the python3 that is there
+           only if it is there; --python: with this interpreter. NAME: numpy-affected,
+           numpy-fixed, skimage, runner, plugin-affected, plugin-fixed; scipy, pandas:
+           for tests/bench; numpy-affected-gil, numpy-fixed-gil: of the python3 that
+           is there. wheels: one with just these; exit status 3 when the interpreter
+           has no wheels for them
 
 Interpreter and environments live in $XDG_CACHE_HOME/ftsan (~/.cache/ftsan) and are
-used again by later runs. FTSAN_PYTHON names an interpreter to use instead.
+used again by later runs. FTSAN_PYTHON names an interpreter to use instead,
+FTSAN_PYTHONS further ones (separated by colons or spaces).
 TEXT
 }
 
@@ -32,14 +39,39 @@ cache=${XDG_CACHE_HOME:-${HOME:?neither HOME nor XDG_CACHE_HOME is set}/.cache}/
 # What the tests of the pytest plugin run with: threads and processes.
 plugin_requirements="pytest==9.2.0 pytest-run-parallel==0.10.0 pytest-xdist==3.8.0"
 
-# requirements NAME: what is installed in the environment. Changing a line here makes
-# a new environment.
+# minor_of PYTHON: 3.14
+minor_of() {
+	"$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])'
+}
+
+# current_numpy PYTHON: the newest with wheels for that interpreter (free-threaded 3.13:
+# the last there are; 3.15: since 2.5.2).
+current_numpy() {
+	case $(minor_of "$1") in
+	3.11 | 3.13) echo "numpy==2.4.6" ;;
+	*) echo "numpy==2.5.5" ;;
+	esac
+}
+
+# hypothesis PYTHON: what NumPy's tests need; later releases have no wheels for 3.13t.
+hypothesis() {
+	case $(minor_of "$1") in
+	3.11 | 3.13) echo "hypothesis==6.139.3" ;;
+	*) echo "hypothesis==6.170.17" ;;
+	esac
+}
+
+# wheels: what `venv ... wheels` asks for.
+wheels=
+
+# requirements NAME PYTHON: what is installed in the environment. Changing a line here
+# makes a new environment.
 requirements() {
 	case $1 in
 	numpy-affected) echo "numpy==2.2.1 pytest==9.2.0" ;;
 	numpy-affected-gil) echo "numpy==2.2.1" ;;
 	numpy-fixed-gil) echo "numpy==2.4.6" ;;
-	numpy-fixed) echo "numpy==2.4.6 pytest==9.2.0 hypothesis==6.139.3" ;;
+	numpy-fixed) echo "$(current_numpy "$2") pytest==9.2.0 $(hypothesis "$2")" ;;
 	skimage)
 		echo "numpy==2.2.1 scipy==1.15.2 scikit-image==0.25.2 pooch" \
 			"pytest==9.2.0 pytest-run-parallel==0.10.0"
@@ -47,8 +79,9 @@ requirements() {
 	scipy) echo "numpy==2.4.6 scipy==1.15.2 pytest==9.2.0 hypothesis==6.139.3" ;;
 	pandas) echo "numpy==2.4.6 pandas==2.3.3 pytest==9.2.0 hypothesis==6.139.3" ;;
 	plugin-affected) echo "numpy==2.2.1 $plugin_requirements" ;;
-	plugin-fixed) echo "numpy==2.4.6 $plugin_requirements" ;;
+	plugin-fixed) echo "$(current_numpy "$2") $plugin_requirements" ;;
 	runner) echo "pytest==9.2.0 jsonschema==4.26.0" ;;
+	wheels) echo "$wheels" ;;
 	*) die "there is no environment '$1'; see sh tools/setup.sh --help" ;;
 	esac
 }
@@ -172,10 +205,23 @@ sys.exit(sysconfig.get_config_var("Py_GIL_DISABLED") == 1 and "it has no GIL" or
 	echo "$python"
 }
 
-# python_for NAME [--find]: the interpreter that the environment is made with.
+# pythons: every free-threaded one that is there.
+pythons() {
+	for minor in 3.15 3.14 3.13; do
+		sh "$here/get-python.sh" --find "$minor" || true
+	done
+}
+
+# python_for NAME [--find]: the interpreter that the environment is made with. Releases
+# of NumPy that have the bug of numpy#28197, and what goes with them, have no wheels for
+# a free-threaded CPython but 3.13. The runner goes with them, for it is there then.
 python_for() {
+	# shellcheck disable=SC2086 # $2 is nothing, or a word
 	case $1 in
 	*-gil) system_python ;;
+	numpy-affected | plugin-affected | skimage | scipy | pandas | runner)
+		sh "$here/get-python.sh" $2 3.13
+		;;
 	*) sh "$here/get-python.sh" $2 ;;
 	esac
 }
@@ -184,7 +230,7 @@ python_for() {
 environment_path() {
 	key=$("$2" -c 'import sys, sysconfig
 print(sys.version, sys.executable, sysconfig.get_config_var("SOABI"))')
-	key=$(printf '%s\n%s\n' "$key" "$(requirements "$1")" | cksum | cut -d ' ' -f 1)
+	key=$(printf '%s\n%s\n' "$key" "$(requirements "$1" "$2")" | cksum | cut -d ' ' -f 1)
 	echo "$cache/venv-$1-$key"
 }
 
@@ -215,7 +261,7 @@ make_environment() {
 	python=$2
 	dir=$(environment_path "$name" "$python")
 	if ! is_complete "$dir"; then
-		wanted=$(requirements "$name")
+		wanted=$(requirements "$name" "$python")
 		log=$dir.log
 		rm -rf "$dir"
 		say "making the environment $name ($wanted)"
@@ -226,6 +272,10 @@ make_environment() {
 		# shellcheck disable=SC2086 # a list of words
 		install "$dir/bin/python" "$log" $wanted || {
 			tail -n 5 "$log" >&2
+			if [ "$name" = wheels ] && grep -q 'No matching distribution' "$log"; then
+				say "no wheels of $wanted for $python"
+				exit 3
+			fi
 			die "no wheels for $wanted.
 They come from the package index that pip is configured for; without a network, point
 PIP_FIND_LINKS at a directory with the wheels of $("$python" -c 'import sys, sysconfig; print(sysconfig.get_config_var("SOABI"))') (pip download) and set PIP_NO_INDEX=1.
@@ -236,12 +286,42 @@ numpy 2.2.1 has wheels for CPython 3.10 to 3.13 and 3.13t only. The whole log is
 	echo "$dir"
 }
 
+# find_environment NAME PYTHON: PYTHON may be empty.
 find_environment() {
-	python=$(python_for "$1" --find) ||
-		die "no free-threaded interpreter yet; sh tools/test.sh gets one"
+	python=$2
+	[ -n "$python" ] || python=$(python_for "$1" --find) ||
+		die "no interpreter for the environment $1 yet; sh tools/test.sh gets one"
 	dir=$(environment_path "$1" "$python")
 	is_complete "$dir" || die "the environment $1 is not there yet; sh tools/setup.sh venv $1 makes it"
 	echo "$dir"
+}
+
+# environment [--find] [--python PYTHON] NAME [REQUIREMENT...]
+environment() {
+	find=no
+	python=
+	while :; do
+		case "${1-}" in
+		--find) find=yes ;;
+		--python)
+			shift
+			python=${1-}
+			[ -n "$python" ] || die "--python needs an interpreter"
+			;;
+		*) break ;;
+		esac
+		shift
+	done
+	name=${1-}
+	[ $# -eq 0 ] || shift
+	wheels=$*
+	requirements "$name" "${python:-python3}" >/dev/null
+	if [ "$find" = yes ]; then
+		find_environment "$name" "$python"
+		return
+	fi
+	[ -n "$python" ] || python=$(in_turn python_for "$name" "")
+	in_turn make_environment "$name" "$python"
 }
 
 case "${1-}" in
@@ -259,15 +339,12 @@ fuzzer)
 python)
 	in_turn sh "$here/get-python.sh"
 	;;
+pythons)
+	pythons
+	;;
 venv)
-	if [ "${2-}" = --find ]; then
-		requirements "${3-}" >/dev/null
-		find_environment "$3"
-	else
-		requirements "${2-}" >/dev/null
-		python=$(in_turn python_for "$2" "")
-		in_turn make_environment "$2" "$python"
-	fi
+	shift
+	environment "$@"
 	;;
 -h | --help) usage ;;
 *) usage >&2; exit 2 ;;

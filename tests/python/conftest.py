@@ -1,8 +1,28 @@
 """What the tests with real interpreters and real wheels share.
 
-sh tools/test.sh sets the environment up and names it: FTSAN_BUILD, FTSAN_PYTHON,
-FTSAN_VENV_AFFECTED, FTSAN_VENV_FIXED and so on. Run by hand, pytest looks for what an earlier
-sh tools/test.sh made, and skips what needs more.
+Interpreters. A test that takes `interpreter`, `numpy_fixed` or `environment` runs once on
+each free-threaded interpreter that is there: those of FTSAN_PYTHONS (paths, separated by
+colons or spaces), or else what PATH and an earlier sh tools/test.sh have to offer.
+pytest -k 3.14t runs one of them. Machines that have only one are served, too: what needs
+another is skipped, with the reason.
+
+    interpreter      the bare interpreter's path; a str with .tag ("3.14t"), .minor (14)
+    numpy_fixed      python of an environment with the newest NumPy that has wheels for it
+                     (3.13t: 2.4.6, 3.14t and 3.15t: 2.5.5); fixed is numpy#28197, open is
+                     the bug of argsort(order=)
+    environment      makes one with any wheels, on that interpreter:
+
+        def test_it(run, environment):
+            python = environment("wrapt==2.3.0", "numpy")    # skips: no wheels for it
+
+                     environment("cffi", only="3.14t 3.15t")  # skips on the others
+    numpy_affected   NumPy 2.2.1, which has the bug of numpy#28197 (np.repeat): 3.13t
+    numpy_affected_gil, numpy_fixed_gil   of the python3 with a GIL that is there
+
+sh tools/test.sh sets the environment up and names it: FTSAN_BUILD, FTSAN_PYTHONS,
+FTSAN_VENV_AFFECTED and so on. Run by hand, pytest looks for what an earlier sh
+tools/test.sh made, and skips what needs more; environments of `environment` are made, and
+kept for later runs.
 
 FTSAN_REPEAT=N runs each race that is left to chance N times (default 3).
 """
@@ -13,6 +33,7 @@ import glob
 import json
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 
@@ -29,22 +50,81 @@ TIMEOUT = 300
 collect_ignore = ["test_pyframes.py"]
 
 
+def tool(*command):
+    return subprocess.run(["sh", REPOSITORY / "tools" / command[0], *command[1:]],
+                          capture_output=True, text=True)
+
+
 @functools.cache
 def found(variable, *command):
     """What tools/test.sh named, or what an earlier run of it made."""
-    if os.environ.get(variable):
+    if variable and os.environ.get(variable):
         return os.environ[variable]
-    result = subprocess.run(["sh", REPOSITORY / "tools" / command[0], *command[1:]],
-                            capture_output=True, text=True)
+    result = tool(*command)
     if result.returncode != 0:
         why = result.stderr.strip() or f"{command[0]} found none"
         pytest.skip(f"{why} (sh tools/test.sh makes what is missing)")
     return result.stdout.strip()
 
 
+class Interpreter(str):
+    """The path of a free-threaded interpreter."""
+
+    @functools.cached_property
+    def minor(self):
+        return int(subprocess.run([self, "-c", "import sys; print(sys.version_info[1])"],
+                                  capture_output=True, text=True, check=True).stdout)
+
+    @property
+    def tag(self):
+        return f"3.{self.minor}t"
+
+
+@functools.cache
+def interpreters():
+    named = re.split("[:;\\s]+", os.environ.get("FTSAN_PYTHONS", "").strip())
+    if named == [""]:
+        named = tool("setup.sh", "pythons").stdout.split()
+    return [Interpreter(path) for path in named]
+
+
+def pytest_generate_tests(metafunc):
+    if "interpreter" in metafunc.fixturenames:
+        metafunc.parametrize("interpreter", interpreters() or [None], scope="session", indirect=True,
+                             ids=lambda python: python.tag if python else "none")
+
+
 @pytest.fixture(scope="session")
-def interpreter():
-    return found("FTSAN_PYTHON", "get-python.sh", "--find")
+def interpreter(request):
+    if request.param is None:
+        pytest.skip("there is no free-threaded interpreter (sh tools/test.sh gets one)")
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def environment(interpreter):
+    def make(*wheels, only=None):
+        if only is not None and interpreter.tag not in only.split():
+            pytest.skip(f"this needs CPython {only}")
+        return wheels_for(interpreter, *wheels)
+    return make
+
+
+def wheels_for(interpreter, *wheels):
+    """python of an environment with these wheels; the test is skipped where there are none."""
+    python, why = made(interpreter, wheels)
+    if python is None:
+        pytest.skip(why)
+    return python
+
+
+@functools.cache
+def made(interpreter, wheels):
+    result = tool("setup.sh", "venv", "--python", interpreter, "wheels", *wheels)
+    if result.returncode == 3:
+        return None, result.stderr.strip().splitlines()[-1]
+    assert result.returncode == 0, result.stderr
+    return result.stdout.strip() + "/bin/python", None
 
 
 @pytest.fixture(scope="session")
@@ -53,8 +133,9 @@ def numpy_affected():
 
 
 @pytest.fixture(scope="session")
-def numpy_fixed():
-    return found("FTSAN_VENV_FIXED", "setup.sh", "venv", "--find", "numpy-fixed") + "/bin/python"
+def numpy_fixed(interpreter):
+    return found(None, "setup.sh", "venv", "--find", "--python", interpreter,
+                 "numpy-fixed") + "/bin/python"
 
 
 @pytest.fixture(scope="session")

@@ -66,8 +66,8 @@ def affected():
 
 
 @pytest.fixture(scope="session")
-def fixed():
-    return found("FTSAN_VENV_PLUGIN_FIXED", "setup.sh", "venv", "--find",
+def fixed(interpreter):
+    return found(None, "setup.sh", "venv", "--find", "--python", interpreter,
                  "plugin-fixed") + "/bin/python"
 
 
