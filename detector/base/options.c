@@ -287,8 +287,8 @@ static bool parse_number(struct slice value, uint64_t *number)
 
 static bool parse_bool(struct slice value, uint32_t *number)
 {
-	static const char *const words[2][3] = {{"0", "false", "no"},
-						{"1", "true", "yes"}};
+	static const char *const words[2][4] = {{"0", "false", "no", "off"},
+						{"1", "true", "yes", "on"}};
 
 	for (uint32_t n = 0; n < 2; n++) {
 		for (size_t i = 0; i < FTSAN_ARRAY_LEN(words[n]); i++) {

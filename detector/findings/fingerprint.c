@@ -92,6 +92,8 @@ uint64_t ftsan_fingerprint(const struct ftsan_view *view)
 	uint64_t hash = mix(SEED, view->kind), sides[2] = {0, 0};
 	unsigned n = 0;
 
+	if (view->by_object)
+		return mix(hash, view->description);
 	if (view->name != NULL)
 		hash = mix_word(hash, view->name);
 	for (unsigned i = 0; i < view->n_stacks && n < 2; i++)

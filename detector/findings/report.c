@@ -286,6 +286,7 @@ static void make_view(const struct ftsan_incident *incident)
 	view->note = incident->note;
 	view->advice = incident->advice;
 	view->output = incident->output;
+	view->by_object = incident->by_object;
 	name_operation(view, incident);
 	for (unsigned i = 0; i < n; i++)
 		fill_stack(i, &incident->parties[i]);

@@ -56,6 +56,7 @@ enum { FTSAN_VIEW_DIMS_MAX = 64 };
  * @output:      the operation was given the object to write to
  * @grade:       "high", "medium", "low"; NULL: not graded
  * @note, @advice: what happens then, and what helps; NULL: not said
+ * @by_object:   the fingerprint is made of the object, not of who touched it
  * @n_shape:     entries of @shape, -1 when the shape is unknown
  */
 struct ftsan_view {
@@ -81,6 +82,7 @@ struct ftsan_view {
 	const char *grade;
 	const char *note;
 	const char *advice;
+	bool by_object;
 	uint32_t size;
 	const struct ftsan_view_stack *stacks;
 	unsigned n_stacks;

@@ -7,6 +7,7 @@
 #include "base/fmt.h"
 #include "base/sys.h"
 #include "base/counters.h"
+#include "sampler/sampler.h"
 #include "decode/decode.h"
 #include "threads/gil.h"
 #include "pages/guard.h"
@@ -234,6 +235,18 @@ void ftsan_record_watch(void)
 	put_str(&line, "name", "watch");
 	put_bool(&line, "active", true);
 	put_str(&line, "detail", ftsan_buf_cstr(&detail));
+	finish(&line);
+}
+
+void ftsan_record_sampler(void)
+{
+	struct ftsan_buf line;
+	bool active = ftsan_sampler_active();
+
+	begin(&line, "engine");
+	put_str(&line, "name", "sampler");
+	put_bool(&line, "active", active);
+	put_str(&line, active ? "detail" : "reason", ftsan_sampler_name());
 	finish(&line);
 }
 

@@ -18,6 +18,8 @@ void ftsan_record_engine(const struct ftsan_host *host, bool active, const char 
 
 /* The engine for array headers: watchpoints, or what stands in for them. */
 void ftsan_record_watch(void);
+/* ... and the one of the sampler. */
+void ftsan_record_sampler(void);
 void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pyabi *abi);
 void ftsan_record_end(const char *reason, int status);
 

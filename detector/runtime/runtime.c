@@ -27,6 +27,7 @@
 #include "memory/memory.h"
 #include "stacks/pyquick.h"
 #include "statics/statics.h"
+#include "sampler/sampler.h"
 #include "threads/thread.h"
 #include "threads/workers.h"
 #include "pages/trap.h"
@@ -134,6 +135,8 @@ static int start_engines(void)
 	ftsan_operation_init(options, ftsan_abi.free_threaded);
 	if (host->attached)
 		ftsan_workers_many();
+	if (options->sampler && ftsan_options_race(options))
+		(void)ftsan_sampler_init(options, host->iterate);
 	if (options->watch && watches())
 		(void)ftsan_watch_init();
 	ftsan_header_init(options, ftsan_abi.free_threaded);
@@ -150,6 +153,8 @@ static void record_engine(void)
 			    canary);
 	if (watches())
 		ftsan_record_watch();
+	if (options->sampler && ftsan_options_race(options))
+		ftsan_record_sampler();
 }
 
 static void say_start(void)
@@ -229,7 +234,7 @@ bool ftsan_runtime_fault(siginfo_t *info, void *ucontext)
 
 bool ftsan_runtime_trap(siginfo_t *info, void *ucontext)
 {
-	return ftsan_watch_trap(info, ucontext) ||
+	return ftsan_sampler_trap(info, ucontext) || ftsan_watch_trap(info, ucontext) ||
 	       (info->si_code > 0 &&
 		(ftsan_trap_step(ucontext) || ftsan_statics_step(ucontext)));
 }
@@ -252,6 +257,7 @@ void ftsan_runtime_tick(uint32_t periods)
 	ftsan_guard_tick(periods);
 	ftsan_recheck_scout((uint64_t)options->scout_us * 1000);
 	ftsan_statics_poll();
+	ftsan_sampler_tick();
 }
 
 void ftsan_runtime_scout(bool running)
@@ -262,11 +268,26 @@ void ftsan_runtime_scout(bool running)
 void ftsan_runtime_modules_changed(void)
 {
 	(void)ftsan_modules_refresh(host->iterate);
+	ftsan_sampler_modules_changed();
 }
 
-void ftsan_runtime_thread_begin(void)
+bool ftsan_runtime_thread_coming(uintptr_t routine)
 {
-	(void)ftsan_thread_self();
+	return ftsan_sampler_thread_coming(routine);
+}
+
+void ftsan_runtime_thread_failed(bool counted)
+{
+	ftsan_sampler_thread_failed(counted);
+}
+
+void ftsan_runtime_thread_begin(const struct ftsan_thread_start *start)
+{
+	struct ftsan_thread *thread = ftsan_thread_self();
+
+	if (thread != NULL)
+		ftsan_sampler_thread_begin(thread, start->counted, start->stack_begin,
+					   start->stack_end);
 }
 
 void ftsan_runtime_thread_end(void)
@@ -281,12 +302,14 @@ void ftsan_runtime_thread_end(void)
 	ftsan_recheck_reset(thread);
 	ftsan_statics_thread_end(thread);
 	ftsan_held_thread_end(thread);
+	ftsan_sampler_thread_end(thread);
 	ftsan_thread_release();
 }
 
 void ftsan_runtime_fork_prepare(void)
 {
 	ftsan_stack_fork_prepare();
+	ftsan_sampler_fork_prepare();
 	ftsan_guard_fork_prepare();
 	ftsan_report_fork_prepare();
 }
@@ -295,6 +318,7 @@ void ftsan_runtime_fork_parent(void)
 {
 	ftsan_report_fork_parent();
 	ftsan_guard_fork_parent();
+	ftsan_sampler_fork_parent();
 	ftsan_stack_fork_done();
 }
 
@@ -303,6 +327,7 @@ void ftsan_runtime_fork_child(void)
 	atomic_store_explicit(&own_pid, ftsan_sys_getpid(), memory_order_relaxed);
 	ftsan_mem_fork_child();
 	ftsan_watch_fork_child();
+	ftsan_sampler_fork_child();
 	ftsan_word_race_fork_child();
 	ftsan_recheck_fork_child();
 	ftsan_operation_fork_child();
@@ -334,6 +359,7 @@ void ftsan_runtime_halt(bool halt)
 	ftsan_guard_halt(halt);
 	ftsan_watch_halt(halt);
 	ftsan_statics_halt(halt);
+	ftsan_sampler_halt(halt);
 }
 
 bool ftsan_runtime_open(void)

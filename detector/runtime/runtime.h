@@ -108,9 +108,27 @@ void ftsan_runtime_scout(bool running);
 /* After dlopen, dlclose: normal context. */
 void ftsan_runtime_modules_changed(void);
 
+/**
+ * struct ftsan_thread_start - what is known of a thread before it begins
+ * @counted: ftsan_sampler_thread_coming()
+ * @stack_begin, @stack_end: its stack; 0: not known
+ */
+struct ftsan_thread_start {
+	bool counted;
+	uintptr_t stack_begin, stack_end;
+};
+
+/*
+ * A thread with this first function is about to be started: before it runs, by whom
+ * starts it, in normal context. What it answers belongs into ftsan_thread_start, or is
+ * taken back.
+ */
+bool ftsan_runtime_thread_coming(uintptr_t routine);
+void ftsan_runtime_thread_failed(bool counted);
+
 /* First and last thing a thread of the program does; normal context of that thread.
  * A thread that was never announced is noticed when it first needs a record. */
-void ftsan_runtime_thread_begin(void);
+void ftsan_runtime_thread_begin(const struct ftsan_thread_start *start);
 void ftsan_runtime_thread_end(void);
 
 /* Around fork(); prepare comes after the scout was stopped. */

@@ -31,7 +31,8 @@ enum {
 	PART(words, 4 * 1024)                                                            \
 	PART(operations, 40 * 1024)                                                      \
 	PART(locks, 2 * 1024)                                                            \
-	PART(statics, 4 * 1024)
+	PART(statics, 4 * 1024)                                                         \
+	PART(sampler, 64)
 
 /* The part, for its room to cast. */
 #define FTSAN_THREAD_PART(thread, room) ((void *)(uintptr_t)(thread)->part_##room)

@@ -47,6 +47,7 @@ static bool active;
 static uint32_t events_max;
 static uint64_t began_ns;
 static uintptr_t own_begin, own_end;
+static unsigned reserved;
 static ftsan_watch_hit_fn on_hit;
 
 static _Atomic uint32_t events_open;
@@ -56,6 +57,16 @@ void ftsan_watch_set_own_text(uintptr_t begin, uintptr_t end)
 {
 	own_begin = begin;
 	own_end = end;
+}
+
+bool ftsan_watch_is_own_text(uintptr_t pc)
+{
+	return pc - own_begin < own_end - own_begin;
+}
+
+void ftsan_watch_reserve(unsigned registers)
+{
+	reserved = registers;
 }
 
 void ftsan_watch_set_handler(ftsan_watch_hit_fn hit)
@@ -136,6 +147,8 @@ static int open_slot(struct ftsan_thread *thread, struct ftsan_watch_slot *slot)
 	unsigned at = (unsigned)(slot - watch->slots);
 	int error = -EMFILE;
 
+	if (at >= FTSAN_WATCH_WORDS - reserved)
+		return -ENOSPC;
 	if (watch->limit_plus_1 != 0 && at >= watch->limit_plus_1 - 1u)
 		return -ENOSPC;
 	if (atomic_fetch_add_explicit(&events_open, 1, memory_order_relaxed) < events_max)
@@ -404,7 +417,7 @@ static bool is_own(const void *ucontext)
 	uintptr_t ip =
 		(uintptr_t)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
 
-	return ip - own_begin < own_end - own_begin;
+	return ftsan_watch_is_own_text(ip);
 }
 
 /* slot_of() - the slot of @thread that the signal is about; NULL: another thread's. */

@@ -118,6 +118,13 @@ const char *ftsan_watch_name(void);
 
 /* Accesses from [begin, end) are ftsan's own and no hits. Context: start-up. */
 void ftsan_watch_set_own_text(uintptr_t begin, uintptr_t end);
+bool ftsan_watch_is_own_text(uintptr_t pc);
+
+/*
+ * So many of each thread's registers are another engine's (the sampler's): a thread has
+ * the others only. Context: start-up, before the first word is armed.
+ */
+void ftsan_watch_reserve(unsigned registers);
 
 /* NULL: hits are only counted. Context: start-up. */
 void ftsan_watch_set_handler(ftsan_watch_hit_fn hit);

@@ -33,6 +33,9 @@ static struct perf_event_attr attributes(const struct ftsan_perf_target *to)
 		.type = PERF_TYPE_BREAKPOINT,
 		.size = sizeof(struct perf_event_attr),
 		.sample_period = 1,
+		.disabled = to->everyone,
+		.inherit = to->everyone,
+		.inherit_thread = to->everyone,
 		.exclude_kernel = 1,
 		.exclude_hv = 1,
 		.sigtrap = 1,
@@ -94,6 +97,8 @@ int ftsan_perf_aim(const struct ftsan_perf_event *event,
 	/* A target that is refused leaves the event on with the former one. */
 	if (error < 0)
 		(void)control(event, PERF_EVENT_IOC_DISABLE, NULL);
+	else if (to->everyone)
+		error = (int)control(event, PERF_EVENT_IOC_ENABLE, NULL);
 	return error;
 }
 

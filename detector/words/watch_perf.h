@@ -30,12 +30,17 @@ struct ftsan_perf_event {
  * @address: aligned to @length
  * @length:  1, 2, 4 or 8 bytes
  * @reads:   loads count, too; x86-64 can't watch loads alone
+ * @everyone: not only the thread that opens the event, but those, too, that it makes from
+ *           then on, and theirs (never a forked process): whoever makes the access gets
+ *           the signal. One descriptor aims and rests all of them. Opened resting, and to
+ *           be aimed only when it rests, which is half the price. Must stay what it is
  * @data:    comes back in the signal
  */
 struct ftsan_perf_target {
 	uintptr_t address;
 	uint8_t length;
 	bool reads;
+	bool everyone;
 	uint64_t data;
 };
 

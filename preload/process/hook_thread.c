@@ -16,6 +16,9 @@
 #include "process/scout.h"
 #include "process/signal_owner.h"
 
+/* What a main thread's stack ends at (glibc's loader). */
+extern void *__libc_stack_end;
+
 /* struct start - what a new thread has to know; lies at the low end of its own
  * alternate stack, so that starting a thread allocates nothing else, or on the heap when
  * there is no memory for a @stack */
@@ -24,6 +27,8 @@ struct start {
 	void *argument;
 	uint64_t blocked;
 	void *stack;
+	size_t stack_bytes;
+	bool counted;
 };
 
 static _Atomic unsigned threads = 1;
@@ -97,6 +102,47 @@ void ftsan_thread_fork_child(void)
 	atomic_store(&threads, 1);
 }
 
+static size_t default_stack_bytes(void)
+{
+	static _Atomic size_t known;
+	pthread_attr_t attr;
+	size_t bytes = atomic_load_explicit(&known, memory_order_relaxed);
+
+	if (bytes == 0 && pthread_getattr_default_np(&attr) == 0) {
+		(void)pthread_attr_getstacksize(&attr, &bytes);
+		pthread_attr_destroy(&attr);
+		atomic_store_explicit(&known, bytes, memory_order_relaxed);
+	}
+	return bytes;
+}
+
+static size_t stack_bytes_of(const pthread_attr_t *attr)
+{
+	size_t bytes = 0;
+
+	if (!attr || pthread_attr_getstacksize(attr, &bytes) != 0)
+		return default_stack_bytes();
+	return bytes;
+}
+
+/* From the first frame down: what libc keeps of the thread lies above. */
+static void begin_detector(const void *first_frame, size_t stack_bytes, bool counted)
+{
+	uintptr_t end = ((uintptr_t)first_frame + FTSAN_PAGE) & ~(FTSAN_PAGE - 1);
+	struct ftsan_thread_start known = {
+		.counted = counted,
+		.stack_begin = stack_bytes < end ? end - stack_bytes : 0,
+		.stack_end = end,
+	};
+
+	ftsan_runtime_thread_begin(&known);
+}
+
+void ftsan_thread_begin_first(void)
+{
+	begin_detector(__libc_stack_end, default_stack_bytes(), false);
+}
+
 /* A mask given by pthread_attr_setsigmask_np() may block what must not be blocked. */
 static void begin_mask(uint64_t blocked)
 {
@@ -115,13 +161,14 @@ static void *run(void *argument)
 	ftsan_altstack_enter(start.stack, false);
 	begin_mask(start.blocked);
 	pthread_setspecific(end_key, (void *)1);
-	ftsan_runtime_thread_begin();
+	begin_detector(__builtin_frame_address(0), start.stack_bytes, start.counted);
 	return start.routine(start.argument);
 }
 
 /* A program that can have its thread gets it, even if ours is the one that can't be had.
  */
-static struct start *make_start(void *(*routine)(void *), void *argument)
+static struct start *make_start(const pthread_attr_t *attr, void *(*routine)(void *),
+				void *argument)
 {
 	void *stack = ftsan_altstack_map();
 	struct start *start = stack ? stack : malloc(sizeof(*start));
@@ -130,12 +177,20 @@ static struct start *make_start(void *(*routine)(void *), void *argument)
 		return NULL;
 	if (!stack)
 		ftsan_count(left_out_stacks);
-	*start = (struct start){routine, argument, ftsan_signal_blocked(), stack};
+	*start = (struct start){
+		.routine = routine,
+		.argument = argument,
+		.blocked = ftsan_signal_blocked(),
+		.stack = stack,
+		.stack_bytes = stack_bytes_of(attr),
+		.counted = ftsan_runtime_thread_coming((uintptr_t)routine),
+	};
 	return start;
 }
 
 static void drop_start(struct start *start)
 {
+	ftsan_runtime_thread_failed(start->counted);
 	if (start->stack)
 		ftsan_altstack_unmap(start->stack);
 	else
@@ -150,7 +205,7 @@ int ftsan_hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 
 	if (!ftsan_preload_own())
 		return FTSAN_REAL(pthread_create)(thread, attr, routine, argument);
-	start = make_start(routine, argument);
+	start = make_start(attr, routine, argument);
 	if (!start)
 		return EAGAIN;
 	atomic_fetch_add(&threads, 1);

@@ -5,6 +5,8 @@
 /* Takes in the calling thread as the program's first. Context: activation.
  * Return: 0 or -errno. */
 int ftsan_thread_start(void);
+/* The detector is told of it, too. Context: activation, once the detector is there. */
+void ftsan_thread_begin_first(void);
 /*
  * The same in a process that runs already, where the calling thread is one of ours that
  * will end; the program has @n threads. They have no alternate stack yet (visit.h).

@@ -184,6 +184,7 @@ static bool start(const void *py_runtime)
 	ftsan_providers_open(&host);
 	if (ftsan_runtime_start(&host, &options) != 0)
 		goto no_runtime;
+	ftsan_thread_begin_first();
 	ftsan_process_start();
 	atomic_store_explicit(&ftsan_preload_is_active, true, memory_order_release);
 	if (ftsan_statics_on())

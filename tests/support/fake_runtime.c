@@ -108,8 +108,20 @@ void ftsan_runtime_modules_changed(void)
 	note("modules", NULL, 0);
 }
 
-void ftsan_runtime_thread_begin(void)
+bool ftsan_runtime_thread_coming(uintptr_t routine)
 {
+	(void)routine;
+	return false;
+}
+
+void ftsan_runtime_thread_failed(bool counted)
+{
+	(void)counted;
+}
+
+void ftsan_runtime_thread_begin(const struct ftsan_thread_start *start)
+{
+	(void)start;
 	note("thread_begin", NULL, 0);
 }
 

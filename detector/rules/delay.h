@@ -1,0 +1,43 @@
+/*
+ * Which of the accesses that the sampler sees is worth holding a thread for. Pure.
+ */
+#ifndef FTSAN_RULES_DELAY_H
+#define FTSAN_RULES_DELAY_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What is known of a word's users. */
+enum ftsan_word_use {
+	FTSAN_USE_PRIVATE, /* one thread, as far as was seen */
+	FTSAN_USE_SHARED,  /* several, and nobody was seen to write */
+	FTSAN_USE_SHARED_WRITTEN,
+};
+
+/**
+ * struct ftsan_delay_question - an access that may be held up
+ * @use:       of the word
+ * @foreign:   the object is another thread's: it was made there
+ * @fruitless: times that a thread was held for the word in vain
+ * @tokens:    delays that may be made now; @burst: most of them
+ * @spent_ns, @elapsed_ns: time that delays took, and run time, both so far
+ * @threads:   of the program
+ * @budget_percent: most of all threads' run time that delays may take
+ */
+struct ftsan_delay_question {
+	enum ftsan_word_use use;
+	bool foreign;
+	uint32_t fruitless;
+	uint32_t tokens, burst;
+	uint64_t spent_ns, elapsed_ns;
+	uint32_t threads;
+	uint32_t budget_percent;
+};
+
+/*
+ * Words that two threads use come first: private ones get what is left over. A word that
+ * has been waited for in vain again and again waits longer each time.
+ */
+bool ftsan_rule_delay(const struct ftsan_delay_question *question);
+
+#endif

@@ -1,0 +1,90 @@
+#include "rules/sampled.h"
+
+bool ftsan_rule_plain(const struct ftsan_sampled_side *side)
+{
+	if (side->locked)
+		return false;
+	if (side->form == FTSAN_ACCESS_WIDE || side->unaligned || side->libc)
+		return true;
+	return side->form == FTSAN_ACCESS_FOLDED && !side->folds;
+}
+
+/*
+ * A reference that is replaced by a plain move leaves whoever has just loaded it without
+ * the object: its count has to go up before the other thread lets go of it. Lock-free
+ * code that does it knows of another way to keep the object, and has atomics for it.
+ */
+static bool replaces_reference(const struct ftsan_sampled_question *q)
+{
+	return q->reference && q->changed && q->size == 8 && q->before != 0;
+}
+
+enum ftsan_sampled_verdict ftsan_rule_sampled(const struct ftsan_sampled_question *q,
+					      enum ftsan_plain_proof *proof)
+{
+	*proof = FTSAN_PROOF_NONE;
+	if (!q->held.writes && !q->other.writes)
+		return FTSAN_SAMPLED_NOTHING;
+	/* Who locks the bus for the word synchronises it. */
+	if (q->held.locked || q->other.locked)
+		return FTSAN_SAMPLED_NOTHING;
+	if (ftsan_rule_plain(&q->held) || ftsan_rule_plain(&q->other))
+		*proof = FTSAN_PROOF_PAIR;
+	else if (q->plain_before)
+		*proof = FTSAN_PROOF_FIELD;
+	else if (replaces_reference(q))
+		*proof = FTSAN_PROOF_REFERENCE;
+	else if (!q->held.lock_free && !q->other.lock_free)
+		*proof = FTSAN_PROOF_MODULE;
+	return *proof == FTSAN_PROOF_NONE ? FTSAN_SAMPLED_POSSIBLY_ATOMIC
+					  : FTSAN_SAMPLED_RACE;
+}
+
+const char *ftsan_rule_sampled_harm(const struct ftsan_sampled_question *q)
+{
+	bool both_write = q->held.writes && q->other.writes;
+	bool updates =
+		(q->held.reads && q->held.writes) || (q->other.reads && q->other.writes);
+
+	if (replaces_reference(q))
+		return "the reference is replaced while another thread takes it: that "
+		       "thread may use the object after it was freed";
+	if (!q->changed && q->held.writes != q->other.writes)
+		return "the value that is there is stored again, so the reader is right "
+		       "as long as that stays so";
+	if (!q->changed && both_write)
+		return "two threads store to the word, and which value stays is up to "
+		       "chance";
+	if (q->before == 0 && q->after != 0 && q->size == 8)
+		return "a thread may see the pointer before what it points to is "
+		       "complete, or both may make one of their own";
+	if (updates)
+		return "both threads change the value that they have read, and one of "
+		       "the two changes can get lost";
+	if (q->held.form == FTSAN_ACCESS_WIDE || q->other.form == FTSAN_ACCESS_WIDE)
+		return "a part of one thread's value may be taken for the other's";
+	if (both_write)
+		return "two threads store different values, and which one stays is up to "
+		       "chance";
+	return "the reader goes on with a value that is out of date, next to others that "
+	       "are not";
+}
+
+const char *ftsan_plain_proof_name(enum ftsan_plain_proof proof)
+{
+	switch (proof) {
+	case FTSAN_PROOF_PAIR:
+		return "one of the two instructions is none that compilers make for "
+		       "atomics";
+	case FTSAN_PROOF_FIELD:
+		return "other instructions access the same word as none for atomics "
+		       "would";
+	case FTSAN_PROOF_REFERENCE:
+		return "a reference is replaced";
+	case FTSAN_PROOF_MODULE:
+		return "the code has no atomic instructions";
+	case FTSAN_PROOF_NONE:
+		break;
+	}
+	return "both instructions may be those of atomics";
+}

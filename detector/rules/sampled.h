@@ -1,0 +1,94 @@
+/*
+ * Rules of the sampler: what two accesses mean that were caught at the same time, one
+ * thread held before its own, the other having made its own meanwhile. Pure.
+ *
+ * That the two are simultaneous is certain. What is not is whether they are plain: on
+ * x86-64 a C11 load or store of any order but a sequentially consistent store is a plain
+ * mov. So an overlap is a finding where something shows that the word is none of an
+ * atomic type (enum ftsan_plain_proof), and "possibly atomic" otherwise.
+ */
+#ifndef FTSAN_RULES_SAMPLED_H
+#define FTSAN_RULES_SAMPLED_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * How an instruction accesses its operand. gcc (seen with 12 to 14) makes every atomic
+ * load and store a mov of its own; clang folds relaxed ones into arithmetic.
+ */
+enum ftsan_access_form {
+	FTSAN_ACCESS_MOVE, /* as for an atomic: a plain move of at most 8 bytes, a call */
+	FTSAN_ACCESS_FOLDED,  /* an operand of arithmetic, or changed in place */
+	FTSAN_ACCESS_WIDE,    /* more than 8 bytes, or a string: no compiler's atomic */
+	FTSAN_ACCESS_UNKNOWN, /* not decoded: proves nothing */
+};
+
+/**
+ * struct ftsan_sampled_side - one of the two accesses
+ * @reads, @writes: both false: not known
+ * @form:      of the instruction
+ * @unaligned: by address and size
+ * @locked:    it locks the bus
+ * @folds:     its module was made by a compiler that folds atomics (clang, rustc), or by
+ *             nobody knows which
+ * @lock_free: its module has instructions that lock-free code is made of
+ * @libc:      it is libc's memcpy or the like: never an atomic access
+ */
+struct ftsan_sampled_side {
+	bool reads, writes;
+	enum ftsan_access_form form;
+	bool unaligned;
+	bool locked;
+	bool folds;
+	bool lock_free;
+	bool libc;
+};
+
+/**
+ * struct ftsan_sampled_question - the pair, and what is known of the word
+ * @held, @other: the two accesses
+ * @plain_before: an access was seen to the same field, at whatever time, that no
+ *           compiler makes for an atomic
+ * @reference: the word held a reference to a Python object before
+ * @changed:  it held something else afterwards
+ * @before, @after: the values of the watched word, zero-extended; @size: its bytes
+ */
+struct ftsan_sampled_question {
+	struct ftsan_sampled_side held, other;
+	bool plain_before;
+	bool reference;
+	bool changed;
+	uint64_t before, after;
+	uint8_t size;
+};
+
+/* What shows that the word is no atomic. In the order of their strength. */
+enum ftsan_plain_proof {
+	FTSAN_PROOF_NONE,
+	FTSAN_PROOF_PAIR,  /* one of the two accesses is not one of an atomic's forms */
+	FTSAN_PROOF_FIELD, /* such an access was seen to the same field */
+	FTSAN_PROOF_REFERENCE, /* a reference was replaced, which a mov can't do safely */
+	FTSAN_PROOF_MODULE,    /* neither side's module has any lock-free code */
+};
+
+enum ftsan_sampled_verdict {
+	FTSAN_SAMPLED_NOTHING,
+	FTSAN_SAMPLED_POSSIBLY_ATOMIC,
+	FTSAN_SAMPLED_RACE,
+};
+
+/* Could no compiler have made this access for an atomic? */
+bool ftsan_rule_plain(const struct ftsan_sampled_side *side);
+
+enum ftsan_sampled_verdict
+ftsan_rule_sampled(const struct ftsan_sampled_question *question,
+		   enum ftsan_plain_proof *proof);
+
+/* What could go wrong, as one sentence without its full stop. Static text. */
+const char *ftsan_rule_sampled_harm(const struct ftsan_sampled_question *question);
+
+/* "one of the two accesses is not an atomic's": for the report. Static text. */
+const char *ftsan_plain_proof_name(enum ftsan_plain_proof proof);
+
+#endif

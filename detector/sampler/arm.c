@@ -1,0 +1,189 @@
+#include "sampler/arm.h"
+
+#include "base/counters.h"
+#include "base/sys.h"
+#include "sampler/patch.h"
+
+enum { QUEUE = 1 << 17 };
+
+/* One wait for its turn. Whoever takes it leaves NULL. */
+struct turn {
+	struct ftsan_sample_module *module;
+	struct ftsan_sample_site *_Atomic site;
+};
+
+static struct turn *queue; /* mapped when the first site is armed */
+static _Atomic uint32_t queue_head;
+static uint32_t queue_tail; /* the scout's */
+static _Atomic bool halted;
+
+/* Threads that change a byte just now, and whether new ones have to wait. */
+static _Atomic uint32_t busy;
+static _Atomic bool forking;
+
+/*
+ * A fork in the middle of a change would leave the child a site that is busy for ever. In
+ * handlers nobody may wait long, so the gate is a bounded one (see ftsan_arm_force()).
+ */
+static void enter(void)
+{
+	enum { WAITS = 1000 };
+
+	for (unsigned i = 0; i < WAITS && atomic_load(&forking); i++)
+		ftsan_sys_yield();
+	atomic_fetch_add(&busy, 1);
+}
+
+static void leave(void)
+{
+	atomic_fetch_sub(&busy, 1);
+}
+
+void ftsan_arm_fork_prepare(void)
+{
+	enum { WAITS = 1000 };
+
+	atomic_store(&forking, true);
+	for (unsigned i = 0; i < WAITS && atomic_load(&busy) > 0; i++)
+		ftsan_sys_yield();
+}
+
+void ftsan_arm_fork_done(void)
+{
+	atomic_store(&busy, 0);
+	atomic_store(&forking, false);
+}
+
+void ftsan_arm_halt(bool halt)
+{
+	atomic_store_explicit(&halted, halt, memory_order_seq_cst);
+}
+
+static bool move(struct ftsan_sample_site *site, uint8_t from, uint8_t to)
+{
+	return atomic_compare_exchange_strong(&site->state, &from, to);
+}
+
+static bool arm(const struct ftsan_sample_module *module, struct ftsan_sample_site *site)
+{
+	if (!move(site, FTSAN_SITE_UNARMED, FTSAN_SITE_BUSY))
+		return false;
+	ftsan_patch_byte(ftsan_site_address(module, site), FTSAN_INT3);
+	atomic_store(&site->state, FTSAN_SITE_ARMED);
+	return true;
+}
+
+static bool disarm(const struct ftsan_sample_module *module,
+		   struct ftsan_sample_site *site)
+{
+	if (!move(site, FTSAN_SITE_ARMED, FTSAN_SITE_BUSY))
+		return false;
+	ftsan_patch_byte(ftsan_site_address(module, site), site->original);
+	atomic_store(&site->state, FTSAN_SITE_UNARMED);
+	return true;
+}
+
+bool ftsan_arm_site(const struct ftsan_sample_module *module,
+		    struct ftsan_sample_site *site)
+{
+	bool done;
+
+	if (atomic_load_explicit(&halted, memory_order_seq_cst))
+		return false;
+	enter();
+	done = arm(module, site);
+	leave();
+	/* Halted meanwhile: whoever halts may have been past this site. */
+	if (done && atomic_load_explicit(&halted, memory_order_seq_cst)) {
+		enter();
+		(void)disarm(module, site);
+		leave();
+	}
+	return done;
+}
+
+static bool make_queue(void)
+{
+	if (queue == NULL)
+		queue = ftsan_sys_map(QUEUE * sizeof(*queue));
+	return queue != NULL;
+}
+
+void ftsan_arm_module(struct ftsan_sample_module *module)
+{
+	if (!make_queue())
+		return;
+	for (uint32_t i = 0; i < module->n_sites; i++)
+		(void)ftsan_arm_site(module, &module->sites[i]);
+	module->armed_once = true;
+}
+
+void ftsan_disarm_module(struct ftsan_sample_module *module)
+{
+	for (uint32_t i = 0; i < module->n_sites; i++) {
+		struct ftsan_sample_site *site = &module->sites[i];
+
+		if (atomic_load_explicit(&site->state, memory_order_relaxed) ==
+		    FTSAN_SITE_UNARMED)
+			continue;
+		enter();
+		/* Busy: its armer looks whether it is halted, its trapper restores it. */
+		(void)disarm(module, site);
+		leave();
+	}
+	module->armed_once = false;
+}
+
+enum ftsan_trap_claim ftsan_arm_claim(const struct ftsan_sample_module *module,
+				      struct ftsan_sample_site *site)
+{
+	bool ours;
+
+	enter();
+	ours = disarm(module, site);
+	leave();
+	return ours ? FTSAN_TRAP_OURS : FTSAN_TRAP_STALE;
+}
+
+void ftsan_arm_force(const struct ftsan_sample_module *module,
+		     struct ftsan_sample_site *site)
+{
+	ftsan_patch_byte(ftsan_site_address(module, site), site->original);
+	atomic_store(&site->state, FTSAN_SITE_UNARMED);
+}
+
+void ftsan_arm_later(struct ftsan_sample_module *module, struct ftsan_sample_site *site)
+{
+	struct turn *turn;
+
+	if (queue == NULL)
+		return;
+	turn = &queue[atomic_fetch_add(&queue_head, 1) % QUEUE];
+	/* Full: the one that was there never comes back. */
+	if (atomic_load_explicit(&turn->site, memory_order_relaxed) != NULL)
+		ftsan_count(sampler_sites_lost);
+	turn->module = module;
+	atomic_store_explicit(&turn->site, site, memory_order_release);
+}
+
+void ftsan_arm_turns(uint32_t n)
+{
+	if (queue == NULL)
+		return;
+	while (n-- > 0 && queue_tail != atomic_load(&queue_head)) {
+		struct turn *turn = &queue[queue_tail % QUEUE];
+		struct ftsan_sample_module *module = turn->module;
+		struct ftsan_sample_site *site = atomic_load(&turn->site);
+
+		/* Its place is taken, but not written yet. */
+		if (site == NULL)
+			return;
+		module = turn->module;
+		atomic_store(&turn->site, NULL);
+		queue_tail++;
+		/* Of a module that is gone the text is, too. */
+		if (atomic_load_explicit(&module->state, memory_order_acquire) ==
+		    FTSAN_MODULE_READY)
+			(void)ftsan_arm_site(module, site);
+	}
+}

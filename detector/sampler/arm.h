@@ -1,0 +1,50 @@
+/*
+ * Arming sites. Private to the room.
+ *
+ * A site that is hit is unarmed from then on, and comes back in its turn: the executed
+ * sites wait in a queue from which so many a second are armed again. So hits are bounded
+ * by how many are armed, and a site that is never executed costs nothing.
+ */
+#ifndef FTSAN_SAMPLER_ARM_H
+#define FTSAN_SAMPLER_ARM_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sampler/site.h"
+
+/* False: somebody else is at it, or it is armed already. Async-signal-safe. */
+bool ftsan_arm_site(const struct ftsan_sample_module *module,
+		    struct ftsan_sample_site *site);
+
+/* All of a module's. Context: normal context. */
+void ftsan_arm_module(struct ftsan_sample_module *module);
+void ftsan_disarm_module(struct ftsan_sample_module *module);
+
+enum ftsan_trap_claim {
+	FTSAN_TRAP_OURS,  /* the byte is back, and the hit is the caller's */
+	FTSAN_TRAP_STALE, /* somebody else is putting it back, or has: run it again */
+};
+
+/* A thread has trapped at the site. Async-signal-safe. */
+enum ftsan_trap_claim ftsan_arm_claim(const struct ftsan_sample_module *module,
+				      struct ftsan_sample_site *site);
+
+/* Puts the site's byte back whatever its state: nobody has, for too long. */
+void ftsan_arm_force(const struct ftsan_sample_module *module,
+		     struct ftsan_sample_site *site);
+
+/* The site was hit: it is armed again when its turn comes. Async-signal-safe. */
+void ftsan_arm_later(struct ftsan_sample_module *module, struct ftsan_sample_site *site);
+
+/* Arms at most @n of those that wait. Context: the scout. */
+void ftsan_arm_turns(uint32_t n);
+
+/* Nobody is armed from now on, or may be again; false: takes it back. */
+void ftsan_arm_halt(bool halt);
+
+/* Around fork: nobody but the forking thread is in the middle of a change then. */
+void ftsan_arm_fork_prepare(void);
+void ftsan_arm_fork_done(void);
+
+#endif

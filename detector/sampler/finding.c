@@ -1,0 +1,118 @@
+#include "sampler/finding.h"
+
+#include "base/counters.h"
+#include "findings/object.h"
+#include "findings/report.h"
+#include "sampler/words.h"
+#include "threads/thread.h"
+#include "words/watch.h"
+
+static bool low_grade;
+
+void ftsan_sample_finding_init(bool low)
+{
+	low_grade = low;
+}
+
+static struct ftsan_party party_of(const struct ftsan_sample_party *party)
+{
+	const struct ftsan_thread *thread = ftsan_thread_at(party->index);
+
+	return (struct ftsan_party){
+		.role = party->access.role,
+		.tid = party->tid,
+		.name = thread == NULL ? "" : thread->name,
+		.access = &party->access,
+		.stack = &party->stack,
+	};
+}
+
+static void sentence(char *storage, size_t capacity, const char *begin, const char *rest)
+{
+	struct ftsan_buf text;
+
+	ftsan_buf_init(&text, storage, capacity);
+	ftsan_buf_str(&text, begin);
+	ftsan_buf_str(&text, rest);
+	ftsan_buf_char(&text, '.');
+	(void)ftsan_buf_cstr(&text);
+}
+
+static bool is_word_of_its_own(const struct ftsan_memory *memory)
+{
+	return memory->kind == FTSAN_MEMORY_STATIC ||
+	       (memory->kind == FTSAN_MEMORY_OBJECT && memory->type != 0);
+}
+
+static bool write_finding(const struct ftsan_hold *hold,
+			  const struct ftsan_memory *memory,
+			  const struct ftsan_sampled_question *question,
+			  enum ftsan_plain_proof proof)
+{
+	char note[256], evidence[160];
+	struct ftsan_object object;
+	struct ftsan_buf text;
+	/* Who stores comes first: the reader is where it shows, not where it is wrong. */
+	bool held_first = question->held.writes || !question->other.writes;
+	struct ftsan_incident incident = {
+		.kind = FTSAN_KIND_RACE,
+		.confidence = FTSAN_CONFIRMED,
+		.address = hold->word,
+		.object = &object,
+		.by_object = is_word_of_its_own(memory),
+		.grade = proof == FTSAN_PROOF_NONE ? "low" : "high",
+		.note = note,
+		.advice = evidence,
+		.has_old = true,
+		.has_new = true,
+		.old_value = ftsan_watch_shown(hold->before, hold->length),
+		.new_value = ftsan_watch_shown(hold->after, hold->length),
+		.n_parties = 2,
+		.parties = {party_of(held_first ? &hold->held : &hold->other),
+			    party_of(held_first ? &hold->other : &hold->held)},
+	};
+
+	sentence(note, sizeof(note),
+		 "What can go wrong: ", ftsan_rule_sampled_harm(question));
+	sentence(evidence, sizeof(evidence),
+		 proof == FTSAN_PROOF_NONE ? "It may be by design: " : "No atomics: ",
+		 ftsan_plain_proof_name(proof));
+	ftsan_object_clear(&object);
+	ftsan_buf_init(&text, object.description, sizeof(object.description));
+	ftsan_memory_describe(memory, &text);
+	(void)ftsan_buf_cstr(&text);
+	return ftsan_report(&incident);
+}
+
+void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *memory,
+			  uint64_t key, const void *ucontext)
+{
+	struct ftsan_thread *self = ftsan_thread_at(hold->held.index);
+	struct ftsan_sampled_question question = {
+		.held = hold->held.side,
+		.other = hold->other.side,
+		.plain_before = ftsan_words_was_plain(key),
+		.reference = hold->length == 8 && ftsan_memory_is_object(hold->before),
+		.changed = hold->before != hold->after,
+		.before = hold->before,
+		.after = hold->after,
+		.size = hold->length,
+	};
+	enum ftsan_plain_proof proof;
+	enum ftsan_sampled_verdict verdict = ftsan_rule_sampled(&question, &proof);
+
+	if (verdict == FTSAN_SAMPLED_NOTHING)
+		return;
+	if (verdict == FTSAN_SAMPLED_POSSIBLY_ATOMIC) {
+		ftsan_count(sampler_possible);
+		if (!low_grade) {
+			ftsan_words_note_fruitless(key);
+			return;
+		}
+	}
+	ftsan_stack_capture(&hold->held.stack, ucontext);
+	if (self != NULL)
+		ftsan_thread_read_name(self);
+	if (write_finding(hold, memory, &question, proof))
+		ftsan_words_settle(key);
+}

@@ -1,0 +1,24 @@
+/* From a held access that somebody came to, to a finding. Private to the room. */
+#ifndef FTSAN_SAMPLER_FINDING_H
+#define FTSAN_SAMPLER_FINDING_H
+
+#include <stdbool.h>
+
+#include "memory/memory.h"
+#include "sampler/hold.h"
+
+/* Context: start-up. @low_grade: findings that may be atomics are reported, too. */
+void ftsan_sample_finding_init(bool low_grade);
+
+/**
+ * ftsan_sample_finding() - judge it, and write it to the log
+ * @memory:   of the word
+ * @key:      of the word: it is settled when it was reported
+ * @ucontext: the held thread's registers
+ *
+ * Context: SIGTRAP handler of the held thread, while the other one waits.
+ */
+void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *memory,
+			  uint64_t key, const void *ucontext);
+
+#endif

@@ -1,0 +1,372 @@
+#include "sampler/hold.h"
+
+#include <errno.h>
+
+#include "base/annot.h"
+#include "base/context.h"
+#include "base/counters.h"
+#include "base/sys.h"
+#include "rules/rules.h"
+#include "sampler/other.h"
+#include "words/watch.h"
+#include "words/watch_perf.h"
+
+/* How long who came waits for the finding: symbol tables have to be read for it. */
+static const uint64_t FINDING_NS = 500u * 1000 * 1000;
+/* And how long the held one for who is recording itself. */
+static const uint64_t RECORD_NS = 200u * 1000 * 1000;
+
+#define DATA_MAGIC UINT64_C(0x5a3b75)
+enum { DATA_MAGIC_SHIFT = 40, DATA_SLOT_SHIFT = 32 };
+
+enum state {
+	QUIET,	   /* nobody came yet */
+	RECORDING, /* somebody has, and writes its part */
+	RECORDED,  /* and waits for the finding */
+	CLOSED,	   /* nobody may come any more */
+	LEFT, /* the held one has gone on meanwhile: who records gives the window back */
+};
+
+/**
+ * struct window
+ * @taken:  a thread has it
+ * @armed:  generation of the watch, 0: none; hits of another one are late
+ * @state:  enum state; futex of both threads
+ */
+struct window {
+	_Atomic uint32_t taken;
+	_Atomic uint32_t armed;
+	_Atomic uint32_t state;
+	uint32_t generation;
+	struct ftsan_perf_event event;
+	struct ftsan_hold hold;
+};
+
+static struct window windows[FTSAN_HOLDS];
+static bool watches; /* the events are open */
+
+static uint64_t dummy; /* what an event is opened for */
+
+static struct ftsan_perf_target target_of(const struct window *window, bool reads)
+{
+	return (struct ftsan_perf_target){
+		.address = window->hold.word,
+		.length = window->hold.length,
+		.reads = reads,
+		.everyone = true,
+		.data = DATA_MAGIC << DATA_MAGIC_SHIFT |
+			(uint64_t)(window - windows) << DATA_SLOT_SHIFT |
+			window->generation,
+	};
+}
+
+static int open_event(struct ftsan_perf_event *event)
+{
+	struct ftsan_perf_target nothing = {
+		.address = (uintptr_t)&dummy, .length = sizeof(dummy), .everyone = true};
+
+	return ftsan_perf_open(event, &nothing);
+}
+
+int ftsan_hold_probe(void)
+{
+	struct ftsan_perf_event event = {.number_plus_1 = 0};
+	int error = open_event(&event);
+
+	if (error == 0)
+		ftsan_perf_close(&event);
+	return error;
+}
+
+int ftsan_hold_open(void)
+{
+	for (unsigned i = 0; i < FTSAN_HOLDS; i++) {
+		int error = open_event(&windows[i].event);
+
+		if (error != 0)
+			return i == 0 ? error : 0;
+		watches = true;
+	}
+	return 0;
+}
+
+bool ftsan_hold_watches(void)
+{
+	return watches;
+}
+
+unsigned ftsan_hold_registers(void)
+{
+	return FTSAN_HOLDS;
+}
+
+static struct window *window_of(struct ftsan_hold *hold)
+{
+	for (unsigned i = 0; i < FTSAN_HOLDS; i++)
+		if (&windows[i].hold == hold)
+			return &windows[i];
+	return NULL;
+}
+
+/*
+ * choose_word() - the part of the access that is watched. Registers watch 1, 2, 4 or 8
+ * aligned bytes; of a longer access a different word each time.
+ */
+static void choose_word(struct ftsan_hold *hold, const struct ftsan_access *access,
+			uint32_t turn)
+{
+	uintptr_t begin = access->address, end = begin + access->size, first, words;
+
+	if (access->size <= 8 && (access->size & (access->size - 1)) == 0 &&
+	    begin % access->size == 0) {
+		hold->word = begin;
+		hold->length = (uint8_t)access->size;
+		return;
+	}
+	first = (begin + 7) & ~(uintptr_t)7;
+	words = end > first ? (end - first) / 8 : 0;
+	hold->word = words == 0 ? begin : first + 8 * (turn % words);
+	hold->length = words == 0 ? 1 : 8;
+}
+
+/* Not by an instruction of ours, which would hit the watch. */
+static bool read_word(const struct ftsan_hold *hold, uint64_t *value)
+{
+	struct ftsan_watchpoint point = {
+		.address = hold->word, .length = hold->length, .reads = true};
+
+	return ftsan_watch_read(&point, value);
+}
+
+static struct window *take_window(void)
+{
+	for (unsigned i = 0; i < FTSAN_HOLDS; i++) {
+		uint32_t none = 0;
+
+		if (watches && windows[i].event.number_plus_1 == 0)
+			continue;
+		if (atomic_compare_exchange_strong(&windows[i].taken, &none, 1))
+			return &windows[i];
+	}
+	return NULL;
+}
+
+static void give_window(struct window *window)
+{
+	atomic_store_explicit(&window->taken, 0, memory_order_release);
+}
+
+static bool watch_word(struct window *window, bool reads)
+{
+	struct ftsan_perf_target to;
+
+	atomic_store(&window->state, QUIET);
+	/* Sites look at the word as soon as this is stored. */
+	atomic_store(&window->armed, window->generation);
+	if (!watches)
+		return true;
+	to = target_of(window, reads);
+	if (ftsan_perf_aim(&window->event, &to) == 0)
+		return true;
+	atomic_store(&window->armed, 0);
+	return false;
+}
+
+struct ftsan_hold *ftsan_hold_begin(struct ftsan_thread *self,
+				    const struct ftsan_access *access,
+				    const struct ftsan_sampled_side *side)
+{
+	struct window *window = take_window();
+	struct ftsan_hold *hold;
+
+	if (window == NULL)
+		return NULL;
+	hold = &window->hold;
+	window->generation = window->generation % (UINT32_MAX - 1) + 1;
+	choose_word(hold, access, window->generation);
+	hold->held.tid = atomic_load_explicit(&self->tid, memory_order_relaxed);
+	hold->held.index = self->index;
+	hold->held.access = *access;
+	hold->held.side = *side;
+	hold->met = false;
+	/* A load is raced with by stores only. */
+	if (read_word(hold, &hold->before) && watch_word(window, side->writes))
+		return hold;
+	give_window(window);
+	return NULL;
+}
+
+static bool change(struct window *window, uint32_t from, uint32_t to)
+{
+	return atomic_compare_exchange_strong(&window->state, &from, to);
+}
+
+/* wait_for() - until somebody has come, or time is up; the state then. */
+static uint32_t wait_for(struct window *window, uint64_t end)
+{
+	for (;;) {
+		uint32_t state = atomic_load(&window->state);
+		uint64_t limit = state == QUIET ? end : end + RECORD_NS;
+
+		if (state != QUIET && state != RECORDING)
+			return state;
+		if (ftsan_sys_now_ns() < limit)
+			(void)ftsan_sys_futex_wait(&window->state, state, limit);
+		else if (change(window, state, state == QUIET ? CLOSED : LEFT))
+			return state == QUIET ? CLOSED : LEFT;
+	}
+}
+
+bool ftsan_hold_wait(struct ftsan_hold *hold, uint64_t length_ns)
+{
+	struct window *window = window_of(hold);
+
+	hold->met = wait_for(window, ftsan_sys_now_ns() + length_ns) == RECORDED;
+	if (watches)
+		(void)ftsan_perf_rest(&window->event);
+	if (!read_word(hold, &hold->after))
+		hold->after = hold->before;
+	return hold->met;
+}
+
+void ftsan_hold_end(struct ftsan_hold *hold)
+{
+	struct window *window = window_of(hold);
+
+	atomic_store(&window->armed, 0);
+	if (atomic_load(&window->state) == LEFT)
+		return;
+	atomic_store(&window->state, CLOSED);
+	ftsan_sys_futex_wake(&window->state);
+	give_window(window);
+}
+
+/* --- who comes -----------------------------------------------------------------------
+ */
+
+static void unclaim(struct window *window)
+{
+	if (!change(window, RECORDING, QUIET))
+		give_window(window);
+}
+
+static struct window *claim(uint32_t at, uint32_t generation, int tid)
+{
+	struct window *window = &windows[at % FTSAN_HOLDS];
+	uint32_t quiet = QUIET;
+
+	if (atomic_load(&window->armed) != generation || generation == 0 ||
+	    window->hold.held.tid == tid ||
+	    !atomic_compare_exchange_strong(&window->state, &quiet, RECORDING))
+		return NULL;
+	/* The window may have become another's between the two looks. */
+	if (atomic_load(&window->armed) == generation)
+		return window;
+	unclaim(window);
+	return NULL;
+}
+
+/* It stops at the first: a hot loop of a dozen threads would trap at every round. */
+static void rest_now(struct window *window)
+{
+	if (watches)
+		(void)ftsan_perf_rest(&window->event);
+}
+
+static void record(struct window *window, struct ftsan_thread *self, void *ucontext)
+{
+	struct ftsan_sample_party *party = &window->hold.other;
+	uint64_t end;
+
+	party->tid = atomic_load_explicit(&self->tid, memory_order_relaxed);
+	party->index = self->index;
+	ftsan_stack_capture(&party->stack, ucontext);
+	ftsan_thread_read_name(self);
+	if (!change(window, RECORDING, RECORDED)) {
+		give_window(window);
+		return;
+	}
+	ftsan_sys_futex_wake(&window->state);
+	end = ftsan_sys_now_ns() + FINDING_NS;
+	while (atomic_load(&window->state) == RECORDED && ftsan_sys_now_ns() < end)
+		(void)ftsan_sys_futex_wait(&window->state, RECORDED, end);
+}
+
+bool ftsan_hold_trap(const siginfo_t *info, void *ucontext)
+{
+	struct ftsan_perf_signal signal;
+	struct ftsan_thread *self;
+	struct window *window;
+
+	if (!ftsan_perf_signal_read(info, &signal) ||
+	    signal.data >> DATA_MAGIC_SHIFT != DATA_MAGIC)
+		return false;
+	/* Blocked at the access: where that was is not known any more. */
+	if (signal.late || ftsan_watch_is_own_text(ftsan_context_ip(ucontext)))
+		return true;
+	self = ftsan_thread_self();
+	if (self == NULL || ftsan_thread_is_copy(self))
+		return true;
+	window = claim((uint32_t)(signal.data >> DATA_SLOT_SHIFT & 0xff),
+		       (uint32_t)signal.data,
+		       atomic_load_explicit(&self->tid, memory_order_relaxed));
+	if (window == NULL)
+		return true;
+	if (!ftsan_other_learn(&window->hold, ucontext)) {
+		/* No access: masked, or a search past the end. It goes on being watched.
+		 */
+		ftsan_count(sampler_masked);
+		unclaim(window);
+		return true;
+	}
+	rest_now(window);
+	record(window, self, ucontext);
+	return true;
+}
+
+static bool touches(const struct window *window, const struct ftsan_access *access)
+{
+	struct ftsan_access word = {.address = window->hold.word,
+				    .size = window->hold.length};
+
+	return ftsan_rule_overlap(&word, access);
+}
+
+bool ftsan_hold_meet(struct ftsan_thread *self, const struct ftsan_access *access,
+		     const struct ftsan_sampled_side *side, void *ucontext)
+{
+	int tid = atomic_load_explicit(&self->tid, memory_order_relaxed);
+
+	for (unsigned i = 0; i < FTSAN_HOLDS; i++) {
+		uint32_t generation = atomic_load(&windows[i].armed);
+		struct window *window;
+
+		if (generation == 0 || !touches(&windows[i], access) ||
+		    (!side->writes && !windows[i].hold.held.side.writes))
+			continue;
+		window = claim(i, generation, tid);
+		if (window == NULL)
+			continue;
+		if (!touches(window, access)) {
+			unclaim(window);
+			continue;
+		}
+		rest_now(window);
+		window->hold.other.access = *access;
+		window->hold.other.side = *side;
+		record(window, self, ucontext);
+		return true;
+	}
+	return false;
+}
+
+void ftsan_hold_fork_child(void)
+{
+	for (unsigned i = 0; i < FTSAN_HOLDS; i++) {
+		ftsan_perf_close(&windows[i].event);
+		atomic_store(&windows[i].taken, 0);
+		atomic_store(&windows[i].armed, 0);
+		atomic_store(&windows[i].state, CLOSED);
+	}
+	watches = false;
+}

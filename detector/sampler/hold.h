@@ -1,0 +1,107 @@
+/*
+ * Holding a thread before its access while the other threads' accesses to the word are
+ * watched. Private to the room.
+ *
+ * A window is one word that is watched for one held thread; there are FTSAN_HOLDS of
+ * them. The other thread is caught by one perf event a window that all threads have; or,
+ * where the kernel refuses those, by arming the sites that are known to touch such a
+ * word. It records itself and waits until the held thread has written the finding; then
+ * both go on. Nobody waits past a deadline.
+ */
+#ifndef FTSAN_SAMPLER_HOLD_H
+#define FTSAN_SAMPLER_HOLD_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rules/access.h"
+#include "rules/sampled.h"
+#include "stacks/stack.h"
+#include "threads/thread.h"
+
+enum { FTSAN_HOLDS = 2 };
+
+/**
+ * struct ftsan_sample_party - one thread's part
+ * @index: of its record
+ * @side:  for the rules
+ * @stack: of the access
+ */
+struct ftsan_sample_party {
+	int tid;
+	uint32_t index;
+	struct ftsan_access access;
+	struct ftsan_sampled_side side;
+	struct ftsan_stack stack;
+};
+
+/**
+ * struct ftsan_hold - a held access, and who came
+ * @word, @length: what is watched: a part of the access, aligned
+ * @held:  the thread that is held; its stack is captured when somebody has come
+ * @other: who came
+ * @before, @after: value of the word
+ * @met:   somebody came
+ */
+struct ftsan_hold {
+	uintptr_t word;
+	uint8_t length;
+	struct ftsan_sample_party held;
+	struct ftsan_sample_party other;
+	uint64_t before, after;
+	bool met;
+};
+
+/*
+ * The events, opened before the second thread begins, by the one thread that there is:
+ * threads that it makes have them then. Context: normal context, of that thread.
+ * Return: 0 or -errno: refused.
+ */
+int ftsan_hold_open(void);
+/* Would the kernel give them? Context: start-up. Return: as above, nothing is held. */
+int ftsan_hold_probe(void);
+bool ftsan_hold_watches(void);
+/* How many of the processor's registers the windows need. */
+unsigned ftsan_hold_registers(void);
+
+/**
+ * ftsan_hold_begin() - take a window and watch the word
+ * @self, @access, @side: the thread that is to be held
+ *
+ * Context: SIGTRAP handler. Return: NULL: every window is taken, or the word can't be
+ * read or watched.
+ */
+struct ftsan_hold *ftsan_hold_begin(struct ftsan_thread *self,
+				    const struct ftsan_access *access,
+				    const struct ftsan_sampled_side *side);
+
+/*
+ * Waits for at most @length_ns. True: somebody came, and waits for
+ * ftsan_hold_end().
+ */
+bool ftsan_hold_wait(struct ftsan_hold *hold, uint64_t length_ns);
+
+/* The word is the program's again, and whoever came goes on. */
+void ftsan_hold_end(struct ftsan_hold *hold);
+
+/*
+ * A SIGTRAP: was it an access of another thread to a word that is watched here? The
+ * thread has waited for the finding when this returns. Context: SIGTRAP handler.
+ */
+bool ftsan_hold_trap(const siginfo_t *info, void *ucontext);
+
+/*
+ * A thread has come to a site, and is about to make this access. The same then. False:
+ * nobody is held at these bytes.
+ */
+bool ftsan_hold_meet(struct ftsan_thread *self, const struct ftsan_access *access,
+		     const struct ftsan_sampled_side *side, void *ucontext);
+
+/* What the rules are to know of an access at @pc outside of the sites. */
+void ftsan_hold_side_elsewhere(struct ftsan_sampled_side *side, uintptr_t pc);
+
+/* The child of a fork: held threads and events are the parent's. */
+void ftsan_hold_fork_child(void);
+
+#endif

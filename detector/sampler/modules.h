@@ -1,0 +1,63 @@
+/*
+ * Which modules are sampled, and the table of them. Private to the room.
+ *
+ * One thread at a time changes the table (ftsan_modules_sample()); handlers read it
+ * without a lock: an entry says READY last and FREE first, and its sites are never
+ * unmapped.
+ */
+#ifndef FTSAN_SAMPLER_MODULES_H
+#define FTSAN_SAMPLER_MODULES_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sampler/site.h"
+
+enum { FTSAN_SAMPLED_MAX = 512 };
+
+/**
+ * ftsan_sample_chosen() - is a module to be sampled?
+ * @path:    of its file, absolute
+ * @choice:  option `modules`: names with wildcards, separated by commas; a name matches
+ *           the file's name, the part before its first dot, or a folder of the path.
+ *           "cpython": the interpreter. "-NAME": not that one. Empty: every extension
+ *           module and the libraries in their wheels
+ * @is_python: it is the executable or libpython
+ *
+ * Never: ftsan's own and what it opens, libc and the loader, and by default BLAS and
+ * OpenMP runtimes, whose locks are lock-free and by design, and libraries with much
+ * hand-written assembly. Pure.
+ */
+bool ftsan_sample_chosen(const char *path, const char *choice, bool is_python);
+
+/* Is it one of those whose threads are no users of Python? Pure. */
+bool ftsan_sample_is_runtime(const char *path);
+
+/**
+ * ftsan_modules_sample() - take notice of modules that were loaded or are gone
+ * @choice, @cache: options
+ * @armed:  called for each that is new and chosen, before handlers can see it
+ *
+ * Context: normal context, one caller at a time, loader's lock free to take.
+ * Return: how many are new.
+ */
+unsigned ftsan_modules_sample(int (*iterate)(ftsan_phdr_callback, void *),
+			      const char *choice,
+			      bool (*made)(struct ftsan_sample_module *module));
+
+/* The module whose text holds @pc, NULL: none. Async-signal-safe. */
+struct ftsan_sample_module *ftsan_sample_module_of(uintptr_t pc);
+
+/* Entry @i of the table, NULL past its end or when it is not READY. */
+struct ftsan_sample_module *ftsan_sample_module_at(unsigned i);
+unsigned ftsan_sample_modules(void);
+
+/* The site that begins at @pc; NULL: none. Async-signal-safe. */
+struct ftsan_sample_site *ftsan_sample_site_at(const struct ftsan_sample_module *module,
+					       uintptr_t pc);
+
+/* The last site that begins before @pc; NULL: none. */
+struct ftsan_sample_site *
+ftsan_sample_site_before(const struct ftsan_sample_module *module, uintptr_t pc);
+
+#endif

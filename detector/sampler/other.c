@@ -1,0 +1,132 @@
+#include "sampler/other.h"
+
+#include <string.h>
+#include <ucontext.h>
+
+#include "base/annot.h"
+#include "base/context.h"
+#include "decode/before.h"
+#include "decode/shape.h"
+#include "rules/proof.h"
+#include "sampler/modules.h"
+#include "stacks/symbols.h"
+
+/* The processor's numbers of its registers, as ucontext has them. */
+static const int gregs_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
+				 REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
+				 REG_R12, REG_R13, REG_R14, REG_R15};
+
+static uintptr_t value_of(const greg_t *gregs, uint8_t number)
+{
+	return number < FTSAN_ARRAY_LEN(gregs_of) ? (uintptr_t)gregs[gregs_of[number]]
+						  : 0;
+}
+
+uintptr_t ftsan_site_operand(const struct ftsan_sample_module *module,
+			     const struct ftsan_sample_site *site, const void *ucontext)
+{
+	const greg_t *gregs = ((const ucontext_t *)ucontext)->uc_mcontext.gregs;
+	uintptr_t sum = (uintptr_t)(intptr_t)site->displacement;
+
+	if (site->base == FTSAN_SHAPE_RIP)
+		return module->bias + sum;
+	return sum + value_of(gregs, site->base) +
+	       value_of(gregs, site->index) * site->scale;
+}
+
+void ftsan_site_side(struct ftsan_sampled_side *side,
+		     const struct ftsan_sample_module *module,
+		     const struct ftsan_sample_site *site, uintptr_t address)
+{
+	*side = (struct ftsan_sampled_side){
+		.reads = (site->traits & FTSAN_SITE_READS) != 0,
+		.writes = (site->traits & FTSAN_SITE_WRITES) != 0,
+		.form = ftsan_site_form(site),
+		.unaligned = site->size > 0 && address % site->size != 0,
+		.folds = module->traits.folds,
+		.lock_free = ftsan_module_lock_free(module),
+	};
+}
+
+static enum ftsan_role role_of(bool writes)
+{
+	return writes ? FTSAN_ROLE_WRITE : FTSAN_ROLE_READ;
+}
+
+/* learn_by_site() - the instruction that ends where the thread is, if it is a site. */
+static bool learn_by_site(struct ftsan_hold *hold, uintptr_t pc)
+{
+	const struct ftsan_sample_module *module = ftsan_sample_module_of(pc - 1);
+	const struct ftsan_sample_site *site =
+		module == NULL ? NULL : ftsan_sample_site_before(module, pc);
+
+	if (site == NULL || ftsan_site_address(module, site) + site->length != pc)
+		return false;
+	/* Its registers may be others by now; that it covers the word is certain. */
+	ftsan_site_side(&hold->other.side, module, site, 0);
+	hold->other.access = (struct ftsan_access){
+		.address = hold->word,
+		.size = site->size < hold->length ? site->size : hold->length,
+		.role = role_of(hold->other.side.writes),
+		.exact = true};
+	return true;
+}
+
+static bool is_libc(const struct ftsan_module *module)
+{
+	const char *slash = module == NULL ? NULL : strrchr(module->path, '/');
+
+	return slash != NULL &&
+	       (strncmp(slash, "/libc.so", 8) == 0 || strncmp(slash, "/libc-2", 7) == 0);
+}
+
+void ftsan_hold_side_elsewhere(struct ftsan_sampled_side *side, uintptr_t pc)
+{
+	const struct ftsan_sample_module *sampled = ftsan_sample_module_of(pc - 1);
+
+	side->libc = is_libc(ftsan_module_of(pc - 1));
+	/* What was never swept may have anything in it. */
+	side->lock_free = !side->libc;
+	side->folds = true;
+	if (sampled != NULL) {
+		side->lock_free = ftsan_module_lock_free(sampled);
+		side->folds = sampled->traits.folds;
+	}
+}
+
+static enum ftsan_access_form form_of(const struct ftsan_watch_insn *insn)
+{
+	if (insn->form != FTSAN_FORM_PLAIN)
+		return FTSAN_ACCESS_UNKNOWN;
+	if (insn->size > 8)
+		return FTSAN_ACCESS_WIDE;
+	/* What is no site of a swept module: an operand on the stack, a string. */
+	return insn->reads && insn->writes ? FTSAN_ACCESS_FOLDED : FTSAN_ACCESS_MOVE;
+}
+
+bool ftsan_other_learn(struct ftsan_hold *hold, const void *ucontext)
+{
+	uintptr_t pc = ftsan_context_ip(ucontext);
+	struct ftsan_sampled_side *side = &hold->other.side;
+	struct ftsan_watch_insn insn;
+
+	if (learn_by_site(hold, pc))
+		return true;
+	ftsan_decode_before(&insn, ucontext, hold->word, hold->length);
+	if (!ftsan_rule_watch_proves(&insn))
+		return false;
+	*side = (struct ftsan_sampled_side){.form = form_of(&insn),
+					    .reads = insn.reads,
+					    .writes = insn.writes,
+					    .locked = insn.locked};
+	/* A held load is watched for stores only. */
+	if (!hold->held.side.writes)
+		side->writes = true;
+	ftsan_hold_side_elsewhere(side, pc);
+	hold->other.access = (struct ftsan_access){.address = hold->word,
+						   .size = hold->length,
+						   .role = role_of(side->writes),
+						   .atomic = insn.locked,
+						   .exact = insn.size != 0};
+	return true;
+}

@@ -1,0 +1,30 @@
+/* What the other thread's access was: which instruction, which bytes. Private. */
+#ifndef FTSAN_SAMPLER_OTHER_H
+#define FTSAN_SAMPLER_OTHER_H
+
+#include <stdbool.h>
+
+#include "sampler/hold.h"
+#include "sampler/site.h"
+
+/**
+ * ftsan_other_learn() - fill in the other's access and side
+ * @ucontext: registers after the access
+ *
+ * By the sites where it was one of those, else by the code before the thread.
+ *
+ * Context: SIGTRAP handler. Return: false: the watchpoint was hit by an instruction that
+ * leaves the bytes alone.
+ */
+bool ftsan_other_learn(struct ftsan_hold *hold, const void *ucontext);
+
+/* The address of a site's operand by these registers; 0: not to be told. */
+uintptr_t ftsan_site_operand(const struct ftsan_sample_module *module,
+			     const struct ftsan_sample_site *site, const void *ucontext);
+
+/* What the rules are to know of the access of a site. */
+void ftsan_site_side(struct ftsan_sampled_side *side,
+		     const struct ftsan_sample_module *module,
+		     const struct ftsan_sample_site *site, uintptr_t address);
+
+#endif

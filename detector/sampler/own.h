@@ -1,0 +1,33 @@
+/* A thread's part of the sampler (threads/thread.h). Zeroed: nothing. Private. */
+#ifndef FTSAN_SAMPLER_OWN_H
+#define FTSAN_SAMPLER_OWN_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "threads/thread.h"
+
+/**
+ * struct ftsan_sampler_own
+ * @stack_begin, @stack_end: its stack, as far as known; written when it begins, read by
+ *            others
+ * @counted:  it counts as a thread of the program's (ftsan_sampler_thread_begin())
+ * @stale_pc, @stale: traps in a row at a site that somebody else was busy with
+ */
+struct ftsan_sampler_own {
+	_Atomic uintptr_t stack_begin, stack_end;
+	bool counted;
+	uintptr_t stale_pc;
+	uint32_t stale;
+};
+_Static_assert(sizeof(struct ftsan_sampler_own) <=
+		       sizeof(((struct ftsan_thread *)0)->part_sampler),
+	       "it fits");
+
+static inline struct ftsan_sampler_own *
+ftsan_sampler_of(const struct ftsan_thread *thread)
+{
+	return FTSAN_THREAD_PART(thread, sampler);
+}
+
+#endif

@@ -1,0 +1,88 @@
+/*
+ * The sampler: races on any memory of chosen modules, wherever it lies.
+ *
+ * Memory instructions of the modules are armed with int3, each for one hit. A thread that
+ * hits one is held for a moment *before* its access, while one watchpoint looks at the
+ * address in all other threads. One that accesses it meanwhile is caught in the act:
+ * nothing can have ordered the two. Whether that is a race or a C11 atomic is a question
+ * of rules/sampled.h; which accesses are worth a delay one of rules/delay.h. (The idea is
+ * DataCollider's: J. Erickson and others, OSDI 2010.)
+ *
+ *   modules.c, choose.c, sweep.c  which modules, and their instructions
+ *   arm.c, patch.c                int3 in and out
+ *   words.c                       what is known of a word
+ *   hold.c, other.c               a held thread, and who comes
+ *   finding.c                     what that means
+ *
+ * Costs: an armed site nothing; its hit 4 us; a delay the time that one thread sleeps,
+ * and 10 to 70 us for aiming and resting the watchpoint with up to 4 threads.
+ */
+#ifndef FTSAN_SAMPLER_H
+#define FTSAN_SAMPLER_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/options.h"
+#include "stacks/symbols.h"
+
+struct ftsan_thread;
+
+/**
+ * ftsan_sampler_init() - get ready; nothing is armed yet
+ * @options: borrowed, must stay
+ * @iterate: dl_iterate_phdr
+ *
+ * Context: start-up, after the decoder and the memory room. Return: 0; -ENOTSUP when it
+ * can't work here; ftsan_sampler_name() says why.
+ */
+int ftsan_sampler_init(const struct ftsan_options *options,
+		       int (*iterate)(ftsan_phdr_callback, void *));
+bool ftsan_sampler_active(void);
+
+/* How it works here, or why not: for the log. */
+const char *ftsan_sampler_name(void);
+
+/**
+ * ftsan_sampler_thread_coming() - a thread is about to be started
+ * @routine: its first function
+ *
+ * With the second one of the program's everything is armed, before it runs. Threads of
+ * BLAS and OpenMP runtimes don't count.
+ *
+ * Context: normal context of the thread that starts it. Return: whether it counts.
+ */
+bool ftsan_sampler_thread_coming(uintptr_t routine);
+
+/* What was announced did not come. */
+void ftsan_sampler_thread_failed(bool counted);
+
+/*
+ * The calling thread begins, and ends. @counted: what ftsan_sampler_thread_coming() said.
+ * Its stack is where nothing is sampled; 0: not known.
+ */
+void ftsan_sampler_thread_begin(struct ftsan_thread *thread, bool counted,
+				uintptr_t stack_begin, uintptr_t stack_end);
+void ftsan_sampler_thread_end(struct ftsan_thread *thread);
+
+/* Modules were loaded or are gone. Context: normal context. */
+void ftsan_sampler_modules_changed(void);
+
+/* SIGTRAP: was it the sampler's? Context: the handler. */
+bool ftsan_sampler_trap(const siginfo_t *info, void *ucontext);
+
+/* A period of the scout. */
+void ftsan_sampler_tick(void);
+
+/*
+ * Every byte of text is its own again, and stays so; false: they may be armed anew. A
+ * thread may still be on its way to the handler. Context: normal context.
+ */
+void ftsan_sampler_halt(bool halt);
+
+void ftsan_sampler_fork_prepare(void);
+void ftsan_sampler_fork_parent(void);
+void ftsan_sampler_fork_child(void);
+
+#endif

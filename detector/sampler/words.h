@@ -1,0 +1,46 @@
+/*
+ * What is remembered of words: who touched them, how, and what came of it. Private to the
+ * room. Tables of fixed size where the newer entry wins: what is forgotten costs a
+ * sample.
+ *
+ * Context of everything: any thread, async-signal-safe, lock-free.
+ */
+#ifndef FTSAN_SAMPLER_WORDS_H
+#define FTSAN_SAMPLER_WORDS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "memory/memory.h"
+#include "rules/delay.h"
+
+/**
+ * ftsan_words_touch() - an access to the word at @address
+ * @thread: index of the thread's record
+ *
+ * Return: what is known of the word with this access.
+ */
+enum ftsan_word_use ftsan_words_touch(uintptr_t address, uint32_t thread, bool writes);
+
+/*
+ * What a word is called in the tables below: field of a type where it is one (all its
+ * instances are one word), else the address. Never 0.
+ */
+uint64_t ftsan_words_key(const struct ftsan_memory *memory);
+
+/* An access to the word that no compiler makes for an atomic was seen; was one? */
+void ftsan_words_note_plain(uint64_t key);
+bool ftsan_words_was_plain(uint64_t key);
+
+/* Threads that were held before an access to the word in vain. */
+uint32_t ftsan_words_fruitless(uint64_t key);
+void ftsan_words_note_fruitless(uint64_t key);
+
+/* It is known what there is to be known: no thread is held for it any more. */
+void ftsan_words_settle(uint64_t key);
+bool ftsan_words_settled(uint64_t key);
+
+/* A new run begins: nothing was seen. Context: start-up. False: no memory. */
+bool ftsan_words_reset(void);
+
+#endif
