@@ -9,13 +9,14 @@
 
 #include "base/fmt.h"
 #include "base/sys.h"
-#include "elf/hook_dl.h"
-#include "start/init.h"
-#include "statics/statics_seal.h"
+#include "elf/elf.h"
+#include "attach/late_start.h"
 #include "attach/late_python.h"
-#include "elf/real.h"
+#include "hooks/hooks.h"
+#include "python/python.h"
 #include "runtime/runtime.h"
-#include "process/scout.h"
+#include "process/process.h"
+#include "statics/statics_seal.h"
 
 enum { REQUEST_BYTES = 8192, LINE_BYTES = 1024, STACK_BYTES = 1 << 20 };
 enum { TURN_NS = 2000000000, PAUSE_NS = 1000000 };
@@ -37,7 +38,7 @@ struct request {
 static _Atomic int busy_pid;
 
 /* Attached or draining, not both; written while busy. */
-_Atomic bool ftsan_attach_draining;
+static _Atomic bool draining;
 /* Guarded buffers left at the last count, less those freed since. */
 static _Atomic int64_t left;
 
@@ -51,6 +52,13 @@ static bool try_turn(void)
 static void end_turn(void)
 {
 	atomic_store(&busy_pid, 0);
+}
+
+/* false: there was no draining. */
+static bool stop_draining(void)
+{
+	ftsan_memory_tell_freed(NULL);
+	return atomic_exchange(&draining, false);
 }
 
 /* --- the request and its answer ----------------------------------------------------- */
@@ -155,15 +163,15 @@ static void attach(const struct request *request)
 		end_turn();
 		return;
 	}
-	if (ftsan_preload_attach(request->options, request->run, gil, &text) != 0) {
+	if (ftsan_late_start(request->options, request->run, gil, &text) != 0) {
 		conclude(request, "failed: ", ftsan_buf_cstr(&text));
 		return;
 	}
-	atomic_store(&ftsan_attach_draining, false);
+	(void)stop_draining();
 	ftsan_runtime_halt(false);
 	say(request, "step: ", "hooking what is loaded");
 	ftsan_late_python_hook(&late);
-	ftsan_preload_attach_done();
+	ftsan_late_ready();
 	ftsan_statics_seal_all();
 	describe(&text, &late, gil);
 	conclude(request, "done: ", ftsan_buf_cstr(&text));
@@ -184,12 +192,13 @@ static bool drained(void)
 
 static void drop_last_hooks(void)
 {
-	if (!atomic_exchange(&ftsan_attach_draining, false))
+	if (!stop_draining())
 		return;
 	(void)ftsan_dl_stop(false);
 }
 
-void ftsan_attach_count_freed(void)
+/* After each free of a guarded buffer: with the last one, the last hooks go. */
+static void count_freed(void)
 {
 	if (atomic_fetch_sub(&left, 1) > 1 || !try_turn())
 		return;
@@ -216,16 +225,17 @@ static void detach(const struct request *request)
 	ftsan_scout_stop();
 	ftsan_late_python_restore();
 	say(request, "step: ", "opening pages, giving signals and imports back");
-	if (ftsan_preload_detach(&text) != 0) {
+	if (ftsan_late_stop(&text) != 0) {
 		struct ftsan_late late;
 		ftsan_late_python_hook(&late);
-		ftsan_preload_attach_done();
+		ftsan_late_ready();
 		conclude(request, "failed: ", ftsan_buf_cstr(&text));
 		return;
 	}
 	ftsan_late_cython_forget();
 	atomic_store(&left, 0);
-	atomic_store(&ftsan_attach_draining, true);
+	atomic_store(&draining, true);
+	ftsan_memory_tell_freed(count_freed);
 	if (drained())
 		drop_last_hooks();
 	else

@@ -10,7 +10,7 @@
 #include "base/safe_read.h"
 #include "base/sys.h"
 #include "pages/guard.h"
-#include "elf/real.h"
+#include "hooks/hooks.h"
 #include "stacks/symbols.h"
 #include "attach/visit.h"
 

@@ -5,12 +5,9 @@
 #include <stdint.h>
 
 #include "base/annot.h"
-#include "python/code_history.h"
-#include "numpy/hook_numpy.h"
-#include "numpy/numpy_modules.h"
-#include "numpy/numpy_ops.h"
-#include "numpy/numpy_ufunc.h"
-#include "elf/real.h"
+#include "python/python.h"
+#include "numpy/numpy.h"
+#include "hooks/hooks.h"
 #include "runtime/runtime.h"
 #include "stacks/symbols.h"
 
@@ -240,7 +237,7 @@ static bool hook_numpy(void)
 		return false;
 	/* The tables are static data of the module, as good as the code that made them.
 	 */
-	ftsan_numpy_see_capsule(arrays, (uintptr_t)arrays);
+	ftsan_numpy_see_arrays(arrays, (uintptr_t)arrays);
 	ftsan_numpy_follow(each_subclass);
 	if (ufuncs == NULL)
 		return true;

@@ -8,11 +8,9 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
-#include "process/altstack.h"
+#include "process/process.h"
 #include "base/sys.h"
-#include "process/hook_thread.h"
 #include "runtime/runtime.h"
-#include "process/signal_owner.h"
 
 enum {
 	ROOM = 4096,	  /* threads */

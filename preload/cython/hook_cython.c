@@ -1,5 +1,4 @@
-#include "cython/hook_cython.h"
-
+/* Caches of code objects: their allocation, and when they are filled. */
 #include <string.h>
 
 #include "adapters/adapter_cython.h"
@@ -7,10 +6,12 @@
 #include "base/annot.h"
 #include "base/safe_read.h"
 #include "pages/guard.h"
-#include "start/init.h"
+#include "hooks/hooks.h"
+#include "python/python.h"
 #include "runtime/runtime.h"
 
-FTSAN_TLS void *ftsan_cython_unfilled;
+/* A cache that this thread has allocated and not yet filled. */
+static FTSAN_TLS void *unfilled;
 
 static void *cleared(void *block, size_t size_bytes)
 {
@@ -21,7 +22,8 @@ static void *cleared(void *block, size_t size_bytes)
 	return block;
 }
 
-void *ftsan_cython_alloc(size_t size_bytes, uintptr_t caller)
+/* A guarded block if it may become a cache. */
+static void *alloc(size_t size_bytes, uintptr_t caller)
 {
 	struct ftsan_alloc_site site;
 	uintptr_t module;
@@ -32,13 +34,15 @@ void *ftsan_cython_alloc(size_t size_bytes, uintptr_t caller)
 	if (module == 0)
 		return NULL;
 	ftsan_alloc_site_here(caller, &site);
-	ftsan_cython_unfilled = cleared(
+	unfilled = cleared(
 		ftsan_guard_alloc(FTSAN_ADAPTER_CYTHON, size_bytes, module, &site),
 		size_bytes);
-	return ftsan_cython_unfilled;
+	return unfilled;
 }
 
-void *ftsan_cython_realloc(void *block, size_t size_bytes, uintptr_t caller)
+/* realloc of a guarded block: a guarded one again, contents copied, the old one in
+ * quarantine; NULL: it is no cache, or there is no room. */
+static void *grow(void *block, size_t size_bytes, uintptr_t caller)
 {
 	size_t old = ftsan_guard_size(block);
 	void *to;
@@ -62,7 +66,9 @@ static bool is_cache(const void *block, size_t size_bytes, uintptr_t caller)
 	       ftsan_cython_module(caller) != 0 && ftsan_cython_begins_cache(block);
 }
 
-void *ftsan_cython_take_over(const void *block, size_t size_bytes, uintptr_t caller)
+/* realloc of any other block: a guarded one with its contents if it is a cache that is
+ * older than our attach, and grows; else NULL. The caller frees the old one. */
+static void *take_over(const void *block, size_t size_bytes, uintptr_t caller)
 {
 	struct ftsan_alloc_site site;
 	void *to;
@@ -81,10 +87,41 @@ void *ftsan_cython_take_over(const void *block, size_t size_bytes, uintptr_t cal
 	return to;
 }
 
-void ftsan_cython_publish_filled(void)
+/* The thread has filled its cache and goes on to use the code object: publishes it. */
+static void publish_filled(void)
 {
-	void *block = ftsan_cython_unfilled;
+	void *block = unfilled;
 
-	ftsan_cython_unfilled = NULL;
+	if (FTSAN_LIKELY(block == NULL))
+		return;
+	unfilled = NULL;
 	(void)ftsan_guard_publish(block);
 }
+
+void *ftsan_hook_PyMem_Malloc(size_t size)
+{
+	void *guarded = alloc(size, (uintptr_t)__builtin_return_address(0));
+
+	return guarded != NULL ? guarded : ftsan_real.PyMem_Malloc(size);
+}
+
+void *ftsan_hook_PyMem_Realloc(void *block, size_t size)
+{
+	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
+	void *to;
+
+	if (!ftsan_guard_owns(block)) {
+		to = block != NULL ? take_over(block, size, caller) : NULL;
+		if (to == NULL)
+			return ftsan_real.PyMem_Realloc(block, size);
+		ftsan_real.PyMem_Free(block);
+		return to;
+	}
+	to = grow(block, size, caller);
+	if (to != NULL)
+		return to;
+	return ftsan_memory_move(block, size, ftsan_real.PyMem_Malloc(size));
+}
+
+static const struct ftsan_listener listener = {.frame = publish_filled};
+FTSAN_LISTENER(listener);

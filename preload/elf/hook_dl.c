@@ -8,28 +8,11 @@
 #include "base/sys.h"
 #include "elf/dl_search.h"
 #include "elf/got.h"
-#include "start/init.h"
-#include "process/lock.h"
-#include "elf/real.h"
-#include "locks/locks.h"
-#include "statics/statics_seal.h"
+#include "elf/loader_listen.h"
+#include "hooks/hooks.h"
 #include "runtime/runtime.h"
 
 _Static_assert((int)FTSAN_N_HOOKS <= (int)FTSAN_GOT_MAX, "one bit a hook");
-
-/* The exported symbols, by an assembler's name: libc declares them, too. */
-#define EXPORTED_LIBC(name) extern const char exported_##name[] __asm__(#name);
-#define EXPORTED_PYTHON(name)
-#define FTSAN_HOOK(class, file, ret, name, params, args) EXPORTED_##class(name)
-#include "start/hooks.def"
-#undef FTSAN_HOOK
-
-const char *const ftsan_hook_names[] = {
-#define FTSAN_HOOK(class, file, ret, name, params, args) #name,
-#include "start/hooks.def"
-#undef FTSAN_HOOK
-};
-_Atomic uint32_t ftsan_hook_counts[FTSAN_N_HOOKS];
 
 /*
  * Held around the loader's own work as well as around ours: an object must not be
@@ -54,31 +37,52 @@ static struct ftsan_got got = {
 static bool draining;
 enum { LATE_LOOKS = 200, LATE_PAUSE_NS = 10000000 };
 
+/* Set by the start-up, before anything is redirected. */
+static const struct ftsan_dl_host *host;
+/* Opened before that, by a constructor that came before ours. */
+static void *opened_early;
+
+void ftsan_dl_init(const struct ftsan_dl_host *provided)
+{
+	host = provided;
+	if (opened_early)
+		host->opened(opened_early);
+}
+
+/* Of all files; made by the linker, absent when nobody listens. */
+typedef const struct ftsan_loader_listener *listener;
+extern const listener __start_ftsan_loader_listeners[]
+	__attribute__((weak, visibility("hidden")));
+extern const listener __stop_ftsan_loader_listeners[]
+	__attribute__((weak, visibility("hidden")));
+
+#define TELL(what)                                                                       \
+	for (const listener *at = __start_ftsan_loader_listeners;                        \
+	     at < __stop_ftsan_loader_listeners; at++)                                   \
+		if ((*at)->what)                                                         \
+	(*at)->what()
+
 static void fill_table(void)
 {
-	unsigned i = 0;
-
-#define ADDRESS_LIBC(name) ((uintptr_t)exported_##name)
-#define ADDRESS_PYTHON(name) 0
-#define FTSAN_HOOK(class, file, ret, name_, params, args)                                \
-	table[i] = (struct ftsan_got_hook){.name = #name_,                               \
-					   .original = ftsan_real_address(i),            \
-					   .replacement = (uintptr_t)ftsan_hook_##name_, \
-					   .exported = ADDRESS_##class(name_)};          \
-	i++;
-#include "start/hooks.def"
-#undef FTSAN_HOOK
+	for (unsigned i = 0; i < FTSAN_N_HOOKS; i++)
+		table[i] = (struct ftsan_got_hook){
+			.name = ftsan_hook_names[i],
+			.original = ftsan_real_address(i),
+			.replacement = host->wrappers[i].wrapper,
+			.exported = host->wrappers[i].exported,
+		};
 }
 
 void ftsan_dl_start(void)
 {
 	bool locked = ftsan_lock_take(&loader_lock, LOADER_WAIT_NS);
 
+	TELL(start);
 	fill_table();
 	if (!locked)
 		return;
 	ftsan_got_update(&got);
-	ftsan_locks_update();
+	TELL(update);
 	ftsan_lock_drop(&loader_lock);
 }
 
@@ -94,6 +98,7 @@ int ftsan_dl_start_late(void)
 {
 	if (!ftsan_lock_take(&loader_lock, LOADER_WAIT_NS))
 		return -EBUSY;
+	TELL(start);
 	fill_table();
 	got.late = true;
 	for (unsigned i = 0; i < LATE_LOOKS; i++) {
@@ -106,7 +111,7 @@ int ftsan_dl_start_late(void)
 	/* From here on every dlopen is one of ours, but for those that wait just now. */
 	got.late = false;
 	draining = false;
-	ftsan_locks_update();
+	TELL(update);
 	ftsan_lock_drop(&loader_lock);
 	return got.busy == 0 ? 0 : -EBUSY;
 }
@@ -126,7 +131,7 @@ int ftsan_dl_stop(bool buffers)
 	if (!ftsan_lock_take(&loader_lock, LOADER_WAIT_NS))
 		return -EBUSY;
 	ftsan_got_restore(&got, keep);
-	ftsan_locks_stop();
+	TELL(stop);
 	for (unsigned i = 0; i < FTSAN_N_HOOKS; i++)
 		if (!(keep >> i & 1))
 			table[i].original = 0;
@@ -148,10 +153,12 @@ static void objects_changed(void *opened, bool locked)
 	if (!ftsan_preload_active()) {
 		if (locked && draining)
 			ftsan_got_update(&got);
+		else if (host && opened)
+			host->opened(opened);
 		else if (opened)
-			ftsan_preload_try_activate(opened);
+			opened_early = opened;
 	} else if (locked && ftsan_got_update(&got)) {
-		ftsan_locks_update();
+		TELL(update);
 		ftsan_runtime_modules_changed();
 	}
 	errno = error;
@@ -199,9 +206,9 @@ int ftsan_hook_dlclose(void *handle)
 	bool locked = ftsan_lock_take(&loader_lock, LOADER_WAIT_NS);
 	int result;
 
-	ftsan_statics_before_dlclose();
+	TELL(before_close);
 	result = FTSAN_REAL(dlclose)(handle);
-	ftsan_statics_after_dlclose();
+	TELL(after_close);
 	objects_changed(NULL, locked);
 	if (locked)
 		ftsan_lock_drop(&loader_lock);

@@ -5,8 +5,26 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-extern const char *const ftsan_hook_names[];
-extern _Atomic uint32_t ftsan_hook_counts[];
+/* struct ftsan_wrapper - @wrapper: address of ftsan_hook_NAME(); @exported: of the name
+ * that libftsan.so exports, 0: none */
+struct ftsan_wrapper {
+	uintptr_t wrapper;
+	uintptr_t exported;
+};
+
+/**
+ * struct ftsan_dl_host - what the loader's hooks are told, and whom they tell
+ * @wrappers: one for each line of hooks.def
+ * @opened:   a library was opened in a process that is not active: does it bring CPython?
+ *            Context: normal context, loader's lock free to take
+ */
+struct ftsan_dl_host {
+	const struct ftsan_wrapper *wrappers;
+	void (*opened)(void *handle);
+};
+
+/* Before anything else of here but the wrappers; @provided: borrowed for good. */
+void ftsan_dl_init(const struct ftsan_dl_host *provided);
 
 /* Redirects the imports of everything that is loaded now. Context: activation, with
  * the originals resolved. */

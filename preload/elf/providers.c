@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/fmt.h"
-#include "elf/real.h"
+#include "hooks/hooks.h"
 #include "elf/unwind_calls.h"
 
 enum { REASON_MAX = 256 };

@@ -1,12 +1,13 @@
-#include "locks/locks.h"
-
+/* Redirects the imports of every object to the wrappers of locks. */
 #include <dlfcn.h>
 #include <string.h>
 
 #include "base/annot.h"
-#include "elf/got.h"
-#include "elf/real.h"
+#include "elf/elf.h"
+#include "hooks/hooks.h"
 #include "locks/hook_locks.h"
+#include "runtime/runtime.h"
+#include "statics/statics.h"
 
 _Static_assert((int)FTSAN_N_LOCK_HOOKS <= (int)FTSAN_GOT_MAX, "one bit a hook");
 
@@ -85,14 +86,17 @@ static void look_for_cxx(void)
 	ftsan_got_forget(&got);
 }
 
-void ftsan_locks_start(void *library, const void *py_runtime)
+static void start(void)
 {
-	fill(library);
-	got.skip = py_runtime;
+	if (started || !ftsan_statics_on())
+		return;
+	fill(ftsan_real_python());
+	got.skip = ftsan_runtime_host()->py_runtime;
 	started = true;
 }
 
-void ftsan_locks_update(void)
+/* Redirects the imports of what was loaded since. */
+static void update(void)
 {
 	if (!started)
 		return;
@@ -100,7 +104,7 @@ void ftsan_locks_update(void)
 	(void)ftsan_got_update(&got);
 }
 
-void ftsan_locks_stop(void)
+static void stop(void)
 {
 	if (!started)
 		return;
@@ -108,3 +112,7 @@ void ftsan_locks_stop(void)
 	started = false;
 	has_cxx = false;
 }
+
+static const struct ftsan_loader_listener listener = {
+	.start = start, .update = update, .stop = stop};
+FTSAN_LOADER_LISTENER(listener);

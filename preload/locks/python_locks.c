@@ -12,11 +12,11 @@
 #include <string.h>
 
 #include "base/annot.h"
-#include "elf/real.h"
-#include "elf/writable.h"
+#include "hooks/hooks.h"
+#include "elf/elf.h"
 #include "locks/held.h"
 #include "locks/locks.h"
-#include "numpy/numpy_type.h"
+#include "python/python.h"
 #include "runtime/runtime.h"
 #include "stacks/pyquick.h"
 

@@ -6,28 +6,22 @@
 #ifndef FTSAN_PRELOAD_HOOK_NUMPY_H
 #define FTSAN_PRELOAD_HOOK_NUMPY_H
 
-#include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 
 /*
- * A capsule without a name was made by code at @caller: is @table NumPy's API table?
- * Then the type, its allocator, methods and attributes are hooked. Once.
+ * Is @table, which code at @caller made a capsule of, NumPy's API table? Then the type,
+ * its allocator, methods and attributes are hooked. Once.
  */
-void ftsan_numpy_see_capsule(void *table, uintptr_t caller);
+void ftsan_numpy_see_arrays(void *table, uintptr_t caller);
 
 /**
  * ftsan_numpy_follow() - what exists already of the array type's subclasses
- * ftsan_numpy_restore() - everything as it was before ftsan_numpy_see_capsule(), which
+ * ftsan_numpy_restore() - everything as it was before ftsan_numpy_see_arrays(), which
  *                         may be called again
  * @each: walks over the subclasses of a type
  */
 typedef void (*ftsan_each_subclass)(void *type, void (*visit)(void *subtype));
 void ftsan_numpy_follow(ftsan_each_subclass each);
 void ftsan_numpy_restore(ftsan_each_subclass each);
-
-/* An array has been given to an operation, with its guarded buffer, or NULL: makes sure
- * that the one is known to belong to the other. */
-void ftsan_numpy_bind(void *array, const void *buffer);
 
 #endif

@@ -7,7 +7,7 @@
 #include "numpy/numpy_args.h"
 #include "numpy/numpy_ops.h"
 #include "operations/operation.h"
-#include "elf/writable.h"
+#include "elf/elf.h"
 
 enum { REGISTERS = 5 }; /* with more arguments, a function is a wide one */
 

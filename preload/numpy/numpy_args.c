@@ -7,10 +7,10 @@
 #include "adapters/adapter_numpy.h"
 #include "base/annot.h"
 #include "pages/guard.h"
-#include "numpy/hook_numpy.h"
-#include "numpy/numpy_type.h"
+#include "numpy/numpy_alloc.h"
+#include "python/python.h"
 #include "operations/operation.h"
-#include "elf/real.h"
+#include "hooks/hooks.h"
 
 enum {
 	BASES_MAX = 16, /* of a type; deeper ones are no arrays to us */

@@ -8,9 +8,9 @@
 #include "base/annot.h"
 #include "base/counters.h"
 #include "numpy/numpy_ops.h"
-#include "numpy/numpy_type.h"
-#include "numpy/numpy_ufunc.h"
-#include "elf/writable.h"
+#include "python/python.h"
+#include "numpy/numpy_ufunc_call.h"
+#include "elf/elf.h"
 
 /* Include/methodobject.h, Include/descrobject.h (3.13.5; the same since 3.0). */
 struct method_def {

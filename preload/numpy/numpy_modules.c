@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "numpy/numpy_methods.h"
-#include "numpy/numpy_type.h"
+#include "python/python.h"
 #include "operations/operation.h"
 #include "stacks/pyabi.h"
 #include "runtime/runtime.h"

@@ -8,7 +8,7 @@
 
 #include <stdint.h>
 
-#include "python/module_slots.h"
+#include "python/python.h"
 
 /**
  * ftsan_modules_hook() - a module is being made: its functions are hooked

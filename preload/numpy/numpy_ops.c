@@ -5,9 +5,9 @@
 
 #include "base/annot.h"
 #include "base/counters.h"
-#include "process/scout.h"
+#include "process/process.h"
+#include "elf/elf.h"
 #include "threads/workers.h"
-#include "elf/writable.h"
 
 /*
  * The calling conventions of methods, slots and most API functions pass at most five

@@ -9,10 +9,10 @@
 #include "base/annot.h"
 #include "base/counters.h"
 #include "numpy/numpy_ops.h"
-#include "numpy/numpy_type.h"
+#include "python/python.h"
 #include "operations/operation.h"
-#include "elf/real.h"
-#include "elf/writable.h"
+#include "hooks/hooks.h"
+#include "elf/elf.h"
 
 /* The protocols' tables, in words (Include/cpython/object.h, 3.13.5; the same since 3.5).
  */

@@ -6,7 +6,7 @@
 #ifndef FTSAN_PRELOAD_NUMPY_SLOTS_H
 #define FTSAN_PRELOAD_NUMPY_SLOTS_H
 
-#include "numpy/numpy_type.h"
+#include "python/python.h"
 
 /*
  * The slots of a ready static PyTypeObject that are given an array: of ndarray, and of

@@ -21,9 +21,6 @@ void ftsan_ufunc_see_capsule(void *table);
  * thing that NumPy's module stores in its own, and all its ufuncs are redirected then. */
 void ftsan_ufunc_see_item(void *dictionary, const char *key);
 
-/* Redirects the calls of a new object, if it is a ufunc; NULL is none. */
-void ftsan_ufunc_made(void *object);
-
 /* Every ufunc among the values of @dictionary is called directly again. */
 void ftsan_ufunc_restore_all(void *dictionary);
 void ftsan_ufunc_redirect_all(void *dictionary);

@@ -8,8 +8,7 @@
 
 #include "base/annot.h"
 #include "base/sys.h"
-#include "start/init.h"
-#include "elf/real.h"
+#include "hooks/hooks.h"
 
 #ifndef AT_MINSIGSTKSZ
 #define AT_MINSIGSTKSZ 51

@@ -7,8 +7,7 @@
 #include <errno.h>
 #include <stdbool.h>
 
-#include "start/init.h"
-#include "elf/real.h"
+#include "hooks/hooks.h"
 #include "runtime/runtime.h"
 #include "process/signal_owner.h"
 

@@ -4,13 +4,12 @@
 #include <stdlib.h>
 
 #include "base/sys.h"
-#include "elf/hook_dl.h"
-#include "process/hook_thread.h"
-#include "start/init.h"
-#include "elf/real.h"
+#include "elf/elf.h"
+#include "process/thread_count.h"
+#include "hooks/hooks.h"
 #include "runtime/runtime.h"
 #include "process/scout.h"
-#include "process/signal_owner.h"
+#include "process/signal_actions.h"
 
 /* The forking thread's id before the fork; only that thread exists in the child. */
 static _Atomic uint32_t forking_tid;
@@ -35,7 +34,7 @@ static void after_fork_parent(void)
 
 static void after_fork_child(void)
 {
-	ftsan_thread_fork_child();
+	ftsan_thread_count_set(1);
 	ftsan_signal_fork_child();
 	ftsan_dl_fork_child(forking_tid);
 	ftsan_scout_fork_child(forking_tid);

@@ -9,9 +9,9 @@
  */
 #include <errno.h>
 
-#include "start/init.h"
-#include "elf/real.h"
-#include "process/signal_owner.h"
+#include "hooks/hooks.h"
+#include "process/signal_bits.h"
+#include "process/signal_deliver.h"
 
 static uint64_t after(int how, uint64_t blocked, uint64_t set)
 {

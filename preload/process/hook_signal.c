@@ -2,55 +2,13 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-#include "start/init.h"
-#include "elf/real.h"
-#include "process/signal_owner.h"
+#include "hooks/hooks.h"
+#include "process/signal_actions.h"
+#include "process/signal_bits.h"
+#include "process/signal_others.h"
 
-/*
- * Owned signals that the program wants blocked while another signal is handled. Only
- * reported back: a handler that met a guarded page under such a mask would be killed.
- */
-static _Atomic uint16_t wanted_blocked[NSIG];
 /* Bits of siginterrupt(), which decide over SA_RESTART in signal(). */
 static _Atomic uint64_t interrupting;
-
-static bool valid(int sig)
-{
-	return sig > 0 && sig < NSIG;
-}
-
-int ftsan_signal_set_other(int sig, const struct sigaction *act, struct sigaction *old)
-{
-	struct sigaction stripped;
-	uint64_t mask = 0, before;
-	int result;
-
-	if (act) {
-		stripped = *act;
-		mask = ftsan_sigset_get(&act->sa_mask);
-		ftsan_sigset_put(&stripped.sa_mask, mask & ~FTSAN_SIG_OWNED);
-	}
-	before = valid(sig) ? atomic_load(&wanted_blocked[sig]) : 0;
-	result = FTSAN_REAL(sigaction)(sig, act ? &stripped : NULL, old);
-	if (result != 0)
-		return result;
-	if (act)
-		atomic_store(&wanted_blocked[sig], (uint16_t)(mask & FTSAN_SIG_OWNED));
-	if (old)
-		ftsan_sigset_put(&old->sa_mask, ftsan_sigset_get(&old->sa_mask) | before);
-	return 0;
-}
-
-void ftsan_signal_restore_other(int sig)
-{
-	uint16_t stripped = atomic_exchange(&wanted_blocked[sig], 0);
-	struct sigaction act;
-
-	if (!stripped || FTSAN_REAL(sigaction)(sig, NULL, &act) != 0)
-		return;
-	ftsan_sigset_put(&act.sa_mask, ftsan_sigset_get(&act.sa_mask) | stripped);
-	FTSAN_REAL(sigaction)(sig, &act, NULL);
-}
 
 static int set_owned(int sig, const struct sigaction *act, struct sigaction *old)
 {
@@ -106,8 +64,8 @@ static bool kept_here(int sig)
 {
 	if (ftsan_preload_active() && ftsan_signal_owned(sig))
 		return true;
-	if (valid(sig) && ftsan_preload_own())
-		atomic_store(&wanted_blocked[sig], 0);
+	if (ftsan_preload_own())
+		ftsan_signal_forget_other(sig);
 	return false;
 }
 

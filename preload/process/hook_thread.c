@@ -7,14 +7,14 @@
 #include <stdlib.h>
 
 #include "process/altstack.h"
-#include "base/annot.h"
 #include "base/sys.h"
 #include "base/counters.h"
-#include "start/init.h"
-#include "elf/real.h"
+#include "hooks/hooks.h"
 #include "runtime/runtime.h"
 #include "process/scout.h"
-#include "process/signal_owner.h"
+#include "process/signal_bits.h"
+#include "process/signal_deliver.h"
+#include "process/thread_count.h"
 
 /* What a main thread's stack ends at (glibc's loader). */
 extern void *__libc_stack_end;
@@ -31,7 +31,6 @@ struct start {
 	bool counted;
 };
 
-static _Atomic unsigned threads = 1;
 static pthread_key_t end_key;
 static bool has_key; /* it stays over a detach: threads end later */
 
@@ -49,7 +48,7 @@ static void on_end(void *round)
 	ftsan_runtime_thread_end();
 	ftsan_altstack_leave();
 	/* libc ends the process with its last thread, and must not count the scout. */
-	if (atomic_fetch_sub(&threads, 1) == 1)
+	if (ftsan_thread_count_add(-1) == 0)
 		ftsan_scout_stop();
 }
 
@@ -71,7 +70,7 @@ int ftsan_thread_start(void)
 
 int ftsan_thread_start_late(unsigned n)
 {
-	atomic_store(&threads, n + 1);
+	ftsan_thread_count_set(n + 1);
 	return ftsan_thread_start();
 }
 
@@ -90,16 +89,6 @@ void ftsan_thread_stop(void)
 	ftsan_altstack_leave();
 	pthread_key_delete(end_key);
 	has_key = false;
-}
-
-unsigned ftsan_thread_count(void)
-{
-	return atomic_load(&threads);
-}
-
-void ftsan_thread_fork_child(void)
-{
-	atomic_store(&threads, 1);
 }
 
 static size_t default_stack_bytes(void)
@@ -208,10 +197,10 @@ int ftsan_hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 	start = make_start(attr, routine, argument);
 	if (!start)
 		return EAGAIN;
-	atomic_fetch_add(&threads, 1);
+	(void)ftsan_thread_count_add(1);
 	error = FTSAN_REAL(pthread_create)(thread, attr, run, start);
 	if (error != 0) {
-		atomic_fetch_sub(&threads, 1);
+		(void)ftsan_thread_count_add(-1);
 		drop_start(start);
 		return error;
 	}

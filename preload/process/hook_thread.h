@@ -17,10 +17,4 @@ void ftsan_thread_adopt(void);
 /* Undoes it. Context: an activation that failed. */
 void ftsan_thread_stop(void);
 
-/* Threads of the program that have not ended, with the first one; not the scout. */
-unsigned ftsan_thread_count(void);
-
-/* In the child of a fork: the calling thread is the only one. */
-void ftsan_thread_fork_child(void);
-
 #endif

@@ -9,12 +9,9 @@
 #include "base/annot.h"
 #include "base/sys.h"
 #include "base/counters.h"
-#include "process/hook_thread.h"
-#include "start/init.h"
-#include "process/lock.h"
-#include "elf/real.h"
+#include "process/thread_count.h"
+#include "hooks/hooks.h"
 #include "runtime/runtime.h"
-#include "process/signal_owner.h"
 
 enum {
 	/* Enough for one signal frame with every CPU extension on top of a tick. */

@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "base/sys.h"
-#include "elf/real.h"
+#include "hooks/hooks.h"
 #include "threads/thread.h"
 
 enum { ENTRIES = 1024, DEATHS = 16 };

@@ -1,107 +1,21 @@
-/* The wrappers of CPython's functions: guard, tell the adapters, call the original. */
-#include <string.h>
+/* The wrappers of CPython's functions: tell the adapters, call the original. */
+#include <stddef.h>
+#include <stdint.h>
 
-#include "attach/attach.h"
-#include "pages/guard.h"
-#include "cython/hook_cython.h"
+#include "hooks/hooks.h"
 #include "python/hook_frames.h"
-#include "numpy/hook_numpy.h"
+#include "python/listen.h"
 #include "python/module_gil.h"
 #include "python/module_life.h"
-#include "numpy/numpy_modules.h"
-#include "numpy/numpy_ufunc.h"
 #include "threads/workers.h"
-#include "elf/real.h"
 
-/* --- memory ---------------------------------------------------------------------- */
-
-static void free_guarded(void *block)
-{
-	ftsan_guard_free(block);
-	ftsan_attach_freed();
-}
-
-void ftsan_hook_PyMem_RawFree(void *block)
-{
-	/* Whoever frees it, and whoever's free it is: a buffer of ours comes back here.
-	 */
-	if (ftsan_guard_owns(block))
-		free_guarded(block);
-	else
-		ftsan_real.PyMem_RawFree(block);
-}
-
-void ftsan_hook_PyMem_Free(void *block)
-{
-	if (ftsan_guard_owns(block))
-		free_guarded(block);
-	else
-		ftsan_real.PyMem_Free(block);
-}
-
-/* move() - realloc of a guarded block to one that @allocate made; NULL: nothing changed.
- */
-static void *move(void *block, size_t size, void *to)
-{
-	size_t old = ftsan_guard_size(block);
-
-	if (to == NULL)
-		return NULL;
-	ftsan_guard_copy(to, block, old < size ? old : size);
-	ftsan_guard_free_moved(block);
-	ftsan_attach_freed();
-	return to;
-}
-
-void *ftsan_hook_PyMem_RawRealloc(void *block, size_t size)
-{
-	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
-	void *to;
-
-	if (!ftsan_guard_owns(block))
-		return ftsan_real.PyMem_RawRealloc(block, size);
-	to = ftsan_guard_realloc(block, size, caller);
-	return move(block, size, to != NULL ? to : ftsan_real.PyMem_RawMalloc(size));
-}
-
-void *ftsan_hook_PyMem_Malloc(size_t size)
-{
-	void *guarded = ftsan_cython_alloc(size, (uintptr_t)__builtin_return_address(0));
-
-	return guarded != NULL ? guarded : ftsan_real.PyMem_Malloc(size);
-}
-
-void *ftsan_hook_PyMem_Realloc(void *block, size_t size)
-{
-	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
-	void *to;
-
-	if (!ftsan_guard_owns(block)) {
-		to = block != NULL ? ftsan_cython_take_over(block, size, caller) : NULL;
-		if (to == NULL)
-			return ftsan_real.PyMem_Realloc(block, size);
-		ftsan_real.PyMem_Free(block);
-		return to;
-	}
-	to = ftsan_cython_realloc(block, size, caller);
-	if (to != NULL)
-		return to;
-	return move(block, size, ftsan_real.PyMem_Malloc(size));
-}
-
-/* --- NumPy, modules --------------------------------------------------------------- */
-
-static void see_capsule(void *pointer, uintptr_t caller)
-{
-	ftsan_numpy_see_capsule(pointer, caller);
-	ftsan_ufunc_see_capsule(pointer);
-}
+/* --- modules, and what they store -------------------------------------------------- */
 
 void *ftsan_hook_PyCapsule_New(void *pointer, const char *name,
 			       void (*destructor)(void *))
 {
 	if (name == NULL)
-		see_capsule(pointer, (uintptr_t)__builtin_return_address(0));
+		ftsan_tell_capsule(pointer, (uintptr_t)__builtin_return_address(0));
 	return ftsan_real.PyCapsule_New(pointer, name, destructor);
 }
 
@@ -109,14 +23,14 @@ int ftsan_hook_PyDict_SetItemString(void *dictionary, const char *key, void *val
 {
 	int result = ftsan_real.PyDict_SetItemString(dictionary, key, value);
 
-	ftsan_ufunc_see_item(dictionary, key);
+	ftsan_tell_item(dictionary, key);
 	return result;
 }
 
 void *ftsan_hook_PyModuleDef_Init(void *definition)
 {
 	ftsan_module_defined(definition);
-	ftsan_modules_hook(definition, (uintptr_t)__builtin_return_address(0));
+	ftsan_tell_module(definition, (uintptr_t)__builtin_return_address(0));
 	ftsan_module_life_defined(definition, ftsan_module_slots(definition));
 	return ftsan_real.PyModuleDef_Init(definition);
 }
@@ -124,17 +38,15 @@ void *ftsan_hook_PyModuleDef_Init(void *definition)
 void *ftsan_hook_PyModule_Create2(void *definition, int api_version)
 {
 	ftsan_module_created(definition);
-	ftsan_modules_hook(definition, (uintptr_t)__builtin_return_address(0));
+	ftsan_tell_module(definition, (uintptr_t)__builtin_return_address(0));
 	return ftsan_real.PyModule_Create2(definition, api_version);
 }
 
 /* A module of slots alone calls neither of these: the interpreter does it all. */
 static void see_exported(const struct ftsan_module_stage *stage)
 {
-	if (stage->slots == NULL)
-		return;
-	ftsan_module_exported(stage->name, stage->slots);
-	ftsan_modules_hook_slots(stage->name, stage->slots, stage->object);
+	if (stage->slots != NULL)
+		ftsan_module_exported(stage->name, stage->slots);
 }
 
 static const struct ftsan_module_listener exported = {.end = see_exported};
@@ -153,7 +65,7 @@ void *ftsan_hook_PyFrame_New(void *tstate, void *code, void *globals, void *loca
 	/* A thread that raises exceptions counts as well: Cython's caches are its
 	 * business. */
 	(void)ftsan_worker_begin();
-	ftsan_cython_filled();
+	ftsan_tell_frame();
 	if (ftsan_frames_refuse(tstate, code, globals))
 		return NULL;
 	return ftsan_real.PyFrame_New(tstate, code, globals, locals);

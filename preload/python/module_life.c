@@ -7,9 +7,9 @@
 
 #include "base/annot.h"
 #include "base/counters.h"
-#include "elf/got.h"
+#include "elf/elf.h"
 #include "python/module_slots.h"
-#include "start/init.h"
+#include "hooks/hooks.h"
 
 /* Each takes a number; a process with more keeps the originals for the rest. */
 #define STUBS 2048

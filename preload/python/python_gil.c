@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/safe_read.h"
-#include "elf/got.h"
+#include "elf/elf.h"
 
 /* The head of struct _Py_DebugOffsets (Include/internal/pycore_runtime.h), which is the
  * same in every version that has a free-threaded build. */

@@ -6,10 +6,9 @@
 
 #include "base/annot.h"
 #include "locks/locks.h"
-#include "process/lock.h"
-#include "python/module_life.h"
+#include "hooks/hooks.h"
+#include "python/python.h"
 #include "runtime/runtime.h"
-#include "start/init.h"
 #include "statics/choose.h"
 #include "statics/statics.h"
 #include "threads/gil.h"

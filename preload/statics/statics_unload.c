@@ -1,9 +1,10 @@
+/* What the engine has to know of a dlclose. */
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "elf/elf.h"
 #include "statics/statics.h"
-#include "statics/statics_seal.h"
 
 static bool is_loaded(uintptr_t address)
 {
@@ -12,12 +13,16 @@ static bool is_loaded(uintptr_t address)
 	return dladdr((void *)address, &info) != 0;
 }
 
-void ftsan_statics_before_dlclose(void)
+static void before_close(void)
 {
 	ftsan_statics_unload_begin();
 }
 
-void ftsan_statics_after_dlclose(void)
+static void after_close(void)
 {
 	ftsan_statics_unload_end(is_loaded);
 }
+
+static const struct ftsan_loader_listener listener = {.before_close = before_close,
+						      .after_close = after_close};
+FTSAN_LOADER_LISTENER(listener);

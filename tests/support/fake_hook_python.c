@@ -1,4 +1,4 @@
-#include "elf/real.h"
+#include "hooks/hooks.h"
 
 #define DEFINE_LIBC(ret, name, params, args)
 #define DEFINE_PYTHON(ret, name, params, args)                                           \
@@ -9,5 +9,5 @@
 
 #define FTSAN_HOOK(class, file, ret, name, params, args)                                 \
 	DEFINE_##class(ret, name, params, args)
-#include "start/hooks.def"
+#include "hooks/hooks.def"
 #undef FTSAN_HOOK

@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 #include "base/sys.h"
-#include "elf/real.h"
+#include "hooks/hooks.h"
 
 struct counts {
 	_Atomic uint64_t calls;

@@ -5,8 +5,8 @@
  *
  * Inline, because every call of an operation looks at the types of its arguments.
  */
-#ifndef FTSAN_PRELOAD_NUMPY_TYPE_H
-#define FTSAN_PRELOAD_NUMPY_TYPE_H
+#ifndef FTSAN_PRELOAD_TYPE_H
+#define FTSAN_PRELOAD_TYPE_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -2,15 +2,16 @@
  * Names, numbers and prototypes generated from hooks.def.
  *
  * Every wrapper is called ftsan_hook_<name>; the exported LIBC names are jumps to them
- * (exports.c), so that a wrapper sees its caller's return address whichever way it was
- * reached.
+ * (start/exports.c), so that a wrapper sees its caller's return address whichever way it
+ * was reached.
  */
-#ifndef FTSAN_PRELOAD_HOOKS_H
-#define FTSAN_PRELOAD_HOOKS_H
+#ifndef FTSAN_PRELOAD_TABLE_H
+#define FTSAN_PRELOAD_TABLE_H
 
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 typedef void (*ftsan_handler)(int);
@@ -19,13 +20,18 @@ enum ftsan_hook_class { FTSAN_CLASS_LIBC, FTSAN_CLASS_PYTHON };
 
 enum ftsan_hook {
 #define FTSAN_HOOK(class, file, ret, name, params, args) FTSAN_HOOK_##name,
-#include "start/hooks.def"
+#include "hooks/hooks.def"
 #undef FTSAN_HOOK
 	FTSAN_N_HOOKS
 };
 
 #define FTSAN_HOOK(class, file, ret, name, params, args) ret ftsan_hook_##name params;
-#include "start/hooks.def"
+#include "hooks/hooks.def"
 #undef FTSAN_HOOK
+
+extern const char *const ftsan_hook_names[];
+
+/* How many import slots lead to each wrapper. */
+extern _Atomic uint32_t ftsan_hook_counts[];
 
 #endif

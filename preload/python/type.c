@@ -1,4 +1,4 @@
-#include "numpy/numpy_type.h"
+#include "python/type.h"
 
 #include "base/safe_read.h"
 #include "stacks/pyabi.h"

@@ -1,4 +1,4 @@
-#include "elf/real.h"
+#include "hooks/real.h"
 
 #include <assert.h>
 #include <dlfcn.h>
@@ -16,7 +16,7 @@ static const struct {
 	enum ftsan_hook_class class;
 } hooks[] = {
 #define FTSAN_HOOK(class, file, ret, name, params, args) {#name, FTSAN_CLASS_##class},
-#include "start/hooks.def"
+#include "hooks/hooks.def"
 #undef FTSAN_HOOK
 };
 
@@ -72,6 +72,13 @@ static void *lookup_in(void *handle, const Dl_info *object, const char *name)
 	return address;
 }
 
+static void *python;
+
+void *ftsan_real_python(void)
+{
+	return python;
+}
+
 void *ftsan_real_resolve_python(const void *py_runtime)
 {
 	struct link_map *map = NULL;
@@ -86,5 +93,6 @@ void *ftsan_real_resolve_python(const void *py_runtime)
 	for (unsigned i = 0; i < FTSAN_N_HOOKS; i++)
 		if (hooks[i].class == FTSAN_CLASS_PYTHON)
 			set(i, lookup_in(handle, &object, hooks[i].name));
+	python = handle;
 	return handle;
 }

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 
 #include "base/annot.h"
-#include "start/hooks.h"
+#include "hooks/table.h"
 
 /*
  * struct ftsan_real - one member for each line of hooks.def, same name
@@ -17,7 +17,7 @@
  */
 struct ftsan_real {
 #define FTSAN_HOOK(class, file, ret, name, params, args) ret(*name) params;
-#include "start/hooks.def"
+#include "hooks/hooks.def"
 #undef FTSAN_HOOK
 };
 extern FTSAN_HIDDEN struct ftsan_real ftsan_real;
@@ -41,6 +41,9 @@ void ftsan_real_resolve_libc(void);
  *          could not be had. The handle is never closed.
  */
 void *ftsan_real_resolve_python(const void *py_runtime);
+
+/* That handle; NULL before. */
+void *ftsan_real_python(void);
 
 /* The originals as numbers, by enum ftsan_hook; 0 where there is none. */
 unsigned long ftsan_real_address(enum ftsan_hook which);

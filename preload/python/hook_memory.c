@@ -1,0 +1,71 @@
+#include "python/hook_memory.h"
+
+#include <stdatomic.h>
+#include <stdint.h>
+
+#include "base/annot.h"
+#include "hooks/hooks.h"
+#include "pages/guard.h"
+
+static void (*_Atomic told)(void);
+
+void ftsan_memory_tell_freed(void (*freed)(void))
+{
+	atomic_store(&told, freed);
+}
+
+static void tell_freed(void)
+{
+	void (*freed)(void) = atomic_load_explicit(&told, memory_order_relaxed);
+
+	if (FTSAN_UNLIKELY(freed != NULL))
+		freed();
+}
+
+static void free_guarded(void *block)
+{
+	ftsan_guard_free(block);
+	tell_freed();
+}
+
+void ftsan_hook_PyMem_RawFree(void *block)
+{
+	/* Whoever frees it, and whoever's free it is: a buffer of ours comes back here.
+	 */
+	if (ftsan_guard_owns(block))
+		free_guarded(block);
+	else
+		ftsan_real.PyMem_RawFree(block);
+}
+
+void ftsan_hook_PyMem_Free(void *block)
+{
+	if (ftsan_guard_owns(block))
+		free_guarded(block);
+	else
+		ftsan_real.PyMem_Free(block);
+}
+
+void *ftsan_memory_move(void *block, size_t size, void *to)
+{
+	size_t old = ftsan_guard_size(block);
+
+	if (to == NULL)
+		return NULL;
+	ftsan_guard_copy(to, block, old < size ? old : size);
+	ftsan_guard_free_moved(block);
+	tell_freed();
+	return to;
+}
+
+void *ftsan_hook_PyMem_RawRealloc(void *block, size_t size)
+{
+	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
+	void *to;
+
+	if (!ftsan_guard_owns(block))
+		return ftsan_real.PyMem_RawRealloc(block, size);
+	to = ftsan_guard_realloc(block, size, caller);
+	return ftsan_memory_move(block, size,
+				 to != NULL ? to : ftsan_real.PyMem_RawMalloc(size));
+}

@@ -1,0 +1,45 @@
+#include "start/host.h"
+
+#include <link.h>
+#include <stdint.h>
+
+#include "hooks/hooks.h"
+
+extern const char __ehdr_start[] __attribute__((visibility("hidden")));
+extern const char _end[] __attribute__((visibility("hidden")));
+
+static struct ftsan_host host;
+
+struct ftsan_host *ftsan_start_host(void)
+{
+	return &host;
+}
+
+void ftsan_start_describe_python(void *library, const void *py_runtime)
+{
+	const unsigned long *version = ftsan_real_lookup(library, "Py_Version");
+
+	host.py_runtime = py_runtime;
+	host.py_version = version ? (uint32_t)*version : 0;
+	host.py_code_type = (uintptr_t)ftsan_real_lookup(library, "PyCode_Type");
+	host.py_type_type = (uintptr_t)ftsan_real_lookup(library, "PyType_Type");
+	host.py_unicode_type = (uintptr_t)ftsan_real_lookup(library, "PyUnicode_Type");
+	host.py_eval = (uintptr_t)ftsan_real_lookup(library, "_PyEval_EvalFrameDefault");
+	*(void **)&host.tstate_get =
+		ftsan_real_lookup(library, "PyThreadState_GetUnchecked");
+	if (!host.tstate_get)
+		*(void **)&host.tstate_get =
+			ftsan_real_lookup(library, "_PyThreadState_UncheckedGet");
+	*(void **)&host.tstate_gilstate =
+		ftsan_real_lookup(library, "PyGILState_GetThisThreadState");
+}
+
+void ftsan_start_describe_self(void)
+{
+	host.iterate = dl_iterate_phdr;
+	host.hook_names = ftsan_hook_names;
+	host.hook_counts = ftsan_hook_counts;
+	host.n_hooks = FTSAN_N_HOOKS;
+	host.own_begin = (uintptr_t)__ehdr_start;
+	host.own_end = (uintptr_t)_end;
+}
