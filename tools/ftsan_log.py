@@ -79,6 +79,7 @@ class _Process:
     def __init__(self, record=None):
         self.record, self.found, self.running = record, [], []
         self.own = {}  # tests that a finding's own record names
+        self.told = set()  # findings that the plugin told of
 
     def add(self, finding):
         own = finding.get("tests")
@@ -96,16 +97,19 @@ class _Process:
 
     def name_tests(self, record):
         """What the pytest plugin made of a finding; better than what ran at the time."""
-        for finding in reversed(self.found):
-            if finding.get("fingerprint") == record.get("fingerprint"):
-                own = self.own[id(finding)]
-                finding["tests"] = own + (record.get("tests") or [])
-                finding["suppressed"] = record.get("suppressed")
-                return
+        same = [finding for finding in self.found
+                if finding.get("fingerprint") == record.get("fingerprint")]
+        if same:
+            # There is a record for each, in their order.
+            finding = next((one for one in same if id(one) not in self.told), same[-1])
+            self.told.add(id(finding))
+            finding["tests"] = self.own[id(finding)] + (record.get("tests") or [])
+            finding["suppressed"] = record.get("suppressed")
 
 
 def occurrences(*names, problems=None):
-    """Every finding of every process, with these members besides those of the log:
+    """Every record of a finding (a process writes one for each sort of evidence), with these
+    members besides those of the log:
 
     process     the process's record, None when it is missing
     repeats     how often that process met it again, None when it did not say
@@ -136,26 +140,43 @@ def _rank(finding):
     return CONFIDENCES.index(confidence) if confidence in CONFIDENCES else -1
 
 
+def _key(names, finding):
+    """The fingerprint that a finding goes by: a bug may have two names (docs/log.md)."""
+    own, also = finding.get("fingerprint"), finding.get("also")
+    if names.get(own) == own:
+        key = own
+    elif also is not None and names.get(also) == also:
+        key = also
+    else:
+        key = names.get(own, own)
+    names.setdefault(own, key)
+    if also is not None:
+        names.setdefault(also, key)
+    return key
+
+
 def findings(*names, problems=None):
     """The distinct findings, in the order they first occurred: the best proof of each, with
     "count" (occurrences), "processes", "first" and "last" (times, None when unknown),
     "tests" (all that it occurred in), and "suppressed" (True when the pytest plugin's
     suppressions matched every time)."""
-    merged = {}
+    merged, known_as, processes_of = {}, {}, {}
     for occurrence in occurrences(*names, problems=problems):
-        key = occurrence.get("fingerprint")
+        key = _key(known_as, occurrence)
         known = merged.get(key)
+        # The records are kept, so that no other one gets the id of one that is gone.
+        processes_of.setdefault(key, {})[id(occurrence["process"])] = occurrence["process"]
         times = [time for time in (occurrence.get("time"),) if isinstance(time, (int, float))]
-        count, processes, tests = 1 + (occurrence["repeats"] or 0), 1, occurrence.get("tests") or []
+        count, tests = 1 + (occurrence["repeats"] or 0), occurrence.get("tests") or []
         if known is not None:
             count += known["count"]
-            processes += known["processes"]
             times += [time for time in (known["first"], known["last"]) if time is not None]
             tests = known["tests"] + tests
         suppressed = occurrence["suppressed"] is not None and (
             known is None or known["suppressed"])
         best = occurrence if known is None or _rank(occurrence) > _rank(known) else known
-        merged[key] = {**best, "count": count, "processes": processes,
+        merged[key] = {**best, "fingerprint": key, "count": count,
+                       "processes": len(processes_of[key]),
                        "tests": list(dict.fromkeys(tests)), "suppressed": suppressed,
                        "first": min(times, default=None), "last": max(times, default=None)}
     return list(merged.values())

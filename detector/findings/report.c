@@ -8,10 +8,12 @@
 #include "base/fmt.h"
 #include "base/sys.h"
 #include "base/counters.h"
-#include "findings/fingerprint.h"
+#include "findings/group.h"
 #include "threads/gil.h"
 #include "findings/log.h"
+#include "findings/seen.h"
 #include "stacks/alloc_site.h"
+#include "stacks/functions.h"
 #include "stacks/pyabi.h"
 #include "findings/object.h"
 #include "stacks/symbols.h"
@@ -20,7 +22,6 @@
 
 enum {
 	FRAMES_MAX = FTSAN_NATIVE_MAX + FTSAN_PYFRAME_MAX,
-	SEEN_MAX = 4096,
 	LINE_MAX_BYTES = 192 * 1024,
 };
 
@@ -39,21 +40,15 @@ struct workspace {
 	char names[FTSAN_PARTIES_MAX + 1][FRAMES_MAX][FTSAN_SYMBOL_MAX];
 	struct ftsan_stack alloc;
 	char id[32];
-	char fingerprint[20];
+	struct ftsan_group groups[FTSAN_GROUPS_MAX];
+	char fingerprint[20], also[20], evidence[480];
 	char title[256];
 	char operation[96];
 	char line[LINE_MAX_BYTES];
 };
 
-struct seen {
-	uint64_t fingerprint;
-	uint32_t count;
-};
-
 static struct workspace *work;
 static uint32_t log_number = 1;	    /* the child of a fork writes another one */
-static struct seen *seen;	    /* under the lock */
-static _Atomic uint32_t n_seen;	    /* written under the lock */
 static _Atomic uint32_t lock_owner; /* tid + 1 of who makes a report, 0: nobody */
 
 /* Set once at start. */
@@ -89,20 +84,21 @@ int ftsan_report_init(bool print, bool keeps_gil_off, const struct ftsan_pyabi *
 	gil_kept_off = keeps_gil_off;
 	py = abi;
 	py_code_type = code_type;
-	if (work != NULL && seen != NULL) {
-		/* Again, after a detach: another log. */
-		atomic_store_explicit(&n_seen, 0, memory_order_relaxed);
-		log_number++;
-		return 0;
-	}
-	work = ftsan_sys_map(sizeof(*work));
-	seen = ftsan_sys_map(SEEN_MAX * sizeof(*seen));
-	return work == NULL || seen == NULL ? -ENOMEM : 0;
+	if (work != NULL)
+		log_number++; /* again, after a detach: another log */
+	else
+		work = ftsan_sys_map(sizeof(*work));
+	return work == NULL ? -ENOMEM : ftsan_seen_init();
 }
 
 unsigned ftsan_report_count(void)
 {
-	return atomic_load_explicit(&n_seen, memory_order_acquire);
+	return ftsan_seen_count();
+}
+
+unsigned ftsan_report_records(void)
+{
+	return ftsan_seen_logged();
 }
 
 /* --- one report at a time ----------------------------------------------------- */
@@ -142,6 +138,19 @@ static void drop_lock(const uint64_t *mask)
 
 /* --- from what was recorded to a view ----------------------------------------- */
 
+/* In the file's own addresses; 0: unknown. */
+static uint64_t function_start(const struct ftsan_module *module, uintptr_t pc)
+{
+	struct ftsan_function_table table;
+	uintptr_t begin, end;
+
+	if (module == NULL ||
+	    !ftsan_function_table_find(&table, module->begin, module->bias) ||
+	    !ftsan_function_range(&table, pc, &begin, &end))
+		return 0;
+	return begin - module->bias;
+}
+
 static void fill_native(struct ftsan_view_frame *out, uintptr_t pc, char *name)
 {
 	const struct ftsan_module *module = ftsan_module_of(pc);
@@ -149,8 +158,11 @@ static void fill_native(struct ftsan_view_frame *out, uintptr_t pc, char *name)
 	out->python = false;
 	out->module = module == NULL ? NULL : module->path;
 	out->offset = module == NULL ? pc : pc - module->bias;
-	if (ftsan_symbol_name(pc, name) != 0)
+	out->start = 0;
+	if (ftsan_symbol_name(pc, name) != 0) {
 		name[0] = '\0';
+		out->start = function_start(module, pc);
+	}
 	out->function = name;
 	out->file = NULL;
 	out->line = 0;
@@ -212,6 +224,7 @@ static void show_object(struct ftsan_view *view, const struct ftsan_object *obje
 {
 	view->description = object->description;
 	view->name = object->name[0] != '\0' ? object->name : NULL;
+	view->subject = object->subject[0] != '\0' ? object->subject : NULL;
 	view->word = object->word;
 	view->n_shape = object->n_shape;
 	for (int i = 0; i < object->n_shape; i++)
@@ -360,34 +373,35 @@ static void write_threads(const struct ftsan_incident *incident)
 	}
 }
 
-/* look_up() - the entry of a fingerprint, a new one if there is room; NULL if not. */
-static struct seen *look_up(uint64_t fingerprint)
-{
-	uint32_t n = atomic_load_explicit(&n_seen, memory_order_relaxed);
-
-	for (uint32_t i = 0; i < n; i++)
-		if (seen[i].fingerprint == fingerprint)
-			return &seen[i];
-	if (n == SEEN_MAX)
-		return NULL;
-	seen[n] = (struct seen){.fingerprint = fingerprint, .count = 0};
-	atomic_store_explicit(&n_seen, n + 1, memory_order_release);
-	return &seen[n];
-}
-
-static void name_finding(struct ftsan_view *view, uint64_t fingerprint)
+static const char *put_fingerprint(char *to, size_t size, uint64_t fingerprint)
 {
 	static const char hex[] = "0123456789abcdef";
 	struct ftsan_buf buf;
 
-	ftsan_buf_init(&buf, work->fingerprint, sizeof(work->fingerprint));
+	ftsan_buf_init(&buf, to, size);
 	for (int shift = 60; shift >= 0; shift -= 4)
 		ftsan_buf_char(&buf, hex[fingerprint >> shift & 15]);
-	view->fingerprint = ftsan_buf_cstr(&buf);
+	return ftsan_buf_cstr(&buf);
+}
+
+/* The culprit is this record's; the names are the finding's, which may be those of what
+ * was seen of it before. */
+static void name_finding(struct ftsan_view *view, const struct ftsan_seen *seen)
+{
+	const struct ftsan_group *group = &work->groups[0];
+	struct ftsan_buf buf;
+
+	view->fingerprint = put_fingerprint(work->fingerprint, sizeof(work->fingerprint),
+					    seen->fingerprint);
+	if (seen->also != 0)
+		view->also = put_fingerprint(work->also, sizeof(work->also), seen->also);
+	view->evidence = work->evidence;
+	view->culprit = group->function;
+	view->culprit_module = group->module;
 	ftsan_buf_init(&buf, work->id, sizeof(work->id));
 	ftsan_buf_i64(&buf, view->pid);
 	ftsan_buf_char(&buf, '-');
-	ftsan_buf_u64(&buf, ftsan_report_count());
+	ftsan_buf_u64(&buf, ftsan_seen_logged());
 	view->id = ftsan_buf_cstr(&buf);
 }
 
@@ -413,22 +427,25 @@ static bool write_finding(const struct ftsan_incident *incident)
 
 static bool report_locked(const struct ftsan_incident *incident)
 {
-	uint64_t fingerprint;
-	struct seen *entry;
+	struct ftsan_seen *seen;
+	struct ftsan_buf evidence;
+	unsigned n;
 
 	make_view(incident);
-	fingerprint = ftsan_fingerprint(&work->view);
-	entry = look_up(fingerprint);
-	if (entry == NULL) {
+	ftsan_buf_init(&evidence, work->evidence, sizeof(work->evidence));
+	n = ftsan_groups(&work->view, work->groups);
+	seen = ftsan_seen_find(ftsan_group_id(&work->groups[0]),
+			       n > 1 ? ftsan_group_id(&work->groups[1]) : 0);
+	if (seen == NULL) {
 		ftsan_count(reports_lost);
 		return false;
 	}
 	ftsan_count(reports);
-	if (entry->count++ > 0) {
+	if (!ftsan_seen_add(seen, ftsan_evidence(&work->view, &evidence))) {
 		ftsan_count(reports_duplicate);
 		return true;
 	}
-	name_finding(&work->view, fingerprint);
+	name_finding(&work->view, seen);
 	return write_finding(incident);
 }
 
@@ -451,11 +468,7 @@ bool ftsan_report(const struct ftsan_incident *incident)
 void ftsan_report_duplicates(void (*visit)(uint64_t fingerprint, uint32_t more, void *to),
 			     void *to)
 {
-	uint32_t n = ftsan_report_count();
-
-	for (uint32_t i = 0; i < n; i++)
-		if (seen[i].count > 1)
-			visit(seen[i].fingerprint, seen[i].count - 1, to);
+	ftsan_seen_duplicates(visit, to);
 }
 
 /* --- fork --------------------------------------------------------------------- */
@@ -489,7 +502,7 @@ void ftsan_report_fork_child(void)
 	bool locked = atomic_exchange_explicit(&fork_owner, 0, memory_order_relaxed) != 0;
 
 	/* The only thread, with another tid than the one that took the lock. */
-	atomic_store_explicit(&n_seen, 0, memory_order_relaxed);
+	ftsan_seen_clear();
 	log_number++;
 	if (locked)
 		drop_lock(&mask);

@@ -87,7 +87,10 @@ struct ftsan_incident {
 };
 
 /**
- * ftsan_report() - write an incident to the log, once for each fingerprint
+ * ftsan_report() - write an incident to the log
+ *
+ * Incidents of one bug are one finding, by findings/group.h; the first is written, and
+ * the first of each other sort of evidence (who else met whom).
  *
  * Context: any thread, handlers included; async-signal-safe. One report is made at a
  *          time; a second waits for the first (bounded), and is dropped and counted
@@ -96,10 +99,12 @@ struct ftsan_incident {
  */
 bool ftsan_report(const struct ftsan_incident *incident);
 
-/* Distinct findings so far. */
+/* Distinct findings so far, and records of them in the log. */
 unsigned ftsan_report_count(void);
+unsigned ftsan_report_records(void);
 
-/* Calls @visit for each fingerprint that occurred more than once. Normal context. */
+/* Calls @visit for each fingerprint that occurred more often than the log has records
+ * of it. Normal context. */
 void ftsan_report_duplicates(void (*visit)(uint64_t fingerprint, uint32_t more, void *to),
 			     void *to);
 

@@ -20,6 +20,7 @@ struct ftsan_view_frame {
 	int32_t line;	    /* 0: unknown */
 	const char *module; /* native: path of the ELF object */
 	uint64_t offset;    /* native: pc minus load bias */
+	uint64_t start; /* native without a name: where the function begins; 0: unknown */
 };
 
 /**
@@ -48,7 +49,12 @@ enum { FTSAN_VIEW_DIMS_MAX = 64 };
  * struct ftsan_view - a whole finding; every pointer is borrowed
  * @id:          "pid-n"
  * @kind, @confidence, @title: see docs/log.md
- * @fingerprint: 16 hex digits
+ * @fingerprint: 16 hex digits, see findings/group.h
+ * @also:        the same of the group that is the same bug, too; NULL: there is none
+ * @culprit, @culprit_module: the function that the fingerprint is made of; NULL: unknown
+ * @evidence:    what this record shows of the bug, see ftsan_evidence()
+ * @subject:     the kind of memory in words that are the same in every run and build,
+ *               such as "wrapt.ObjectProxy"; NULL: @name without its index
  * @description: what the memory is
  * @name:        the word, such as "dims[0]"; NULL when it has none
  * @word:        its index, -1 when there is none
@@ -66,6 +72,11 @@ struct ftsan_view {
 	const char *kind;
 	const char *confidence;
 	const char *fingerprint;
+	const char *also;
+	const char *culprit;
+	const char *culprit_module;
+	const char *evidence;
+	const char *subject;
 	const char *title;
 	bool gil_forced;
 	const char *description;

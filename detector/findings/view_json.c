@@ -89,6 +89,7 @@ static void put_object(struct ftsan_buf *out, const struct ftsan_view *view)
 	put_address(out, "address", view->address);
 	put_integer(out, "word", view->word >= 0, view->word);
 	put_string(out, "name", view->name);
+	put_string(out, "subject", view->subject);
 	put_integer(out, "old", view->has_old, view->old_value);
 	put_integer(out, "new", view->has_new, view->new_value);
 	put_shape(out, view);
@@ -134,6 +135,17 @@ static void put_stack(struct ftsan_buf *out, const struct ftsan_view_stack *stac
 	ftsan_buf_str(out, "]}");
 }
 
+static void put_culprit(struct ftsan_buf *out, const struct ftsan_view *view)
+{
+	if (!known(view->culprit))
+		return;
+	begin(out, "culprit");
+	ftsan_buf_char(out, '{');
+	put_string(out, "function", view->culprit);
+	put_string(out, "module", view->culprit_module);
+	ftsan_buf_char(out, '}');
+}
+
 void ftsan_view_json(struct ftsan_buf *out, const struct ftsan_view *view)
 {
 	ftsan_buf_str(out, "{\"v\":1");
@@ -143,6 +155,9 @@ void ftsan_view_json(struct ftsan_buf *out, const struct ftsan_view *view)
 	put_string(out, "kind", view->kind);
 	put_string(out, "confidence", view->confidence);
 	put_string(out, "fingerprint", view->fingerprint);
+	put_string(out, "also", view->also);
+	put_culprit(out, view);
+	put_string(out, "evidence", view->evidence);
 	put_string(out, "title", view->title);
 	put_string(out, "grade", view->grade);
 	put_string(out, "note", view->note);

@@ -379,7 +379,7 @@ void ftsan_record_end(const char *reason, int status)
 	put_str(&line, "reason", reason);
 	if (status >= 0)
 		put_u64(&line, "status", (uint64_t)status);
-	put_u64(&line, "findings", ftsan_report_count());
+	put_u64(&line, "findings", ftsan_report_records());
 	key(&line, "duplicates");
 	ftsan_buf_char(&line, '{');
 	ftsan_report_duplicates(put_duplicate, &line);

@@ -8,7 +8,7 @@
 
 #include "log/log_file.h"
 #include "log/log_reader.h"
-#include "results/session.h"
+#include "results/results.h"
 #include "log/tail.h"
 
 static const char finding_line[] =
@@ -216,13 +216,78 @@ START_TEST(findings_are_distinct_by_fingerprint)
 	ck_assert_uint_eq(session.n_processes, 2);
 	ck_assert_uint_eq(session.n_found, 2);
 	ck_assert_str_eq(session.found[0].confidence, "confirmed");
-	ck_assert_uint_eq(session.found[0].processes, 3);
+	ck_assert_uint_eq(session.found[0].records, 3);
+	ck_assert_uint_eq(session.found[0].processes, 2);
 	ck_assert_uint_eq(session.found[0].repeats, 4);
+	ck_assert_uint_eq(ftsan_found_count(&session.found[0]), 7);
 	ck_assert_uint_eq(session.found[1].repeats, 0);
 	ftsan_source_finish(&session, &one);
 	ftsan_source_finish(&session, &two);
 	ftsan_session_flush(&session);
 	ck_assert_uint_eq(printed, 3);
+	ftsan_session_release(&session);
+}
+END_TEST
+
+#define NAMED(fingerprint, also)                                                         \
+	"{\"v\":1,\"type\":\"finding\",\"kind\":\"race\",\"fingerprint\":\"" fingerprint \
+	"\",\"also\":\"" also "\",\"confidence\":\"latent\",\"evidence\":\"e" also "\"}"
+
+/* The first name is the finding's own; another one's other name will do. */
+START_TEST(findings_go_by_two_names)
+{
+	struct ftsan_session session = {.run = NULL}, other = {.run = NULL};
+	struct ftsan_source source, of_other;
+
+	ftsan_source_init(&source, true);
+	feed(&session, &source, PROCESS("r"));
+	feed(&session, &source, NAMED("a", "x"));
+	feed(&session, &source, NAMED("b", "x"));
+	ck_assert_uint_eq(session.n_found, 2);
+	feed(&session, &source, FINDING("x", "latent"));
+	feed(&session, &source, NAMED("c", "a"));
+	feed(&session, &source, FINDING("c", "latent"));
+	ck_assert_uint_eq(session.n_found, 2);
+	ck_assert_uint_eq(session.found[0].records, 4);
+	ck_assert_uint_eq(session.found[0].processes, 3);
+	ck_assert_uint_eq(session.found[0].evidence.n, 2);
+	ftsan_source_init(&of_other, true);
+	feed(&other, &of_other, FINDING("c", "latent"));
+	feed(&other, &of_other, FINDING("x", "latent"));
+	feed(&other, &of_other, FINDING("y", "latent"));
+	ck_assert_int_eq(ftsan_session_find_found(&session, &other.found[0]), 0);
+	ck_assert_int_eq(ftsan_session_find_found(&session, &other.found[1]), 0);
+	ck_assert_int_eq(ftsan_session_find_found(&session, &other.found[2]), -1);
+	ck_assert_int_eq(ftsan_session_find_found(&other, &session.found[0]), 1);
+	ftsan_source_finish(&session, &source);
+	ftsan_source_finish(&other, &of_other);
+	ftsan_session_release(&session);
+	ftsan_session_release(&other);
+}
+END_TEST
+
+#define HIDES                                                                            \
+	"{\"v\":1,\"type\":\"test\",\"fingerprint\":\"a\",\"tests\":[],"                 \
+	"\"suppressed\":\"race:f\"}"
+
+/* What one suppression matches of a process's records is not all that there is. */
+START_TEST(a_finding_is_hidden_when_all_its_records_are)
+{
+	struct ftsan_session session = {.run = NULL};
+	struct ftsan_source source;
+
+	ftsan_source_init(&source, true);
+	feed(&session, &source, PROCESS("r"));
+	feed(&session, &source, FINDING("a", "latent"));
+	feed(&session, &source, HIDES);
+	ck_assert_uint_eq(session.n_shown, 0);
+	feed(&session, &source, FINDING("a", "latent"));
+	ck_assert_uint_eq(session.n_shown, 1);
+	feed(&session, &source, HIDES);
+	ck_assert_uint_eq(session.n_shown, 0);
+	feed(&session, &source, FINDING("a", "confirmed"));
+	ck_assert_uint_eq(session.n_shown, 1);
+	ftsan_source_finish(&session, &source);
 	ftsan_session_release(&session);
 }
 END_TEST
@@ -462,6 +527,8 @@ int main(void)
 	tcase_add_test(tests, a_type_of_the_future_is_no_error);
 	tcase_add_test(tests, counters_are_checked);
 	tcase_add_test(tests, findings_are_distinct_by_fingerprint);
+	tcase_add_test(tests, findings_go_by_two_names);
+	tcase_add_test(tests, a_finding_is_hidden_when_all_its_records_are);
 	tcase_add_test(tests, records_of_other_runs_are_left_out);
 	tcase_add_test(tests, a_finding_waits_for_its_tests);
 	tcase_add_test(tests, tests_are_told_of_without_a_plugin_in_the_process);

@@ -212,6 +212,7 @@ static void read_object(struct ftsan_view *view, const json_t *object)
 	view->operation = get_string(object, "operation");
 	view->output = json_is_true(json_object_get(object, "output"));
 	view->name = get_string(object, "name");
+	view->subject = get_string(object, "subject");
 	view->address = get_address(object, "address");
 	view->word = get_int(object, "word", 0, -1);
 	view->has_old = get_integer(object, "old", &value);
@@ -242,6 +243,10 @@ static int read_finding(struct ftsan_record *record)
 	view->kind = get_string(json, "kind");
 	view->confidence = get_string(json, "confidence");
 	view->fingerprint = get_string(json, "fingerprint");
+	view->also = get_string(json, "also");
+	view->evidence = get_string(json, "evidence");
+	view->culprit = get_string(json_object_get(json, "culprit"), "function");
+	view->culprit_module = get_string(json_object_get(json, "culprit"), "module");
 	view->title = get_string(json, "title");
 	view->gil_forced = get_bool(json, "gil_forced");
 	view->grade = get_string(json, "grade");

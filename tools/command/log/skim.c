@@ -207,7 +207,7 @@ static void note(void *argument, const char *key, size_t key_length, const char 
 		 size_t length)
 {
 	static const char *const names[FTSAN_SKIM_FIELDS] = {
-		"v",	"type",	 "kind", "fingerprint", "confidence",
+		"v",	"type",	 "kind", "fingerprint", "confidence", "evidence",
 		"time", "tests", "path", "build_id",	"tid",
 	};
 	struct ftsan_skim *skim = argument;

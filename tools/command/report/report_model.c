@@ -18,8 +18,7 @@ static enum ftsan_news news_of(const struct ftsan_report *report,
 {
 	if (report->baseline == NULL)
 		return FTSAN_NEWS_UNKNOWN;
-	return ftsan_names_find(&report->baseline->fingerprints, found->fingerprint) ==
-			       FTSAN_NO_NAME
+	return ftsan_session_find_found(report->baseline, found) == FTSAN_NO_NAME
 		       ? FTSAN_NEWS_NEW
 		       : FTSAN_NEWS_KNOWN;
 }
@@ -104,8 +103,7 @@ static bool is_suppressed(const struct ftsan_report *report,
 static bool is_gone(const struct ftsan_report *report, const struct ftsan_found *found)
 {
 	return ftsan_found_shown(found) &&
-	       ftsan_names_find(&report->session->fingerprints, found->fingerprint) ==
-		       FTSAN_NO_NAME;
+	       ftsan_session_find_found(report->session, found) == FTSAN_NO_NAME;
 }
 
 static void write_item(struct ftsan_report *report, const struct ftsan_format *format,

@@ -10,6 +10,7 @@
 #include "results/printer.h"
 #include "results/resolve.h"
 #include "results/session.h"
+#include "results/session_same.h"
 #include "results/summary.h"
 #include "results/verdict.h"
 

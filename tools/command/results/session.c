@@ -7,6 +7,7 @@
 #include "base/annot.h"
 #include "log/log.h"
 #include "common/common.h"
+#include "results/session_same.h"
 
 void ftsan_source_init(struct ftsan_source *source, bool trusted)
 {
@@ -79,7 +80,7 @@ static void take_process(struct ftsan_session *session, struct ftsan_source *sou
 	source->python_known = process->python_known;
 	if (!process->python_known)
 		add_refused(&session->coverage.refused, process);
-	session->n_processes++;
+	source->process = ++session->n_processes;
 	session->n_attached += process->attached;
 	add_name(&session->runs, process->run);
 	add_name(&session->pythons, process->python);
@@ -135,7 +136,7 @@ static void take_end(struct ftsan_session *session, struct ftsan_source *source,
 
 	json_object_foreach(end->duplicates, fingerprint, count)
 	{
-		long number = ftsan_names_find(&session->fingerprints, fingerprint);
+		long number = ftsan_session_find(session, fingerprint, NULL);
 
 		if (number != FTSAN_NO_NAME && json_integer_value(count) > 0)
 			session->found[number].repeats +=

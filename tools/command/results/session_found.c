@@ -5,6 +5,7 @@
 
 #include "base/annot.h"
 #include "common/common.h"
+#include "results/session_same.h"
 
 int ftsan_confidence_rank(const char *confidence)
 {
@@ -23,7 +24,7 @@ bool ftsan_found_shown(const struct ftsan_found *found)
 
 uint64_t ftsan_found_count(const struct ftsan_found *found)
 {
-	return found->processes + found->repeats;
+	return found->records + found->repeats;
 }
 
 static void note_time(struct ftsan_found *found, double time)
@@ -48,12 +49,27 @@ static void note_tests(struct ftsan_found *found, const json_t *tests)
 	}
 }
 
+/* A process's finding is hidden when each of its records is, by whichever of the two. */
+static void judge_anew(struct ftsan_session *session, struct ftsan_met *met)
+{
+	struct ftsan_found *found = &session->found[met->found];
+	bool shown = ftsan_found_shown(found);
+	bool hidden = met->judged >= met->records || met->told >= met->records;
+
+	if (hidden == met->hidden)
+		return;
+	met->hidden = hidden;
+	found->hidden += hidden ? 1 : (uint64_t)-1;
+	session->n_shown -= shown && !ftsan_found_shown(found);
+	session->n_shown += !shown && ftsan_found_shown(found);
+}
+
 /* @suppressed: why the plugin hides it, NULL when it does not. */
 static void tell_tests(struct ftsan_session *session, struct ftsan_met *met,
 		       const json_t *tests, const char *suppressed)
 {
 	struct ftsan_found *found = &session->found[met->found];
-	bool shown = ftsan_found_shown(found), hidden = suppressed != NULL;
+	bool hidden = suppressed != NULL;
 
 	note_tests(found, tests);
 	if (suppressed != NULL)
@@ -61,11 +77,8 @@ static void tell_tests(struct ftsan_session *session, struct ftsan_met *met,
 	if (session->judge_tests != NULL)
 		hidden |= session->judge_tests(session->argument, found->fingerprint,
 					       tests);
-	if (!hidden || met->hidden)
-		return;
-	met->hidden = true;
-	found->hidden++;
-	session->n_shown -= shown && !ftsan_found_shown(found);
+	met->told += hidden;
+	judge_anew(session, met);
 }
 
 /* Nobody will name the tests any more: those that ran then are it. */
@@ -78,7 +91,8 @@ static void settle(struct ftsan_session *session, struct ftsan_met *met)
 	met->running = NULL;
 }
 
-/* The finding as this file has it; an earlier record of it is settled. */
+/* The finding as this process has it: one more record of it, which is not judged yet.
+ * What an earlier process of the file had is settled. */
 static struct ftsan_met *meet(struct ftsan_session *session, struct ftsan_source *source,
 			      const char *fingerprint, size_t found)
 {
@@ -92,15 +106,41 @@ static struct ftsan_met *meet(struct ftsan_session *session, struct ftsan_source
 		memset(&source->met[number], 0, sizeof(*met));
 	}
 	met = &source->met[number];
-	settle(session, met);
-	*met = (struct ftsan_met){.found = found};
+	if (met->running != source->running || met->process != source->process)
+		settle(session, met);
+	if (met->records == 0 || met->process != source->process) {
+		*met = (struct ftsan_met){.found = found, .process = source->process};
+		session->n_shown += !ftsan_found_shown(&session->found[found]);
+		session->found[found].processes++;
+	}
+	met->records++;
+	session->found[found].records++;
 	return met;
+}
+
+/* No more than these are kept apart. */
+static void note_evidence(struct ftsan_found *found, const char *evidence)
+{
+	enum { KEPT = 32 };
+
+	if (evidence == NULL || evidence[0] == '\0' ||
+	    (found->evidence.n >= KEPT &&
+	     ftsan_names_find(&found->evidence, evidence) == FTSAN_NO_NAME))
+		return;
+	ftsan_names_add(&found->evidence, evidence, 1);
+}
+
+/* Of a `test` record, which will tell more than what runs now. */
+static void expect_tests(const struct ftsan_source *source, struct ftsan_met *met)
+{
+	json_decref(met->running);
+	met->running = json_incref(source->running);
 }
 
 bool ftsan_session_repeat(struct ftsan_session *session, struct ftsan_source *source,
 			  const struct ftsan_skim *skim)
 {
-	char fingerprint[64], confidence[32], time[40];
+	char fingerprint[64], confidence[32], time[40], evidence[512];
 	struct ftsan_found *found;
 	struct ftsan_met *met;
 	json_t *tests = NULL;
@@ -115,7 +155,8 @@ bool ftsan_session_repeat(struct ftsan_session *session, struct ftsan_source *so
 	    !ftsan_skim_copy(skim, FTSAN_SKIM_TIME, time, sizeof(time)))
 		return false;
 	number = ftsan_names_find(&session->fingerprints, fingerprint);
-	if (number == FTSAN_NO_NAME)
+	if (number == FTSAN_NO_NAME ||
+	    !ftsan_skim_copy(skim, FTSAN_SKIM_EVIDENCE, evidence, sizeof(evidence)))
 		return false;
 	found = &session->found[number];
 	/* It may be a better proof, or the first that is not suppressed, or become one.
@@ -125,10 +166,11 @@ bool ftsan_session_repeat(struct ftsan_session *session, struct ftsan_source *so
 	    ftsan_confidence_rank(confidence) > ftsan_confidence_rank(found->confidence))
 		return false;
 	source->findings++;
-	found->processes++;
 	met = meet(session, source, fingerprint, (size_t)number);
+	judge_anew(session, met);
+	note_evidence(found, evidence);
 	if (skim->fields[FTSAN_SKIM_TESTS].text == NULL)
-		met->running = json_incref(source->running);
+		expect_tests(source, met);
 	if (!skim->fields[FTSAN_SKIM_TIME].string)
 		note_time(found, strtod(time, NULL));
 	if (skim->fields[FTSAN_SKIM_TESTS].text != NULL)
@@ -140,22 +182,28 @@ bool ftsan_session_repeat(struct ftsan_session *session, struct ftsan_source *so
 	return true;
 }
 
-static struct ftsan_found *get_found(struct ftsan_session *session,
-				     const struct ftsan_view *view)
+static size_t add_found(struct ftsan_session *session, const struct ftsan_view *view)
 {
-	size_t number = ftsan_names_add(&session->fingerprints, view->fingerprint, 1);
 	struct ftsan_found *found;
 
-	if (number < session->n_found)
-		return &session->found[number];
 	session->found = ftsan_xgrow(session->found, session->n_found,
 				     &session->found_capacity, sizeof(*found));
-	found = &session->found[session->n_found++];
+	found = &session->found[session->n_found];
 	memset(found, 0, sizeof(*found));
 	found->kind = ftsan_xstrdup(view->kind);
 	found->fingerprint = ftsan_xstrdup(view->fingerprint);
 	found->confidence = ftsan_xstrdup("");
-	return found;
+	ftsan_names_add(&session->fingerprints, view->fingerprint, 1);
+	return session->n_found++;
+}
+
+static size_t get_found(struct ftsan_session *session, const struct ftsan_view *view)
+{
+	long known = ftsan_session_find(session, view->fingerprint, view->also);
+	size_t number = known != FTSAN_NO_NAME ? (size_t)known : add_found(session, view);
+
+	ftsan_session_alias(session, number, view->fingerprint, view->also);
+	return number;
 }
 
 /* Keeps the record as the one to show. */
@@ -164,6 +212,8 @@ static void keep(struct ftsan_found *found, const struct ftsan_source *source,
 {
 	size_t bytes = source->modules.n * sizeof(*source->modules.numbers);
 
+	free(found->kind);
+	found->kind = ftsan_xstrdup(view->kind);
 	free(found->confidence);
 	found->confidence =
 		ftsan_xstrdup(view->confidence != NULL ? view->confidence : "unknown");
@@ -196,10 +246,10 @@ void ftsan_session_finding_record(struct ftsan_session *session,
 		.modules = &source->modules,
 		.tests = record->tests,
 	};
-	struct ftsan_found *found = get_found(session, &record->view);
+	size_t number = get_found(session, &record->view);
+	struct ftsan_found *found = &session->found[number];
 	bool shown = ftsan_found_shown(found), hidden = false, better;
-	struct ftsan_met *met = meet(session, source, found->fingerprint,
-				     (size_t)(found - session->found));
+	struct ftsan_met *met = meet(session, source, record->view.fingerprint, number);
 
 	source->findings++;
 	better = ftsan_confidence_rank(record->view.confidence) >
@@ -207,14 +257,13 @@ void ftsan_session_finding_record(struct ftsan_session *session,
 	/* What is shown stays shown: another occurrence's suppression hides nothing. */
 	if (session->judge != NULL && (!shown || better || source->running != NULL))
 		hidden = session->judge(session->argument, &occurrence);
-	met->hidden = hidden;
+	met->judged += hidden;
+	judge_anew(session, met);
 	if (record->tests == NULL)
-		met->running = json_incref(source->running);
-	found->processes++;
-	found->hidden += hidden;
+		expect_tests(source, met);
 	note_time(found, record->view.time);
 	note_tests(found, record->tests);
-	session->n_shown += !shown && !hidden;
+	note_evidence(found, record->view.evidence);
 	if (found->line != NULL && (hidden || (shown && !better)))
 		return;
 	keep(found, source, &record->view, text, length);
@@ -311,10 +360,14 @@ void ftsan_session_release_found(struct ftsan_session *session)
 		free(found->kind);
 		free(found->confidence);
 		free(found->fingerprint);
+		free(found->also);
 		free(found->line);
 		free(found->modules.numbers);
 		ftsan_names_release(&found->tests);
+		ftsan_names_release(&found->evidence);
 	}
 	free(session->found);
+	free(session->alias_of);
 	ftsan_names_release(&session->fingerprints);
+	ftsan_names_release(&session->aliases);
 }

@@ -90,12 +90,16 @@ struct ftsan_module_list {
 };
 
 /**
- * struct ftsan_found - one fingerprint
- * @kind, @confidence, @fingerprint: owned; the confidence is the best that was seen
- * @processes:   records, one a process
+ * struct ftsan_found - one bug: one fingerprint
+ * @kind, @confidence, @fingerprint: owned; the confidence is the best that was seen, the
+ *               kind goes with it
+ * @also:        another name of it, owned; NULL: it has none
+ * @records:     a process writes one for each sort of evidence
+ * @processes:   that wrote records
  * @repeats:     further occurrences in the processes that said so
- * @hidden:      records that a suppression matched; when it is all, the finding is
- *               suppressed
+ * @hidden:      processes all of whose records a suppression matched; when it is all of
+ *               them, the finding is suppressed
+ * @evidence:    what the records showed, and how many each
  * @first, @last: times of the records; 0 when they carry none
  * @tests:       tests that the records name, and how many records each
  * @line:        the best record as it stood in the log, @length bytes
@@ -106,11 +110,14 @@ struct ftsan_found {
 	char *kind;
 	char *confidence;
 	char *fingerprint;
+	char *also;
+	uint64_t records;
 	uint64_t processes;
 	uint64_t repeats;
 	uint64_t hidden;
 	double first, last;
 	struct ftsan_names tests;
+	struct ftsan_names evidence;
 	char *line;
 	size_t length;
 	struct ftsan_module_list modules;
@@ -118,14 +125,19 @@ struct ftsan_found {
 };
 
 /**
- * struct ftsan_met - a finding of one log file; the last record of it counts
+ * struct ftsan_met - a finding of one process of a log file, of the last one that had it
  * @found:   number in the session
- * @hidden:  a suppression matched
+ * @process: the process's number in the session
+ * @records: how many it wrote
+ * @judged, @told: how many of these a suppression of ours, or of the plugin's, matched
+ * @hidden:  suppressions matched all of them
  * @running: the tests that ran then, when a `test` record is to be expected; it tells
  *           more. NULL when there are none, or when it came
  */
 struct ftsan_met {
 	size_t found;
+	uint64_t process;
+	uint64_t records, judged, told;
 	bool hidden;
 	json_t *running;
 };
@@ -134,7 +146,7 @@ struct ftsan_met {
  * struct ftsan_source - the state of one log file
  * @accept:    the records belong to the run that is looked at
  * @open:      a process is being read that has not ended its log
- * @pid:       of that process
+ * @pid, @process: of that process, and its number in the session
  * @engines, @findings: records of it
  * @engines_on: of the engines, those that are active
  * @python_known, @latent: what its process record says
@@ -150,6 +162,7 @@ struct ftsan_source {
 	bool accept;
 	bool open;
 	int pid;
+	uint64_t process;
 	size_t engines, engines_on, findings;
 	bool python_known, latent;
 	char *coverage;
@@ -204,6 +217,7 @@ enum { FTSAN_UNENDED_NAMED = 5, FTSAN_COMMANDS_KEPT = 32 };
  * @n_shown:      findings that are not suppressed
  * @n_attached:   processes that ran already when ftsan came
  * @fingerprints: numbers as in @found
+ * @aliases, @alias_of: other names of findings, and whose they are
  * @silent:       processes that named no engine
  * @unended:      processes without an end record, the first few by pid
  * @lost:         findings that end records count and the log has not
@@ -221,6 +235,8 @@ struct ftsan_session {
 	struct ftsan_found *found;
 	size_t n_found, found_capacity, n_shown;
 	struct ftsan_names fingerprints;
+	struct ftsan_names aliases;
+	size_t *alias_of, alias_capacity;
 	struct ftsan_module_entry *modules;
 	size_t n_modules, modules_capacity;
 	struct ftsan_names module_keys;

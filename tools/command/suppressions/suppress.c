@@ -110,7 +110,9 @@ static bool matches_finding(const struct ftsan_suppression *suppression,
 	case FTSAN_SUPPRESS_KIND:
 		return matches(suppression, view->kind);
 	case FTSAN_SUPPRESS_FINGERPRINT:
-		return strcasecmp(suppression->pattern, view->fingerprint) == 0;
+		return strcasecmp(suppression->pattern, view->fingerprint) == 0 ||
+		       (view->also != NULL &&
+			strcasecmp(suppression->pattern, view->also) == 0);
 	default:
 		return false;
 	}

@@ -7,18 +7,38 @@ CONFIDENCE = {"latent": 1, "probable": 2, "confirmed": 3}
 
 
 class Found:
-    """One fingerprint: the finding with the best proof, and all tests it was seen in."""
+    """One bug: the record with the best proof, and all tests it was seen in."""
 
     def __init__(self, finding):
         self.finding = finding
         self.tests = []
-        self.processes = 0
+        self.processes = set()
 
-    def add(self, finding, tests):
+    def add(self, finding, tests, process):
         if _rank(finding) > _rank(self.finding):
             self.finding = finding
         self.tests += [test for test in tests if test not in self.tests]
-        self.processes += 1
+        self.processes.add(process)
+
+
+class Names:
+    """A bug may have two names (docs/log.md): which one it goes by here."""
+
+    def __init__(self):
+        self.names = {}
+
+    def key(self, finding):
+        own, also = finding.get("fingerprint"), finding.get("also")
+        if self.names.get(own) == own:
+            key = own
+        elif also is not None and self.names.get(also) == also:
+            key = also
+        else:
+            key = self.names.get(own, own)
+        self.names.setdefault(own, key)
+        if also is not None:
+            self.names.setdefault(also, key)
+        return key
 
 
 class Summary:
@@ -81,8 +101,8 @@ def _read(logs, summary):
 
 def read(own, rules):
     """`own`: a log of the run; `rules`: the suppressions of the configuration."""
-    summary = Summary()
-    for process in _read(log.Logs(own), summary):
+    summary, names = Summary(), Names()
+    for number, process in enumerate(_read(log.Logs(own), summary)):
         for finding, running in process.findings:
             fingerprint = finding.get("fingerprint")
             tests, suppressed = process.attributed.get(fingerprint, (running, None))
@@ -90,5 +110,8 @@ def read(own, rules):
                 group = summary.suppressed
             else:
                 group = summary.found
-            group.setdefault(fingerprint, Found(finding)).add(finding, tests)
+            group.setdefault(names.key(finding), Found(finding)).add(finding, tests, number)
+    for fingerprint in summary.found:
+        # What one rule matches of a bug is not all that there is of it.
+        summary.suppressed.pop(fingerprint, None)
     return summary
