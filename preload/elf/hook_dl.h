@@ -14,7 +14,7 @@ struct ftsan_wrapper {
 
 /**
  * struct ftsan_dl_host - what the loader's hooks are told, and whom they tell
- * @wrappers: one for each line of hooks.def
+ * @wrappers: one for each line of table.def
  * @opened:   a library was opened in a process that is not active: does it bring CPython?
  *            Context: normal context, loader's lock free to take
  */

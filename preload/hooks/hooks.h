@@ -1,5 +1,5 @@
 /*
- * The room at the bottom: every function that ftsan stands in for (hooks.def, the only
+ * The room at the bottom: every function that ftsan stands in for (table.def, the only
  * place that adds names), the originals behind them, whether a wrapper has anything to do
  * in this process, and a lock that wrappers may take.
  *

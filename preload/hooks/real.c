@@ -16,7 +16,7 @@ static const struct {
 	enum ftsan_hook_class class;
 } hooks[] = {
 #define FTSAN_HOOK(class, file, ret, name, params, args) {#name, FTSAN_CLASS_##class},
-#include "hooks/hooks.def"
+#include "hooks/table.def"
 #undef FTSAN_HOOK
 };
 

@@ -8,7 +8,7 @@
 #include "hooks/table.h"
 
 /*
- * struct ftsan_real - one member for each line of hooks.def, same name
+ * struct ftsan_real - one member for each line of table.def, same name
  *
  * LIBC members are the next definition after ours in look-up order, which may belong to
  * another preloaded object. PYTHON members come from the object that defines
@@ -17,7 +17,7 @@
  */
 struct ftsan_real {
 #define FTSAN_HOOK(class, file, ret, name, params, args) ret(*name) params;
-#include "hooks/hooks.def"
+#include "hooks/table.def"
 #undef FTSAN_HOOK
 };
 extern FTSAN_HIDDEN struct ftsan_real ftsan_real;

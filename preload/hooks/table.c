@@ -2,7 +2,7 @@
 
 const char *const ftsan_hook_names[] = {
 #define FTSAN_HOOK(class, file, ret, name, params, args) #name,
-#include "hooks/hooks.def"
+#include "hooks/table.def"
 #undef FTSAN_HOOK
 };
 

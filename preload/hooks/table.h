@@ -1,5 +1,5 @@
 /*
- * Names, numbers and prototypes generated from hooks.def.
+ * Names, numbers and prototypes generated from table.def.
  *
  * Every wrapper is called ftsan_hook_<name>; the exported LIBC names are jumps to them
  * (start/exports.c), so that a wrapper sees its caller's return address whichever way it
@@ -20,13 +20,13 @@ enum ftsan_hook_class { FTSAN_CLASS_LIBC, FTSAN_CLASS_PYTHON };
 
 enum ftsan_hook {
 #define FTSAN_HOOK(class, file, ret, name, params, args) FTSAN_HOOK_##name,
-#include "hooks/hooks.def"
+#include "hooks/table.def"
 #undef FTSAN_HOOK
 	FTSAN_N_HOOKS
 };
 
 #define FTSAN_HOOK(class, file, ret, name, params, args) ret ftsan_hook_##name params;
-#include "hooks/hooks.def"
+#include "hooks/table.def"
 #undef FTSAN_HOOK
 
 extern const char *const ftsan_hook_names[];

@@ -15,7 +15,7 @@
 #include "hooks/hooks.h"
 #include "elf/elf.h"
 #include "locks/held.h"
-#include "locks/locks.h"
+#include "locks/python_locks.h"
 #include "python/python.h"
 #include "runtime/runtime.h"
 #include "stacks/pyquick.h"

@@ -18,5 +18,5 @@
 #define EXPORT_PYTHON(name)
 
 #define FTSAN_HOOK(class, file, ret, name, params, args) EXPORT_##class(name)
-#include "hooks/hooks.def"
+#include "hooks/table.def"
 #undef FTSAN_HOOK

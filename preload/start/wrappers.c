@@ -8,7 +8,7 @@
 #define EXPORTED_LIBC(name) extern const char exported_##name[] __asm__(#name);
 #define EXPORTED_PYTHON(name)
 #define FTSAN_HOOK(class, file, ret, name, params, args) EXPORTED_##class(name)
-#include "hooks/hooks.def"
+#include "hooks/table.def"
 #undef FTSAN_HOOK
 
 /* At run time: as constant data it would cost each process relocations. */
@@ -22,7 +22,7 @@ const struct ftsan_wrapper *ftsan_start_wrappers(void)
 #define FTSAN_HOOK(class, file, ret, name, params, args)                                 \
 	table[i++] = (struct ftsan_wrapper){(uintptr_t)ftsan_hook_##name,                \
 					    ADDRESS_##class(name)};
-#include "hooks/hooks.def"
+#include "hooks/table.def"
 #undef FTSAN_HOOK
 	return table;
 }

@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "base/annot.h"
-#include "locks/locks.h"
+#include "locks/python_locks.h"
 #include "hooks/hooks.h"
 #include "python/python.h"
 #include "runtime/runtime.h"

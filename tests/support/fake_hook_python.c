@@ -9,5 +9,5 @@
 
 #define FTSAN_HOOK(class, file, ret, name, params, args)                                 \
 	DEFINE_##class(ret, name, params, args)
-#include "hooks/hooks.def"
+#include "hooks/table.def"
 #undef FTSAN_HOOK

@@ -8,8 +8,8 @@
  * May use: hooks, elf, python, the detector. The wrappers run in whatever thread takes a
  * lock, and hold nothing themselves.
  */
-#ifndef FTSAN_PRELOAD_LOCKS_H
-#define FTSAN_PRELOAD_LOCKS_H
+#ifndef FTSAN_PRELOAD_PYTHON_LOCKS_H
+#define FTSAN_PRELOAD_PYTHON_LOCKS_H
 
 /*
  * Wraps the methods of _thread.lock and _thread.RLock, once. Context: normal context of a
