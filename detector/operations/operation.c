@@ -4,6 +4,7 @@
 
 #include "stacks/alloc_site.h"
 #include "base/annot.h"
+#include "base/beat.h"
 #include "base/counters.h"
 #include "findings/report.h"
 #include "pages/guard.h"
@@ -174,6 +175,7 @@ ftsan_operation_begin(struct ftsan_operation_call *call,
 			 sampled(operation, pc, (uintptr_t)operation, always, 0);
 	if (frame->sampled)
 		ftsan_count(operations_sampled);
+	ftsan_beat_at(frame->serial);
 	return frame;
 }
 

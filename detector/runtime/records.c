@@ -19,6 +19,7 @@
 #include "pages/store.h"
 #include "pages/pages_thread.h"
 #include "words/watch.h"
+#include "runtime/children.h"
 #include "runtime/watched.h"
 
 #ifndef FTSAN_VERSION
@@ -320,12 +321,14 @@ static void sum_threads(void)
 			      memory_order_relaxed);
 }
 
-void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pyabi *abi)
+void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pyabi *abi,
+			   bool last)
 {
 	struct ftsan_buf line;
 
 	sum_threads();
-	ftsan_guard_count_live();
+	if (last)
+		ftsan_guard_count_live();
 	begin(&line, "coverage");
 	put_u64(&line, "buffers_seen", ftsan_counted(buffers_seen));
 	put_u64(&line, "buffers_guarded", ftsan_counted(buffers_guarded));
@@ -355,6 +358,18 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	put_hooks(&line, host);
 	put_counters(&line);
 	ftsan_record_watched(&line, ftsan_latent());
+	ftsan_record_children(&line);
+	finish(&line);
+}
+
+void ftsan_record_child(int pid, int signal)
+{
+	struct ftsan_buf line;
+
+	begin(&line, "child");
+	put_u64(&line, "pid", (uint64_t)pid);
+	put_u64(&line, "signal", (uint64_t)signal);
+	put_time(&line);
 	finish(&line);
 }
 

@@ -20,7 +20,12 @@ void ftsan_record_engine(const struct ftsan_host *host, bool active, const char 
 void ftsan_record_watch(void);
 /* ... and the one of the sampler. */
 void ftsan_record_sampler(void);
-void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pyabi *abi);
+/* @last: what lives is counted, too; else the process goes on, and another will follow.
+ */
+void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pyabi *abi,
+			   bool last);
+/* A child of this process died of a signal. */
+void ftsan_record_child(int pid, int signal);
 void ftsan_record_end(const char *reason, int status);
 
 #endif

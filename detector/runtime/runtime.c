@@ -6,6 +6,7 @@
 #include "adapters/adapter_cython.h"
 #include "adapters/adapter_numpy.h"
 #include "stacks/alloc_site.h"
+#include "base/beat.h"
 #include "base/fmt.h"
 #include "base/sys.h"
 #include "base/tls.h"
@@ -21,6 +22,8 @@
 #include "operations/operation.h"
 #include "stacks/pyabi.h"
 #include "words/recheck.h"
+#include "runtime/children.h"
+#include "runtime/flush.h"
 #include "runtime/records.h"
 #include "findings/report.h"
 #include "locks/held.h"
@@ -38,6 +41,9 @@
  * that the scout costs little, and short enough that what lives for 10 ms is published.
  */
 enum { IDLE_PACE = 4 };
+
+/* Who writes the last records waits so long for one who writes others. */
+static const uint64_t RECORDS_NS = 200u * 1000 * 1000;
 
 /* Set at start, constant afterwards but for what a fork changes. */
 static const struct ftsan_host *host;
@@ -180,12 +186,25 @@ static void say_no_log(int error)
 	ftsan_log_stderr(&line);
 }
 
+/* What was watched so far, if it is time to tell. */
+static void flush(void)
+{
+	if (!ftsan_flush_due() || !ftsan_runtime_own_process() ||
+	    atomic_load_explicit(&ended, memory_order_relaxed) || !ftsan_flush_enter(0))
+		return;
+	if (ftsan_runtime_active() && !atomic_load_explicit(&ended, memory_order_relaxed))
+		ftsan_record_coverage(host, &ftsan_abi, false);
+	ftsan_flush_leave();
+}
+
 /* Of what was counted before a detach, nothing belongs to this log. */
 static void begin_anew(void)
 {
 	atomic_store_explicit(&ended, false, memory_order_relaxed);
 	ftsan_counters_reset();
 	ftsan_thread_counts_reset();
+	ftsan_flush_begin();
+	ftsan_beat_set(flush);
 	/* Nothing may be sealed before every thread has a stack to fault on. */
 	ftsan_runtime_halt(host->attached);
 }
@@ -252,8 +271,18 @@ uint32_t ftsan_runtime_pace(void)
 	return urgent ? 1 : IDLE_PACE;
 }
 
+void ftsan_runtime_child_died(int pid, int signal)
+{
+	if (!ftsan_runtime_active() || !ftsan_runtime_own_process() ||
+	    !ftsan_flush_enter(RECORDS_NS))
+		return;
+	ftsan_record_child(pid, signal);
+	ftsan_flush_leave();
+}
+
 void ftsan_runtime_tick(uint32_t periods)
 {
+	flush();
 	ftsan_guard_tick(periods);
 	ftsan_recheck_scout((uint64_t)options->scout_us * 1000);
 	ftsan_statics_poll();
@@ -341,6 +370,8 @@ void ftsan_runtime_fork_child(void)
 	ftsan_stack_fork_done();
 	atomic_store_explicit(&ended, false, memory_order_relaxed);
 	ftsan_counters_reset();
+	ftsan_children_fork_child();
+	ftsan_flush_begin();
 	root = false;
 	if (!ftsan_runtime_active())
 		return;
@@ -402,9 +433,13 @@ unsigned ftsan_runtime_end(const char *reason, int status)
 	if (!ftsan_runtime_active() || !ftsan_runtime_own_process())
 		return 0;
 	if (!atomic_exchange(&ended, true)) {
+		bool entered = ftsan_flush_enter(RECORDS_NS);
+
 		ftsan_statics_flush();
-		ftsan_record_coverage(host, &ftsan_abi);
+		ftsan_record_coverage(host, &ftsan_abi, true);
 		ftsan_record_end(reason, status);
+		if (entered)
+			ftsan_flush_leave();
 	}
 	return ftsan_report_count();
 }

@@ -170,6 +170,9 @@ uint32_t ftsan_runtime_live(void);
 unsigned ftsan_runtime_end(const char *reason, int status);
 void ftsan_runtime_unend(void);
 
+/* The program was told that a child of its has died of a signal. Context: normal. */
+void ftsan_runtime_child_died(int pid, int signal);
+
 /* Is this the process that ftsan_runtime_start() or fork_child() ran in? False in a
  * vfork child and after a raw clone(). Async-signal-safe. */
 bool ftsan_runtime_own_process(void);

@@ -10,6 +10,9 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>

@@ -6,9 +6,11 @@
  */
 #include <errno.h>
 #include <stdbool.h>
+#include <unistd.h>
 
 #include "hooks/hooks.h"
 #include "runtime/runtime.h"
+#include "process/follow.h"
 #include "process/signal_owner.h"
 
 /* struct leaving - what has to be taken back when the exec fails */
@@ -40,10 +42,23 @@ static int come_back(const struct leaving *leaving)
 	return -1;
 }
 
+/*
+ * Replaces @envp by one with what the child needs to be followed, on the stack of the
+ * calling function: between vfork and exec there is no other memory to be had.
+ */
+#define FOLLOW(path, envp)                                                               \
+	size_t bytes_ = 1, room_ = ftsan_follow_room(path, envp, &bytes_);               \
+	char *full_[room_ + 1], text_[bytes_];                                           \
+	if (room_ > 0) {                                                                 \
+		ftsan_follow_fill(full_, text_, envp);                                   \
+		envp = full_;                                                            \
+	}
+
 int ftsan_hook_execve(const char *path, char *const argv[], char *const envp[])
 {
 	struct leaving leaving;
 
+	FOLLOW(path, envp)
 	leave(&leaving);
 	FTSAN_REAL(execve)(path, argv, envp);
 	return come_back(&leaving);
@@ -51,36 +66,48 @@ int ftsan_hook_execve(const char *path, char *const argv[], char *const envp[])
 
 int ftsan_hook_execv(const char *path, char *const argv[])
 {
-	struct leaving leaving;
-
-	leave(&leaving);
-	FTSAN_REAL(execv)(path, argv);
-	return come_back(&leaving);
-}
-
-int ftsan_hook_execvp(const char *file, char *const argv[])
-{
-	struct leaving leaving;
-
-	leave(&leaving);
-	FTSAN_REAL(execvp)(file, argv);
-	return come_back(&leaving);
+	return ftsan_hook_execve(path, argv, environ);
 }
 
 int ftsan_hook_execvpe(const char *file, char *const argv[], char *const envp[])
 {
 	struct leaving leaving;
 
+	FOLLOW(file, envp)
 	leave(&leaving);
 	FTSAN_REAL(execvpe)(file, argv, envp);
 	return come_back(&leaving);
+}
+
+int ftsan_hook_execvp(const char *file, char *const argv[])
+{
+	return ftsan_hook_execvpe(file, argv, environ);
 }
 
 int ftsan_hook_fexecve(int fd, char *const argv[], char *const envp[])
 {
 	struct leaving leaving;
 
+	FOLLOW(argv && argv[0] ? argv[0] : "?", envp)
 	leave(&leaving);
 	FTSAN_REAL(fexecve)(fd, argv, envp);
 	return come_back(&leaving);
+}
+
+int ftsan_hook_posix_spawn(pid_t *pid, const char *path,
+			   const posix_spawn_file_actions_t *actions,
+			   const posix_spawnattr_t *attributes, char *const argv[],
+			   char *const envp[])
+{
+	FOLLOW(path, envp)
+	return FTSAN_REAL(posix_spawn)(pid, path, actions, attributes, argv, envp);
+}
+
+int ftsan_hook_posix_spawnp(pid_t *pid, const char *file,
+			    const posix_spawn_file_actions_t *actions,
+			    const posix_spawnattr_t *attributes, char *const argv[],
+			    char *const envp[])
+{
+	FOLLOW(file, envp)
+	return FTSAN_REAL(posix_spawnp)(pid, file, actions, attributes, argv, envp);
 }

@@ -10,6 +10,7 @@
 #define FTSAN_PRELOAD_PROCESS_H
 
 #include "process/altstack.h"
+#include "process/follow.h"
 #include "process/hook_process.h"
 #include "process/hook_thread.h"
 #include "process/scout.h"

@@ -113,6 +113,8 @@ static void describe_process(void)
 	if (!host->run_id)
 		host->run_id = "";
 	host->root = become_root();
+	/* What children are to have: after the root's own variable is there. */
+	ftsan_follow_start(ftsan_preload_options()->follow);
 	ftsan_start_describe_self();
 }
 

@@ -172,6 +172,12 @@ void ftsan_runtime_unend(void)
 	note("unend", NULL, 0);
 }
 
+void ftsan_runtime_child_died(int pid, int signal)
+{
+	(void)pid;
+	note("child_died", NULL, signal);
+}
+
 void ftsan_runtime_halt(bool halt)
 {
 	note("halt", "", halt);

@@ -121,9 +121,17 @@ static int read_coverage(struct ftsan_record *record)
 static int read_end(struct ftsan_record *record)
 {
 	record->end.reason = get_string(record->json, "reason");
+	record->end.status = get_int(record->json, "status", 0, -1);
 	record->end.findings = get_int(record->json, "findings", 0, -1);
 	record->end.duplicates = get_object(record->json, "duplicates");
 	return 0;
+}
+
+static int read_child(struct ftsan_record *record)
+{
+	record->child.pid = get_int(record->json, "pid", 1, 0);
+	record->child.signal = get_int(record->json, "signal", 1, 0);
+	return record->child.pid > 0 && record->child.signal > 0 ? 0 : -EBADMSG;
 }
 
 static void read_frame(const json_t *json, struct ftsan_view_frame *frame)
@@ -293,6 +301,7 @@ static int read_typed(struct ftsan_record *record, const char *type)
 		{"finding", FTSAN_RECORD_FINDING, read_finding},
 		{"coverage", FTSAN_RECORD_COVERAGE, read_coverage},
 		{"end", FTSAN_RECORD_END, read_end},
+		{"child", FTSAN_RECORD_CHILD, read_child},
 		{"running", FTSAN_RECORD_RUNNING, read_running},
 		{"test", FTSAN_RECORD_TEST, read_test},
 	};

@@ -20,6 +20,7 @@ enum ftsan_record_type {
 	FTSAN_RECORD_FINDING,
 	FTSAN_RECORD_COVERAGE,
 	FTSAN_RECORD_END,
+	FTSAN_RECORD_CHILD,
 	FTSAN_RECORD_RUNNING,
 	FTSAN_RECORD_TEST,
 };
@@ -65,8 +66,14 @@ struct ftsan_coverage_record {
 /* @findings: -1 when the record does not say. @duplicates: object or NULL. */
 struct ftsan_end_record {
 	const char *reason;
+	int status; /* -1: not said */
 	json_int_t findings;
 	json_t *duplicates;
+};
+
+/* A child of the process died of @signal. */
+struct ftsan_child_record {
+	int pid, signal;
 };
 
 /*
@@ -105,6 +112,7 @@ struct ftsan_record {
 		struct ftsan_engine_record engine;
 		struct ftsan_coverage_record coverage;
 		struct ftsan_end_record end;
+		struct ftsan_child_record child;
 		struct ftsan_finding_record finding;
 		struct ftsan_tests_record tests; /* RUNNING and TEST */
 	};

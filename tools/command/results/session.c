@@ -128,6 +128,34 @@ static void take_engine(struct ftsan_session *session, struct ftsan_source *sour
 	};
 }
 
+int ftsan_session_signal(const struct ftsan_session *session, int pid)
+{
+	for (uint64_t i = 0; i < session->n_deaths && i < FTSAN_DEATHS_KEPT; i++)
+		if (session->deaths[i].pid == pid)
+			return session->deaths[i].signal;
+	return 0;
+}
+
+void ftsan_session_death(struct ftsan_session *session, int pid, int signal)
+{
+	if (ftsan_session_signal(session, pid) != 0)
+		return;
+	if (session->n_deaths < FTSAN_DEATHS_KEPT)
+		session->deaths[session->n_deaths] = (struct ftsan_death){pid, signal};
+	session->n_deaths++;
+}
+
+/* What it told as its status is what a shell would make of its death. */
+static void take_own_death(struct ftsan_session *session,
+			   const struct ftsan_source *source,
+			   const struct ftsan_end_record *end)
+{
+	if (source->open && end->reason != NULL && strcmp(end->reason, "signal") == 0 &&
+	    end->status > FTSAN_EXIT_SIGNAL)
+		ftsan_session_death(session, source->pid,
+				    end->status - FTSAN_EXIT_SIGNAL);
+}
+
 static void take_end(struct ftsan_session *session, struct ftsan_source *source,
 		     const struct ftsan_end_record *end)
 {
@@ -144,6 +172,7 @@ static void take_end(struct ftsan_session *session, struct ftsan_source *source,
 	}
 	if (source->open && end->findings > (json_int_t)source->findings)
 		session->lost += end->findings - (json_int_t)source->findings;
+	take_own_death(session, source, end);
 	ftsan_source_close(session, source, true);
 }
 
@@ -170,6 +199,9 @@ static void take(struct ftsan_session *session, struct ftsan_source *source,
 		break;
 	case FTSAN_RECORD_TEST:
 		ftsan_session_test(session, source, &record->tests);
+		break;
+	case FTSAN_RECORD_CHILD:
+		ftsan_session_death(session, record->child.pid, record->child.signal);
 		break;
 	case FTSAN_RECORD_END:
 		take_end(session, source, &record->end);
@@ -294,6 +326,7 @@ void ftsan_session_release(struct ftsan_session *session)
 	ftsan_names_release(&session->coverage.watched);
 	ftsan_names_release(&session->coverage.extensions);
 	ftsan_names_release(&session->coverage.refused);
+	ftsan_names_release(&session->coverage.children_lost);
 	ftsan_names_release(&session->coverage.sums);
 	ftsan_names_release(&session->coverage.left_out);
 	ftsan_names_release(&session->coverage.requesters);

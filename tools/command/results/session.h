@@ -24,6 +24,17 @@ void ftsan_source_init(struct ftsan_source *source, bool trusted);
 void ftsan_session_line(struct ftsan_session *session, struct ftsan_source *source,
 			const char *text, size_t length);
 
+/**
+ * ftsan_session_death() - a process was ended by a signal
+ *
+ * Its parent, its own last record, and whoever waited for it may all say so; it counts
+ * once.
+ */
+void ftsan_session_death(struct ftsan_session *session, int pid, int signal);
+
+/* The signal that ended the process, 0: none, as far as is known. */
+int ftsan_session_signal(const struct ftsan_session *session, int pid);
+
 /* After the last line: counts a process without an end. Releases what @source owns. */
 void ftsan_source_finish(struct ftsan_session *session, struct ftsan_source *source);
 

@@ -49,6 +49,22 @@ static void add_requesters(struct ftsan_coverage *coverage, const json_t *list)
 	}
 }
 
+static void add_children_lost(struct ftsan_coverage *coverage, const json_t *lost)
+{
+	json_int_t n = json_integer_value(json_object_get(lost, "n"));
+	const json_t *name;
+	size_t i;
+
+	if (n > 0)
+		coverage->n_children_lost += (uint64_t)n;
+	json_array_foreach(json_object_get(lost, "some"), i, name)
+	{
+		if (json_is_string(name))
+			ftsan_names_add(&coverage->children_lost, json_string_value(name),
+					1);
+	}
+}
+
 /* A member of the record; @value is parsed if it is one of those with more in them. */
 static void add_member(struct ftsan_session *session, struct ftsan_source *source,
 		       const char *name, json_t *value)
@@ -59,6 +75,8 @@ static void add_member(struct ftsan_session *session, struct ftsan_source *sourc
 				(uint64_t)json_integer_value(value));
 	else if (strcmp(name, "buffers_left_out") == 0)
 		add_left_out(&session->coverage, value);
+	else if (strcmp(name, "children_lost") == 0)
+		add_children_lost(&session->coverage, value);
 	else if (strcmp(name, "gil_requested_by") == 0)
 		add_requesters(&session->coverage, value);
 	else if (strcmp(name, "gil") == 0 && json_is_string(value))

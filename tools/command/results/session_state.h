@@ -50,6 +50,8 @@ struct ftsan_sight_question {
  * @sights:     processes by what they saw
  * @watched:    what those that saw watched, with % for the number, and how much
  * @extensions: modules that were loaded where nothing was watched, some of them
+ * @children_lost: programs that children were started with, without ftsan; some of
+ *              @n_children_lost
  * @refused:    why the layouts of a CPython are not known
  * @sums:       every number of the records, by its name
  * @left_out:   reasons and how many buffers they cost
@@ -62,6 +64,8 @@ struct ftsan_coverage {
 	struct ftsan_names watched;
 	struct ftsan_names extensions;
 	struct ftsan_names refused;
+	struct ftsan_names children_lost;
+	uint64_t n_children_lost;
 	struct ftsan_names sums;
 	struct ftsan_names left_out;
 	struct ftsan_names requesters;
@@ -203,6 +207,13 @@ typedef bool (*ftsan_session_judge_tests)(void *argument, const char *fingerprin
 typedef void (*ftsan_session_finding)(void *argument,
 				      const struct ftsan_occurrence *occurrence);
 
+/* struct ftsan_death - a process that a signal has ended */
+struct ftsan_death {
+	int pid, signal;
+};
+
+enum { FTSAN_DEATHS_KEPT = 16 };
+
 enum { FTSAN_UNENDED_NAMED = 5, FTSAN_COMMANDS_KEPT = 32 };
 
 /**
@@ -220,6 +231,7 @@ enum { FTSAN_UNENDED_NAMED = 5, FTSAN_COMMANDS_KEPT = 32 };
  * @aliases, @alias_of: other names of findings, and whose they are
  * @silent:       processes that named no engine
  * @unended:      processes without an end record, the first few by pid
+ * @deaths:       processes that died of a signal, the first few of @n_deaths
  * @lost:         findings that end records count and the log has not
  * @runs, @pythons, @versions: distinct ones
  * @commands:     the first command lines of roots
@@ -246,6 +258,8 @@ struct ftsan_session {
 	struct ftsan_coverage coverage;
 	uint64_t n_unended;
 	int unended[FTSAN_UNENDED_NAMED];
+	struct ftsan_death deaths[FTSAN_DEATHS_KEPT];
+	uint64_t n_deaths;
 	json_int_t lost;
 	struct ftsan_names runs, pythons, versions, commands, hidden_by;
 	uint64_t bad_lines;

@@ -1,8 +1,10 @@
 #include "results/summary.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/annot.h"
 #include "common/common.h"
 #include "results/summary_parts.h"
 #include "results/verdict.h"
@@ -114,13 +116,49 @@ static void write_attached(FILE *out, const struct ftsan_session *session)
 		      out);
 }
 
+static void put_signal(FILE *out, int signal)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} names[] = {
+		{SIGABRT, "SIGABRT"}, {SIGALRM, "SIGALRM"}, {SIGBUS, "SIGBUS"},
+		{SIGFPE, "SIGFPE"},   {SIGHUP, "SIGHUP"},   {SIGILL, "SIGILL"},
+		{SIGINT, "SIGINT"},   {SIGKILL, "SIGKILL"}, {SIGPIPE, "SIGPIPE"},
+		{SIGQUIT, "SIGQUIT"}, {SIGSEGV, "SIGSEGV"}, {SIGSYS, "SIGSYS"},
+		{SIGTERM, "SIGTERM"}, {SIGTRAP, "SIGTRAP"}, {SIGXCPU, "SIGXCPU"},
+	};
+
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(names); i++)
+		if (names[i].number == signal) {
+			fputs(names[i].name, out);
+			return;
+		}
+	fprintf(out, "signal %d", signal);
+}
+
+static void write_deaths(FILE *out, const struct ftsan_session *session)
+{
+	for (size_t i = 0; i < session->n_deaths && i < FTSAN_DEATHS_KEPT; i++) {
+		fprintf(out, "ftsan: process %d died of ", session->deaths[i].pid);
+		put_signal(out, session->deaths[i].signal);
+		fputc('\n', out);
+	}
+	if (session->n_deaths > FTSAN_DEATHS_KEPT)
+		fprintf(out, "ftsan: %llu more processes died of signals\n",
+			(unsigned long long)session->n_deaths - FTSAN_DEATHS_KEPT);
+}
+
 static void write_unended(FILE *out, const struct ftsan_session *session)
 {
 	for (size_t i = 0; i < session->n_unended && i < FTSAN_UNENDED_NAMED; i++)
 		fprintf(out,
-			"ftsan: process %d wrote no end record: it was killed, or still "
-			"runs; its findings are complete, its counters are not\n",
-			session->unended[i]);
+			"ftsan: process %d wrote no end record: it %s; its findings are "
+			"complete, its counters may be some seconds old\n",
+			session->unended[i],
+			ftsan_session_signal(session, session->unended[i]) != 0
+				? "was killed"
+				: "was killed, or still runs");
 	if (session->n_unended > FTSAN_UNENDED_NAMED)
 		fprintf(out, "ftsan: the same holds for %llu more processes\n",
 			(unsigned long long)session->n_unended - FTSAN_UNENDED_NAMED);
@@ -166,6 +204,7 @@ void ftsan_summary_write(FILE *out, const struct ftsan_session *session,
 		ftsan_verdict_write_blind(out, session);
 		write_unwatched(out, session);
 		write_attached(out, session);
+		write_deaths(out, session);
 		write_unended(out, session);
 		write_lost(out, session);
 		if (summary->suppressions != NULL)

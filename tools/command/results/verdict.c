@@ -172,6 +172,20 @@ static enum ftsan_sight gravest(const struct ftsan_coverage *coverage)
 	return FTSAN_SEES;
 }
 
+static void put_children_lost(FILE *out, const struct ftsan_coverage *coverage)
+{
+	const struct ftsan_names *names = &coverage->children_lost;
+
+	fprintf(out, "%llu %s started without ftsan (",
+		(unsigned long long)coverage->n_children_lost,
+		ftsan_plural(coverage->n_children_lost, "child was", "children were"));
+	for (size_t i = 0; i < names->n; i++) {
+		fputs(i > 0 ? ", " : "", out);
+		ftsan_put_text(out, names->texts[i]);
+	}
+	fputs("; follow=0, or an environment of its own that is too large)", out);
+}
+
 static void put_nothing(FILE *out, const struct ftsan_session *session,
 			const char *nothing)
 {
@@ -182,6 +196,10 @@ static void put_nothing(FILE *out, const struct ftsan_session *session,
 		fputs(nothing, out);
 	else
 		put_reason(out, why, session);
+	if (session->coverage.n_children_lost > 0) {
+		fputs("; ", out);
+		put_children_lost(out, &session->coverage);
+	}
 	fputc(')', out);
 }
 
@@ -264,6 +282,11 @@ void ftsan_verdict_write_blind(FILE *out, const struct ftsan_session *session)
 						 FTSAN_BLIND_GIL};
 	const uint64_t *sights = session->coverage.sights;
 
+	if (session->coverage.n_children_lost > 0) {
+		fputs("ftsan: NOT WATCHED: ", out);
+		put_children_lost(out, &session->coverage);
+		fputc('\n', out);
+	}
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(grave) && sights[FTSAN_SEES] > 0; i++) {
 		if (sights[grave[i]] == 0)
 			continue;

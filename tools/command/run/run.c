@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 
 #include "launch/launch.h"
 #include "live/live.h"
@@ -159,6 +160,9 @@ static int follow_child(struct run *run, bool print_at_end)
 	while (!ftsan_child_wait(&run->child, POLL_MS))
 		if (!print_at_end)
 			ftsan_follow_poll(&run->live.follow);
+	if (WIFSIGNALED(run->child.wait_status))
+		ftsan_session_death(&run->live.session, run->child.pid,
+				    WTERMSIG(run->child.wait_status));
 	/* What processes left behind wrote so far; they are not waited for. */
 	return exit_status(run, ftsan_live_finish(&run->live, nothing));
 }
