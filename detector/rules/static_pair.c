@@ -65,7 +65,7 @@ static bool is_acquire_or_release(const struct ftsan_static_pair_question *q)
 
 static bool is_same(const struct ftsan_static_pair_question *q)
 {
-	if (!q->has_new)
+	if (!q->has_new || (q->varies && stores(&q->met)))
 		return false;
 	if (q->new == q->old)
 		return true;

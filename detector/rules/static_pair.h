@@ -40,6 +40,7 @@ enum ftsan_static_pair {
  * @met_new:     of the other one, if it stores and @met_has_new
  * @pointer:     @old or @new looks like an address
  * @call_words:  as in struct ftsan_static_facts
+ * @varies:      the word has held several values: that both store the same is chance
  * @read:        somebody was seen to read the word, or nobody could be
  */
 struct ftsan_static_pair_question {
@@ -53,6 +54,7 @@ struct ftsan_static_pair_question {
 	uint64_t old, new, met_new;
 	bool pointer;
 	uint32_t call_words;
+	bool varies;
 	bool read;
 };
 

@@ -134,6 +134,8 @@ static enum ftsan_grade adjust(enum ftsan_grade grade,
 		return grade;
 	if (facts->detached)
 		return FTSAN_GRADE_HIGH;
+	if (facts->gil)
+		return FTSAN_GRADE_LOW;
 	return facts->claims_safe ? grade : grade - 1;
 }
 

@@ -57,6 +57,7 @@ enum ftsan_static_class {
  * @call_words:  most words that one function stored to in one call
  * @repeated_call_words: the same where none of the words was 0 before
  * @detached:    some store was made by a thread that is not attached to the interpreter
+ * @gil:         the build has a GIL, which orders the stores of attached threads
  * @claims_safe: the module says that it does without the GIL (and the build can)
  */
 struct ftsan_static_facts {
@@ -70,6 +71,7 @@ struct ftsan_static_facts {
 	uint32_t call_words;
 	uint32_t repeated_call_words;
 	bool detached;
+	bool gil;
 	bool claims_safe;
 };
 
@@ -81,7 +83,8 @@ struct ftsan_static_verdict {
 /*
  * Locks only grade: they say nothing about a race. A store with the thread detached is
  * one grade worse, because the GIL would not order it either; one of a module that does
- * not claim to do without the GIL is one grade better, because it never ran without.
+ * not claim to do without the GIL is one grade better, because it never ran without. What
+ * the GIL of this build orders is low: another build of the module may be other code.
  */
 struct ftsan_static_verdict ftsan_rule_static(const struct ftsan_static_facts *facts);
 

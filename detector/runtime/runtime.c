@@ -123,6 +123,7 @@ static void start_statics(void)
 		.code_type = host->py_code_type,
 		.tstate_get = host->tstate_get,
 		.tstate_gilstate = host->tstate_gilstate,
+		.finalizing = host->finalizing,
 		.gil_kept_off = host->gil_kept_off,
 		.own_begin = host->own_begin,
 		.own_end = host->own_end,
@@ -436,6 +437,8 @@ unsigned ftsan_runtime_end(const char *reason, int status)
 		bool entered = ftsan_flush_enter(RECORDS_NS);
 
 		ftsan_statics_flush();
+		ftsan_statics_record_modules();
+		ftsan_statics_inventory();
 		ftsan_record_coverage(host, &ftsan_abi, true);
 		ftsan_record_end(reason, status);
 		if (entered)

@@ -28,6 +28,7 @@
  * @py_eval:     address of _PyEval_EvalFrameDefault, 0 when not exported
  * @tstate_get:  PyThreadState_GetUnchecked (3.13+) or _PyThreadState_UncheckedGet
  * @tstate_gilstate: PyGILState_GetThisThreadState, for detached threads
+ * @finalizing:  Py_IsFinalizing (3.13+) or _Py_IsFinalizing, NULL: not exported
  * @run_id:      FTSAN_RUN_ID of the environment, or ""
  * @root:        first process of the tree
  * @own_begin, @own_end: addresses of libftsan.so itself
@@ -51,6 +52,7 @@ struct ftsan_host {
 	uintptr_t py_eval;
 	void *(*tstate_get)(void);
 	void *(*tstate_gilstate)(void);
+	int (*finalizing)(void);
 	const char *run_id;
 	bool root;
 	uintptr_t own_begin;

@@ -105,6 +105,11 @@ void ftsan_statics_poll(void)
 		poll_all(false);
 }
 
+void ftsan_statics_ending(void)
+{
+	static_config.ending = true;
+}
+
 void ftsan_statics_flush(void)
 {
 	if (ftsan_statics_on())
@@ -147,6 +152,16 @@ static void fill_store(struct static_thread *own, struct ftsan_thread *thread)
 	static_observe(own, thread);
 }
 
+static void note_thread(struct static_module *module, const struct ftsan_thread *thread)
+{
+	int tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
+	int last = atomic_exchange_explicit(&module->last_tid, tid, memory_order_relaxed);
+
+	if (last != 0 && last != tid)
+		atomic_store_explicit(&module->shared_ns, ftsan_sys_now_ns(),
+				      memory_order_relaxed);
+}
+
 static bool on_sealed(struct static_thread *own, struct ftsan_thread *thread,
 		      struct static_page *page, ucontext_t *uc, uintptr_t address)
 {
@@ -157,6 +172,7 @@ static bool on_sealed(struct static_thread *own, struct ftsan_thread *thread,
 	ftsan_count(statics_traps);
 	begin(own, page, uc, address);
 	atomic_fetch_add_explicit(&own->store.module->traps, 1, memory_order_relaxed);
+	note_thread(own->store.module, thread);
 	fill_store(own, thread);
 	if (static_page_is_hot(page, own->store.is_new)) {
 		/* Nothing new, and too often: the store is made with the page open. */

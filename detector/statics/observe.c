@@ -68,12 +68,36 @@ static uintptr_t tstate_of_thread(bool *attached)
 	return host->tstate_gilstate != NULL ? (uintptr_t)host->tstate_gilstate() : 0;
 }
 
+/*
+ * Static objects are told by their type and by their reference count: pointers to types
+ * lie in static data for other reasons, too. Include/object.h: free-threaded,
+ * ob_ref_local is the int at 12, and all ones in an object that is not counted (3.13
+ * to 3.15); else the count is the lower half of the first word (3.14 keeps flags in the
+ * upper quarter).
+ */
+static bool is_object(uintptr_t at)
+{
+	const struct ftsan_pyabi *abi = static_config.host->abi;
+	uint64_t words[4] = {0};
+
+	if (ftsan_safe_read(words, (const void *)at, abi->object_size) != 0 ||
+	    !ftsan_memory_is_type(words[abi->ob_type / 8]))
+		return false;
+	if (abi->free_threaded)
+		return words[1] >> 32 == 0xffffffff;
+	return (words[0] & 0xffffffff) != 0 && (words[0] >> 32 & 0xffff) == 0;
+}
+
 static bool is_header(uintptr_t address)
 {
-	struct ftsan_memory memory;
+	uint32_t size = static_config.host->abi->object_size;
 
-	ftsan_memory_look(address, &memory);
-	return ftsan_memory_is_header(&memory);
+	if (!static_config.host->abi->known || size > 32)
+		return false;
+	for (uint32_t into = 0; into < size; into += 8)
+		if (is_object((address & ~(uintptr_t)7) - into))
+			return true;
+	return false;
 }
 
 static bool is_at_work(const struct ftsan_thread *thread, uintptr_t address)
@@ -237,11 +261,20 @@ static bool is_known(const struct static_store *store)
 	return ftsan_rule_static(&store->word->facts).grade == FTSAN_GRADE_COUNTED;
 }
 
+static bool is_ending(void)
+{
+	int (*finalizing)(void) = static_config.host->finalizing;
+
+	return static_config.ending || (finalizing != NULL && finalizing() != 0);
+}
+
 static enum static_reason reason_of(const struct static_store *store,
 				    const struct ftsan_thread *thread, uintptr_t tstate)
 {
 	enum static_code code = static_code_of(store->pc);
 
+	if (is_ending())
+		return STATIC_ENDING;
 	if (code == STATIC_CODE_FOREIGN)
 		return STATIC_FOREIGN;
 	if (code == STATIC_CODE_LIBC && is_at_work(thread, store->access.address))

@@ -15,6 +15,7 @@
 enum {
 	OPEN_MAX = 1024, /* pages that are open for a while */
 	PENALTY_MAX = 64,
+	PENALTY_RACE = 8, /* windows open on sealed pages only */
 };
 
 /* Traps that bring nothing new, in one period, before a page is left open. */
@@ -133,7 +134,8 @@ void static_page_open(struct static_page *page, uint64_t for_ns)
 	if (for_ns == 0) {
 		penalty = penalty == 0 ? 1 : penalty;
 		for_ns = penalty * PERIOD_NS;
-		penalty = penalty < PENALTY_MAX ? (uint8_t)(2 * penalty) : penalty;
+		if (penalty < (static_config.race ? PENALTY_RACE : PENALTY_MAX))
+			penalty = (uint8_t)(2 * penalty);
 		atomic_store_explicit(&page->penalty, penalty, memory_order_relaxed);
 	}
 	until = now + for_ns;

@@ -210,6 +210,7 @@ static void judge(struct static_word *word, const struct static_store *store)
 	if (store->run_repeated > facts->repeated_call_words)
 		facts->repeated_call_words = store->run_repeated;
 	facts->detached |= store->detached;
+	facts->gil = !static_config.free_threaded;
 	facts->claims_safe = static_config.free_threaded && !store->module->asks_for_gil;
 }
 
@@ -226,6 +227,7 @@ static void take_in(struct static_word *word, const struct static_store *store, 
 		judge(word, store);
 		break;
 	case STATIC_IMPORTING:
+	case STATIC_ENDING:
 		facts->imported++;
 		break;
 	case STATIC_GUARDED:
@@ -243,7 +245,19 @@ static void take_in(struct static_word *word, const struct static_store *store, 
 	}
 }
 
-static void note_writer(struct static_thread *own)
+/* Who called the function that stored; through the memmove of libc, if it was that. */
+static void note_callers(const struct static_store *store, struct ftsan_thread *thread,
+			 const void *ucontext)
+{
+	struct ftsan_stack *stack = &thread->stack;
+
+	ftsan_stack_capture(stack, ucontext);
+	for (unsigned i = 0; i < STATIC_CALLERS && 1 + i < stack->n_native; i++)
+		store->writer->caller[i] = stack->pc[1 + i];
+}
+
+static void note_writer(struct static_thread *own, struct ftsan_thread *thread,
+			const void *ucontext)
 {
 	const struct static_store *store = &own->store;
 
@@ -253,6 +267,8 @@ static void note_writer(struct static_thread *own)
 	store->writer->size = (uint16_t)store->access.size;
 	store->writer->atomic = store->access.atomic;
 	store->writer->rmw = store->rmw;
+	if (static_config.inventory)
+		note_callers(store, thread, ucontext);
 }
 
 void static_settle(struct static_thread *own, struct ftsan_thread *thread,
@@ -266,7 +282,7 @@ void static_settle(struct static_thread *own, struct ftsan_thread *thread,
 		return;
 	store->settled = true;
 	atomic_fetch_add_explicit(&store->word->stores, 1, memory_order_relaxed);
-	note_writer(own);
+	note_writer(own, thread, ucontext);
 	if (store->access.atomic)
 		atomic_store_explicit(&store->page->has_atomics, true,
 				      memory_order_relaxed);

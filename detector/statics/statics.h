@@ -18,7 +18,6 @@
 #include <stdint.h>
 
 #include "base/annot.h"
-#include "base/fmt.h"
 #include "base/options.h"
 
 struct ftsan_pyabi;
@@ -28,6 +27,7 @@ struct ftsan_pyabi;
  * @abi:         layouts
  * @interpreter: an address in the object that holds CPython
  * @code_type:   address of PyCode_Type
+ * @finalizing:  Py_IsFinalizing or _Py_IsFinalizing; NULL: not known
  * @tstate_get, @tstate_gilstate, @gil_kept_off, @own_begin, @own_end: as in
  *               struct ftsan_host
  */
@@ -37,6 +37,7 @@ struct ftsan_static_host {
 	uintptr_t code_type;
 	void *(*tstate_get)(void);
 	void *(*tstate_gilstate)(void);
+	int (*finalizing)(void);
 	bool gil_kept_off;
 	uintptr_t own_begin, own_end;
 };
@@ -127,6 +128,10 @@ void ftsan_statics_halt(bool halt);
 struct ftsan_thread;
 bool ftsan_statics_busy(const struct ftsan_thread *thread);
 
+/* The process ends: destructors clear what their modules have. From now on nothing is
+ * judged. Context: an exit handler. */
+void ftsan_statics_ending(void);
+
 /* Writes what still waits; at the end also the inventory, if it is asked for. */
 void ftsan_statics_flush(void);
 void ftsan_statics_inventory(void);
@@ -139,8 +144,8 @@ struct ftsan_static_summary {
 	uint32_t sealed_permille; /* of the time since each page was sealed first */
 };
 void ftsan_statics_summary(struct ftsan_static_summary *out);
-/* ",\"statics\":[...]": modules with their share of time. */
-void ftsan_statics_put_modules(struct ftsan_buf *line);
+/* A record for each module, with the share of time that it was sealed. */
+void ftsan_statics_record_modules(void);
 
 void ftsan_statics_fork_child(void);
 void ftsan_statics_thread_end(struct ftsan_thread *thread);

@@ -20,6 +20,7 @@ enum static_reason {
 	STATIC_GUARDED,
 	STATIC_LOCK_FUNCTION,
 	STATIC_FOREIGN,
+	STATIC_ENDING, /* by a destructor, or while the interpreter ends */
 	STATIC_IN_HEADER,
 };
 
@@ -142,6 +143,7 @@ struct static_config {
 	bool free_threaded;
 	enum ftsan_grade grade;
 	bool inventory;
+	bool ending;
 	uint64_t window_ns;
 	uint32_t windows;
 	uint32_t budget_percent;

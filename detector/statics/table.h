@@ -37,6 +37,8 @@ struct static_module {
 	bool asks_for_gil;
 	_Atomic bool gone;
 	_Atomic uint32_t traps;
+	_Atomic int last_tid;	     /* who stored last */
+	_Atomic uint64_t shared_ns;  /* when that was another thread than before */
 	_Atomic uint32_t open_locks; /* pages with lock words that are open just now */
 	_Atomic uint64_t sealed_tsc; /* when one of those was sealed again */
 	_Atomic uint32_t n_lock_words;
@@ -89,7 +91,8 @@ struct static_word {
 	bool several_threads;
 	int tid;
 	_Atomic uint32_t stores;
-	uint32_t windows;
+	uint32_t windows, refills;
+	uint64_t refilled_ns;
 	bool proven;
 	struct ftsan_static_facts facts;
 	struct ftsan_static_lockset locks;

@@ -25,6 +25,9 @@ enum window_state { CLOSED, PREPARING, OPEN, CLAIMED, SERVED, ENDED };
  * waiting threads look again. */
 static const uint64_t CLAIM_NS = 500u * 1000 * 1000;
 static const uint64_t HEAD_START_NS = 6u * 1000 * 1000;
+static const uint64_t SHARED_NS = 2000u * 1000 * 1000;
+/* A word gets another window after this. */
+static const uint64_t REFILL_NS = 50u * 1000 * 1000;
 static const uint64_t RETRY_NS = 2u * 1000 * 1000;
 
 /* Written by the owner before OPEN, read by who has claimed it. */
@@ -49,6 +52,16 @@ static bool takes_turns(const struct static_store *store)
 	return gil && !store->detached;
 }
 
+/* Two threads have been storing to the module's statics lately; without that, windows
+ * are spent before there is anybody to come. */
+static bool is_shared(const struct static_store *store)
+{
+	uint64_t shared =
+		atomic_load_explicit(&store->module->shared_ns, memory_order_relaxed);
+
+	return shared != 0 && ftsan_sys_now_ns() - shared < SHARED_NS;
+}
+
 static bool is_worth_it(const struct static_store *store)
 {
 	const struct static_word *word = store->word;
@@ -59,7 +72,25 @@ static bool is_worth_it(const struct static_store *store)
 	/* Always under the same lock, several times. */
 	if (word->facts.common_lock && word->facts.judged > 2)
 		return false;
-	return !takes_turns(store);
+	return is_shared(store) && !takes_turns(store);
+}
+
+/* The later ones are longer: on a busy machine the other thread may not run at all. */
+static uint64_t length_of(const struct static_word *word)
+{
+	return ftsan_rule_window_length(static_config.window_ns, word->windows,
+					static_config.windows);
+}
+
+static void refill(struct static_word *word)
+{
+	uint64_t now = ftsan_sys_now_ns();
+
+	if (now - word->refilled_ns < REFILL_NS)
+		return;
+	word->refilled_ns = now;
+	if (word->windows >= static_config.windows + word->refills)
+		word->refills++;
 }
 
 static bool may_open(const struct static_store *store, const struct ftsan_site *site)
@@ -74,11 +105,11 @@ static bool may_open(const struct static_store *store, const struct ftsan_site *
 			      (uint32_t)((ftsan_sys_now_ns() - static_config.began_ns) /
 					 100000000u),
 		.object_windows = store->word->windows,
-		.object_limit = static_config.windows,
+		.object_limit = static_config.windows + store->word->refills,
 		.spent_ns = atomic_load_explicit(&spent_ns, memory_order_relaxed),
 		.elapsed_ns = ftsan_sys_now_ns() - static_config.began_ns,
 		.budget_percent = static_config.budget_percent,
-		.length_ns = static_config.window_ns,
+		.length_ns = length_of(store->word),
 	};
 
 	if (site != NULL && atomic_load_explicit(&site->proven, memory_order_relaxed))
@@ -147,10 +178,13 @@ void static_window(struct static_thread *own, struct ftsan_thread *thread,
 	struct static_store *store = &own->store;
 	struct ftsan_site *site = ftsan_site_of(store->pc);
 	uint32_t closed = CLOSED;
-	uint64_t began;
+	uint64_t began, length;
 	uint8_t sealed = STATIC_PAGE_SEALED;
 
-	if (!static_config.race || !is_worth_it(store) || !may_open(store, site) ||
+	if (!static_config.race || !is_worth_it(store))
+		return;
+	refill(store->word);
+	if (!may_open(store, site) ||
 	    !atomic_compare_exchange_strong(&window.state, &closed, PREPARING))
 		return;
 	fill_new(store, &own->insn);
@@ -168,13 +202,14 @@ void static_window(struct static_thread *own, struct ftsan_thread *thread,
 		return;
 	}
 	ftsan_count(statics_windows);
+	length = length_of(store->word);
 	store->word->windows++;
 	if (site != NULL)
 		atomic_fetch_add_explicit(&site->windows, 1, memory_order_relaxed);
 	began = ftsan_sys_now_ns();
 	atomic_store_explicit(&window.state, OPEN, memory_order_release);
 	static_page_protect(store->page);
-	wait_for_another(began + static_config.window_ns);
+	wait_for_another(began + length);
 	leave(store->page, began);
 }
 
@@ -242,6 +277,7 @@ static struct ftsan_static_pair_verdict judge(const struct static_store *met)
 		.met_new = met->new,
 		.pointer = facts->new_pointer && !facts->new_text,
 		.call_words = facts->call_words,
+		.varies = facts->changed > 1,
 		.read = true,
 	};
 

@@ -30,6 +30,10 @@ void ftsan_start_describe_python(void *library, const void *py_runtime)
 	if (!host.tstate_get)
 		*(void **)&host.tstate_get =
 			ftsan_real_lookup(library, "_PyThreadState_UncheckedGet");
+	*(void **)&host.finalizing = ftsan_real_lookup(library, "Py_IsFinalizing");
+	if (!host.finalizing)
+		*(void **)&host.finalizing =
+			ftsan_real_lookup(library, "_Py_IsFinalizing");
 	*(void **)&host.tstate_gilstate =
 		ftsan_real_lookup(library, "PyGILState_GetThisThreadState");
 }

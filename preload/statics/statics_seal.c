@@ -2,6 +2,7 @@
 
 #include <link.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/annot.h"
@@ -158,6 +159,16 @@ static void begin(const struct ftsan_module_stage *stage)
 	ftsan_lock_drop(&seal_lock);
 }
 
+/* Handlers run in reverse order: ours, if it comes after the module's destructors were
+ * registered, runs before them. */
+static void on_exit_of_modules(int status, void *unused)
+{
+	(void)status;
+	(void)unused;
+	if (ftsan_preload_own())
+		ftsan_statics_ending();
+}
+
 static void end(const struct ftsan_module_stage *stage)
 {
 	if (!ftsan_statics_on())
@@ -170,6 +181,7 @@ static void end(const struct ftsan_module_stage *stage)
 			pending[i] = pending[--n_pending];
 	(void)dl_iterate_phdr(seal_object, NULL);
 	ftsan_lock_drop(&seal_lock);
+	on_exit(on_exit_of_modules, NULL);
 }
 
 static const struct ftsan_module_listener listener = {.begin = begin, .end = end};

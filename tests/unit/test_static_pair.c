@@ -94,6 +94,11 @@ START_TEST(the_same_value_is_low)
 
 	question.met_new = question.new;
 	expect(&question, FTSAN_PAIR_SAME, FTSAN_GRADE_LOW);
+	/* Two threads that begin with the same seed. */
+	question.varies = true;
+	expect(&question, FTSAN_PAIR_LOST, FTSAN_GRADE_MEDIUM);
+	question.call_words = 2;
+	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
 	question = store_and_load();
 	question.new = question.old;
 	expect(&question, FTSAN_PAIR_SAME, FTSAN_GRADE_LOW);

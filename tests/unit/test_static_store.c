@@ -144,6 +144,10 @@ START_TEST(a_detached_thread_is_worse_a_module_of_the_gil_better)
 	expect(&facts, FTSAN_STATIC_COUNTER, FTSAN_GRADE_LOW);
 	facts.detached = true;
 	expect(&facts, FTSAN_STATIC_COUNTER, FTSAN_GRADE_HIGH);
+	facts.gil = true;
+	expect(&facts, FTSAN_STATIC_COUNTER, FTSAN_GRADE_HIGH);
+	facts.detached = false;
+	expect(&facts, FTSAN_STATIC_COUNTER, FTSAN_GRADE_LOW);
 }
 END_TEST
 
