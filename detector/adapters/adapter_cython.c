@@ -3,11 +3,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "pages/adapter.h"
-#include "pages/slot.h"
-#include "base/fmt.h"
-#include "base/safe_read.h"
-#include "stacks/symbols.h"
+#include "base/base.h"
+#include "pages/pages.h"
+#include "stacks/stacks.h"
 
 enum { MODULES = 512, VERSION_ROOM = 24, CHUNK = 2048, OVERLAP = 64 };
 

@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pages/adapter.h"
+#include "pages/pages.h"
 
 extern const struct ftsan_adapter ftsan_adapter_cython;
 

@@ -2,12 +2,8 @@
 
 #include <string.h>
 
-#include "pages/adapter.h"
-#include "pages/slot.h"
-#include "base/fmt.h"
-#include "base/safe_read.h"
-#include "pages/guard.h"
-#include "base/mem.h"
+#include "base/base.h"
+#include "pages/pages.h"
 
 /* Field offsets behind PyObject_HEAD (ndarraytypes.h, struct tagPyArrayObject_fields). */
 enum { AFTER_ND = 8, AFTER_DIMS = 16, AFTER_DESCR = 40 };

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "pages/adapter.h"
+#include "pages/pages.h"
 
 enum { FTSAN_NUMPY_DIMS_MAX = 64 }; /* NPY_MAXDIMS since 2.0 */
 

@@ -2,21 +2,15 @@
 
 #include <stddef.h>
 
-#include "pages/adapter.h"
 #include "adapters/adapter_numpy.h"
-#include "base/annot.h"
-#include "base/context.h"
-#include "base/fmt.h"
-#include "base/counters.h"
-#include "operations/operation.h"
-#include "words/recheck.h"
-#include "findings/report.h"
+#include "base/base.h"
+#include "budget/budget.h"
+#include "findings/findings.h"
+#include "operations/operations.h"
+#include "pages/pages.h"
 #include "rules/rules.h"
-#include "budget/sites.h"
-#include "threads/thread.h"
-#include "words/watch.h"
-#include "words/watch_proof.h"
-#include "words/word_race.h"
+#include "threads/threads.h"
+#include "words/words.h"
 
 /*
  * Offsets behind PyObject_HEAD (numpy/_core/include/numpy/ndarraytypes.h, struct

@@ -14,7 +14,7 @@
 
 #include <stdbool.h>
 
-#include "base/options.h"
+#include "base/base.h"
 
 /* Context: start-up, after ftsan_watch_init() or its failure. */
 void ftsan_header_init(const struct ftsan_options *options, bool free_threaded);

@@ -2,7 +2,7 @@
 
 #include <stdatomic.h>
 
-#include "base/counters.h"
+#include "base/base.h"
 #include "rules/rules.h"
 
 enum { ENTRIES = 16384, PROBES = 8, COUNT_BITS = 32 };

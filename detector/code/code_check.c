@@ -1,8 +1,8 @@
-#include "code/code_check.h"
+#include "code/code.h"
 
 #include <string.h>
 
-#include "base/safe_read.h"
+#include "base/base.h"
 
 /* Free-threaded object header (Include/object.h, 3.13.5). */
 enum { REF_LOCAL = 12, REF_SHARED = 16, SHARED_SHIFT = 2, SHARED_FLAGS = 3, MERGED = 3 };

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "base/safe_read.h"
-#include "decode/decode.h"
+#include "base/base.h"
+#include "decode/insn.h"
 #include "decode/zydis.h"
 
 enum {

@@ -13,7 +13,7 @@
 
 #include <stdint.h>
 
-#include "rules/proof.h"
+#include "rules/rules.h"
 
 /**
  * ftsan_decode_before() - the instruction that hit a watchpoint

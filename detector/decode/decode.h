@@ -1,59 +1,17 @@
 /*
- * What an instruction does to one byte of memory, and how its store can be performed
- * somewhere else. Zydis decodes; it is opened by the preloaded object, because Debian
- * has no position-independent archive of it.
- */
-#ifndef FTSAN_DECODE_H
-#define FTSAN_DECODE_H
-
-#include <stdbool.h>
-#include <stdint.h>
-
-#include "rules/access.h"
-
-/* How a trapped store can be performed without opening the page to other threads. */
-enum ftsan_store_plan {
-	FTSAN_PLAN_NONE,     /* only by opening the page for one step */
-	FTSAN_PLAN_DIRECT,   /* @value holds the bytes to store */
-	FTSAN_PLAN_REDIRECT, /* move register @base to a copy, step, write back */
-};
-
-enum { FTSAN_OPERAND_MAX = 64, FTSAN_INSN_MAX = 15 };
-
-/**
- * struct ftsan_insn - a decoded instruction
- * @access:  the access to the faulting byte; the operand's whole range when decoded
- * @rmw:     a store whose instruction reads the operand first
- * @repeated: it has a repeat prefix: many stores in one instruction
- * @length:  bytes of the instruction, 0 when it could not be decoded
- * @plan:    for stores
- * @base:    FTSAN_PLAN_REDIRECT: index into gregs[] of the base register
- * @value:   FTSAN_PLAN_DIRECT: @access.size bytes
- */
-struct ftsan_insn {
-	struct ftsan_access access;
-	bool rmw;
-	bool repeated;
-	uint8_t length;
-	enum ftsan_store_plan plan;
-	int base;
-	unsigned char value[FTSAN_OPERAND_MAX];
-};
-
-/* Context: start-up. NULLs leave the decoder off: every answer is then inexact. */
-void ftsan_decode_init(void *zydis_init, void *zydis_decode);
-bool ftsan_decode_available(void);
-
-/**
- * ftsan_decode_fault() - decode the instruction that faulted
- * @out:       filled in any case
- * @ucontext:  registers at the instruction
- * @fault:     faulting address
- * @is_write:  from the page-fault error code
+ * The room of instructions: what one does to memory, how its store can be performed
+ * somewhere else, which access the one before an address made. Zydis decodes; it is
+ * opened by the preloaded object, because Debian has no position-independent archive of
+ * it.
  *
- * Context: async-signal-safe (Zydis allocates nothing and keeps no state).
+ * May use: base, rules.
+ * Held: nothing; instructions are decoded in handlers.
  */
-void ftsan_decode_fault(struct ftsan_insn *out, const void *ucontext, uintptr_t fault,
-			bool is_write);
+#ifndef FTSAN_DECODE_ROOM_H
+#define FTSAN_DECODE_ROOM_H
+
+#include "decode/before.h"
+#include "decode/insn.h"
+#include "decode/shape.h"
 
 #endif

@@ -1,8 +1,8 @@
-#include "decode/decode.h"
+#include "decode/insn.h"
 
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "decode/zydis.h"
 
 typedef ZyanStatus (*init_fn)(ZydisDecoder *, ZydisMachineMode, ZydisStackWidth);

@@ -1,7 +1,7 @@
 #include "decode/shape.h"
 
-#include "base/annot.h"
-#include "decode/decode.h"
+#include "base/base.h"
+#include "decode/insn.h"
 #include "decode/zydis.h"
 
 enum { ATOMIC_MAX = 8, OPERAND_MAX = 64, STACK_POINTER = 4 };

@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "rules/sampled.h"
+#include "rules/rules.h"
 
 enum {
 	FTSAN_SHAPE_NO_REGISTER = 255,

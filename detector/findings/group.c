@@ -3,7 +3,7 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 
 static bool known(const char *text)
 {

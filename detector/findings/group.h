@@ -16,7 +16,7 @@
 
 #include <stdint.h>
 
-#include "findings/view.h"
+#include "view/view.h"
 
 /**
  * struct ftsan_group - the parts of the name

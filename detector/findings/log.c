@@ -5,9 +5,7 @@
 #include <signal.h>
 #include <sys/syscall.h>
 
-#include "base/fd.h"
-#include "base/sys.h"
-#include "base/counters.h"
+#include "base/base.h"
 
 /* Written at start-up and in the child of a fork, when no other thread runs. */
 static char path[FTSAN_LOG_PATH_MAX];

@@ -10,7 +10,7 @@
 
 #include <stdbool.h>
 
-#include "base/fmt.h"
+#include "base/base.h"
 
 enum { FTSAN_LOG_PATH_MAX = 1024 };
 

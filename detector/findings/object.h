@@ -4,15 +4,15 @@
 
 #include <stdint.h>
 
-#include "findings/view.h"
+#include "view/view.h"
 
 /**
  * struct ftsan_object - what is known of the memory that a finding is about
  * @description: sentence fragment
  * @name:        the word that an access touches, "" when it has no name
  * @subject:     the kind of memory, for the finding's group: the same words in every run
- *               and in every build ("wrapt.ObjectProxy", "static of halves: cache"), so no
- *               address, no offset that a rebuild changes; "": @name without its index
+ *               and in every build ("wrapt.ObjectProxy", "static of halves: cache"), so
+ * no address, no offset that a rebuild changes; "": @name without its index
  * @word:        index of that 8-byte word, -1 for none
  * @n_shape:     -1 when unknown
  * @dtype:       "" when unknown

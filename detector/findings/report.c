@@ -4,21 +4,14 @@
 #include <signal.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/fmt.h"
-#include "base/sys.h"
-#include "base/counters.h"
+#include "base/base.h"
 #include "findings/group.h"
-#include "threads/gil.h"
 #include "findings/log.h"
-#include "findings/seen.h"
-#include "stacks/alloc_site.h"
-#include "stacks/functions.h"
-#include "stacks/pyabi.h"
 #include "findings/object.h"
-#include "stacks/symbols.h"
-#include "threads/thread.h"
-#include "findings/view.h"
+#include "findings/seen.h"
+#include "stacks/stacks.h"
+#include "threads/threads.h"
+#include "view/view.h"
 
 enum {
 	FRAMES_MAX = FTSAN_NATIVE_MAX + FTSAN_PYFRAME_MAX,

@@ -7,8 +7,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "rules/access.h"
-#include "stacks/stack.h"
+#include "rules/rules.h"
+#include "stacks/stacks.h"
 
 struct ftsan_alloc_site;
 struct ftsan_object;

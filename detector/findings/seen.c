@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "base/sys.h"
+#include "base/base.h"
 
 static struct ftsan_seen *table;
 static _Atomic uint32_t n_seen; /* written under the report's lock */

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 _Static_assert(sizeof(struct ftsan_held) <=
 		       sizeof(((struct ftsan_thread *)0)->part_locks),

@@ -3,7 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "base/sys.h"
+#include "base/base.h"
 
 enum { MAPS_BYTES = 2048, FIELD_NAME = 40 };
 

@@ -1,7 +1,6 @@
 #include "memory/memory.h"
 
-#include "base/annot.h"
-#include "base/safe_read.h"
+#include "base/base.h"
 #include "memory/mimalloc.h"
 
 enum {

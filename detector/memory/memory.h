@@ -1,12 +1,15 @@
 /*
- * What memory an address is: a static of a module, a block of CPython's allocator and
- * what object lies in it, or a mapping. For addresses that a program uses, and for ones
- * that it should not have used (a wild pointer, a freed block).
+ * The room of what memory an address is: a static of a module, a block of CPython's
+ * allocator and what object lies in it, or a mapping. For addresses that a program uses,
+ * and for ones that it should not have used (a wild pointer, a freed block).
  *
  * CPython's allocator in free-threaded builds is mimalloc, whose segments tell start,
  * size and kind of every block (Include/internal/mimalloc/mimalloc/types.h, 3.13 to
  * 3.15: the offsets are the same). Where the layout is not known, or does not look as
  * expected, blocks are not told and the rest still is.
+ *
+ * May use: base, stacks.
+ * Held: nothing.
  *
  * Context of everything: any thread, async-signal-safe, no allocation; foreign memory is
  * only read by ftsan_safe_read(), so the handler of SIGSEGV must know its fixup.
@@ -18,9 +21,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/fmt.h"
-#include "stacks/pyabi.h"
-#include "stacks/symbols.h"
+#include "base/base.h"
+#include "stacks/stacks.h"
 
 enum ftsan_memory_kind {
 	FTSAN_MEMORY_UNKNOWN, /* libc's heap, a stack, a mapping: ftsan_memory_mapping()

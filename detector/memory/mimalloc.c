@@ -4,8 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/safe_read.h"
+#include "base/base.h"
 
 /**
  * struct layout - one CPython minor version's mimalloc

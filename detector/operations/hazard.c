@@ -2,16 +2,13 @@
 
 #include <stddef.h>
 
-#include "base/counters.h"
+#include "base/base.h"
+#include "budget/budget.h"
+#include "findings/findings.h"
 #include "operations/operation.h"
-#include "findings/report.h"
+#include "pages/pages.h"
 #include "rules/rules.h"
-#include "budget/sites.h"
-#include "pages/adapter.h"
-#include "pages/guard_config.h"
-#include "pages/slot.h"
-#include "pages/slot_tell.h"
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 /* Stacks of the same instruction that are captured: its fingerprints are few. */
 enum { REPORTS_PER_SITE = 16 };

@@ -2,16 +2,13 @@
 
 #include <string.h>
 
-#include "stacks/alloc_site.h"
-#include "base/annot.h"
-#include "base/beat.h"
-#include "base/counters.h"
-#include "findings/report.h"
-#include "pages/guard.h"
-#include "budget/sampling.h"
-#include "threads/thread.h"
-#include "threads/workers.h"
-#include "words/word_race.h"
+#include "base/base.h"
+#include "budget/budget.h"
+#include "findings/findings.h"
+#include "pages/pages.h"
+#include "stacks/stacks.h"
+#include "threads/threads.h"
+#include "words/words.h"
 
 /* Calls whose headers are compared, to those that are watched; and what tells the two
  * counts of a call site apart. */

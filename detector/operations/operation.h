@@ -16,10 +16,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/annot.h"
-#include "base/options.h"
-#include "threads/thread.h"
-#include "words/watch.h"
+#include "base/base.h"
+#include "threads/threads.h"
+#include "words/words.h"
 
 struct ftsan_incident;
 

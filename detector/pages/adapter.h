@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "findings/object.h"
+#include "findings/findings.h"
 #include "rules/rules.h"
 
 /**

@@ -2,17 +2,14 @@
 
 #include <sys/mman.h>
 
-#include "base/context.h"
-#include "base/safe_read.h"
-#include "base/sys.h"
-#include "base/counters.h"
+#include "base/base.h"
+#include "budget/budget.h"
+#include "findings/findings.h"
 #include "pages/guard_config.h"
 #include "pages/publish.h"
-#include "findings/report.h"
-#include "rules/rules.h"
-#include "budget/sites.h"
 #include "pages/slot.h"
 #include "pages/slot_tell.h"
+#include "rules/rules.h"
 
 /* Past its deadline, a window whose owner waits for a report to be written is left
  * alone this long; symbol tables have to be read the first time. */

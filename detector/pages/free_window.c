@@ -1,13 +1,12 @@
 #include "pages/free_window.h"
 
-#include "base/sys.h"
+#include "base/base.h"
+#include "budget/budget.h"
 #include "pages/collide.h"
-#include "base/counters.h"
 #include "pages/guard_config.h"
-#include "rules/rules.h"
-#include "budget/sites.h"
 #include "pages/slot.h"
-#include "threads/thread.h"
+#include "rules/rules.h"
+#include "threads/threads.h"
 
 /* Grows with every late access that was reported; futex. */
 static _Atomic uint32_t late;

@@ -6,21 +6,18 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#include "base/sys.h"
+#include "base/base.h"
+#include "budget/budget.h"
 #include "pages/collide.h"
-#include "base/counters.h"
 #include "pages/free_window.h"
 #include "pages/guard_count.h"
 #include "pages/late.h"
-#include "base/mem.h"
+#include "pages/pages_thread.h"
 #include "pages/publish.h"
 #include "pages/quarantine.h"
-#include "rules/rules.h"
-#include "budget/sites.h"
 #include "pages/store.h"
-#include "pages/pages_thread.h"
-#include "threads/thread.h"
-#include "threads/workers.h"
+#include "rules/rules.h"
+#include "threads/threads.h"
 
 enum {
 	TICK_LOOK = 64,	  /* allocations of a thread between two looks at the clock */
@@ -179,7 +176,7 @@ void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
 	look_at_clock(part);
 	/* A thread that makes arrays counts, whoever works on them. */
 	(void)ftsan_worker_begin();
-	ftsan_thread_count(&part->counts.seen);
+	ftsan_own_count(&part->counts.seen);
 	if (size_bytes == 0)
 		size_bytes = 1;
 	if (size_bytes > FTSAN_SPAN_PAGES * FTSAN_PAGE) {
@@ -192,7 +189,7 @@ void *ftsan_guard_alloc(uint8_t adapter, size_t size_bytes, uintptr_t object,
 		ftsan_count(left_out_slots);
 		return NULL;
 	}
-	ftsan_thread_count(&part->counts.guarded);
+	ftsan_own_count(&part->counts.guarded);
 	fill_slot(index, adapter, size_bytes, object, site, bucket,
 		  atomic_load_explicit(&thread->tid, memory_order_relaxed));
 	become_private(index);

@@ -19,8 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/annot.h"
-#include "base/options.h"
+#include "base/base.h"
 #include "pages/guard_config.h"
 #include "pages/slot.h"
 
@@ -79,46 +78,6 @@ void ftsan_guard_bind(const void *pointer, uintptr_t object);
 /* The object bound to the buffer, 0 when there is none. */
 uintptr_t ftsan_guard_object(const void *pointer);
 
-/* An operation on the buffer's object is entered: publishes it at once if the calling
- * thread is not its owner. Return: has any thread but the owner used it so far? Normal
- * context. */
-bool ftsan_guard_enter(const void *pointer);
-
-/**
- * ftsan_guard_hold() - seal a buffer for the length of an operation
- * @generation: set; for ftsan_guard_unhold()
- *
- * Holds of several operations and threads count. A buffer that was published before
- * stays so afterwards; others are unsealed by the last unhold.
- *
- * Context: normal context. Return: false when it is not sealed now (the bound on sealed
- * pages, or another thread is about to change it): then there is nothing to undo.
- */
-bool ftsan_guard_hold(const void *pointer, uint64_t *generation);
-void ftsan_guard_unhold(const void *pointer, uint64_t generation);
-
-/* Publishes now, whatever the age; true if the page is sealed afterwards. */
-bool ftsan_guard_publish(const void *pointer);
-
-/* Some scout periods at once: publishes every buffer that lived through as many. Normal
- * context or the scout; a second caller returns at once. */
-void ftsan_guard_tick(uint32_t periods);
-/* Were there buffers at the last tick that may have to wait for the next one? */
-bool ftsan_guard_waiting(void);
-/* Called on allocations: ticks by the clock where no scout runs. */
-void ftsan_guard_tick_if_due(void);
-
-/* Stops and resumes allocation-driven ticks (a scout is at it). */
-void ftsan_guard_scout_running(bool running);
-
-/**
- * ftsan_guard_halt() - no new buffers, nothing is sealed; and the other way round
- *
- * Buffers that there are stay with their owners, and their frees are recognised. The
- * canary takes no notice. Context: normal context.
- */
-void ftsan_guard_halt(bool halt);
-
 /**
  * ftsan_guard_open() - every page read/write
  *
@@ -127,11 +86,16 @@ void ftsan_guard_halt(bool halt);
  */
 bool ftsan_guard_open(void);
 
+/* Resident memory that all of it can take at most. */
+uint64_t ftsan_guard_bound_bytes(void);
+
+/* How plain stores are performed, for the log (store.h). */
+const char *ftsan_guard_store_name(void);
+
 /* Buffers that have not been freed. A walk over all slots. */
 uint32_t ftsan_guard_live(void);
 
 /* fork: parent and child agree on a state without work in progress. */
-void ftsan_guard_fork_prepare(void);
 void ftsan_guard_fork_parent(void);
 void ftsan_guard_fork_child(void);
 

@@ -5,25 +5,11 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "pages/adapter.h"
-#include "rules/access.h"
+#include "pages/trapped_store.h"
 
 struct ftsan_thread;
-
-/**
- * struct ftsan_trapped_store - a store to a sealed buffer
- * @has_values, @has_new: the 8-byte word's values are known, before and after
- */
-struct ftsan_trapped_store {
-	uint32_t slot;
-	uintptr_t ip;
-	struct ftsan_access access;
-	bool has_values;
-	bool has_new;
-	uint64_t old_value;
-	uint64_t new_value;
-};
 
 /**
  * struct ftsan_guard_host - what the engine does not know by itself

@@ -1,6 +1,6 @@
 #include "pages/guard_count.h"
 
-#include "base/counters.h"
+#include "base/base.h"
 #include "pages/guard_config.h"
 #include "pages/publish.h"
 #include "pages/slot.h"

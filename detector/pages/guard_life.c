@@ -8,6 +8,7 @@
 #include "pages/publish.h"
 #include "pages/quarantine.h"
 #include "pages/slot.h"
+#include "pages/store.h"
 
 /* --- halting ------------------------------------------------------------------ */
 
@@ -53,6 +54,18 @@ uint32_t ftsan_guard_live(void)
 	     i = ftsan_slot_next(i))
 		n += is_live(i);
 	return n;
+}
+
+uint64_t ftsan_guard_bound_bytes(void)
+{
+	return ftsan_guard_ready()
+		       ? ftsan_arena_bound_bytes() + ftsan_quarantine_bound_bytes()
+		       : 0;
+}
+
+const char *ftsan_guard_store_name(void)
+{
+	return ftsan_store_name();
 }
 
 /* --- fork --------------------------------------------------------------------- */

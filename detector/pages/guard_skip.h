@@ -9,8 +9,8 @@
 #include <stdint.h>
 
 #include "pages/guard.h"
-#include "pages/publish.h"
 #include "pages/pages_thread.h"
+#include "pages/publish.h"
 
 /**
  * ftsan_guard_skips() - is a buffer left out, as no second thread uses its like?
@@ -29,7 +29,7 @@ static inline bool ftsan_guard_skips(uintptr_t pc, uintptr_t instr)
 	    !ftsan_young_skip(&ftsan_pages_of(thread)->young, hash,
 			      ftsan_meetings(ftsan_site_bucket(hash))))
 		return false;
-	ftsan_thread_count(&ftsan_pages_of(thread)->counts.young);
+	ftsan_own_count(&ftsan_pages_of(thread)->counts.young);
 	return true;
 }
 

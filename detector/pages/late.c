@@ -1,13 +1,13 @@
 #include "pages/late.h"
 
-#include "base/counters.h"
-#include "pages/free_window.h"
+#include "base/base.h"
+#include "findings/findings.h"
 #include "pages/adapter.h"
+#include "pages/free_window.h"
+#include "pages/pages_thread.h"
 #include "pages/quarantine.h"
-#include "findings/report.h"
 #include "pages/slot.h"
 #include "pages/slot_tell.h"
-#include "pages/pages_thread.h"
 
 static const char *late_headline(uint32_t slot, const struct ftsan_access *access)
 {

@@ -7,11 +7,11 @@
 #include <stdint.h>
 
 #include "decode/decode.h"
-#include "pages/guard_config.h"
+#include "pages/trapped_store.h"
 #include "pages/young.h"
-#include "rules/access.h"
-#include "stacks/stack.h"
-#include "threads/thread.h"
+#include "rules/rules.h"
+#include "stacks/stacks.h"
+#include "threads/threads.h"
 
 enum { FTSAN_MAGAZINE = 32 }; /* free slots that a thread keeps for itself */
 
@@ -93,17 +93,12 @@ struct ftsan_thread_counts {
 };
 
 /* One writer: a plain add of an atomic that others only read. */
-static inline void ftsan_thread_count(_Atomic uint64_t *counter)
+static inline void ftsan_own_count(_Atomic uint64_t *counter)
 {
 	atomic_store_explicit(counter,
 			      atomic_load_explicit(counter, memory_order_relaxed) + 1,
 			      memory_order_relaxed);
 }
-
-/* The same of all threads, ended ones included. */
-struct ftsan_thread_sums {
-	uint64_t seen, guarded, young;
-};
 
 /**
  * struct ftsan_pages_thread - the part; zeroed: nothing is going on
@@ -131,21 +126,5 @@ static inline struct ftsan_pages_thread *ftsan_pages_of(const struct ftsan_threa
 {
 	return FTSAN_THREAD_PART(thread, pages);
 }
-
-/* The thread ends: what it has under way ends, and its magazine is given back. Context:
- * normal context of the thread. */
-void ftsan_pages_thread_end(struct ftsan_thread *thread);
-
-/* Is the thread, the caller, in the middle of a store of its own? Async-signal-safe. */
-bool ftsan_pages_busy(const struct ftsan_thread *thread);
-
-/* fork child, before the records forget who is gone: what other threads had under way is
- * over, and all magazines are empty. */
-void ftsan_pages_threads_fork_child(void);
-
-/* The counters begin anew. Counts of threads that run meanwhile may get lost. */
-void ftsan_thread_counts_reset(void);
-
-void ftsan_thread_counts_sum(struct ftsan_thread_sums *sums);
 
 #endif

@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
-#include "base/sys.h"
+#include "base/base.h"
 
 /* The kernel's struct _fpx_sw_bytes, in bytes 464 to 511 of the legacy area, which
  * neither FXSAVE nor XSAVE touches; <asm/sigcontext.h> clashes with <signal.h>. */

@@ -2,11 +2,10 @@
 
 #include <sys/mman.h>
 
-#include "base/sys.h"
-#include "base/counters.h"
-#include "pages/guard.h"
+#include "base/base.h"
+#include "pages/guard_config.h"
 #include "rules/rules.h"
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 enum {
 	RECOUNT_TICKS = 64, /* exact count of sealed runs at most this often */

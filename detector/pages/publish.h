@@ -1,7 +1,6 @@
 /*
- * When buffers are sealed, and unsealed again: by age, by a foreign thread's entry, after
- * a cool-down. The calls for others are in guard.h; these are between guard.c and
- * publish.c.
+ * When buffers are sealed, and unsealed again: by age, by a foreign thread's entry, for
+ * the length of an operation, after a cool-down.
  *
  * Context of everything: any thread; ftsan_publish_undone() and ftsan_guard_unseal() in
  * handlers, too.
@@ -9,9 +8,10 @@
 #ifndef FTSAN_PUBLISH_H
 #define FTSAN_PUBLISH_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "pages/slot.h"
 
 enum { FTSAN_SITES = 4096 };
@@ -86,6 +86,49 @@ void ftsan_publish_open(uint32_t slot);
  */
 bool ftsan_publish_hold_off(void);
 void ftsan_publish_go_on(void);
+
+/* An operation on the buffer's object is entered: publishes it at once if the calling
+ * thread is not its owner. Return: has any thread but the owner used it so far? Normal
+ * context. */
+bool ftsan_guard_enter(const void *pointer);
+
+/**
+ * ftsan_guard_hold() - seal a buffer for the length of an operation
+ * @generation: set; for ftsan_guard_unhold()
+ *
+ * Holds of several operations and threads count. A buffer that was published before
+ * stays so afterwards; others are unsealed by the last unhold.
+ *
+ * Context: normal context. Return: false when it is not sealed now (the bound on sealed
+ * pages, or another thread is about to change it): then there is nothing to undo.
+ */
+bool ftsan_guard_hold(const void *pointer, uint64_t *generation);
+void ftsan_guard_unhold(const void *pointer, uint64_t generation);
+
+/* Publishes now, whatever the age; true if the page is sealed afterwards. */
+bool ftsan_guard_publish(const void *pointer);
+
+/* Some scout periods at once: publishes every buffer that lived through as many. Normal
+ * context or the scout; a second caller returns at once. */
+void ftsan_guard_tick(uint32_t periods);
+/* Were there buffers at the last tick that may have to wait for the next one? */
+bool ftsan_guard_waiting(void);
+/* Called on allocations: ticks by the clock where no scout runs. */
+void ftsan_guard_tick_if_due(void);
+
+/* Stops and resumes allocation-driven ticks (a scout is at it). */
+void ftsan_guard_scout_running(bool running);
+
+/**
+ * ftsan_guard_halt() - no new buffers, nothing is sealed; and the other way round
+ *
+ * Buffers that there are stay with their owners, and their frees are recognised. The
+ * canary takes no notice. Context: normal context.
+ */
+void ftsan_guard_halt(bool halt);
+
+/* fork: nobody is ticking, if that can be waited for. */
+void ftsan_guard_fork_prepare(void);
 
 /* WINDOWED by the caller's doing: back to PRIVATE, to be published again by age; much
  * later when a race was proven on it. */

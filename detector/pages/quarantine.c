@@ -2,11 +2,10 @@
 
 #include <sys/mman.h>
 
-#include "base/sys.h"
-#include "base/counters.h"
+#include "base/base.h"
 #include "pages/recycle.h"
 #include "pages/slot.h"
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 /* Neighbours of the oldest buffer that go with it: of this many pages. */
 enum { BLOCK = 64 };

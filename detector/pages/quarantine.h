@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "stacks/stack.h"
-#include "threads/thread.h"
+#include "stacks/stacks.h"
+#include "threads/threads.h"
 
 /**
  * struct ftsan_quarantine_entry - one freed buffer

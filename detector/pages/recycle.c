@@ -2,7 +2,7 @@
 
 #include <sys/mman.h>
 
-#include "base/counters.h"
+#include "base/base.h"
 #include "pages/guard_config.h"
 #include "pages/publish.h"
 #include "pages/slot.h"

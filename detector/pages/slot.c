@@ -3,10 +3,9 @@
 #include <errno.h>
 #include <sys/mman.h>
 
-#include "base/sys.h"
-#include "base/counters.h"
-#include "pages/pkey.h"
+#include "base/base.h"
 #include "pages/pages_thread.h"
+#include "pages/pkey.h"
 
 /*
  * Slots move between a magazine and the arena in batches of BATCH. One in SPAN_SHARE of

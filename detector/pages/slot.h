@@ -35,8 +35,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/annot.h"
-#include "stacks/alloc_site.h"
+#include "base/base.h"
+#include "stacks/stacks.h"
 
 struct ftsan_thread;
 

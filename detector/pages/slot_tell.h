@@ -4,9 +4,8 @@
 
 #include <stdint.h>
 
-#include "findings/object.h"
-#include "findings/report.h"
-#include "rules/access.h"
+#include "findings/findings.h"
+#include "rules/rules.h"
 
 /**
  * ftsan_slot_tell() - fill in what is known of a slot's buffer

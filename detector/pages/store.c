@@ -6,10 +6,8 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "pages/collide.h"
-#include "base/counters.h"
-#include "base/mem.h"
 #include "pages/pkey.h"
 #include "pages/slot.h"
 

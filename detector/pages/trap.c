@@ -3,17 +3,15 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "base/context.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "pages/collide.h"
-#include "base/counters.h"
 #include "pages/guard_config.h"
 #include "pages/late.h"
-#include "pages/publish.h"
 #include "pages/pkey.h"
+#include "pages/publish.h"
 #include "pages/slot.h"
 #include "pages/store.h"
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 /* Bit 1 of the page-fault error code: the access was a write. */
 #define FAULT_WRITE 2

@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#include "rules/rules.h"
+#include "rules/verdict.h"
 
 static const struct {
 	enum ftsan_grade grade;

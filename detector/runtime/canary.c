@@ -1,8 +1,7 @@
 #include "runtime/canary.h"
 
-#include "base/counters.h"
-#include "pages/guard.h"
-#include "pages/pages_thread.h"
+#include "base/base.h"
+#include "pages/pages.h"
 
 const struct ftsan_adapter ftsan_adapter_canary = {.name = "canary"};
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pages/adapter.h"
+#include "pages/pages.h"
 
 /**
  * ftsan_canary_run() - seal a buffer of our own and store to it

@@ -2,7 +2,7 @@
 #ifndef FTSAN_CHILDREN_H
 #define FTSAN_CHILDREN_H
 
-#include "base/fmt.h"
+#include "base/base.h"
 
 /**
  * ftsan_child_lost() - a child is being started without libftsan.so

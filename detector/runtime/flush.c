@@ -2,9 +2,8 @@
 
 #include <stdatomic.h>
 
-#include "base/counters.h"
-#include "base/sys.h"
-#include "pages/pages_thread.h"
+#include "base/base.h"
+#include "pages/pages.h"
 
 static const uint64_t FIRST_NS = 2000000000, LAST_NS = 10000000000;
 enum { PART = 16 }; /* of the run time */

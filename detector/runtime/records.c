@@ -3,24 +3,16 @@
 #include <fcntl.h>
 #include <sys/syscall.h>
 
-#include "base/annot.h"
-#include "base/fmt.h"
-#include "base/sys.h"
-#include "base/counters.h"
-#include "sampler/sampler.h"
+#include "base/base.h"
 #include "decode/decode.h"
-#include "threads/gil.h"
-#include "pages/guard.h"
-#include "findings/log.h"
-#include "base/mem.h"
-#include "findings/report.h"
-#include "operations/operation.h"
-#include "pages/quarantine.h"
-#include "pages/store.h"
-#include "pages/pages_thread.h"
-#include "words/watch.h"
+#include "findings/findings.h"
+#include "operations/operations.h"
+#include "pages/pages.h"
 #include "runtime/children.h"
 #include "runtime/watched.h"
+#include "sampler/sampler.h"
+#include "threads/threads.h"
+#include "words/words.h"
 
 #ifndef FTSAN_VERSION
 #error "FTSAN_VERSION comes from the build"
@@ -189,7 +181,7 @@ static void put_guard_detail(struct ftsan_buf *line, const struct ftsan_host *ho
 
 	ftsan_buf_init(&detail, text, sizeof(text));
 	ftsan_buf_str(&detail, "stores are performed by ");
-	ftsan_buf_str(&detail, ftsan_store_name());
+	ftsan_buf_str(&detail, ftsan_guard_store_name());
 	if (!ftsan_mem_writable())
 		ftsan_buf_str(&detail, "; /proc/self/mem is refused");
 	if (!ftsan_decode_available()) {
@@ -343,10 +335,7 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	put_u64(&line, "window_ms", ftsan_counted(window_ns) / 1000000);
 	put_u64(&line, "collisions", ftsan_counted(collisions));
 	put_u64(&line, "quarantined", ftsan_counted(quarantined));
-	put_u64(&line, "guard_bytes",
-		ftsan_guard_ready()
-			? ftsan_arena_bound_bytes() + ftsan_quarantine_bound_bytes()
-			: 0);
+	put_u64(&line, "guard_bytes", ftsan_guard_bound_bytes());
 	put_u64(&line, "threads", ftsan_threads_seen());
 	put_u64(&line, "operating_threads", 1 + ftsan_counted(workers));
 	put_u64(&line, "arrays_over_10ms", ftsan_counted(old_buffers));

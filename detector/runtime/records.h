@@ -2,9 +2,9 @@
 #ifndef FTSAN_RECORDS_H
 #define FTSAN_RECORDS_H
 
-#include "base/options.h"
-#include "stacks/pyabi.h"
-#include "runtime/runtime.h"
+#include "base/base.h"
+#include "runtime/host.h"
+#include "stacks/stacks.h"
 
 /*
  * Each appends one line to the log. Context: normal, or a thread that is about to end

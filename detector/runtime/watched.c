@@ -2,9 +2,8 @@
 
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/counters.h"
-#include "stacks/symbols.h"
+#include "base/base.h"
+#include "stacks/stacks.h"
 
 enum needs { RACE, ANYTIME, MODE };
 

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "base/fmt.h"
+#include "base/base.h"
 
 /**
  * ftsan_record_watched() - append the members `watched` and `extensions`

@@ -1,7 +1,6 @@
 #include "sampler/arm.h"
 
-#include "base/counters.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "sampler/patch.h"
 
 enum { QUEUE = 1 << 17 };

@@ -2,8 +2,7 @@
 
 #include <stdatomic.h>
 
-#include "base/counters.h"
-#include "base/sys.h"
+#include "base/base.h"
 
 enum {
 	HITS_A_SECOND = 2000,

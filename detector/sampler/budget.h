@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "rules/delay.h"
+#include "rules/rules.h"
 
 /* @rate: delays a second; @percent: of all threads' run time. Context: start-up. */
 void ftsan_budget_init(uint32_t rate, uint32_t percent);

@@ -1,8 +1,9 @@
-#include "sampler/modules.h"
+#include "sampler/choose.h"
 
+#include <stdint.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 
 struct part {
 	const char *text;

@@ -1,11 +1,10 @@
 #include "sampler/finding.h"
 
-#include "base/counters.h"
-#include "findings/object.h"
-#include "findings/report.h"
+#include "base/base.h"
+#include "findings/findings.h"
 #include "sampler/words.h"
-#include "threads/thread.h"
-#include "words/watch.h"
+#include "threads/threads.h"
+#include "words/words.h"
 
 static bool low_grade;
 

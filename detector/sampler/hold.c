@@ -2,14 +2,10 @@
 
 #include <errno.h>
 
-#include "base/annot.h"
-#include "base/context.h"
-#include "base/counters.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "rules/rules.h"
 #include "sampler/other.h"
-#include "words/watch.h"
-#include "words/watch_perf.h"
+#include "words/words.h"
 
 /* How long who came waits for the finding: symbol tables have to be read for it. */
 static const uint64_t FINDING_NS = 500u * 1000 * 1000;

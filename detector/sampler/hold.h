@@ -15,43 +15,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "rules/access.h"
-#include "rules/sampled.h"
-#include "stacks/stack.h"
-#include "threads/thread.h"
+#include "sampler/held.h"
+#include "threads/threads.h"
 
 enum { FTSAN_HOLDS = 2 };
-
-/**
- * struct ftsan_sample_party - one thread's part
- * @index: of its record
- * @side:  for the rules
- * @stack: of the access
- */
-struct ftsan_sample_party {
-	int tid;
-	uint32_t index;
-	struct ftsan_access access;
-	struct ftsan_sampled_side side;
-	struct ftsan_stack stack;
-};
-
-/**
- * struct ftsan_hold - a held access, and who came
- * @word, @length: what is watched: a part of the access, aligned
- * @held:  the thread that is held; its stack is captured when somebody has come
- * @other: who came
- * @before, @after: value of the word
- * @met:   somebody came
- */
-struct ftsan_hold {
-	uintptr_t word;
-	uint8_t length;
-	struct ftsan_sample_party held;
-	struct ftsan_sample_party other;
-	uint64_t before, after;
-	bool met;
-};
 
 /*
  * The events, opened before the second thread begins, by the one thread that there is:
@@ -97,9 +64,6 @@ bool ftsan_hold_trap(const siginfo_t *info, void *ucontext);
  */
 bool ftsan_hold_meet(struct ftsan_thread *self, const struct ftsan_access *access,
 		     const struct ftsan_sampled_side *side, void *ucontext);
-
-/* What the rules are to know of an access at @pc outside of the sites. */
-void ftsan_hold_side_elsewhere(struct ftsan_sampled_side *side, uintptr_t pc);
 
 /* The child of a fork: held threads and events are the parent's. */
 void ftsan_hold_fork_child(void);

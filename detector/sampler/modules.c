@@ -4,10 +4,10 @@
 #include <link.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/sys.h"
+#include "base/base.h"
+#include "sampler/choose.h"
 #include "sampler/sweep.h"
-#include "stacks/elf_file.h"
+#include "stacks/stacks.h"
 
 enum { COMMENT_BYTES = 256 };
 

@@ -3,13 +3,11 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "base/annot.h"
-#include "base/context.h"
-#include "decode/before.h"
-#include "decode/shape.h"
-#include "rules/proof.h"
+#include "base/base.h"
+#include "decode/decode.h"
+#include "rules/rules.h"
 #include "sampler/modules.h"
-#include "stacks/symbols.h"
+#include "stacks/stacks.h"
 
 /* The processor's numbers of its registers, as ucontext has them. */
 static const int gregs_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,

@@ -3,8 +3,9 @@
 #define FTSAN_SAMPLER_OTHER_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
-#include "sampler/hold.h"
+#include "sampler/held.h"
 #include "sampler/site.h"
 
 /**
@@ -26,5 +27,8 @@ uintptr_t ftsan_site_operand(const struct ftsan_sample_module *module,
 void ftsan_site_side(struct ftsan_sampled_side *side,
 		     const struct ftsan_sample_module *module,
 		     const struct ftsan_sample_site *site, uintptr_t address);
+
+/* What the rules are to know of an access at @pc outside of the sites. */
+void ftsan_hold_side_elsewhere(struct ftsan_sampled_side *side, uintptr_t pc);
 
 #endif

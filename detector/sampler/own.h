@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 /**
  * struct ftsan_sampler_own

@@ -3,9 +3,7 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-#include "base/annot.h"
-#include "base/mem.h"
-#include "base/sys.h"
+#include "base/base.h"
 
 /* Written before the first byte is. */
 static _Atomic bool by_memory, refused;

@@ -4,14 +4,12 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "base/context.h"
-#include "base/counters.h"
-#include "base/fmt.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "decode/decode.h"
-#include "pages/slot.h"
+#include "pages/pages.h"
 #include "sampler/arm.h"
 #include "sampler/budget.h"
+#include "sampler/choose.h"
 #include "sampler/finding.h"
 #include "sampler/hold.h"
 #include "sampler/modules.h"
@@ -19,8 +17,8 @@
 #include "sampler/own.h"
 #include "sampler/patch.h"
 #include "sampler/words.h"
-#include "threads/thread.h"
-#include "words/watch.h"
+#include "threads/threads.h"
+#include "words/words.h"
 
 /* <asm-generic/siginfo.h>: int3. */
 enum { CODE_KERNEL = 0x80 };

@@ -24,8 +24,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/options.h"
-#include "stacks/symbols.h"
+#include "base/base.h"
+#include "stacks/stacks.h"
 
 struct ftsan_thread;
 

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "rules/sampled.h"
-#include "stacks/symbols.h"
+#include "rules/rules.h"
+#include "stacks/stacks.h"
 
 enum ftsan_site_state { FTSAN_SITE_UNARMED, FTSAN_SITE_BUSY, FTSAN_SITE_ARMED };
 

@@ -2,9 +2,8 @@
 
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/sys.h"
-#include "decode/shape.h"
+#include "base/base.h"
+#include "decode/decode.h"
 
 /* DW_EH_PE_datarel | sdata4 for the table, which every linker writes (LSB core, 10.6). */
 enum { TABLE_ENCODING = 0x3b, VERSION = 1, LENGTH_64 = -1 };

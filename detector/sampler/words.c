@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "base/sys.h"
+#include "base/base.h"
 
 enum {
 	TOUCHED = 1 << 16,

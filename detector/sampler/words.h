@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "memory/memory.h"
-#include "rules/delay.h"
+#include "rules/rules.h"
 
 /**
  * ftsan_words_touch() - an access to the word at @address

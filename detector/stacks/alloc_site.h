@@ -10,8 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/tls.h"
+#include "base/base.h"
 #include "stacks/pyabi.h"
 
 /**

@@ -4,8 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/sys.h"
+#include "base/base.h"
 
 /* Larger than any real file's; bounds the work that garbage can cause. */
 #define SECTIONS_MAX 4096u

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/safe_read.h"
+#include "base/base.h"
 #include "stacks/functions.h"
 
 /* Of the largest loop we know (3.14, one function of all instructions): 90 KB. */

@@ -3,7 +3,7 @@
 #include <elf.h>
 #include <string.h>
 
-#include "base/safe_read.h"
+#include "base/base.h"
 
 /* The one layout that linkers write (LSB 5.0, 10.6.2): DW_EH_PE_udata4, and
  * DW_EH_PE_datarel | DW_EH_PE_sdata4 for the table. */

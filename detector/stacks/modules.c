@@ -6,7 +6,7 @@
  * The ftsan_module behind an entry never changes or moves, so a reader that holds one
  * keeps a true answer for the moment of its look-up.
  */
-#include "stacks/symbols.h"
+#include "stacks/modules.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,9 +15,7 @@
 #include <string.h>
 #include <sys/syscall.h>
 
-#include "base/annot.h"
-#include "base/safe_read.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "stacks/elf_file.h"
 
 /* Several times what scientific stacks load (about 300); further ones stay unknown. */

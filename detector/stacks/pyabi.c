@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/safe_read.h"
+#include "base/base.h"
 #include "stacks/pyabi_words.h"
 
 #define COOKIE "xdebugpy"

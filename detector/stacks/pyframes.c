@@ -1,7 +1,6 @@
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/safe_read.h"
+#include "base/base.h"
 #include "stacks/linetable.h"
 #include "stacks/pyabi.h"
 #include "stacks/pytext.h"

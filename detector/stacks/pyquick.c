@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/safe_read.h"
+#include "base/base.h"
 #include "stacks/pyabi.h"
 #include "stacks/pytext.h"
 

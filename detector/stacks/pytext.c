@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/safe_read.h"
+#include "base/base.h"
 
 #define HEAD_MAX 128u
 /* A file name or a qualified name that is longer is no name. */

@@ -6,8 +6,7 @@
 #include <stddef.h>
 #include <ucontext.h>
 
-#include "base/annot.h"
-#include "base/sys.h"
+#include "base/base.h"
 
 /* Frames of libftsan that may lie between the program's and are dropped. */
 #define OWN_FRAMES 8

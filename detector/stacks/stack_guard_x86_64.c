@@ -4,7 +4,7 @@
 #include <stdint.h>
 #include <ucontext.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "stacks/stack.h"
 
 /* Registers at the entry of ftsan_escape_call(), in the order of its stores. */

@@ -5,8 +5,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "stacks/elf_file.h"
 #include "stacks/eval_loop.h"
 

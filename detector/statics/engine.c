@@ -7,14 +7,10 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "base/annot.h"
-#include "base/context.h"
-#include "base/counters.h"
-#include "base/safe_read.h"
-#include "base/sys.h"
-#include "stacks/pyabi.h"
+#include "base/base.h"
+#include "stacks/stacks.h"
 #include "statics/store.h"
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 /* Bits of the page-fault error code. */
 enum { FAULT_WRITE = 2, FAULT_FETCH = 16 };
@@ -24,7 +20,6 @@ static const uint64_t KERNEL_NS = 50u * 1000 * 1000;
 /* For a store of our own: a patch of a method table. */
 static const uint64_t OWN_NS = 10u * 1000 * 1000;
 
-struct static_config static_config;
 _Atomic uintptr_t ftsan_statics_lowest = UINTPTR_MAX, ftsan_statics_highest;
 
 static _Atomic bool on, halted;

@@ -6,15 +6,12 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/counters.h"
-#include "base/fmt.h"
-#include "base/sys.h"
-#include "findings/report.h"
-#include "budget/sites.h"
+#include "base/base.h"
+#include "budget/budget.h"
+#include "findings/findings.h"
 #include "statics/store.h"
 #include "statics/words_text.h"
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 enum { WAITING_MAX = 64, REPORTS_PER_SITE = 8 };
 static const uint64_t WAIT_NS = 100u * 1000 * 1000;

@@ -4,10 +4,9 @@
  */
 #include <stddef.h>
 
-#include "base/fmt.h"
-#include "base/sys.h"
-#include "findings/log.h"
-#include "locks/held.h"
+#include "base/base.h"
+#include "findings/findings.h"
+#include "locks/locks.h"
 #include "statics/statics.h"
 #include "statics/store.h"
 

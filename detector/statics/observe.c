@@ -2,14 +2,12 @@
  * which locks its thread holds. */
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/safe_read.h"
-#include "locks/held.h"
+#include "base/base.h"
+#include "locks/locks.h"
 #include "memory/memory.h"
-#include "stacks/pyabi.h"
-#include "stacks/pyquick.h"
+#include "stacks/stacks.h"
 #include "statics/store.h"
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 /* A lock that was taken within about 8 ms belongs to the call. */
 static const uint64_t YOUNG_TSC = 24u * 1000 * 1000;

@@ -6,9 +6,7 @@
 #include <stddef.h>
 #include <sys/mman.h>
 
-#include "base/annot.h"
-#include "base/counters.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "statics/statics.h"
 #include "statics/store.h"
 

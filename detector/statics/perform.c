@@ -8,13 +8,9 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "base/annot.h"
-#include "base/counters.h"
-#include "base/mem.h"
-#include "base/safe_read.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "statics/store.h"
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 /* The trap flag of RFLAGS: SIGTRAP after the next instruction. */
 #define TRAP_FLAG 0x100L

@@ -1,12 +1,12 @@
 /* Takes a store into the records, and asks the rules what to think of it. */
 #include <stddef.h>
 
-#include "base/counters.h"
-#include "locks/held.h"
+#include "base/base.h"
+#include "locks/locks.h"
 #include "memory/memory.h"
-#include "stacks/symbols.h"
+#include "stacks/stacks.h"
 #include "statics/store.h"
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 /* Functions are smaller, and what is further apart is not one call of one function. */
 enum { FUNCTION_BYTES = 16384 };

@@ -1,5 +1,6 @@
 /*
- * Statics of extension modules: every store to a module's writable data after its import.
+ * The room of statics of extension modules: every store to a module's writable data after
+ * its import.
  *
  * The pages are made read-only once the module's own initialisation has ended. A store
  * traps, is recorded by word and instruction (which locks were held, what was there, who
@@ -8,6 +9,8 @@
  * has raced.
  *
  * Nothing here knows modules by name or loads anything: preload/statics says which pages.
+ *
+ * May use: base, rules, budget, decode, stacks, memory, threads, locks, findings.
  */
 #ifndef FTSAN_STATICS_H
 #define FTSAN_STATICS_H
@@ -17,8 +20,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/annot.h"
-#include "base/options.h"
+#include "base/base.h"
 
 struct ftsan_pyabi;
 

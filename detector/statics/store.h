@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "rules/static_store.h"
+#include "rules/rules.h"
 #include "statics/statics.h"
 #include "statics/table.h"
 

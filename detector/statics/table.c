@@ -4,9 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/counters.h"
-#include "base/sys.h"
+#include "base/base.h"
 
 enum { PROBES = 64 };
 

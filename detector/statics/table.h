@@ -7,8 +7,8 @@
 #include <stdint.h>
 
 #include "decode/decode.h"
-#include "rules/static_store.h"
-#include "stacks/symbols.h"
+#include "rules/rules.h"
+#include "stacks/stacks.h"
 
 enum {
 	STATIC_MODULES = 1024,

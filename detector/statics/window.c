@@ -6,18 +6,13 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/context.h"
-#include "base/counters.h"
-#include "base/fmt.h"
-#include "base/sys.h"
-#include "findings/report.h"
-#include "budget/sites.h"
+#include "base/base.h"
+#include "budget/budget.h"
+#include "findings/findings.h"
 #include "rules/rules.h"
-#include "rules/static_pair.h"
 #include "statics/store.h"
 #include "statics/words_text.h"
-#include "threads/gil.h"
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 enum window_state { CLOSED, PREPARING, OPEN, CLAIMED, SERVED, ENDED };
 

@@ -2,8 +2,8 @@
 
 #include <string.h>
 
-#include "base/fmt.h"
-#include "locks/held.h"
+#include "base/base.h"
+#include "locks/locks.h"
 #include "statics/store.h"
 
 const char *static_module_name(const struct static_module *module)

@@ -5,9 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/fmt.h"
-#include "stacks/stack.h"
-#include "stacks/symbols.h"
+#include "base/base.h"
+#include "stacks/stacks.h"
 #include "statics/table.h"
 
 struct static_store;

@@ -3,7 +3,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "base/fmt.h"
+#include "base/base.h"
 
 /* Written under the interpreter's import lock of that module, or by one thread at a time
  * for all that matters; a torn name in a summary is the worst that can happen. */

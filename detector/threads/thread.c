@@ -3,9 +3,7 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/fmt.h"
-#include "base/sys.h"
+#include "base/base.h"
 
 /* Entries go from NULL to a record once and stay. */
 static struct ftsan_thread *_Atomic table[FTSAN_THREADS_MAX];

@@ -12,8 +12,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/annot.h"
-#include "stacks/stack.h"
+#include "base/base.h"
+#include "stacks/stacks.h"
 
 enum {
 	FTSAN_THREADS_MAX = 4096,
@@ -31,7 +31,7 @@ enum {
 	PART(words, 4 * 1024)                                                            \
 	PART(operations, 40 * 1024)                                                      \
 	PART(locks, 2 * 1024)                                                            \
-	PART(statics, 4 * 1024)                                                         \
+	PART(statics, 4 * 1024)                                                          \
 	PART(sampler, 64)
 
 /* The part, for its room to cast. */

@@ -1,6 +1,6 @@
 #include "threads/workers.h"
 
-#include "base/counters.h"
+#include "base/base.h"
 
 enum { MANY = 1u << 16 };
 

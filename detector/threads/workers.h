@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 
 /* How many there are, the first thread included; up to how many are left in peace: 1, or
  * 0 where one is enough (latent mode). And is the calling thread counted? */

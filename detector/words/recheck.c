@@ -1,9 +1,7 @@
 #include "words/recheck.h"
 
-#include "base/safe_read.h"
-#include "base/sys.h"
-#include "base/counters.h"
-#include "threads/thread.h"
+#include "base/base.h"
+#include "threads/threads.h"
 #include "words/words_thread.h"
 
 static const uint64_t SPIN_MAX_NS = 100u * 1000;

@@ -20,37 +20,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "findings/report.h"
-#include "words/watch.h"
+#include "findings/findings.h"
+#include "words/watchpoint.h"
 
 struct ftsan_thread;
-
-enum { FTSAN_RECHECK_WORDS = 12, FTSAN_RECHECK_LEVELS = 4 };
-
-/**
- * struct ftsan_recheck_level - the words of one operation
- * @generation: which operation; never 0 and never the same twice in a row
- * @n:      words in use
- * @points: their values are those at the entry; written by the thread while its
- *          sequence is odd
- * @mark:   the scout's: generation << 32 | index of the word that it saw changed + 1
- * @seen:   what it saw; written before @mark
- */
-struct ftsan_recheck_level {
-	_Atomic uint32_t generation;
-	_Atomic uint32_t n;
-	struct ftsan_watchpoint points[FTSAN_RECHECK_WORDS];
-	_Atomic uint64_t seen;
-	_Atomic uint64_t mark;
-};
-
-/* A thread's part; zeroed: no operation. */
-struct ftsan_recheck {
-	_Atomic uint32_t sequence;
-	_Atomic uint32_t depth;
-	uint32_t generation; /* the last one given; the thread's alone */
-	struct ftsan_recheck_level levels[FTSAN_RECHECK_LEVELS];
-};
 
 /**
  * struct ftsan_recheck_change - a word that changed

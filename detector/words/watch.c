@@ -5,15 +5,11 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
-#include "base/annot.h"
-#include "base/safe_read.h"
-#include "base/sys.h"
-#include "base/counters.h"
-#include "base/mem.h"
+#include "base/base.h"
 #include "rules/rules.h"
-#include "threads/thread.h"
-#include "words/words_thread.h"
+#include "threads/threads.h"
 #include "words/watch_reason.h"
+#include "words/words_thread.h"
 
 enum {
 	/* Threads beyond these have no events: a descriptor a word adds up. */
@@ -88,13 +84,6 @@ bool ftsan_watch_read(const struct ftsan_watchpoint *point, uint64_t *value)
 	if (point->reads && ftsan_mem_read(value, point->address, point->length) == 0)
 		return true;
 	return ftsan_safe_read(value, from, point->length) == 0;
-}
-
-int64_t ftsan_watch_shown(uint64_t value, uint8_t length)
-{
-	unsigned unused_bits = 64 - 8u * length;
-
-	return (int64_t)(value << unused_bits) >> unused_bits;
 }
 
 /* --- one slot ------------------------------------------------------------------- */

@@ -25,69 +25,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "words/watch_perf.h"
+#include "words/watchpoint.h"
 
 struct ftsan_thread;
 
 enum {
-	FTSAN_WATCH_WORDS = 4, /* debug registers of x86-64 */
 	/* Hits of a word after which it is left alone until it is armed anew: a loop
 	 * over one store must not cost 18 us a round. */
 	FTSAN_WATCH_HITS = 8,
-};
-
-/**
- * struct ftsan_watchpoint - a word and whose it is
- * @address: aligned to @length
- * @object:  the header that the word belongs to; the engine only hands it back
- * @value:   what the word held when it was armed, or after its last hit (the engine's;
- *           ignored when arming)
- * @tag:     the caller's; handed back
- * @length:  1, 2, 4 or 8 bytes
- * @reads:   loads count, too. A hit does not tell a load from a store then
- */
-struct ftsan_watchpoint {
-	uintptr_t address;
-	uintptr_t object;
-	uint64_t value;
-	uint32_t tag;
-	uint8_t length;
-	bool reads;
-};
-
-/**
- * struct ftsan_watch_slot - one debug register's worth, as its thread sees it
- * @event:      open or not
- * @point:      valid while armed
- * @generation: of the arming; hits carry it, so that a late one is known as such
- * @hits:       since then
- * @armed:      the processor watches
- */
-struct ftsan_watch_slot {
-	struct ftsan_perf_event event;
-	struct ftsan_watchpoint point;
-	uint32_t generation;
-	uint32_t hits;
-	bool armed;
-};
-
-/**
- * struct ftsan_watch - a thread's part; zeroed: nothing open, nothing watched
- * @parked:   hits mean nothing for now, though the words are still armed
- * @lost:     the program closed descriptors of ours this often
- * @limit_plus_1: the kernel gave this thread only so many events; 0: not known yet
- * @arms:     calls of ftsan_watch_arm()
- * @since_ns: when the present set was armed
- */
-struct ftsan_watch {
-	struct ftsan_watch_slot slots[FTSAN_WATCH_WORDS];
-	uint32_t generation;
-	uint32_t arms;
-	uint64_t since_ns;
-	uint8_t n_armed;
-	uint8_t lost;
-	uint8_t limit_plus_1;
-	bool parked;
 };
 
 /*
@@ -112,9 +57,6 @@ int ftsan_watch_init(void);
 
 /* It works in this process. Any context. */
 bool ftsan_watch_active(void);
-
-/* "perf", or "recheck; " and the reason; for the log. */
-const char *ftsan_watch_name(void);
 
 /* Accesses from [begin, end) are ftsan's own and no hits. Context: start-up. */
 void ftsan_watch_set_own_text(uintptr_t begin, uintptr_t end);
@@ -171,10 +113,6 @@ bool ftsan_watch_holds(const struct ftsan_thread *thread, uintptr_t address);
  * the caller's, if it can be had. Async-signal-safe.
  */
 bool ftsan_watch_read(const struct ftsan_watchpoint *point, uint64_t *value);
-
-/* A value of the word as a report has it: what is shorter than 8 bytes is a signed
- * number in every header that we know. Pure. */
-int64_t ftsan_watch_shown(uint64_t value, uint8_t length);
 
 /**
  * ftsan_watch_trap() - SIGTRAP

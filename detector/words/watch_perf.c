@@ -9,8 +9,7 @@
 #include <sys/ioctl.h>
 #include <sys/syscall.h>
 
-#include "base/fd.h"
-#include "base/sys.h"
+#include "base/base.h"
 
 /* <asm-generic/siginfo.h>; older libcs have neither the code nor the fields. */
 enum { CODE_TRAP_PERF = 6, FLAG_ASYNC = 1 };

@@ -1,8 +1,8 @@
 #include "words/watch_proof.h"
 
-#include "base/counters.h"
-#include "decode/before.h"
-#include "rules/proof.h"
+#include "base/base.h"
+#include "decode/decode.h"
+#include "rules/rules.h"
 
 static bool accesses(const struct ftsan_watchpoint *point,
 		     const struct ftsan_watch_insn *insn)

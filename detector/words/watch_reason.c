@@ -3,10 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 
-#include "base/annot.h"
-#include "base/fmt.h"
-#include "base/sys.h"
-#include "words/watch.h"
+#include "base/base.h"
 
 static char text[128] = "recheck; watch=0"; /* written once at start */
 

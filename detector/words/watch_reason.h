@@ -6,4 +6,7 @@
  * ftsan_watch_name() returns from then on. */
 void ftsan_watch_note_refusal(int error);
 
+/* "perf", or "recheck; " and the reason; for the log. */
+const char *ftsan_watch_name(void);
+
 #endif

@@ -2,13 +2,10 @@
 
 #include <fcntl.h>
 
-#include "findings/object.h"
-#include "base/context.h"
-#include "base/fmt.h"
-#include "base/sys.h"
-#include "base/counters.h"
+#include "base/base.h"
+#include "budget/budget.h"
+#include "findings/findings.h"
 #include "rules/rules.h"
-#include "budget/sites.h"
 
 /* Past its deadline, a stall whose thread waits for a report to be written stays this
  * long; symbol tables have to be read the first time. */

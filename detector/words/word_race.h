@@ -21,9 +21,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/options.h"
-#include "findings/report.h"
-#include "threads/thread.h"
+#include "base/base.h"
+#include "findings/findings.h"
+#include "threads/threads.h"
 #include "words/watch.h"
 
 struct ftsan_object;

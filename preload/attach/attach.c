@@ -7,8 +7,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
-#include "base/fmt.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "elf/elf.h"
 #include "attach/late_start.h"
 #include "attach/late_python.h"

@@ -5,13 +5,11 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include "adapters/adapter_cython.h"
-#include "base/annot.h"
-#include "base/safe_read.h"
-#include "base/sys.h"
-#include "pages/guard.h"
+#include "adapters/adapters.h"
+#include "base/base.h"
+#include "pages/pages.h"
 #include "hooks/hooks.h"
-#include "stacks/symbols.h"
+#include "stacks/stacks.h"
 #include "attach/visit.h"
 
 /*

@@ -4,12 +4,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "python/python.h"
 #include "numpy/numpy.h"
 #include "hooks/hooks.h"
 #include "runtime/runtime.h"
-#include "stacks/symbols.h"
+#include "stacks/stacks.h"
 
 /* Addresses in the extension modules that were found. */
 enum { MODULES_MAX = 2048 };

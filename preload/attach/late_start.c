@@ -6,8 +6,7 @@
 #include <string.h>
 
 #include "attach/visit.h"
-#include "base/fmt.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "elf/elf.h"
 #include "hooks/hooks.h"
 #include "process/process.h"

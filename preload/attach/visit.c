@@ -9,7 +9,7 @@
 #include <ucontext.h>
 
 #include "process/process.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "runtime/runtime.h"
 
 enum {

@@ -1,11 +1,10 @@
 /* Caches of code objects: their allocation, and when they are filled. */
 #include <string.h>
 
-#include "adapters/adapter_cython.h"
-#include "stacks/alloc_site.h"
-#include "base/annot.h"
-#include "base/safe_read.h"
-#include "pages/guard.h"
+#include "adapters/adapters.h"
+#include "stacks/stacks.h"
+#include "base/base.h"
+#include "pages/pages.h"
 #include "hooks/hooks.h"
 #include "python/python.h"
 #include "runtime/runtime.h"

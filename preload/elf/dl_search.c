@@ -6,9 +6,7 @@
 #include <link.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/fmt.h"
-#include "base/sys.h"
+#include "base/base.h"
 
 struct search_list {
 	Dl_serinfo *info;

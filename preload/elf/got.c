@@ -8,8 +8,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
-#include "base/annot.h"
-#include "base/sys.h"
+#include "base/base.h"
 
 /*
  * struct object - what the loader knows of one object

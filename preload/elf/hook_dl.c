@@ -4,8 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "elf/dl_search.h"
 #include "elf/got.h"
 #include "elf/loader_listen.h"

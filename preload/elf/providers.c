@@ -4,7 +4,7 @@
 #include <limits.h>
 #include <string.h>
 
-#include "base/fmt.h"
+#include "base/base.h"
 #include "hooks/hooks.h"
 #include "elf/unwind_calls.h"
 

@@ -7,10 +7,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/annot.h"
-#include "base/safe_read.h"
+#include "base/base.h"
 #include "elf/got.h"
-#include "stacks/stack.h"
+#include "stacks/stacks.h"
 
 /* No process can have these: the kernel's own bound (fs.nr_open) is far below. */
 enum { READ_END = INT_MAX - 1, WRITE_END = INT_MAX };

@@ -3,7 +3,7 @@
 #include <link.h>
 #include <stdint.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 
 struct question {
 	uintptr_t begin, end;

@@ -12,7 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "base/sys.h"
+#include "base/base.h"
 
 /* struct ftsan_lock - @owner: thread id or 0; @depth: of the owner's nested locks */
 struct ftsan_lock {

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "hooks/table.h"
 
 /*

@@ -1,6 +1,6 @@
 #include "hooks/state.h"
 
-#include "base/sys.h"
+#include "base/base.h"
 #include "runtime/runtime.h"
 
 _Atomic bool ftsan_preload_is_active;

@@ -8,8 +8,7 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 
-#include "base/annot.h"
-#include "base/options.h"
+#include "base/base.h"
 
 /* Every wrapper asks this first; false: behave as if not there. Any context. */
 static inline bool ftsan_preload_active(void)

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "locks/held.h"
+#include "locks/locks.h"
 #include "statics/statics.h"
 
 struct ftsan_real_locks ftsan_real_locks;

@@ -2,7 +2,7 @@
 #ifndef FTSAN_PRELOAD_HOOK_LOCKS_H
 #define FTSAN_PRELOAD_HOOK_LOCKS_H
 
-#include "base/annot.h"
+#include "base/base.h"
 
 enum ftsan_lock_class {
 	FTSAN_LOCK_CLASS_LIBC,

@@ -2,7 +2,7 @@
 #include <dlfcn.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "elf/elf.h"
 #include "hooks/hooks.h"
 #include "locks/hook_locks.h"

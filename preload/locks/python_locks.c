@@ -11,14 +11,14 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "hooks/hooks.h"
 #include "elf/elf.h"
-#include "locks/held.h"
+#include "locks/locks.h"
 #include "locks/python_locks.h"
 #include "python/python.h"
 #include "runtime/runtime.h"
-#include "stacks/pyquick.h"
+#include "stacks/stacks.h"
 
 /* Include/methodobject.h (the same since 3.0). */
 struct method_def {

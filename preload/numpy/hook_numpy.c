@@ -4,8 +4,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "base/annot.h"
-#include "base/safe_read.h"
+#include "base/base.h"
 #include "numpy/numpy_alloc.h"
 #include "numpy/numpy_api.h"
 #include "numpy/numpy_args.h"
@@ -13,9 +12,9 @@
 #include "numpy/numpy_modules.h"
 #include "numpy/numpy_slots.h"
 #include "numpy/numpy_ufunc.h"
-#include "operations/operation.h"
+#include "operations/operations.h"
 #include "python/python.h"
-#include "stacks/symbols.h"
+#include "stacks/stacks.h"
 
 /* Slots of PyArray_Type, PyArrayIter_Type and PyArrayMultiIter_Type in the API table
  * (numpy/_core/code_generators/numpy_api.py). */

@@ -3,17 +3,14 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "adapters/adapter_numpy.h"
-#include "base/annot.h"
-#include "base/safe_read.h"
+#include "adapters/adapters.h"
+#include "base/base.h"
 #include "hooks/hooks.h"
-#include "operations/operation.h"
-#include "stacks/alloc_site.h"
-#include "pages/guard.h"
-#include "pages/guard_skip.h"
+#include "operations/operations.h"
+#include "stacks/stacks.h"
+#include "pages/pages.h"
 #include "python/python.h"
 #include "runtime/runtime.h"
-#include "stacks/pyabi.h"
 
 /* What is known of a return address behind PyMem_RawMalloc in NumPy's module. */
 enum verdict { VERDICT_UNKNOWN, VERDICT_DIMS, VERDICT_OTHER };

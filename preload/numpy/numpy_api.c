@@ -2,11 +2,10 @@
 
 #include <stddef.h>
 
-#include "base/annot.h"
-#include "base/counters.h"
+#include "base/base.h"
 #include "numpy/numpy_args.h"
 #include "numpy/numpy_ops.h"
-#include "operations/operation.h"
+#include "operations/operations.h"
 #include "elf/elf.h"
 
 enum { REGISTERS = 5 }; /* with more arguments, a function is a wide one */

@@ -4,12 +4,12 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "adapters/adapter_numpy.h"
-#include "base/annot.h"
-#include "pages/guard.h"
+#include "adapters/adapters.h"
+#include "base/base.h"
+#include "pages/pages.h"
 #include "numpy/numpy_alloc.h"
 #include "python/python.h"
-#include "operations/operation.h"
+#include "operations/operations.h"
 #include "hooks/hooks.h"
 
 enum {

@@ -5,8 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/counters.h"
+#include "base/base.h"
 #include "numpy/numpy_ops.h"
 #include "python/python.h"
 #include "numpy/numpy_ufunc_call.h"

@@ -6,10 +6,9 @@
 
 #include "numpy/numpy_methods.h"
 #include "python/python.h"
-#include "operations/operation.h"
-#include "stacks/pyabi.h"
+#include "operations/operations.h"
+#include "stacks/stacks.h"
 #include "runtime/runtime.h"
-#include "stacks/symbols.h"
 
 /* struct PyModuleDef behind PyObject_HEAD: see module_gil.c. */
 enum { AFTER_NAME = 24, AFTER_METHODS = 48 };

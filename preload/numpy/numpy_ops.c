@@ -3,11 +3,10 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "base/annot.h"
-#include "base/counters.h"
+#include "base/base.h"
 #include "process/process.h"
 #include "elf/elf.h"
-#include "threads/workers.h"
+#include "threads/threads.h"
 
 /*
  * The calling conventions of methods, slots and most API functions pass at most five

@@ -9,7 +9,7 @@
 #include <stdint.h>
 
 #include "numpy/numpy_args.h"
-#include "operations/operation.h"
+#include "operations/operations.h"
 
 /**
  * struct ftsan_op - what is known of a function that is to be hooked

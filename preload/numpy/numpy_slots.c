@@ -6,11 +6,10 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/counters.h"
+#include "base/base.h"
 #include "numpy/numpy_ops.h"
 #include "python/python.h"
-#include "operations/operation.h"
+#include "operations/operations.h"
 #include "hooks/hooks.h"
 #include "elf/elf.h"
 

@@ -7,14 +7,13 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/safe_read.h"
+#include "base/base.h"
 #include "numpy/numpy_methods.h"
 #include "numpy/numpy_ops.h"
 #include "numpy/numpy_slots.h"
 #include "numpy/numpy_ufunc_call.h"
 #include "python/python.h"
-#include "operations/operation.h"
+#include "operations/operations.h"
 #include "hooks/hooks.h"
 #include "elf/elf.h"
 

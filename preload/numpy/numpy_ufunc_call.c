@@ -4,11 +4,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/safe_read.h"
+#include "base/base.h"
 #include "numpy/numpy_args.h"
-#include "operations/operation.h"
-#include "threads/workers.h"
+#include "operations/operations.h"
+#include "threads/threads.h"
 #include "python/python.h"
 
 /* PyUFuncObject behind PyObject_HEAD: nin, nout, nargs, identity, functions, data,

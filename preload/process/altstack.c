@@ -6,8 +6,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 
-#include "base/annot.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "hooks/hooks.h"
 
 #ifndef AT_MINSIGSTKSZ

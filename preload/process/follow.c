@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "runtime/children.h"
+#include "base/base.h"
+#include "runtime/runtime.h"
 
 enum {
 	/* Larger environments are left alone: they are built on the stack. */

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "base/sys.h"
+#include "base/base.h"
 #include "elf/elf.h"
 #include "process/thread_count.h"
 #include "hooks/hooks.h"

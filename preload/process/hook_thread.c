@@ -7,8 +7,7 @@
 #include <stdlib.h>
 
 #include "process/altstack.h"
-#include "base/sys.h"
-#include "base/counters.h"
+#include "base/base.h"
 #include "hooks/hooks.h"
 #include "runtime/runtime.h"
 #include "process/scout.h"

@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/sys.h"
+#include "base/base.h"
 #include "hooks/hooks.h"
 #include "runtime/runtime.h"
 

@@ -6,9 +6,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#include "base/annot.h"
-#include "base/sys.h"
-#include "base/counters.h"
+#include "base/base.h"
 #include "process/thread_count.h"
 #include "hooks/hooks.h"
 #include "runtime/runtime.h"

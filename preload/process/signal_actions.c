@@ -4,7 +4,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "base/sys.h"
+#include "base/base.h"
 #include "hooks/hooks.h"
 #include "process/signal_bits.h"
 

@@ -5,8 +5,7 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
-#include "base/annot.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "hooks/hooks.h"
 #include "process/altstack.h"
 #include "process/signal_actions.h"

@@ -3,8 +3,7 @@
 #include <errno.h>
 #include <stdatomic.h>
 
-#include "base/safe_read.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "hooks/hooks.h"
 #include "process/signal_actions.h"
 #include "process/signal_bits.h"

@@ -4,9 +4,9 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "base/sys.h"
+#include "base/base.h"
 #include "hooks/hooks.h"
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 enum { ENTRIES = 1024, DEATHS = 16 };
 

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "pages/guard.h"
-#include "stacks/stack.h"
+#include "pages/pages.h"
+#include "stacks/stacks.h"
 
 /**
  * struct ftsan_code_past - what is known

@@ -4,16 +4,14 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "stacks/alloc_site.h"
-#include "base/annot.h"
-#include "base/counters.h"
-#include "code/code_check.h"
+#include "stacks/stacks.h"
+#include "base/base.h"
+#include "code/code.h"
 #include "python/code_history.h"
 #include "hooks/hooks.h"
-#include "stacks/pyabi.h"
-#include "findings/report.h"
+#include "findings/findings.h"
 #include "runtime/runtime.h"
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 /* What is needed to leave an exception behind; looked up when first needed. */
 static struct {

@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 
 /**
  * ftsan_frames_refuse() - look at the arguments of PyFrame_New()

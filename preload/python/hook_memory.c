@@ -3,9 +3,9 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "hooks/hooks.h"
-#include "pages/guard.h"
+#include "pages/pages.h"
 
 static void (*_Atomic told)(void);
 

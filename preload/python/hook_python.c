@@ -7,7 +7,7 @@
 #include "python/listen.h"
 #include "python/module_gil.h"
 #include "python/module_life.h"
-#include "threads/workers.h"
+#include "threads/threads.h"
 
 /* --- modules, and what they store -------------------------------------------------- */
 

@@ -4,10 +4,10 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "python/module_slots.h"
-#include "threads/gil.h"
-#include "stacks/pyabi.h"
+#include "threads/threads.h"
+#include "stacks/stacks.h"
 #include "runtime/runtime.h"
 
 /*

@@ -5,8 +5,7 @@
 #include <stddef.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/counters.h"
+#include "base/base.h"
 #include "elf/elf.h"
 #include "python/module_slots.h"
 #include "hooks/hooks.h"

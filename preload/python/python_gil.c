@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/safe_read.h"
+#include "base/base.h"
 #include "elf/elf.h"
 
 /* The head of struct _Py_DebugOffsets (Include/internal/pycore_runtime.h), which is the

@@ -1,7 +1,7 @@
 #include "python/type.h"
 
-#include "base/safe_read.h"
-#include "stacks/pyabi.h"
+#include "base/base.h"
+#include "stacks/stacks.h"
 #include "runtime/runtime.h"
 
 struct ftsan_type_layout ftsan_type_layout;

@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 
 /* Offsets behind PyVarObject's ob_size. */
 enum ftsan_type_member {

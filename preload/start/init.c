@@ -7,8 +7,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-#include "base/fmt.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "elf/elf.h"
 #include "hooks/hooks.h"
 #include "process/process.h"

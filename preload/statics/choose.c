@@ -3,8 +3,7 @@
 #include <fnmatch.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/fmt.h"
+#include "base/base.h"
 
 static const char *base_name(const char *path)
 {

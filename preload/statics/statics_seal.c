@@ -5,14 +5,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "locks/python_locks.h"
 #include "hooks/hooks.h"
 #include "python/python.h"
 #include "runtime/runtime.h"
 #include "statics/choose.h"
 #include "statics/statics.h"
-#include "threads/gil.h"
+#include "threads/threads.h"
 
 enum { PENDING_MAX = 256, EXTENSIONS_MAX = 2048, WAIT_NS = 1000000000 };
 

@@ -16,26 +16,17 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "pages/adapter.h"
-#include "base/annot.h"
-#include "base/safe_read.h"
-#include "base/counters.h"
+#include "pages/pages.h"
+#include "base/base.h"
 #include "decode/decode.h"
-#include "pages/guard.h"
-#include "findings/log.h"
-#include "base/mem.h"
-#include "base/options.h"
-#include "findings/report.h"
-#include "pages/slot.h"
-#include "stacks/stack.h"
+#include "findings/findings.h"
+#include "stacks/stacks.h"
 #include "pages/store.h"
 #include "support/expect.h"
 #include "support/guard_host.h"
-#include "stacks/symbols.h"
-#include "threads/thread.h"
-#include "pages/trap.h"
+#include "threads/threads.h"
 #include "elf/unwind_calls.h"
-#include "words/watch.h"
+#include "words/words.h"
 
 enum { PAGES = 64, SLICES = 25, DEPTH = 12 };
 

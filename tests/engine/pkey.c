@@ -9,18 +9,14 @@
 #include <stdint.h>
 #include <sys/mman.h>
 
-#include "base/counters.h"
+#include "base/base.h"
 #include "decode/decode.h"
-#include "pages/guard.h"
-#include "base/mem.h"
-#include "base/options.h"
+#include "pages/pages.h"
 #include "pages/pkey.h"
-#include "pages/slot.h"
 #include "pages/store.h"
 #include "support/expect.h"
 #include "support/guard_host.h"
-#include "threads/thread.h"
-#include "pages/trap.h"
+#include "threads/threads.h"
 
 enum { SKIPPED = 77 };
 

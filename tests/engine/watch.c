@@ -19,12 +19,10 @@
 #include <sys/syscall.h>
 #include <ucontext.h>
 
-#include "base/safe_read.h"
-#include "base/counters.h"
-#include "base/mem.h"
+#include "base/base.h"
 #include "support/expect.h"
-#include "threads/thread.h"
-#include "words/watch.h"
+#include "threads/threads.h"
+#include "words/words.h"
 #include "words/words_thread.h"
 
 enum { SKIPPED = 77, OBJECT = 0x1000, TAG = 7 };

@@ -10,17 +10,12 @@
 #include <stdatomic.h>
 #include <stdint.h>
 
-#include "base/safe_read.h"
-#include "base/sys.h"
-#include "base/counters.h"
+#include "base/base.h"
 #include "decode/decode.h"
-#include "findings/log.h"
-#include "base/mem.h"
+#include "findings/findings.h"
 #include "support/expect.h"
-#include "threads/thread.h"
-#include "words/watch.h"
-#include "words/watch_proof.h"
-#include "words/word_race.h"
+#include "threads/threads.h"
+#include "words/words.h"
 
 enum { SKIPPED = 77, ROUNDS = 300, MEETINGS = 5, SECONDS = 20 };
 

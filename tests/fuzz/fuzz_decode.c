@@ -6,8 +6,8 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "rules/access.h"
-#include "base/annot.h"
+#include "rules/rules.h"
+#include "base/base.h"
 #include "decode/decode.h"
 #include "fuzz.h"
 

@@ -2,7 +2,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "stacks/elf_file.h"
+#include "stacks/stacks.h"
 #include "scan/elf_scan.h"
 #include "fuzz.h"
 

@@ -4,7 +4,7 @@
  */
 #include "fuzz.h"
 #include "stacks/linetable.h"
-#include "stacks/pyabi.h"
+#include "stacks/stacks.h"
 
 /* As pyframes.c does it: a piece at a time, until an entry does not fit into one. */
 static struct ftsan_line_scan in_pieces(const uint8_t *table, uint32_t size,

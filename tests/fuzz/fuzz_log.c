@@ -5,7 +5,7 @@
  */
 #include <jansson.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "fuzz.h"
 #include "log/log_reader.h"
 #include "results/printer.h"

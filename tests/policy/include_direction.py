@@ -14,8 +14,7 @@ import sys
 INCLUDE = re.compile(r'^[ \t]*#[ \t]*include[ \t]*([<"])([^>"]+)[>"]', re.MULTILINE)
 
 # What the command may use of detector/.
-SHARED = {"base/annot.h", "base/fmt.h", "findings/view.h", "base/options.h",
-          "base/options.def"}
+SHARED = {"base/base.h", "base/options.def", "view/view.h"}
 
 # The detector is told everything by its host: it looks nothing up and asks nobody.
 FORBIDDEN_WORDS = {

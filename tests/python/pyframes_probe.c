@@ -9,13 +9,8 @@
 #include <signal.h>
 #include <string.h>
 
-#include "base/annot.h"
-#include "base/fmt.h"
-#include "base/safe_read.h"
-#include "base/sys.h"
-#include "stacks/pyabi.h"
-#include "stacks/stack.h"
-#include "stacks/symbols.h"
+#include "base/base.h"
+#include "stacks/stacks.h"
 
 /* ctypes calls these by name. */
 FTSAN_EXPORT int probe_start(const char *libunwind);

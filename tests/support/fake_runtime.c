@@ -12,9 +12,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "base/fmt.h"
-#include "base/safe_read.h"
-#include "base/sys.h"
+#include "base/base.h"
 #include "runtime/runtime.h"
 
 static int own_pid;

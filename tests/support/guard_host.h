@@ -3,7 +3,7 @@
 #ifndef FTSAN_TESTS_GUARD_HOST_H
 #define FTSAN_TESTS_GUARD_HOST_H
 
-#include "pages/guard_config.h"
+#include "pages/pages.h"
 
 static const struct ftsan_adapter plain_adapter = {.name = "plain"};
 

@@ -21,7 +21,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "base/sys.h"
+#include "base/base.h"
+#include "hooks/hooks.h"
 #include "hooks/hooks.h"
 
 struct counts {

@@ -6,10 +6,10 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "base/safe_read.h"
-#include "decode/before.h"
+#include "base/base.h"
+#include "decode/decode.h"
 #include "decode_fixture.h"
-#include "rules/proof.h"
+#include "rules/rules.h"
 
 /* CODE(NAME, TEXT, AFTER): the bytes of an instruction, behind others and before AFTER.
  */

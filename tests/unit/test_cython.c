@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "adapters/adapter_cython.h"
+#include "adapters/adapters.h"
 
 enum { ROOM = 24 };
 

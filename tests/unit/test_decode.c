@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "decode_fixture.h"
 #include "decode_insns.h"
 

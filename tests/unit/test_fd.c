@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <sys/resource.h>
 
-#include "base/fd.h"
+#include "base/base.h"
 #include "descriptors.h"
 
 static struct ftsan_fd fd;

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/fmt.h"
+#include "base/base.h"
 
 static char storage[256];
 static struct ftsan_buf buf;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "findings/group.h"
-#include "findings/seen.h"
+#include "findings/findings.h"
 
 static struct ftsan_view_frame frames[2][6];
 static struct ftsan_view_stack stacks[3];

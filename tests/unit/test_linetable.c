@@ -2,7 +2,7 @@
 #include <stdlib.h>
 
 #include "stacks/linetable.h"
-#include "stacks/pyabi.h"
+#include "stacks/stacks.h"
 
 /* An entry's first byte: mark, code, number of code units. */
 #define ENTRY(code, units) (0x80 | (code) << 3 | ((units)-1))

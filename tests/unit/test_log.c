@@ -7,9 +7,9 @@
 #include <string.h>
 #include <sys/resource.h>
 
-#include "base/counters.h"
+#include "base/base.h"
 #include "descriptors.h"
-#include "findings/log.h"
+#include "findings/findings.h"
 
 /* Each test writes to a directory of its own. */
 static char directory[] = "/tmp/ftsan-log-XXXXXX";

@@ -9,9 +9,8 @@
 #include <sys/syscall.h>
 #include <sys/wait.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "descriptors.h"
-#include "base/mem.h"
 
 enum { SKIPPED = 77 };
 

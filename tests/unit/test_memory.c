@@ -5,7 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#include "base/safe_read.h"
+#include "base/base.h"
 #include "memory/memory.h"
 
 enum { SEGMENT = 32 << 20, SLICE = 65536, OBJECT = 32 };

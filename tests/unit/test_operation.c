@@ -7,9 +7,9 @@
 #include <setjmp.h>
 #include <stdlib.h>
 
-#include "base/counters.h"
-#include "operations/operation.h"
-#include "threads/thread.h"
+#include "base/base.h"
+#include "operations/operations.h"
+#include "threads/threads.h"
 
 enum { HEADER = 0x10000 };
 

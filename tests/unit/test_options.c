@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/options.h"
+#include "base/base.h"
 
 static struct ftsan_options options, untouched;
 static char storage[8192];

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "stacks/pyabi.h"
+#include "stacks/stacks.h"
 
 #define WORDS 128
 

@@ -10,13 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pages/adapter.h"
-#include "base/safe_read.h"
-#include "base/sys.h"
-#include "base/counters.h"
-#include "findings/log.h"
-#include "words/recheck.h"
-#include "threads/thread.h"
+#include "pages/pages.h"
+#include "base/base.h"
+#include "findings/findings.h"
+#include "words/words.h"
+#include "words/words_thread.h"
+#include "threads/threads.h"
 
 enum { PERIOD_NS = 1000000, SPIN_NS = PERIOD_NS / 10 };
 

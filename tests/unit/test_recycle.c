@@ -6,12 +6,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pages/guard.h"
-#include "base/options.h"
+#include "pages/pages.h"
+#include "base/base.h"
 #include "pages/publish.h"
 #include "pages/recycle.h"
-#include "pages/slot.h"
-#include "threads/thread.h"
+#include "threads/threads.h"
 #include "../support/guard_host.h"
 
 enum { SLOTS = 2048, QUARANTINE = 64, THREADS = 4, KEPT = 32, ROUNDS = 4000 };

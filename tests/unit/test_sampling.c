@@ -3,9 +3,9 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "base/counters.h"
+#include "base/base.h"
 #include "rules/rules.h"
-#include "budget/sampling.h"
+#include "budget/budget.h"
 
 enum { ALWAYS = 16 };
 

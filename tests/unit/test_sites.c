@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "budget/sites.h"
+#include "budget/budget.h"
 
 START_TEST(an_address_has_one_entry)
 {

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "pages/slot.h"
+#include "pages/pages.h"
 #include "pages/pages_thread.h"
-#include "threads/thread.h"
+#include "threads/threads.h"
 
 /* Each test runs in a process of its own, so each has an arena of its own. */
 enum { PAGES = 128, SLOTS = PAGES - PAGES / 16 };

@@ -8,8 +8,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "base/safe_read.h"
-#include "stacks/stack.h"
+#include "base/base.h"
+#include "stacks/stacks.h"
 #include "stacks/stack_guard.h"
 
 /* Program counters of a make-believe program: what is_eval() takes them for. */

@@ -2,7 +2,7 @@
 #include <check.h>
 #include <stdlib.h>
 
-#include "rules/static_pair.h"
+#include "rules/rules.h"
 
 /* Two stores of different values to one word that held something. */
 static struct ftsan_static_pair_question two_stores(void)

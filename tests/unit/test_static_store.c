@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "rules/static_store.h"
+#include "rules/rules.h"
 
 /* A store of a module that claims to do without the GIL, under no lock. */
 static struct ftsan_static_facts one_store(void)

@@ -11,8 +11,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "stacks/elf_file.h"
-#include "stacks/symbols.h"
+#include "stacks/stacks.h"
 
 /* Of the names that make the evaluation loop, and of names that only look like them. */
 int _PyEval_EvalFrameDefault(int x);

@@ -3,7 +3,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-#include "base/tls.h"
+#include "base/base.h"
 
 /* Initial-exec, so that both kinds of code can name it. */
 extern __thread uintptr_t variable __attribute__((tls_model("initial-exec")));

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "findings/view.h"
+#include "findings/findings.h"
 
 static char storage[16384];
 static struct ftsan_buf buf;

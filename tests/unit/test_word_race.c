@@ -10,13 +10,11 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "pages/adapter.h"
-#include "base/fmt.h"
-#include "base/sys.h"
-#include "base/counters.h"
-#include "findings/log.h"
+#include "pages/pages.h"
+#include "base/base.h"
+#include "findings/findings.h"
 #include "rules/rules.h"
-#include "words/word_race.h"
+#include "words/words.h"
 
 enum { OBJECT = 0x5000, OTHER_OBJECT = 0x6000, WINDOW_US = 100000 };
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "attach/attach.h"
 #include "doctor/doctor.h"
 #include "launch/launch.h"
@@ -12,7 +12,6 @@
 #include "run/run.h"
 #include "scan/scan.h"
 #include "common/common.h"
-#include "base/options.h"
 
 static int print_options(int argc, char **argv)
 {

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "attach/request.h"
-#include "base/annot.h"
+#include "base/base.h"
 #include "common/common.h"
 #include "live/live.h"
 

@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 
 enum { DYNAMIC_MAX = 256, CAVE_ALIGNMENT = 16 };
 

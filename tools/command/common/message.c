@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 
 static void write_all(const char *text, size_t length)
 {

@@ -15,7 +15,7 @@
 
 #include "doctor/checks.h"
 #include "launch/launch.h"
-#include "base/options.h"
+#include "base/base.h"
 #include "common/common.h"
 
 /* The number in a file of /proc; @otherwise when there is none. */

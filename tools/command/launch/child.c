@@ -7,7 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "common/common.h"
 
 /* Read by the signal handler; set once, while the forwarded signals are blocked. */

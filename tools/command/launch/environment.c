@@ -8,7 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "common/common.h"
 
 /* Prints what was wrong in @source, a line each. */

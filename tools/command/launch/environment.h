@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "base/options.h"
+#include "base/base.h"
 
 /* struct ftsan_environment - values of variables; owned */
 struct ftsan_environment {

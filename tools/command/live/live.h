@@ -12,7 +12,7 @@
 #include "launch/launch.h"
 #include "live/follow.h"
 #include "log/log.h"
-#include "base/options.h"
+#include "base/base.h"
 #include "results/results.h"
 #include "suppressions/suppressions.h"
 

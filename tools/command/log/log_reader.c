@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "common/common.h"
 
 static const char *get_string(const json_t *object, const char *name)

@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "findings/view.h"
+#include "view/view.h"
 
 enum ftsan_record_type {
 	FTSAN_RECORD_NONE, /* also: a type that this version does not know */

@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 
 enum {
 	DEPTH_MAX = 64,

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "findings/view.h"
+#include "view/view.h"
 
 /**
  * struct ftsan_place - where

@@ -1,7 +1,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "log/log.h"
 #include "report/report_model.h"
 #include "common/common.h"

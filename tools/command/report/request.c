@@ -4,7 +4,7 @@
 #include <getopt.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "common/common.h"
 
 const char ftsan_report_help[] =

@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "common/common.h"
 #include "results/session_same.h"
 

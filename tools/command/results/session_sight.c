@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "common/common.h"
 #include "results/verdict.h"
 

@@ -1,4 +1,4 @@
-#include "base/annot.h"
+#include "base/base.h"
 #include "results/summary_parts.h"
 
 /* One counter over all processes. */

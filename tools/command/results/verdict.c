@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "common/common.h"
 
 enum ftsan_sight ftsan_sight_judge(const struct ftsan_sight_question *q)

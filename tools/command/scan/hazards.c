@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 
 /* Sources: the issues named, and the release notes of the versions with the fix. */
 static const struct ftsan_hazard hazards[] = {

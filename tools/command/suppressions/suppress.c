@@ -4,7 +4,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "common/common.h"
 
 static bool matches(const struct ftsan_suppression *suppression, const char *text)

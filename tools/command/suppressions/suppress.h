@@ -9,7 +9,7 @@
 #include <stdio.h>
 
 #include "common/common.h"
-#include "findings/view.h"
+#include "view/view.h"
 
 enum ftsan_suppression_type {
 	FTSAN_SUPPRESS_RACE,

@@ -5,7 +5,7 @@
 #include <strings.h>
 #include <time.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 #include "common/common.h"
 #include "suppressions/suppress.h"
 

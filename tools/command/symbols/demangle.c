@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 
 typedef char *(*demangler)(const char *name, char *to, size_t *size, int *status);
 

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "findings/view.h"
+#include "view/view.h"
 #include "symbols/symbolizer_options.h"
 
 /**

@@ -2,7 +2,7 @@
  * The room of names for addresses: source lines, inlined calls and C++ names, from the
  * modules' files and their debug information.
  *
- * May use: common, and frames as detector/findings/view.h has them.
+ * May use: common, and frames as detector/view has them.
  */
 #ifndef FTSAN_TOOLS_SYMBOLS_H
 #define FTSAN_TOOLS_SYMBOLS_H

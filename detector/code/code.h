@@ -1,7 +1,11 @@
 /*
- * What PyFrame_New() is about to be given, looked at before CPython dereferences it.
- * Call path and the fields that it reads: Objects/frameobject.c and Objects/funcobject.c
- * of 3.13.5 (_PyFunction_FromConstructor, _PyFrame_Initialize); co_tlbc from 3.14.
+ * The room of code objects: what PyFrame_New() is about to be given, looked at before
+ * CPython dereferences it. Call path and the fields that it reads: Objects/frameobject.c
+ * and Objects/funcobject.c of 3.13.5 (_PyFunction_FromConstructor, _PyFrame_Initialize);
+ * co_tlbc from 3.14.
+ *
+ * May use: base, stacks.
+ * Held: nothing.
  */
 #ifndef FTSAN_CODE_CHECK_H
 #define FTSAN_CODE_CHECK_H
@@ -9,7 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "stacks/pyabi.h"
+#include "stacks/stacks.h"
 
 /* What can be wrong, worst first. */
 enum ftsan_frame_fault {

@@ -1,6 +1,7 @@
-#include "pages/pages_thread.h"
+#include "pages/guard_threads.h"
 
 #include "pages/collide.h"
+#include "pages/pages_thread.h"
 #include "pages/slot.h"
 
 static bool owns_window(const struct ftsan_thread *thread)

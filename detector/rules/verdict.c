@@ -1,4 +1,4 @@
-#include "rules/rules.h"
+#include "rules/verdict.h"
 
 #include <stddef.h>
 

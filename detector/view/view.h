@@ -1,7 +1,10 @@
 /*
- * A finding as it is written: symbolized, woven, nothing left to look up. The
- * runtime makes views from what it recorded, the command from the log; text and JSON
+ * The room of findings as they are written: symbolized, woven, nothing left to look up.
+ * The detector makes views from what it recorded, the command from the log; text and JSON
  * are pure functions of a view, so both print the same report.
+ *
+ * May use: base.
+ * Held: nothing.
  */
 #ifndef FTSAN_VIEW_H
 #define FTSAN_VIEW_H
@@ -10,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/fmt.h"
+#include "base/base.h"
 
 /* One frame. Strings are borrowed; NULL or "" means unknown. */
 struct ftsan_view_frame {

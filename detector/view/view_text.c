@@ -1,8 +1,8 @@
-#include "findings/view.h"
+#include "view/view.h"
 
 #include <string.h>
 
-#include "base/annot.h"
+#include "base/base.h"
 
 static const char rule[] = "==================\n";
 

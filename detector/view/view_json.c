@@ -1,4 +1,4 @@
-#include "findings/view.h"
+#include "view/view.h"
 
 static bool known(const char *text)
 {

@@ -1,0 +1,241 @@
+/* What makes something a finding, and when it is looked for. Pure. */
+#ifndef FTSAN_VERDICT_H
+#define FTSAN_VERDICT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rules/access.h"
+
+/* What an adapter calls one thing: two accesses to it at the same time are a race. */
+enum ftsan_extent {
+	FTSAN_EXTENT_BYTES, /* the bytes themselves: dims and strides */
+	FTSAN_EXTENT_WHOLE, /* the whole buffer: a Cython code cache */
+};
+
+/* Do the byte ranges of two accesses overlap? Empty ranges never do. */
+bool ftsan_rule_overlap(const struct ftsan_access *a, const struct ftsan_access *b);
+
+/**
+ * ftsan_rule_race() - are two simultaneous accesses of two threads a data race?
+ * @extent: the adapter's word
+ *
+ * The caller has seen that they are simultaneous: one thread was held in the middle of
+ * its access while the other performed its own, so nothing can have ordered them.
+ * A lock-prefixed access on either side means that the code synchronises this memory by
+ * atomics, where plain moves can be atomic loads and stores of C11: no race then.
+ * A free is a write to the whole buffer.
+ */
+bool ftsan_rule_race(enum ftsan_extent extent, const struct ftsan_access *a,
+		     const struct ftsan_access *b);
+
+/**
+ * struct ftsan_window_question - what decides whether a trapped store may be held up
+ * @threads:       threads alive
+ * @site_proven:   a race was proven at this instruction already
+ * @site_windows, @object_windows: windows opened so far without a find
+ * @site_limit, @object_limit:     most of them
+ * @spent_ns:      time that all windows have taken so far
+ * @elapsed_ns:    run time so far
+ * @budget_percent: most of the run time that windows may take
+ * @length_ns:     length of a window
+ * @deviates:      the memory does not hold the value it was published with: an earlier
+ *                 store of the operation is still in force, and holding the next one up
+ *                 would lengthen the state that makes the program fail
+ */
+struct ftsan_window_question {
+	uint32_t threads;
+	bool site_proven;
+	uint32_t site_windows, site_limit;
+	uint32_t object_windows, object_limit;
+	uint64_t spent_ns, elapsed_ns;
+	uint32_t budget_percent;
+	uint64_t length_ns;
+	bool deviates;
+};
+
+/*
+ * How long a window is, in ns: what the option says for the first half of an object's
+ * windows, four times that for the others: on a busy machine the second thread needs a
+ * processor first.
+ */
+uint64_t ftsan_rule_window_length(uint64_t option_ns, uint32_t object_windows,
+				  uint32_t object_limit);
+
+bool ftsan_rule_open_window(const struct ftsan_window_question *question);
+
+/*
+ * Can no window open at this site, or on this object, ever again? Then trapping the
+ * store shows nothing: the buffer is unsealed for a scout period or two, which brings
+ * a hot loop back to its own speed, and a proven race back to its own probability.
+ */
+bool ftsan_rule_exhausted(const struct ftsan_window_question *question);
+
+/**
+ * struct ftsan_publish_question - what decides whether a buffer may be sealed
+ * @bound:       an object's header was seen to point at the buffer
+ * @age_ticks:   completed scout ticks since the allocation
+ * @foreign:     a thread that does not own it has entered an operation on it
+ * @cooling:     it was unsealed not long ago (ftsan_rule_exhausted())
+ * @fragments, @fragment_limit: sealed pages, and most of them
+ * @site_published: published buffers of the same allocation site
+ */
+struct ftsan_publish_question {
+	bool bound;
+	uint32_t age_ticks;
+	bool foreign;
+	bool cooling;
+	uint32_t fragments, fragment_limit;
+	uint32_t site_published;
+};
+
+enum ftsan_publish_answer {
+	FTSAN_PUBLISH_NOW,
+	FTSAN_PUBLISH_LATER,	  /* too young */
+	FTSAN_PUBLISH_UNBOUND,	  /* nobody's header points at it (yet) */
+	FTSAN_PUBLISH_OVER_LIMIT, /* left out: the bound on sealed pages */
+};
+
+/* Sites with fewer live buffers than this may use the quarter of a bound that is kept
+ * for them. */
+enum { FTSAN_RARE_SITE = 8 };
+
+/* The last quarter of a bound belongs to rare sites. Inline, as every allocation asks. */
+static inline bool ftsan_rule_within(uint32_t used, uint32_t limit, uint32_t site_count)
+{
+	if (used >= limit)
+		return false;
+	return used < limit - limit / 4 || site_count < FTSAN_RARE_SITE;
+}
+
+enum ftsan_publish_answer
+ftsan_rule_publish(const struct ftsan_publish_question *question);
+
+/*
+ * May another buffer of an allocation site that has @site_live of them be guarded, with
+ * @used of @limit slots taken? The last quarter is kept for sites with few live
+ * buffers, so that long-lived arrays of one site can't crowd out everything new.
+ */
+static inline bool ftsan_rule_admit(uint32_t used, uint32_t limit, uint32_t site_live)
+{
+	return ftsan_rule_within(used, limit, site_live);
+}
+
+/* A call site that has been seen often enough is watched once in so many calls. */
+enum { FTSAN_SAMPLE_RAREST = 256 };
+
+/*
+ * Is the call of a site that had @calls before to be watched? The first @always are;
+ * then one of two, of four, ... each for as many watched calls again, down to one of
+ * FTSAN_SAMPLE_RAREST. @always 0: every call.
+ */
+bool ftsan_rule_sample(uint32_t calls, uint32_t always);
+
+/* Watched calls of an operation, at whatever call site, after which it is known to do
+ * nothing wrong on its usual way. */
+enum { FTSAN_HARMLESS = 1000 };
+
+/*
+ * A call that ftsan_rule_sample() has chosen: is it to be watched although @harmless
+ * watched calls of the same operation, here or at other sites, had no hazard since the
+ * last one that had? From FTSAN_HARMLESS on, a site counts as seen often enough after a
+ * quarter of its calls.
+ */
+bool ftsan_rule_sample_known(uint32_t calls, uint32_t always, uint32_t harmless);
+
+/**
+ * struct ftsan_hazard_question - a store to an array's metadata inside an operation
+ * @is_argument: the array was given to the innermost operation of this thread
+ * @mutator:     that operation is documented to change it
+ * @fresh:       the array may be younger than the outermost operation of this thread:
+ *               then it may be the operation's own work, that nobody else has seen
+ * @points_here: the array still uses the memory that was stored to
+ * @output_flags: what changed are the flags of an array that the operation was given to
+ *               write to. Documented: an output that can't be written to directly is
+ *               read-only until the call is through (WRITEBACKIFCOPY), and a first write
+ *               switches a warning off
+ */
+struct ftsan_hazard_question {
+	bool is_argument;
+	bool mutator;
+	bool fresh;
+	bool points_here;
+	bool output_flags;
+};
+
+/*
+ * Would the store race if a second thread used the array? Reference counts say nothing
+ * about that: whoever called can hand the array to another thread at any time.
+ */
+bool ftsan_rule_hazard(const struct ftsan_hazard_question *question);
+
+/*
+ * Whether the access that hit a watchpoint of a word was a load or a store. Where loads
+ * hit, too, the processor does not say: the value does, as far as it can.
+ * @reads:  loads hit, too
+ * @known:  what the word held when the thread looked last
+ * @now:    what it holds after the access
+ * @stored: what another thread, held up at the word, has stored there
+ */
+enum ftsan_role ftsan_rule_word_role(bool reads, uint64_t known, uint64_t now,
+				     uint64_t stored);
+
+/**
+ * struct ftsan_word_question - what a store to a watched word that is held up has met
+ * @held:    the store; its thread has done nothing since
+ * @changed: it stored something else than what was there
+ * @met:     another thread's access to the word during or just before that time: it
+ *           has done nothing since, either. NULL: none
+ * @inside:  another thread was inside an operation on the same object at that time
+ * @waits:   and was not running: it may wait for a lock that the held thread holds
+ */
+struct ftsan_word_question {
+	struct ftsan_access held;
+	bool changed;
+	const struct ftsan_access *met;
+	bool inside;
+	bool waits;
+};
+
+enum ftsan_word_verdict {
+	FTSAN_WORD_NOTHING,
+	FTSAN_WORD_PROBABLE,
+	FTSAN_WORD_CONFIRMED,
+};
+
+/*
+ * A store of the value that was there already does no harm, and NumPy makes such stores
+ * (array flags are brought up to date where nothing was out of date): no finding.
+ */
+enum ftsan_word_verdict ftsan_rule_word(const struct ftsan_word_question *question);
+
+/**
+ * struct ftsan_recheck_question - what a word that changed during an operation means
+ * @others:    other threads are inside an operation on the same object
+ * @exclusive: the operation is known to change its object: a documented mutator. The
+ *             others may be waiting for it, and one that is not sees the change, too
+ * @latent:    findings need no second thread
+ */
+struct ftsan_recheck_question {
+	bool others;
+	bool exclusive;
+	bool latent;
+};
+
+enum ftsan_recheck_verdict {
+	FTSAN_RECHECK_NOTHING,
+	FTSAN_RECHECK_HAZARD,
+	FTSAN_RECHECK_RACE,
+};
+
+/* Who changed the word is not known: never more than probable. */
+enum ftsan_recheck_verdict
+ftsan_rule_recheck(const struct ftsan_recheck_question *question);
+
+/*
+ * May words go on being watched, after @hits in @elapsed_ns of run time? A hit costs a
+ * signal, whatever it turns out to mean.
+ */
+bool ftsan_rule_watch(uint64_t hits, uint64_t elapsed_ns);
+
+#endif

@@ -1,0 +1,42 @@
+/* An access that is held, and the one that it met. Data only; private to the room. */
+#ifndef FTSAN_SAMPLER_HELD_H
+#define FTSAN_SAMPLER_HELD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "rules/rules.h"
+#include "stacks/stacks.h"
+
+/**
+ * struct ftsan_sample_party - one thread's part
+ * @index: of its record
+ * @side:  for the rules
+ * @stack: of the access
+ */
+struct ftsan_sample_party {
+	int tid;
+	uint32_t index;
+	struct ftsan_access access;
+	struct ftsan_sampled_side side;
+	struct ftsan_stack stack;
+};
+
+/**
+ * struct ftsan_hold - a held access, and who came
+ * @word, @length: what is watched: a part of the access, aligned
+ * @held:  the thread that is held; its stack is captured when somebody has come
+ * @other: who came
+ * @before, @after: value of the word
+ * @met:   somebody came
+ */
+struct ftsan_hold {
+	uintptr_t word;
+	uint8_t length;
+	struct ftsan_sample_party held;
+	struct ftsan_sample_party other;
+	uint64_t before, after;
+	bool met;
+};
+
+#endif

@@ -1,0 +1,38 @@
+/* A word to be watched, or to be compared. Data only. */
+#ifndef FTSAN_WATCHPOINT_H
+#define FTSAN_WATCHPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum { FTSAN_WATCH_WORDS = 4 }; /* debug registers of x86-64 */
+
+/**
+ * struct ftsan_watchpoint - a word and whose it is
+ * @address: aligned to @length
+ * @object:  the header that the word belongs to; the engine only hands it back
+ * @value:   what the word held when it was armed, or after its last hit (the engine's;
+ *           ignored when arming)
+ * @tag:     the caller's; handed back
+ * @length:  1, 2, 4 or 8 bytes
+ * @reads:   loads count, too. A hit does not tell a load from a store then
+ */
+struct ftsan_watchpoint {
+	uintptr_t address;
+	uintptr_t object;
+	uint64_t value;
+	uint32_t tag;
+	uint8_t length;
+	bool reads;
+};
+
+/* A value of the word as a report has it: what is shorter than 8 bytes is a signed
+ * number in every header that we know. Pure. */
+static inline int64_t ftsan_watch_shown(uint64_t value, uint8_t length)
+{
+	unsigned unused_bits = 64 - 8u * length;
+
+	return (int64_t)(value << unused_bits) >> unused_bits;
+}
+
+#endif
