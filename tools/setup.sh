@@ -126,6 +126,8 @@ packages_for_tests() {
 	pkg-config --exists check 2>/dev/null || echo check
 	command -v clang >/dev/null || echo clang
 	command -v g++ >/dev/null || echo g++
+	# Programs of another C library, which libftsan.so must not keep from starting.
+	command -v musl-gcc >/dev/null || echo musl-tools
 	# xmllint, for the JUnit report.
 	command -v xmllint >/dev/null || echo libxml2-utils
 	# Its headers, for the extension modules that the tests build.

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "hooks/hooks.h"
 
 struct search_list {
 	Dl_serinfo *info;

@@ -8,6 +8,7 @@
 #ifndef FTSAN_PRELOAD_HOOKS_H
 #define FTSAN_PRELOAD_HOOKS_H
 
+#include "hooks/glibc.h"
 #include "hooks/lock.h"
 #include "hooks/real.h"
 #include "hooks/state.h"

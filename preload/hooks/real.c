@@ -1,5 +1,7 @@
 #include "hooks/real.h"
 
+#include "hooks/glibc.h"
+
 #include <assert.h>
 #include <dlfcn.h>
 #include <link.h>

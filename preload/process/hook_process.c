@@ -71,9 +71,13 @@ static void on_program_exit(int status, void *unused)
 		exit(final);
 }
 
+/* Tells our object from others: what was registered with it goes when it does. */
+extern char __dso_handle[] __attribute__((visibility("hidden")));
+
 void ftsan_process_start(void)
 {
-	pthread_atfork(before_fork, after_fork_parent, after_fork_child);
+	__register_atfork(before_fork, after_fork_parent, after_fork_child,
+			  __dso_handle);
 	on_exit(on_program_exit, NULL);
 }
 

@@ -15,9 +15,6 @@
 #include "process/signal_deliver.h"
 #include "process/thread_count.h"
 
-/* What a main thread's stack ends at (glibc's loader). */
-extern void *__libc_stack_end;
-
 /* struct start - what a new thread has to know; lies at the low end of its own
  * alternate stack, so that starting a thread allocates nothing else, or on the heap when
  * there is no memory for a @stack */

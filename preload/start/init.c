@@ -157,6 +157,13 @@ static void activate(const void *py_runtime)
 
 	if (!py_runtime || getauxval(AT_SECURE) || ftsan_start_decide())
 		return;
+	if (!ftsan_is_glibc()) {
+		static const char text[] = "ftsan: NOTHING WATCHED (this interpreter's C "
+					   "library is not glibc)\n";
+
+		write_all(STDERR, text, sizeof(text) - 1);
+		return;
+	}
 	read_options();
 	if (ftsan_preload_options()->help)
 		print_help();
