@@ -4,12 +4,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "base/base.h"
 #include "common/common.h"
+#include "launch/loadable.h"
 
 /* Prints what was wrong in @source, a line each. */
 static void print_errors(const char *source, struct ftsan_buf *errors)
@@ -198,7 +199,8 @@ static char *make_run_id(void)
 	uint64_t words[2];
 	struct timespec now;
 
-	if (getrandom(words, sizeof(words), GRND_NONBLOCK) != (ssize_t)sizeof(words)) {
+	/* The wrapper is younger than the oldest glibc that the wheel runs with. */
+	if (syscall(SYS_getrandom, words, sizeof(words), 0) != (long)sizeof(words)) {
 		clock_gettime(CLOCK_REALTIME, &now);
 		words[0] = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 		words[1] = (uint64_t)getpid();
@@ -222,6 +224,20 @@ int ftsan_environment_make(struct ftsan_environment *environment, const char *us
 	}
 	environment->run_id = make_run_id();
 	return 0;
+}
+
+char *ftsan_environment_fit(struct ftsan_environment *environment, const char *command)
+{
+	const char *inherited = getenv("LD_PRELOAD");
+	char *library = ftsan_library_path();
+	char *reason = NULL;
+
+	if (library != NULL && !ftsan_loadable(command, library, &reason)) {
+		free(environment->preload);
+		environment->preload = ftsan_xstrdup(inherited != NULL ? inherited : "");
+	}
+	free(library);
+	return reason;
 }
 
 void ftsan_environment_release(struct ftsan_environment *environment)

@@ -49,6 +49,15 @@ char *ftsan_library_path(void);
  */
 int ftsan_environment_make(struct ftsan_environment *environment, const char *user,
 			   const char *log, bool keep_gil, const char *suppressions);
+
+/**
+ * ftsan_environment_fit() - leave the library out where it would keep the command from
+ * starting
+ *
+ * Return: why it was left out (ftsan_loadable()), malloc'ed; NULL: it was not.
+ */
+char *ftsan_environment_fit(struct ftsan_environment *environment, const char *command);
+
 void ftsan_environment_release(struct ftsan_environment *environment);
 
 /* Sets them, and FTSAN_ROOT_PID to this process: for the child, before exec. */

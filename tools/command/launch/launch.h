@@ -10,5 +10,6 @@
 #include "launch/capture.h"
 #include "launch/child.h"
 #include "launch/environment.h"
+#include "launch/loadable.h"
 
 #endif

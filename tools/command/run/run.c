@@ -128,6 +128,7 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 struct run {
 	struct ftsan_live live;
 	struct ftsan_child child;
+	char *unfit; /* why CMD runs without the library, or NULL */
 };
 
 static int start_failure(const struct run *run, const char *command, int error)
@@ -154,8 +155,9 @@ static int exit_status(const struct run *run, int log_error)
 static int follow_child(struct run *run, bool print_at_end)
 {
 	enum { POLL_MS = 100 };
-	const char *nothing =
-		run->live.options.enabled ? "CMD ran no CPython" : "enabled=0";
+	const char *nothing = run->unfit != NULL ? run->unfit
+			      : run->live.options.enabled ? "CMD ran no CPython"
+							  : "enabled=0";
 
 	while (!ftsan_child_wait(&run->child, POLL_MS))
 		if (!print_at_end)
@@ -206,12 +208,17 @@ static int run_with_log(struct run *run, const struct request *request)
 				   run->live.log.path, request->keep_gil,
 				   run->live.options.suppressions) != 0)
 		return FTSAN_EXIT_FAILED;
+	run->unfit = ftsan_environment_fit(&run->live.environment, request->command[0]);
+	if (run->unfit != NULL)
+		ftsan_error("%s: %s; it runs without ftsan", request->command[0],
+			    run->unfit);
 	error = ftsan_child_start(&run->child, request->command, &run->live.environment);
 	if (error != 0)
 		status = start_failure(run, request->command[0], error);
 	else
 		status = watch(run, request);
 	ftsan_environment_release(&run->live.environment);
+	free(run->unfit);
 	return status;
 }
 
