@@ -105,7 +105,7 @@ def check_command(ftsan, root, command):
     bash = root / "tools" / "completion" / "ftsan.bash"
     zsh = (root / "tools" / "completion" / "_ftsan").read_text()
     # What `ftsan options` prints tells of other commands' options.
-    expected = {"--help"} if command == "options" else options_of(ftsan, command)
+    expected = {"--help"} if command in ("options", "version") else options_of(ftsan, command)
     yield from compare(f"the bash completion of {command}", expected,
                        completed(bash, command, "--"))
     yield from compare(f"the zsh completion of {command}", expected, zsh_options(zsh, command))

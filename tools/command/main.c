@@ -22,6 +22,16 @@ static int print_options(int argc, char **argv)
 	return ftsan_print_options();
 }
 
+static int print_version(int argc, char **argv)
+{
+	if (argc > 1 && strcmp(argv[1], "--help") != 0 && strcmp(argv[1], "-h") != 0) {
+		ftsan_error("%s: takes no arguments", argv[0]);
+		return FTSAN_EXIT_FAILED;
+	}
+	puts("ftsan " FTSAN_VERSION);
+	return ftsan_flush_stdout();
+}
+
 static const struct command {
 	const char *name;
 	const char *summary;
@@ -36,6 +46,7 @@ static const struct command {
 	{"scan", "list the extension modules of an environment and what is known of them",
 	 ftsan_command_scan},
 	{"options", "print the options of FTSAN_OPTIONS and --options", print_options},
+	{"version", "print the version", print_version},
 };
 
 static void print_help(FILE *out)
@@ -49,8 +60,7 @@ static void print_help(FILE *out)
 	      out);
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(commands); i++)
 		fprintf(out, "  ftsan %-10s %s\n", commands[i].name, commands[i].summary);
-	fputs("\nftsan COMMAND --help tells more; ftsan --version prints the version.\n",
-	      out);
+	fputs("\nftsan COMMAND --help tells more.\n", out);
 }
 
 /*
@@ -75,10 +85,8 @@ int main(int argc, char **argv)
 		print_help(stdout);
 		return ftsan_flush_stdout();
 	}
-	if (!strcmp(name, "--version")) {
-		puts("ftsan " FTSAN_VERSION);
-		return ftsan_flush_stdout();
-	}
+	if (!strcmp(name, "--version"))
+		return print_version(1, argv);
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(commands); i++)
 		if (strcmp(name, commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);

@@ -53,7 +53,7 @@ _ftsan() {
 	local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		_ftsan_choose "run attach detach report doctor scan options --help --version" "$word"
+		_ftsan_choose "run attach detach report doctor scan options version --help --version" "$word"
 		return
 	fi
 	case ${COMP_WORDS[1]}:$last:$word in
@@ -79,7 +79,7 @@ _ftsan() {
 		;;
 	doctor:*:-*) _ftsan_choose "--format --help" "$word" ;;
 	scan:*:-*) _ftsan_choose "--format --exit-code --help" "$word" ;;
-	options:*:-*) _ftsan_choose "--help" "$word" ;;
+	options:*:-* | version:*:-*) _ftsan_choose "--help" "$word" ;;
 	doctor:*) mapfile -t COMPREPLY < <(compgen -c -f -- "$word") ;;
 	*) mapfile -t COMPREPLY < <(compgen -f -- "$word") ;;
 	esac
