@@ -1,7 +1,6 @@
 #include "common/xmemory.h"
 
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -44,8 +43,5 @@ void *ftsan_xgrow(void *array, size_t count, size_t *capacity, size_t size_bytes
 	if (count < *capacity)
 		return array;
 	*capacity = *capacity > 0 ? *capacity * 2 : 8;
-	/* reallocarray(3) is younger than the oldest glibc that the wheel runs with. */
-	return checked(*capacity > SIZE_MAX / size_bytes
-			       ? NULL
-			       : realloc(array, *capacity * size_bytes));
+	return checked(reallocarray(array, *capacity, size_bytes));
 }

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
+#include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -199,8 +199,7 @@ static char *make_run_id(void)
 	uint64_t words[2];
 	struct timespec now;
 
-	/* The wrapper is younger than the oldest glibc that the wheel runs with. */
-	if (syscall(SYS_getrandom, words, sizeof(words), 0) != (long)sizeof(words)) {
+	if (getrandom(words, sizeof(words), GRND_NONBLOCK) != (ssize_t)sizeof(words)) {
 		clock_gettime(CLOCK_REALTIME, &now);
 		words[0] = (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 		words[1] = (uint64_t)getpid();
