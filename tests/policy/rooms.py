@@ -35,12 +35,15 @@ class Table:
 
     def __init__(self, path):
         self.parts, self.rooms, self.wrong = {}, {}, []
+        self.stand_ins = set()
         with open(path, encoding="utf-8") as table:
             for line in table:
                 words = line.partition("#")[0].split()
                 if words and words[0] == "part":
                     part = words[1]
                     self.parts[part] = set(words[2:])
+                elif words and words[0] == "stands-in":
+                    self.stand_ins.add(words[1])
                 elif words:
                     self.add(part, *words)
 
@@ -141,6 +144,8 @@ class Calls:
                 continue
             defined, self.wanted[path] = names[found[path]]
             self.read += 1
+            if path in sources.table.stand_ins:
+                continue
             for name in defined:
                 self.owner[part][name] = path
 
