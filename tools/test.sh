@@ -34,7 +34,7 @@ if [ -n "${FTSAN_PYTHON-}" ] && [ -z "${FTSAN_PYTHONS-}" ]; then
 else
 	pythons=$(sh "$here/setup.sh" pythons)
 fi
-say "testing with $(echo "$pythons" | tr '\n' ' ')"
+say "testing with $(printf %s "$pythons" | tr '\n' ' ')"
 runner=$(sh "$here/setup.sh" venv runner)
 skimage=$(sh "$here/setup.sh" venv skimage)
 plugin_affected=$(sh "$here/setup.sh" venv plugin-affected)
@@ -47,7 +47,7 @@ affected_gil=$(sh "$here/setup.sh" venv numpy-affected-gil) || affected_gil=
 fixed_gil=$(sh "$here/setup.sh" venv numpy-fixed-gil) || fixed_gil=
 
 # The interpreters that ctest compares stacks with: ours, and one with the GIL.
-compared=$(echo "$pythons" | tr '\n' ';')
+compared=$(printf %s "$pythons" | tr '\n' ';')
 if system=$(command -v python3) && [ "$system" != "$python" ]; then
 	compared="$compared;$system"
 fi
@@ -81,7 +81,7 @@ else
 fi
 
 cd "$root"
-FTSAN_BUILD=$root/build FTSAN_PYTHONS=$(echo "$pythons" | tr '\n' ':') \
+FTSAN_BUILD=$root/build FTSAN_PYTHONS=$(printf %s "$pythons" | tr '\n' ':') \
 	FTSAN_VENV_AFFECTED=$affected FTSAN_VENV_SKIMAGE=$skimage \
 	FTSAN_VENV_PLUGIN_AFFECTED=$plugin_affected \
 	FTSAN_VENV_AFFECTED_GIL=$affected_gil FTSAN_VENV_FIXED_GIL=$fixed_gil \

@@ -82,9 +82,8 @@ class Interpreter(str):
 
 @functools.cache
 def interpreters():
-    named = re.split("[:;\\s]+", os.environ.get("FTSAN_PYTHONS", "").strip())
-    if named == [""]:
-        named = tool("setup.sh", "pythons").stdout.split()
+    named = [path for path in re.split("[:;\\s]+", os.environ.get("FTSAN_PYTHONS", "")) if path]
+    named = named or tool("setup.sh", "pythons").stdout.split()
     return [Interpreter(path) for path in named]
 
 
