@@ -5,7 +5,7 @@ import shutil
 import subprocess
 
 import pytest
-from conftest import HERE, assert_silent
+from conftest import HERE, assert_silent, interpreters
 
 EXIT_FINDINGS = 66
 
@@ -74,15 +74,15 @@ class Subject:
                                  environment=self.environment(), **settings)
 
 
-@pytest.fixture(scope="session", params=["free-threaded", "gil"])
+@pytest.fixture(scope="session", params=[*interpreters(), "gil"],
+                ids=lambda param: getattr(param, "tag", param))
 def subject(request, tmp_path_factory):
     gil = request.param == "gil"
+    python = request.param
     if gil:
         python = shutil.which("python3", path="/usr/bin:/bin")
         if python is None:
             pytest.skip("no python3 of the distribution's")
-    else:
-        python = request.getfixturevalue("interpreter")
     directory = tmp_path_factory.mktemp("badframes")
     build(python, directory)
     return Subject(python, directory, gil)
