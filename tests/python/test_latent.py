@@ -1,7 +1,7 @@
 """mode=latent on real NumPy: one thread is enough, and nothing that is right is a hazard."""
 
 import pytest
-from conftest import PROGRAMS, REPEAT, assert_repeat_race, assert_silent
+from conftest import PROGRAMS, REPEAT, assert_repeat_race, assert_silent, fixed_of, interpreters
 
 EXIT_FINDINGS = 66
 ONCE = """\
@@ -10,20 +10,16 @@ np.repeat(np.arange(10), 2)
 """
 
 
-@pytest.fixture(params=["", "_gil"], ids=["free-threaded", "gil"])
-def build(request):
-    """Of the interpreter: both are tested."""
-    return request.param
+@pytest.fixture(params=["numpy_affected", "numpy_affected_gil"], ids=["3.13t", "gil"])
+def affected(request):
+    return request.getfixturevalue(request.param)
 
 
-@pytest.fixture
-def affected(request, build):
-    return request.getfixturevalue(f"numpy_affected{build}")
-
-
-@pytest.fixture
-def fixed(request, build):
-    return request.getfixturevalue(f"numpy_fixed{build}")
+@pytest.fixture(params=[*interpreters(), "gil"], ids=lambda param: getattr(param, "tag", param))
+def fixed(request):
+    if request.param == "gil":
+        return request.getfixturevalue("numpy_fixed_gil")
+    return fixed_of(request.param)
 
 
 @pytest.fixture
