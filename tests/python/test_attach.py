@@ -279,9 +279,80 @@ def test_remote_exec_that_nobody_runs(numpy_fixed, tmp_path):
         pid, script = asked(tmp_path)
         words = process.communicate(timeout=PATIENCE_S)[1]
         assert process.returncode == EXIT_FAILED and "runs no Python code" in words, words
-        program.ask(f"run {script}")  # too late: it does nothing
+        # What CPython comes for, too late, does nothing; and no file of ours has to stay.
+        assert asked(tmp_path) == (pid, "/dev/null")
+        assert not os.path.exists(script) and not os.path.exists(os.path.dirname(script))
         assert "libftsan" not in pathlib.Path(f"/proc/{program.pid}/maps").read_text()
         assert program.end() == (0, "end 0\n", "")
+
+
+def remote_on_314(interpreter):
+    if interpreter.minor < 14:
+        pytest.skip("sys.remote_exec came with 3.14")
+
+
+BUSY = """\
+import sys, threading
+stop = threading.Event()
+threading.Thread(target=lambda: (sys.stdin.readline(), stop.set())).start()
+print("ready", flush=True)
+while not stop.is_set():
+    sum(range(1000))
+"""
+
+WAITING = """\
+import sys
+print("ready", flush=True)
+sys.stdin.readline()
+"""
+
+
+@contextlib.contextmanager
+def plain(interpreter, source):
+    with subprocess.Popen([interpreter, "-c", source], stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          env=clean_environment({})) as process:
+        assert process.stdout.readline() == "ready\n"
+        try:
+            yield process
+            assert process.communicate("\n", timeout=PATIENCE_S) == ("", "")
+            assert process.returncode == 0
+        finally:
+            process.kill()
+
+
+def attach_plainly(process, *arguments):
+    return subprocess.run([BUILD / "ftsan", "attach", "--duration", "0.1", *arguments,
+                           str(process.pid)], capture_output=True, text=True,
+                          env=clean_environment({}), timeout=PATIENCE_S)
+
+
+@pytest.mark.parametrize("by", [[], ["--by", "remote"]], ids=["auto", "remote"])
+def test_real_remote_exec(interpreter, by):
+    remote_on_314(interpreter)
+    with plain(interpreter, BUSY) as process:
+        done = attach_plainly(process, *by)
+        assert f"attached to process {process.pid}" in done.stderr, done
+        assert f"detached from process {process.pid}" in done.stderr, done
+
+
+def test_real_remote_exec_in_vain(interpreter):
+    """The main thread waits; when it goes on it finds nothing that it has to run."""
+    remote_on_314(interpreter)
+    with plain(interpreter, WAITING) as process:
+        done = attach_plainly(process, "--by", "remote")
+        assert done.returncode == EXIT_FAILED and "its main thread waits" in done.stderr, done
+        done = attach_plainly(process)
+        assert f"detached from process {process.pid}" in done.stderr, done
+
+
+def test_remote_exec_of_a_stopped_program(interpreter):
+    remote_on_314(interpreter)
+    with plain(interpreter, WAITING) as process:
+        os.kill(process.pid, signal.SIGSTOP)
+        done = attach_plainly(process, "--by", "remote")
+        os.kill(process.pid, signal.SIGCONT)
+        assert done.returncode == EXIT_FAILED and "it is stopped" in done.stderr, done
 
 
 # --- leaving --------------------------------------------------------------------------

@@ -7,13 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "attach/inject.h"
+#include "attach/remote.h"
 #include "common/common.h"
 
-enum { POLL_US = 5000, FIRST_REMOTE = 0x030e0000, REMOTE_SECONDS = 5 };
+enum { POLL_US = 5000, FIRST_REMOTE = 0x030e0000 };
+/* For a main thread that is busy, but may be so in C code; and where it has to be it. */
+enum { REMOTE_SECONDS_AUTO = 1, REMOTE_SECONDS = 5 };
 enum { ANSWER_BYTES = 1 << 16 };
 
 /* struct post - the files of one request; names are owned */
@@ -142,8 +144,9 @@ static int no_answer(const struct ftsan_target *target, const struct post *post)
 }
 
 /* Something was written? Then the request has been read. */
-static bool has_begun(const struct post *post)
+static bool has_begun(const void *of)
 {
+	const struct post *post = of;
 	struct stat status;
 
 	return stat(post->status, &status) == 0 && status.st_size > 0;
@@ -186,117 +189,76 @@ static int by_ptrace(const struct ftsan_target *target,
 	return ftsan_inject(target, &call, delivery->seconds);
 }
 
-/* As a Python string; the names are ours but for the library's. */
-static char *quoted(const char *text)
+static int remote_failed(const struct ftsan_target *target, int error)
 {
-	char *out = ftsan_xcalloc(strlen(text) * 4 + 3, 1), *at = out;
+	static const char *const reasons[] = {
+		[FTSAN_MAIN_BUSY] = "its main thread did not come by in time",
+		[FTSAN_MAIN_WAITS] = "its main thread waits, and runs no Python code "
+				     "meanwhile",
+		[FTSAN_MAIN_STOPPED] = "it is stopped (kill -CONT lets it go on)",
+	};
+	const char *reason = "it refuses (see above)";
 
-	*at++ = '"';
-	for (; *text != '\0'; text++)
-		at += sprintf(at, "\\x%02x", (unsigned char)*text);
-	*at = '"';
-	return out;
-}
-
-static char *script_text(const struct ftsan_delivery *delivery, const struct post *post)
-{
-	char *library = quoted(delivery->library), *request = quoted(post->request);
-	char *status = quoted(post->status);
-	char *text = ftsan_xprintf("def ftsan():\n"
-				   "    import os\n"
-				   "    try:\n"
-				   "        import ctypes\n"
-				   "        ctypes.CDLL(os.fsdecode(b%s)).%s(b%s)\n"
-				   "    except BaseException as error:\n"
-				   "        with open(b%s, 'a') as status:\n"
-				   "            status.write(f'failed: {error!r}\\n')\n"
-				   "ftsan()\n"
-				   "del ftsan\n",
-				   library, delivery->function, request, status);
-
-	free(library);
-	free(request);
-	free(status);
-	return text;
-}
-
-/* Runs "PYTHON -I -c 'sys.remote_exec(PID, SCRIPT)'"; its exit status. */
-static int call_remote_exec(const struct ftsan_target *target, const char *python,
-			    const char *script)
-{
-	char pid[16];
-	int status;
-	pid_t child;
-
-	snprintf(pid, sizeof(pid), "%d", (int)target->pid);
-	child = fork();
-	if (child == 0) {
-		execl(python, python, "-I", "-c",
-		      "import sys; sys.remote_exec(int(sys.argv[1]), sys.argv[2])", pid,
-		      script, (char *)NULL);
-		_exit(127);
+	if (ftsan_target_ended(target)) {
+		ftsan_error("process %d has ended, or runs another program",
+			    (int)target->pid);
+		return error;
 	}
-	while (child > 0 && waitpid(child, &status, 0) < 0 && errno == EINTR)
-		;
-	return child > 0 && WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+	if (error == -ETIMEDOUT)
+		reason = reasons[ftsan_remote_main(target)];
+	ftsan_error("can't attach to %d by sys.remote_exec: %s; --by ptrace needs no "
+		    "main thread",
+		    (int)target->pid, reason);
+	return error;
 }
 
+/* By CPython, if it is to be, or soon can. */
 static int by_remote_exec(const struct ftsan_target *target,
-			  const struct ftsan_delivery *delivery, const struct post *post)
+			  const struct ftsan_delivery *delivery, const struct post *post,
+			  bool only, bool *keep_script)
 {
-	const char *python = delivery->python != NULL ? delivery->python : target->exe;
-	char *text = script_text(delivery, post);
+	struct ftsan_remote remote = {
+		.python = delivery->python != NULL ? delivery->python : target->exe,
+		.script = post->script,
+		.seconds = only ? REMOTE_SECONDS : REMOTE_SECONDS_AUTO,
+		.begun = has_begun,
+		.post = post,
+	};
+	char *text = ftsan_remote_script(delivery->library, delivery->function,
+					 post->request, post->status);
 	int error = make_file(target, post->script, text);
 
 	free(text);
-	if (error == 0 && call_remote_exec(target, python, post->script) != 0)
-		error = -ENOTSUP;
-	for (unsigned i = 0; error == 0 && i < REMOTE_SECONDS * (1000000 / POLL_US);
-	     i++) {
-		if (has_begun(post))
-			return 0;
-		if (ftsan_target_ended(target))
-			break;
-		usleep(POLL_US);
-	}
-	/* Whoever reads it from here on finds nothing to do. */
-	if (truncate(post->script, 0) != 0 && error == 0)
-		error = -errno;
-	return error != 0 ? error : -ETIMEDOUT;
+	return error != 0 ? error : ftsan_remote_exec(target, &remote, keep_script);
 }
 
-/* CPython runs scripts in its main thread, which may be waiting for the others. */
 static int send(const struct ftsan_target *target, const struct ftsan_delivery *delivery,
 		const struct post *post, bool *keep_script)
 {
 	/* Another user's program is not run with our rights, whatever it says it is. */
 	bool can = delivery->python != NULL || !is_foreign(target);
-	bool remote = delivery->way == FTSAN_WAY_REMOTE ||
-		      (delivery->way == FTSAN_WAY_AUTO && can &&
-		       target->version >= FIRST_REMOTE);
+	bool only = delivery->way == FTSAN_WAY_REMOTE;
 	int error;
 
-	if (!remote)
-		return by_ptrace(target, delivery, post);
-	if (!can) {
+	if (only && !can) {
 		ftsan_error(
 			"can't attach to %d by sys.remote_exec: its interpreter may be "
 			"another user's program; --python names one to run",
 			(int)target->pid);
 		return -EPERM;
 	}
-	error = by_remote_exec(target, delivery, post);
+	/* CPython runs scripts in its main thread. One that waits (for the others, for a
+	 * request) does not come by, and ptrace finds it at a safe point at once. */
+	if (!only && (delivery->way == FTSAN_WAY_PTRACE || !can ||
+		      target->version < FIRST_REMOTE ||
+		      ftsan_remote_main(target) != FTSAN_MAIN_BUSY))
+		return by_ptrace(target, delivery, post);
+	error = by_remote_exec(target, delivery, post, only, keep_script);
 	if (error == 0)
 		return 0;
-	/* It may still be run, whenever the main thread comes by: then it must be there.
-	 */
-	*keep_script = error == -ETIMEDOUT;
-	if (delivery->way == FTSAN_WAY_AUTO && !has_begun(post))
-		return by_ptrace(target, delivery, post);
-	ftsan_error("can't attach to %d by sys.remote_exec: %s", (int)target->pid,
-		    error == -ETIMEDOUT ? "its main thread runs no Python code"
-					: "it refuses (see above)");
-	return error;
+	if (only)
+		return remote_failed(target, error);
+	return has_begun(post) ? 0 : by_ptrace(target, delivery, post);
 }
 
 int ftsan_deliver(const struct ftsan_target *target,
