@@ -104,7 +104,7 @@ static void add(struct ftsan_operation_frame *frame, void *object, bool output,
 		add(frame, py.tuple_item(object, i), output, depth - 1);
 }
 
-void ftsan_args_add_object(struct ftsan_operation_frame *frame, void *object, bool output)
+static void add_object(struct ftsan_operation_frame *frame, void *object, bool output)
 {
 	add(frame, object, output, DEPTH_MAX);
 }
@@ -119,16 +119,15 @@ static void add_keywords(struct ftsan_operation_frame *frame, void *const *value
 		return;
 	n = py.tuple_size(names);
 	for (ptrdiff_t i = 0; i < n && frame->n_arrays < FTSAN_OPERATION_ARRAYS; i++)
-		ftsan_args_add_object(frame, values[i],
-				      py.compare(py.tuple_item(names, i), "out") == 0);
+		add_object(frame, values[i],
+			   py.compare(py.tuple_item(names, i), "out") == 0);
 }
 
 void ftsan_args_add_vector(struct ftsan_operation_frame *frame, void *const *objects,
 			   size_t n, uint64_t outputs, void *names)
 {
 	for (size_t i = 0; i < n && frame->n_arrays < FTSAN_OPERATION_ARRAYS; i++)
-		ftsan_args_add_object(frame, objects[i],
-				      i < 64 && (outputs >> i & 1) != 0);
+		add_object(frame, objects[i], i < 64 && (outputs >> i & 1) != 0);
 	add_keywords(frame, objects + n, names);
 }
 
@@ -141,11 +140,11 @@ static void add_tuple(struct ftsan_operation_frame *frame, void *tuple, void *di
 	if (tuple != NULL && ftsan_object_type(tuple) == tuple_type)
 		n = py.tuple_size(tuple);
 	for (ptrdiff_t i = 0; i < n && frame->n_arrays < FTSAN_OPERATION_ARRAYS; i++)
-		ftsan_args_add_object(frame, py.tuple_item(tuple, i),
-				      i < 64 && (outputs >> i & 1) != 0);
+		add_object(frame, py.tuple_item(tuple, i),
+			   i < 64 && (outputs >> i & 1) != 0);
 	/* Only `out` of the keywords; a look-up costs, so not in every call. */
 	if (frame->sampled && dict != NULL && py.dict_item != NULL)
-		ftsan_args_add_object(frame, py.dict_item(dict, "out"), true);
+		add_object(frame, py.dict_item(dict, "out"), true);
 }
 
 static unsigned outputs_of(const struct ftsan_args *args, void *const *words)
@@ -163,7 +162,7 @@ static void add_objects(struct ftsan_operation_frame *frame, unsigned which,
 	for (; which != 0; which &= which - 1) {
 		unsigned i = (unsigned)__builtin_ctz(which);
 
-		ftsan_args_add_object(frame, words[i], (outputs >> i & 1) != 0);
+		add_object(frame, words[i], (outputs >> i & 1) != 0);
 	}
 }
 
@@ -221,7 +220,7 @@ void ftsan_args_add(struct ftsan_operation_frame *frame, const struct ftsan_args
 		add_counted(frame, args, words);
 		return;
 	}
-	ftsan_args_add_object(frame, words[0], (args->outputs & 1) != 0);
+	add_object(frame, words[0], (args->outputs & 1) != 0);
 	switch (args->convention) {
 	case FTSAN_ARGS_TUPLE:
 		add_tuple(frame, words[1], NULL, outputs);

@@ -49,10 +49,6 @@ struct ftsan_args {
 void ftsan_args_add(struct ftsan_operation_frame *frame, const struct ftsan_args *args,
 		    void *const *words);
 
-/* One object that may be an array, an output perhaps; NULL is none. */
-void ftsan_args_add_object(struct ftsan_operation_frame *frame, void *object,
-			   bool output);
-
 /**
  * ftsan_args_may_add() - is there anything that ftsan_args_add() might find?
  *

@@ -156,23 +156,6 @@ START_TEST(a_type_of_the_future_is_no_error)
 }
 END_TEST
 
-START_TEST(counters_are_checked)
-{
-	struct ftsan_record record;
-
-	ck_assert_int_eq(parse(&record,
-			       "{\"v\":1,\"type\":\"coverage\",\"traps\":7,"
-			       "\"windows\":-1,\"window_ms\":2.5,\"threads\":\"x\"}"),
-			 0);
-	ck_assert_int_eq(ftsan_record_counter(&record, "traps"), 7);
-	ck_assert_int_eq(ftsan_record_counter(&record, "windows"), 0);
-	ck_assert_int_eq(ftsan_record_counter(&record, "window_ms"), 2);
-	ck_assert_int_eq(ftsan_record_counter(&record, "threads"), 0);
-	ck_assert_int_eq(ftsan_record_counter(&record, "absent"), 0);
-	ftsan_record_clear(&record);
-}
-END_TEST
-
 /* The session's part: findings of these processes, printed so often. */
 static unsigned printed;
 
@@ -525,7 +508,6 @@ int main(void)
 	tcase_add_test(tests, every_prefix_of_a_line_is_refused);
 	tcase_add_test(tests, fields_of_a_wrong_type_count_as_absent);
 	tcase_add_test(tests, a_type_of_the_future_is_no_error);
-	tcase_add_test(tests, counters_are_checked);
 	tcase_add_test(tests, findings_are_distinct_by_fingerprint);
 	tcase_add_test(tests, findings_go_by_two_names);
 	tcase_add_test(tests, a_finding_is_hidden_when_all_its_records_are);

@@ -344,13 +344,3 @@ void ftsan_record_clear(struct ftsan_record *record)
 	json_decref(record->json);
 	memset(record, 0, sizeof(*record));
 }
-
-json_int_t ftsan_record_counter(const struct ftsan_record *record, const char *name)
-{
-	const json_t *counter = json_object_get(record->json, name);
-	double value = json_number_value(counter);
-
-	if (json_is_integer(counter))
-		return json_integer_value(counter) > 0 ? json_integer_value(counter) : 0;
-	return value > 0 && value < 1e18 ? (json_int_t)value : 0;
-}

@@ -129,7 +129,4 @@ struct ftsan_record {
 int ftsan_record_parse(struct ftsan_record *record, const char *line, size_t length);
 void ftsan_record_clear(struct ftsan_record *record);
 
-/* A counter of a coverage record; 0 when it is missing or no sensible number. */
-json_int_t ftsan_record_counter(const struct ftsan_record *record, const char *name);
-
 #endif

@@ -189,7 +189,7 @@ static void set_verdict(json_t *json, const struct ftsan_report *report)
 	free(unwatched);
 }
 
-json_t *ftsan_report_json_summary(const struct ftsan_report *report)
+static json_t *json_summary(const struct ftsan_report *report)
 {
 	const struct ftsan_session *session = report->session;
 	json_t *json = json_object();
@@ -222,7 +222,7 @@ json_t *ftsan_report_json_summary(const struct ftsan_report *report)
 static void end_json(struct ftsan_report *report)
 {
 	fputs("\n],\n\"summary\":", report->out);
-	dump(report, ftsan_report_json_summary(report));
+	dump(report, json_summary(report));
 	fputs("}\n", report->out);
 }
 

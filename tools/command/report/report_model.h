@@ -94,7 +94,4 @@ void ftsan_report_compare(struct ftsan_report *report);
 /* Hands everything to @format, which writes to @report's out. */
 void ftsan_report_write(struct ftsan_report *report, const struct ftsan_format *format);
 
-/* What processes say of themselves, as objects of the JSON format. */
-json_t *ftsan_report_json_summary(const struct ftsan_report *report);
-
 #endif
