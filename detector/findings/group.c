@@ -87,17 +87,6 @@ static void name_function(char *to, size_t size, const char *name)
 		copy(to, size, name, length);
 }
 
-bool ftsan_view_is_interpreter(const struct ftsan_view_frame *frame)
-{
-	const char *name;
-
-	if (frame->python || !known(frame->module))
-		return false;
-	name = base_name(frame->module);
-	return begins(name, "python3") || begins(name, "libpython3") ||
-	       equal(name, "python");
-}
-
 /* Code that stores where it is told to. */
 static bool names_nobody(const struct ftsan_view_frame *frame)
 {

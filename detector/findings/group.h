@@ -69,7 +69,4 @@ uint64_t ftsan_group_id(const struct ftsan_group *group);
  */
 uint64_t ftsan_evidence(const struct ftsan_view *view, struct ftsan_buf *out);
 
-/* Is the frame CPython's own code, by its module's name? Pure. */
-bool ftsan_view_is_interpreter(const struct ftsan_view_frame *frame);
-
 #endif

@@ -106,6 +106,9 @@ struct ftsan_view {
 void ftsan_view_json(struct ftsan_buf *out, const struct ftsan_view *view);
 void ftsan_view_text(struct ftsan_buf *out, const struct ftsan_view *view);
 
+/* Is the frame CPython's own code, by its module's name? Pure. */
+bool ftsan_view_is_interpreter(const struct ftsan_view_frame *frame);
+
 /*
  * Is the frame libc's or the loader's? Such a frame (a memmove, say) is where an access
  * was made, but names nobody: summaries and fingerprints look past it. Pure.

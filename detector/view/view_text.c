@@ -305,6 +305,20 @@ bool ftsan_view_is_libc(const struct ftsan_view_frame *frame)
 	return false;
 }
 
+bool ftsan_view_is_interpreter(const struct ftsan_view_frame *frame)
+{
+	static const char *const names[] = {"python3", "libpython3"};
+	const char *name;
+
+	if (frame->python || !known(frame->module))
+		return false;
+	name = base_name(frame->module);
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(names); i++)
+		if (strncmp(name, names[i], strlen(names[i])) == 0)
+			return true;
+	return equal(name, "python");
+}
+
 /* The innermost frame of a kind in the stack that a finding is named after. */
 static const struct ftsan_view_frame *innermost(const struct ftsan_view *view,
 						bool python)

@@ -128,6 +128,14 @@ def made(interpreter, wheels):
     return result.stdout.strip() + "/bin/python", None
 
 
+@pytest.fixture(scope="session", autouse=True)
+def state_home(tmp_path_factory):
+    """Logs that nobody names go there, and not to the user's own."""
+    directory = tmp_path_factory.mktemp("state")
+    os.environ["XDG_STATE_HOME"] = str(directory)
+    return directory
+
+
 @pytest.fixture(scope="session")
 def numpy_affected():
     return found("FTSAN_VENV_AFFECTED", "setup.sh", "venv", "--find", "numpy-affected") + "/bin/python"

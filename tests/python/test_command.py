@@ -89,6 +89,7 @@ def environment(inert_library, tmp_path, monkeypatch):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("FTSAN_LIBRARY", str(inert_library))
     monkeypatch.setenv("TMPDIR", str(temporary))
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     return monkeypatch
 
 
@@ -216,18 +217,23 @@ def test_death_by_signal(ftsan, program, number):
 
 
 def test_findings_turn_success_into_66(ftsan, program):
-    result = ftsan("run", *program("""
+    command = program("""
         process(); engine(); finding(); coverage(buffers_seen=9, traps=4)
         end(1, {"00000000000000aa": 3})
-    """))
+    """)
+    result = ftsan("run", *command)
     assert result.returncode == 66
     assert "WARNING: ftsan: data race (pid=" in result.stderr
-    assert "  Write of size 8 at 0x7f00 by thread 'Thread-1 (w)' (tid=7):\n" in result.stderr
-    assert "    #0 Fn m.so+0x12\n    #1 w w.py:7 (python)\n" in result.stderr
+    assert "  Write of size 8 by thread 'Thread-1 (w)' (tid=7):\n" in result.stderr
+    assert "    #0 Fn m.so+0x12\n    #1 w w.py:7\n" in result.stderr
     assert "ftsan: 1 finding in 1 process\n" in result.stderr
     assert "1 x data race, confirmed (4 occurrences)" in result.stderr
-    assert "9 buffers seen" in result.stderr
     assert "\033" not in result.stderr
+    assert "buffers seen" not in result.stderr
+    full = ftsan("run", "--full-stacks", "--options", "stats=1", *command)
+    assert "9 buffers seen" in full.stderr
+    assert "  Write of size 8 at 0x7f00 by thread 'Thread-1 (w)' (tid=7):\n" in full.stderr
+    assert "    #0 Fn m.so+0x12\n    #1 w w.py:7 (python)\n" in full.stderr
 
 
 def test_findings_leave_a_failure_alone(ftsan, program):
@@ -308,13 +314,63 @@ def test_old_log_is_emptied(ftsan, program, tmp_path):
     assert f"the log is {log}" in result.stderr
 
 
-def test_temporary_log_stays_only_with_findings(ftsan, program, tmp_path):
+def test_temporary_log_stays_only_with_findings(ftsan, program, tmp_path, monkeypatch):
+    """Where the user has no state directory."""
+    monkeypatch.setenv("XDG_STATE_HOME", "/proc/nowhere")
     temporary = tmp_path / "tmp"
     ftsan("run", *program("process(); end()"))
     assert list(temporary.iterdir()) == []
     result = ftsan("run", *program("process(); finding(); end(1)"))
     log, = temporary.glob("*/log.jsonl")
     assert f"ftsan: the log is {log}\n" in result.stderr
+
+
+def test_the_last_run_is_reported(ftsan, program, tmp_path):
+    store = tmp_path / "state" / "ftsan"
+    assert ftsan("report").returncode == 125
+    ftsan("run", "true")  # no log: nothing to keep
+    assert list(store.iterdir()) == []
+    first = ftsan("run", *program("process(); finding('1' * 16); end(1)"))
+    time.sleep(1.1)  # their names tell seconds
+    second = ftsan("run", *program("""
+        process(); finding('2' * 16)
+        if os.fork() == 0:
+            ROOT = False
+            process(); finding('3' * 16); end(1); os._exit(0)
+        os.wait(); end(1)
+    """))
+    assert (first.returncode, second.returncode) == (66, 66)
+    assert [len(list(run.iterdir())) for run in sorted(store.iterdir())] == [1, 2]
+    report = ftsan("report")
+    assert (report.returncode, report.stderr) == (0, "")
+    assert "FOUND 2 bugs" in report.stdout and "1" * 16 not in report.stdout
+    assert "2" * 16 in report.stdout and "3" * 16 in report.stdout
+
+
+def test_old_runs_are_removed_and_nothing_else(ftsan, program, tmp_path):
+    store = tmp_path / "state" / "ftsan"
+    long_ago = time.time() - 40 * 86400
+    for name, content in (("20200101-000000-1", "log.jsonl"), ("20200101-000000-2", "mine.txt"),
+                          ("notes", "log.jsonl")):
+        (store / name).mkdir(parents=True)
+        (store / name / content).write_text("x")
+        os.utime(store / name, (long_ago, long_ago))
+    for number in range(30):
+        run = store / f"20200102-000000-{number}"
+        run.mkdir()
+        os.utime(run, (time.time() - 7200,) * 2)
+    ftsan("run", *program("process(); end()"))
+    left = {path.name for path in store.iterdir()}
+    assert "20200101-000000-1" not in left and {"20200101-000000-2", "notes"} <= left
+    assert sum(name.startswith("20200102") for name in left) == 20
+
+
+def test_what_an_earlier_run_left_is_removed(ftsan, program, tmp_path):
+    log = tmp_path / "log"
+    for pid, text in ((1, '{"v":1,"type":"process","pid":1}\n'), (2, "mine\n")):
+        (tmp_path / f"log.{pid}").write_text(text)
+    ftsan("run", "--log", log, *program("process(); end()"))
+    assert not (tmp_path / "log.1").exists() and (tmp_path / "log.2").exists()
 
 
 def test_torn_and_foreign_lines(ftsan, program):
@@ -405,7 +461,7 @@ def test_findings_are_printed_while_the_command_runs(environment, program, tmp_p
     """)
     with subprocess.Popen([FTSAN, "run", *command], stderr=subprocess.PIPE, text=True) as run:
         for line in run.stderr:
-            if line.startswith("SUMMARY"):
+            if line.startswith("ftsan: found:"):
                 go_on.touch()
                 break
         run.stderr.read()
@@ -417,13 +473,13 @@ def test_findings_are_printed_at_the_end_where_that_is_asked_for(ftsan, program)
         process(); finding(); print("before", file=sys.stderr, flush=True)
         time.sleep(0.5); print("after", file=sys.stderr, flush=True); end(1)
     """)
-    for arguments, order in (([], "before SUMMARY after"),
+    for arguments, order in (([], "before ftsan after SUMMARY"),
                              (["--print-at-end"], "before after SUMMARY")):
         result = ftsan("run", *arguments, *command)
         assert result.returncode == 66
-        words = [line.split(":")[0] for line in result.stderr.splitlines()]
-        assert " ".join(word for word in words
-                        if word in ("before", "after", "SUMMARY")) == order, result.stderr
+        words = [line.split(":")[0] for line in result.stderr.splitlines()
+                 if line.startswith(("before", "after", "SUMMARY", "ftsan: found:"))]
+        assert " ".join(words) == order, result.stderr
 
 
 def test_background_processes_are_not_waited_for(ftsan, program):
@@ -553,7 +609,8 @@ def test_source_lines_of_the_build_that_ran(ftsan, program, tmp_path):
         """)).stderr
 
     fitting, other = run(build_id), run("00" * 20)
-    assert f"#0 victim victim.so+{offset} {source}:2\n" in fitting
+    # Relative to where we are, with the line.
+    assert f"#0 victim {source}:2  |  {{\n" in fitting
     assert "source lines" not in fitting
     assert f"#0 <unknown> victim.so+{offset}\n" in other
     assert "1 module on disk is not the build that ran" in other
@@ -575,7 +632,8 @@ def test_mangled_names(ftsan, program):
 
 def test_report_reads_what_run_wrote(ftsan, program, tmp_path):
     log = tmp_path / "log"
-    run = ftsan("run", "--log", log, *program("process(); engine(); finding(); end(1)"))
+    run = ftsan("run", "--print-at-end", "--log", log,
+                *program("process(); engine(); finding(); end(1)"))
     report = ftsan("report", log)
     assert report.returncode == 0
     assert report.stdout == run.stderr.replace(f"ftsan: the log is {log}\n", "")

@@ -41,7 +41,7 @@ _ftsan_run() {
 	at=$(_ftsan_run_command)
 	if [ -z "$at" ] || [[ $at = "$COMP_CWORD" && $word = -* ]]; then
 		_ftsan_choose "--log --options --keep-gil --suppressions --gen-suppressions \
-			--print-at-end --help" "$word"
+			--print-at-end --progress --full-stacks --help" "$word"
 	elif [ "$at" -lt "$COMP_CWORD" ] && declare -F _command_offset >/dev/null; then
 		_command_offset "$at"
 	else
@@ -75,7 +75,7 @@ _ftsan() {
 	report:--color:*) _ftsan_choose "auto always never" "$word" ;;
 	report:*:-*)
 		_ftsan_choose "--format --output --color --suppressions --gen-suppressions \
-			--baseline --exit-code --sysroot --debug-dir --source-root --help" "$word"
+			--baseline --exit-code --full-stacks --stats --open --sysroot --debug-dir --source-root --help" "$word"
 		;;
 	doctor:*:-*) _ftsan_choose "--format --help" "$word" ;;
 	scan:*:-*) _ftsan_choose "--format --exit-code --help" "$word" ;;

@@ -9,6 +9,7 @@
 
 #include "common/clock.h"
 #include "common/escape.h"
+#include "common/hazards.h"
 #include "common/message.h"
 #include "common/names.h"
 #include "common/pattern.h"

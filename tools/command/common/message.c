@@ -48,8 +48,17 @@ static const char *colour_of(const char *line, size_t length)
 	static const struct {
 		const char *prefix, *colour;
 	} colours[] = {
-		{"WARNING: ", "\033[1;31m"}, {"SUMMARY: ", "\033[1m"}, {"    ", NULL},
-		{"  Location ", "\033[32m"}, {"ftsan: ", "\033[1m"},
+		{"WARNING: ", "\033[1;31m"},
+		{"SUMMARY: ", "\033[1m"},
+		{"    ", NULL},
+		{"  Location ", "\033[32m"},
+		{"  Danger: ", "\033[33m"},
+		{"  Remedy: ", "\033[36m"},
+		{"ftsan: FOUND ", "\033[1;31m"},
+		{"ftsan: found: ", "\033[31m"},
+		{"ftsan: CLEAN ", "\033[1;32m"},
+		{"ftsan: NOTHING WATCHED", "\033[1;35m"},
+		{"ftsan: ", NULL},
 	};
 
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(colours); i++) {

@@ -42,13 +42,15 @@ int ftsan_live_finish(struct ftsan_live *live, const char *nothing)
 	struct ftsan_summary summary = {.nothing = nothing};
 	int error;
 
+	/* What comes now comes with the report. */
+	live->session.on_finding = NULL;
 	ftsan_follow_poll(&live->follow);
 	error = ftsan_follow_finish(&live->follow, &summary.torn_files);
-	summary.mismatches = ftsan_symbolizer_mismatches(live->printer.symbolizer);
 	summary.suppressions = live->printer.suppressions;
-	if (!live->log.temporary || live->session.n_shown > 0)
+	if ((!live->log.temporary && !live->log.stored) || live->session.n_shown > 0)
 		summary.log_path = live->log.path;
-	ftsan_summary_print(&live->session, &summary);
+	summary.stats = live->options.stats;
+	ftsan_print_results(&live->session, &live->printer, &summary);
 	return error;
 }
 

@@ -13,6 +13,7 @@
 #include "live/follow.h"
 #include "log/log.h"
 #include "base/base.h"
+#include "live/progress.h"
 #include "results/results.h"
 #include "suppressions/suppressions.h"
 

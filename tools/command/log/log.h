@@ -10,6 +10,7 @@
 #include "log/input.h"
 #include "log/log_file.h"
 #include "log/log_reader.h"
+#include "log/log_store.h"
 #include "log/skim.h"
 #include "log/tail.h"
 

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "common/common.h"
+#include "log/log_store.h"
 
 static int fail(const char *path, int error)
 {
@@ -72,9 +73,44 @@ static int check_directory(const struct ftsan_log_file *file)
 	return 0;
 }
 
+/* Is it a log of ours? What has a name like one may be anything. */
+static bool is_log(int directory, const char *name)
+{
+	static const char begin[] = "{\"v\":1,\"type\":\"process\"";
+	char text[sizeof(begin) - 1];
+	struct stat status;
+	int fd = openat(directory, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	bool same;
+
+	if (fd < 0)
+		return false;
+	same = fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
+	       status.st_uid == geteuid() &&
+	       read(fd, text, sizeof(text)) == (ssize_t)sizeof(text) &&
+	       memcmp(text, begin, sizeof(text)) == 0;
+	close(fd);
+	return same;
+}
+
+/* What processes of an earlier run with the same name left: FILE.PID. */
+static void remove_left_over(const struct ftsan_log_file *file)
+{
+	DIR *directory = opendir(file->directory[0] != '\0' ? file->directory : "/");
+	const struct dirent *entry;
+
+	while (directory != NULL && (entry = readdir(directory)) != NULL)
+		if (strcmp(entry->d_name, last_component(file)) != 0 &&
+		    ftsan_log_file_matches(file, entry->d_name) &&
+		    is_log(dirfd(directory), entry->d_name))
+			unlinkat(dirfd(directory), entry->d_name, 0);
+	if (directory != NULL)
+		closedir(directory);
+}
+
 static int open_requested(struct ftsan_log_file *file, const char *requested)
 {
 	const char *slash;
+	int error;
 
 	file->path = absolute(requested);
 	if (file->path == NULL)
@@ -87,7 +123,10 @@ static int open_requested(struct ftsan_log_file *file, const char *requested)
 	}
 	if (strstr(slash, "%p") != NULL)
 		return check_directory(file);
-	return empty_file(file->path);
+	error = empty_file(file->path);
+	if (error == 0)
+		remove_left_over(file);
+	return error;
 }
 
 static int open_temporary(struct ftsan_log_file *file)
@@ -125,6 +164,19 @@ int ftsan_log_file_open(struct ftsan_log_file *file, const char *requested)
 	return error;
 }
 
+int ftsan_log_file_open_stored(struct ftsan_log_file *file, const char *requested)
+{
+	if (requested != NULL && requested[0] != '\0')
+		return ftsan_log_file_open(file, requested);
+	memset(file, 0, sizeof(*file));
+	file->directory = ftsan_store_new();
+	if (file->directory == NULL)
+		return ftsan_log_file_open(file, NULL);
+	file->stored = true;
+	file->path = ftsan_xprintf("%s/log.jsonl", file->directory);
+	return empty_file(file->path);
+}
+
 /* Only what we may have put there; a directory with more in it stays. It may belong to
  * another user by now (ftsan attach), who may have put a link in its place. */
 static void remove_temporary(const struct ftsan_log_file *file)
@@ -143,9 +195,18 @@ static void remove_temporary(const struct ftsan_log_file *file)
 	rmdir(file->directory);
 }
 
+/* Nothing ran that writes one. */
+static bool is_empty(const struct ftsan_log_file *file)
+{
+	struct stat status;
+
+	return stat(file->path, &status) == 0 && status.st_size == 0;
+}
+
 void ftsan_log_file_close(struct ftsan_log_file *file, bool keep)
 {
-	if (file->temporary && file->path != NULL && !keep)
+	if (file->path != NULL &&
+	    (file->stored ? is_empty(file) : file->temporary && !keep))
 		remove_temporary(file);
 	free(file->path);
 	free(file->directory);

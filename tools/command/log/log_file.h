@@ -9,11 +9,12 @@
  * @path:      absolute, owned; %p in its last component stands for a pid
  * @directory: the part of @path before the last slash, owned
  * @temporary: nobody asked for it: it goes unless there are findings
+ * @stored:    nobody asked for it: it stays in the user's store (log_store.h) for a while
  */
 struct ftsan_log_file {
 	char *path;
 	char *directory;
-	bool temporary;
+	bool temporary, stored;
 };
 
 /**
@@ -24,6 +25,9 @@ struct ftsan_log_file {
  * Return: 0; -errno, and the reason was printed.
  */
 int ftsan_log_file_open(struct ftsan_log_file *file, const char *requested);
+
+/* The same for a run: without @requested in the store, where that can be had. */
+int ftsan_log_file_open_stored(struct ftsan_log_file *file, const char *requested);
 
 /* Removes a temporary log unless @keep. */
 void ftsan_log_file_close(struct ftsan_log_file *file, bool keep);

@@ -2,8 +2,10 @@
 #include "report/report.h"
 
 #include <errno.h>
+#include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "common/common.h"
@@ -178,14 +180,17 @@ static int report_request(struct ftsan_report_request *request)
 	};
 	struct ftsan_printer judge = {.suppressions = &request->suppressions};
 	struct ftsan_session session = {.argument = &judge}, baseline = {.run = NULL};
-	char *root = source_root(request);
+	char *root = source_root(request), *directory = getcwd(NULL, 0);
 	struct ftsan_report report = {
 		.session = &session,
 		.baseline = request->baselines.n > 0 ? &baseline : NULL,
 		.suppressions = &request->suppressions,
 		.root = root,
+		.directory = directory,
 		.colour = wants_colour(request),
-		.summary = {.nothing = "the logs tell of no process"},
+		.full_stacks = request->full_stacks,
+		.summary = {.nothing = "the logs tell of no process",
+			    .stats = request->stats},
 	};
 	int status;
 
@@ -198,6 +203,7 @@ static int report_request(struct ftsan_report_request *request)
 	ftsan_session_release(&baseline);
 	ftsan_symbolizer_close(report.symbolizer);
 	free(root);
+	free(directory);
 	return status;
 }
 
@@ -207,8 +213,11 @@ static int check_request(struct ftsan_report_request *request)
 	struct ftsan_options *options;
 	int error;
 
-	if (request->logs[0] == NULL) {
-		ftsan_error("report: no log to read; see ftsan report --help");
+	if (request->logs[0] == NULL)
+		request->logs = request->stored = ftsan_store_last();
+	if (request->logs == NULL) {
+		ftsan_error("report: no log to read, and no run that kept one; see ftsan "
+			    "report --help");
 		return -EINVAL;
 	}
 	options = ftsan_xcalloc(1, sizeof(*options));
@@ -218,6 +227,60 @@ static int check_request(struct ftsan_report_request *request)
 						options->suppressions, ftsan_today());
 	free(options);
 	return error;
+}
+
+/* Shows a file with what the desktop opens such files with. */
+static int show(const char *path)
+{
+	char *const argv[] = {"xdg-open", (char *)path, NULL};
+	pid_t pid;
+	int error = posix_spawnp(&pid, argv[0], NULL, NULL, argv, environ), status = 0;
+
+	if (error == 0 && waitpid(pid, &status, 0) == pid && WIFEXITED(status) &&
+	    WEXITSTATUS(status) == 0)
+		return 0;
+	ftsan_error("%s: the report is there, but nothing opens it (xdg-open: %s)", path,
+		    error != 0 ? strerror(error) : "failed");
+	return FTSAN_EXIT_FAILED;
+}
+
+/* Where it can stay while the browser reads it: beside a log of the store, or in a
+ * directory of its own. */
+static char *browser_path(const struct ftsan_report_request *request)
+{
+	const char *base = getenv("TMPDIR");
+	char *directory, *path;
+
+	if (request->stored != NULL)
+		return ftsan_xprintf(
+			"%.*s/report.html",
+			(int)(strrchr(request->stored[0], '/') - request->stored[0]),
+			request->stored[0]);
+	directory = ftsan_xprintf("%s/ftsan-report-XXXXXX",
+				  base != NULL && base[0] != '\0' ? base : "/tmp");
+	path = mkdtemp(directory) != NULL ? ftsan_xprintf("%s/report.html", directory)
+					  : NULL;
+	if (path == NULL)
+		ftsan_error("no directory for the report: %s", strerror(errno));
+	free(directory);
+	return path;
+}
+
+static int report_in_browser(struct ftsan_report_request *request)
+{
+	char *path = request->output == NULL ? browser_path(request)
+					     : ftsan_xstrdup(request->output);
+	int status = FTSAN_EXIT_FAILED;
+
+	if (path == NULL)
+		return status;
+	request->output = path;
+	request->format = &ftsan_format_html;
+	status = report_request(request);
+	if (status != FTSAN_EXIT_FAILED && show(path) != 0)
+		status = FTSAN_EXIT_FAILED;
+	free(path);
+	return status;
 }
 
 int ftsan_command_report(int argc, char **argv)
@@ -230,9 +293,13 @@ int ftsan_command_report(int argc, char **argv)
 			fputs(ftsan_report_help, stdout);
 			status = 0;
 		} else if (check_request(&request) == 0) {
-			status = report_request(&request);
+			status = request.open ? report_in_browser(&request)
+					      : report_request(&request);
 		}
 	}
+	for (char **log = request.stored; log != NULL && *log != NULL; log++)
+		free(*log);
+	free(request.stored);
 	free(request.baselines.values);
 	free(request.debug_dirs.values);
 	ftsan_suppressions_release(&request.suppressions);

@@ -124,6 +124,7 @@ static void end_junit(struct ftsan_report *report)
 		put_engine(out, &report->session->engines[i]);
 	fputs("<system-out>", out);
 	if (summary != NULL) {
+		ftsan_summary_verdict(summary, report->session, &report->summary);
 		ftsan_summary_write(summary, report->session, &report->summary);
 		if (fclose(summary) == 0)
 			ftsan_put_xml(out, text);

@@ -23,24 +23,9 @@ static enum ftsan_news news_of(const struct ftsan_report *report,
 		       : FTSAN_NEWS_KNOWN;
 }
 
-/* What ends processes or corrupts memory comes before what may. */
-static int kind_rank(const char *kind)
-{
-	static const char *const ranks[] = {"hazard", "no-exception", "race", "bad-code",
-					    "use-after-free"};
-
-	for (size_t i = 0; i < FTSAN_ARRAY_LEN(ranks); i++)
-		if (strcmp(kind, ranks[i]) == 0)
-			return (int)i + 1;
-	return 0;
-}
-
-/* struct weight - what findings are sorted by, and the number of one */
+/* struct weight - a finding and where it belongs */
 struct weight {
 	enum ftsan_news news;
-	int kind, confidence;
-	uint64_t count;
-	const char *fingerprint;
 	const struct ftsan_found *found;
 };
 
@@ -50,13 +35,7 @@ static int heavier_first(const void *a, const void *b)
 
 	if (one->news != two->news)
 		return one->news < two->news ? -1 : 1;
-	if (one->kind != two->kind)
-		return one->kind > two->kind ? -1 : 1;
-	if (one->confidence != two->confidence)
-		return one->confidence > two->confidence ? -1 : 1;
-	if (one->count != two->count)
-		return one->count > two->count ? -1 : 1;
-	return strcmp(one->fingerprint, two->fingerprint);
+	return ftsan_found_compare(one->found, two->found);
 }
 
 /* The findings that @wanted says yes to, the heaviest first; malloc'ed, @n of them. */
@@ -74,10 +53,6 @@ sorted(const struct ftsan_report *report, const struct ftsan_session *session,
 			continue;
 		weights[(*n)++] = (struct weight){
 			.news = news_of(report, found),
-			.kind = kind_rank(found->kind),
-			.confidence = ftsan_confidence_rank(found->confidence),
-			.count = ftsan_found_count(found),
-			.fingerprint = found->fingerprint,
 			.found = found,
 		};
 	}

@@ -48,7 +48,9 @@ struct ftsan_item {
  * @suppressions: may be empty
  * @summary:      for the closing words
  * @root:         directory of the user's sources
+ * @directory:    where we are: text has paths relative to it; NULL: unknown
  * @colour:       text may have escape sequences
+ * @full_stacks:  text has every frame
  * @n_new, @n_gone: findings, without suppressed ones
  * @out:          where formats write
  * @written:      items so far, for those who put commas between them
@@ -60,7 +62,8 @@ struct ftsan_report {
 	struct ftsan_symbolizer *symbolizer;
 	struct ftsan_summary summary;
 	const char *root;
-	bool colour;
+	const char *directory;
+	bool colour, full_stacks;
 	size_t n_new, n_gone;
 	FILE *out;
 	size_t written;

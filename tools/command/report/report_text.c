@@ -20,66 +20,40 @@ static void put(struct ftsan_report *report, const char *text, size_t length)
 	free(coloured);
 }
 
-static void write_tests(FILE *out, const struct ftsan_names *tests)
+static void begin_text(struct ftsan_report *report)
 {
-	enum { NAMED_MAX = 5 };
+	char *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
 
-	for (size_t i = 0; i < tests->n && i < NAMED_MAX; i++) {
-		fputs(i == 0 ? "  In the tests " : ", ", out);
-		ftsan_put_text(out, tests->texts[i]);
-	}
-	if (tests->n > NAMED_MAX)
-		fprintf(out, " and %zu more", tests->n - NAMED_MAX);
-	if (tests->n > 0)
-		fputs(".\n", out);
-}
-
-/* What several logs say of a finding; nothing of one that occurred once. */
-static void write_notes(FILE *out, const struct ftsan_item *item)
-{
-	const struct ftsan_found *found = item->found;
-	uint64_t count = ftsan_found_count(found);
-
-	if (item->news != FTSAN_NEWS_UNKNOWN)
-		fprintf(out, "  Compared with the baseline: %s.\n",
-			ftsan_news_word(item->news));
-	write_tests(out, &found->tests);
-	if (count < 2)
+	if (out == NULL)
 		return;
-	fprintf(out, "  Occurred %llu times in %llu %s", (unsigned long long)count,
-		(unsigned long long)found->processes,
-		ftsan_plural(found->processes, "process", "processes"));
-	if (found->first > 0) {
-		fputs(", first ", out);
-		ftsan_put_time(out, found->first);
-		fputs(", last ", out);
-		ftsan_put_time(out, found->last);
-	}
-	fputs(".\n", out);
+	ftsan_summary_verdict(out, report->session, &report->summary);
+	if (fclose(out) == 0)
+		put(report, text, length);
+	free(text);
 }
 
 static void put_text_item(struct ftsan_report *report, const struct ftsan_item *item)
 {
-	static const char mark[] = "\n\nSUMMARY: ";
-	char *text, *next, *summary = NULL, *whole = NULL;
+	const struct ftsan_brief brief = {
+		.found = item->found,
+		.command = ftsan_session_command(report->session),
+		.news = ftsan_news_word(item->news),
+		.directory = report->directory,
+	};
+	char *text = NULL;
 	size_t length = 0;
 	FILE *out;
 
 	if (item->suppressed || item->news == FTSAN_NEWS_GONE)
 		return;
-	text = ftsan_finding_text(item->view);
-	/* Names can't hold a newline there, so the last one is the report's own. */
-	for (next = strstr(text, mark); next != NULL; next = strstr(next + 1, mark))
-		summary = next + 1;
-	out = open_memstream(&whole, &length);
-	if (out != NULL && summary != NULL) {
-		fwrite(text, 1, (size_t)(summary - text), out);
-		write_notes(out, item);
-		fputs(summary, out);
-		if (fclose(out) == 0)
-			put(report, whole, length);
-		free(whole);
-	}
+	out = open_memstream(&text, &length);
+	if (out == NULL)
+		return;
+	ftsan_print_view(out, item->view, &brief, report->full_stacks);
+	if (fclose(out) == 0)
+		put(report, text, length);
 	free(text);
 }
 
@@ -138,6 +112,7 @@ static void end_text(struct ftsan_report *report)
 
 const struct ftsan_format ftsan_format_text = {
 	.name = "text",
+	.begin = begin_text,
 	.item = put_text_item,
 	.end = end_text,
 };

@@ -8,10 +8,12 @@
 #include "common/common.h"
 
 const char ftsan_report_help[] =
-	"usage: ftsan report [OPTION...] LOG...\n"
+	"usage: ftsan report [OPTION...] [LOG...]\n"
 	"\n"
 	"Merges logs (of several processes, runs, machines; gzip'ed ones, too; - is\n"
-	"standard input) and prints each finding once, and a summary.\n"
+	"standard input) and prints each finding once, and a summary. Without a LOG "
+	"those of\n"
+	"the last `ftsan run` that named none.\n"
 	"\n"
 	"  --format F     text (default), json, sarif, junit, html, csv, github\n"
 	"  -o, --output FILE\n"
@@ -26,6 +28,9 @@ const char ftsan_report_help[] =
 	"  --baseline LOG compare with an older log: which findings are new, known, "
 	"gone;\n"
 	"                 may be given several times\n"
+	"  --open         write it as html and show it in the browser\n"
+	"  --full-stacks  text has every frame, those of CPython and pytest, too\n"
+	"  --stats        text has every number of what was watched\n"
 	"  --exit-code    exit status 66 when there are findings; with --baseline, "
 	"which\n"
 	"                 implies this, when there are new ones; 67 when there are none "
@@ -87,6 +92,9 @@ enum {
 	OPTION_GENERATE,
 	OPTION_BASELINE,
 	OPTION_EXIT_CODE,
+	OPTION_FULL_STACKS,
+	OPTION_STATS,
+	OPTION_OPEN,
 	OPTION_SYSROOT,
 	OPTION_DEBUG_DIR,
 	OPTION_ROOT,
@@ -101,6 +109,9 @@ static const struct option known_options[] = {
 	{"gen-suppressions", no_argument, NULL, OPTION_GENERATE},
 	{"baseline", required_argument, NULL, OPTION_BASELINE},
 	{"exit-code", no_argument, NULL, OPTION_EXIT_CODE},
+	{"full-stacks", no_argument, NULL, OPTION_FULL_STACKS},
+	{"stats", no_argument, NULL, OPTION_STATS},
+	{"open", no_argument, NULL, OPTION_OPEN},
 	{"sysroot", required_argument, NULL, OPTION_SYSROOT},
 	{"debug-dir", required_argument, NULL, OPTION_DEBUG_DIR},
 	{"source-root", required_argument, NULL, OPTION_ROOT},
@@ -120,6 +131,15 @@ static bool take_kind(struct ftsan_report_request *request, int choice)
 		return true;
 	case OPTION_GENERATE:
 		request->format = &ftsan_format_suppressions;
+		return true;
+	case OPTION_FULL_STACKS:
+		request->full_stacks = true;
+		return true;
+	case OPTION_OPEN:
+		request->open = true;
+		return true;
+	case OPTION_STATS:
+		request->stats = true;
 		return true;
 	case OPTION_EXIT_CODE:
 		request->exit_code = true;

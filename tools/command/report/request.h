@@ -21,8 +21,9 @@ struct ftsan_report_request {
 	const char *colour;
 	struct ftsan_report_list baselines, debug_dirs;
 	const char *sysroot, *root;
-	bool exit_code, help;
+	bool exit_code, help, full_stacks, stats, open;
 	char **logs;
+	char **stored; /* of the last run, owned; NULL: others were named */
 	struct ftsan_suppressions suppressions;
 	bool bad;
 };

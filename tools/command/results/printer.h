@@ -1,24 +1,37 @@
-/* Findings of a session as text on stderr, as they come in. */
+/* A session as text on stderr: a line for each finding as it comes in, all at the end. */
 #ifndef FTSAN_TOOLS_PRINTER_H
 #define FTSAN_TOOLS_PRINTER_H
 
+#include "results/brief.h"
 #include "results/resolve.h"
 #include "results/session.h"
+#include "results/summary.h"
 #include "suppressions/suppressions.h"
 #include "symbols/symbols.h"
 
 /**
  * struct ftsan_printer - the argument of a session's callbacks
  * @generated: NULL, or where lines that would suppress what was printed are collected
+ * @full_stacks: every frame, as the library itself prints it
  */
 struct ftsan_printer {
 	struct ftsan_symbolizer *symbolizer;
 	struct ftsan_suppressions *suppressions;
 	FILE *generated;
+	bool full_stacks;
 };
 
-/* A ftsan_session_finding. */
+/* A ftsan_session_finding: one line, the report comes at the end. */
 void ftsan_print_finding(void *argument, const struct ftsan_occurrence *occurrence);
+
+/* The verdict, the findings, what was watched; in one write. */
+void ftsan_print_results(const struct ftsan_session *session,
+			 const struct ftsan_printer *printer,
+			 const struct ftsan_summary *summary);
+
+/* One finding, briefly or with every frame. */
+void ftsan_print_view(FILE *out, const struct ftsan_view *view,
+		      const struct ftsan_brief *brief, bool full_stacks);
 
 /* Makes the suppressions of its argument, a printer, hide findings of @session. */
 void ftsan_printer_judges(struct ftsan_session *session);

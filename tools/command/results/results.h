@@ -7,6 +7,9 @@
 #ifndef FTSAN_TOOLS_RESULTS_H
 #define FTSAN_TOOLS_RESULTS_H
 
+#include "results/brief.h"
+#include "results/explain.h"
+#include "results/order.h"
 #include "results/printer.h"
 #include "results/resolve.h"
 #include "results/session.h"

@@ -337,3 +337,8 @@ void ftsan_session_release(struct ftsan_session *session)
 	ftsan_names_release(&session->hidden_by);
 	memset(session, 0, sizeof(*session));
 }
+
+const char *ftsan_session_command(const struct ftsan_session *session)
+{
+	return session->commands.n == 1 ? session->commands.texts[0] : NULL;
+}

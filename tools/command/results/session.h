@@ -38,4 +38,7 @@ int ftsan_session_signal(const struct ftsan_session *session, int pid);
 /* After the last line: counts a process without an end. Releases what @source owns. */
 void ftsan_source_finish(struct ftsan_session *session, struct ftsan_source *source);
 
+/* The command line that started it all; NULL: there were none, or several. */
+const char *ftsan_session_command(const struct ftsan_session *session);
+
 #endif

@@ -89,10 +89,18 @@ static void write_engine(FILE *out, const struct ftsan_engine_state *engine,
 	fputc('\n', out);
 }
 
-static void write_engines(FILE *out, const struct ftsan_session *session)
+/* An engine that works is no news. */
+static bool is_news(const struct ftsan_engine_state *engine, uint64_t processes)
+{
+	return !engine->active || engine->processes < processes ||
+	       (engine->canary_known && !engine->canary);
+}
+
+static void write_engines(FILE *out, const struct ftsan_session *session, bool stats)
 {
 	for (size_t i = 0; i < session->n_engines; i++)
-		write_engine(out, &session->engines[i], session->n_processes);
+		if (stats || is_news(&session->engines[i], session->n_processes))
+			write_engine(out, &session->engines[i], session->n_processes);
 	if (session->silent > 0)
 		fprintf(out, "ftsan: %llu %s did not say which engines were active\n",
 			(unsigned long long)session->silent,
@@ -190,44 +198,38 @@ static void write_reading_notes(FILE *out, const struct ftsan_session *session,
 				     "modules on disk are"));
 }
 
-void ftsan_summary_write(FILE *out, const struct ftsan_session *session,
-			 const struct ftsan_summary *summary)
+void ftsan_summary_verdict(FILE *out, const struct ftsan_session *session,
+			   const struct ftsan_summary *summary)
 {
 	fputs("ftsan: ", out);
 	ftsan_verdict_write(out, session, summary->nothing);
 	fputc('\n', out);
+}
+
+/* What a reader has to know of what was watched; the rest is for who asks for it. */
+static void write_watched(FILE *out, const struct ftsan_session *session, bool stats)
+{
+	write_engines(out, session, stats);
+	ftsan_summary_gil(out, session, stats);
+	ftsan_summary_coverage(out, session, stats);
+	ftsan_verdict_write_blind(out, session);
+	write_unwatched(out, session);
+	write_attached(out, session);
+	write_deaths(out, session);
+	write_unended(out, session);
+	write_lost(out, session);
+}
+
+void ftsan_summary_write(FILE *out, const struct ftsan_session *session,
+			 const struct ftsan_summary *summary)
+{
 	if (session->n_processes > 0 || session->n_found > 0) {
 		write_findings(out, session);
-		write_engines(out, session);
-		ftsan_summary_gil(out, session);
-		ftsan_summary_coverage(out, session);
-		ftsan_verdict_write_blind(out, session);
-		write_unwatched(out, session);
-		write_attached(out, session);
-		write_deaths(out, session);
-		write_unended(out, session);
-		write_lost(out, session);
+		write_watched(out, session, summary->stats);
 		if (summary->suppressions != NULL)
 			ftsan_summary_suppressions(out, session, summary->suppressions);
 	}
 	write_reading_notes(out, session, summary);
 	if (summary->log_path != NULL)
 		fprintf(out, "ftsan: the log is %s\n", summary->log_path);
-}
-
-void ftsan_summary_print(const struct ftsan_session *session,
-			 const struct ftsan_summary *summary)
-{
-	char *text = NULL;
-	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
-
-	if (out == NULL) {
-		ftsan_error("out of memory");
-		return;
-	}
-	ftsan_summary_write(out, session, summary);
-	if (fclose(out) == 0)
-		ftsan_write_report(text, length);
-	free(text);
 }

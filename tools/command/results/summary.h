@@ -2,6 +2,7 @@
 #ifndef FTSAN_TOOLS_SUMMARY_H
 #define FTSAN_TOOLS_SUMMARY_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "results/session.h"
@@ -14,6 +15,7 @@
  * @mismatches: see ftsan_symbolizer_mismatches()
  * @log_path:   where the log is, NULL when it was not kept
  * @suppressions: those that were given; may be NULL
+ * @stats:      every number, not only what says what a silence is worth
  */
 struct ftsan_summary {
 	const char *nothing;
@@ -21,14 +23,15 @@ struct ftsan_summary {
 	unsigned mismatches;
 	const char *log_path;
 	const struct ftsan_suppressions *suppressions;
+	bool stats;
 };
 
-/* Pure: every line begins with "ftsan: ". */
-void ftsan_summary_write(FILE *out, const struct ftsan_session *session,
-			 const struct ftsan_summary *summary);
+/* Both pure: every line begins with "ftsan: ". The one line to read: */
+void ftsan_summary_verdict(FILE *out, const struct ftsan_session *session,
+			   const struct ftsan_summary *summary);
 
-/* The same to stderr, in one write. */
-void ftsan_summary_print(const struct ftsan_session *session,
+/* What follows the findings: how many, what was watched, where the log is. */
+void ftsan_summary_write(FILE *out, const struct ftsan_session *session,
 			 const struct ftsan_summary *summary);
 
 #endif

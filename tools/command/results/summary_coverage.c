@@ -1,3 +1,5 @@
+#include <string.h>
+
 #include "base/base.h"
 #include "results/summary_parts.h"
 
@@ -74,12 +76,32 @@ static void write_guard(FILE *out, const struct ftsan_session *session)
 	write_lost(out, session);
 }
 
-void ftsan_summary_coverage(FILE *out, const struct ftsan_session *session)
+/* Arrays that were worth watching, and for which there was no room. */
+static void write_bounds(FILE *out, const struct ftsan_session *session)
+{
+	const struct ftsan_names *reasons = &session->coverage.left_out;
+	unsigned written = 0;
+
+	for (size_t i = 0; i < reasons->n; i++) {
+		/* Those that no second thread uses. */
+		if (reasons->counts[i] == 0 || strcmp(reasons->texts[i], "young") == 0)
+			continue;
+		fprintf(out, "%s%llu ", written++ == 0 ? "ftsan: left out: " : ", ",
+			(unsigned long long)reasons->counts[i]);
+		ftsan_put_text(out, reasons->texts[i]);
+	}
+	fputs(written > 0 ? " (`ftsan options` has the bounds)\n" : "", out);
+	write_lost(out, session);
+}
+
+void ftsan_summary_coverage(FILE *out, const struct ftsan_session *session, bool stats)
 {
 	uint64_t covered = session->coverage.processes;
 
-	if (covered > 0)
+	if (covered > 0 && stats)
 		write_guard(out, session);
+	else if (covered > 0)
+		write_bounds(out, session);
 	if (covered < session->n_processes)
 		fprintf(out, "ftsan: no coverage from %llu of %llu processes\n",
 			(unsigned long long)(session->n_processes - covered),
@@ -96,7 +118,7 @@ static void write_requesters(FILE *out, const struct ftsan_names *names)
 		fputc('\n', out);
 }
 
-void ftsan_summary_gil(FILE *out, const struct ftsan_session *session)
+void ftsan_summary_gil(FILE *out, const struct ftsan_session *session, bool stats)
 {
 	static const struct {
 		const char *state, *meaning;
@@ -111,7 +133,7 @@ void ftsan_summary_gil(FILE *out, const struct ftsan_session *session)
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(states); i++) {
 		uint64_t count = session->coverage.gil[i];
 
-		if (count == 0)
+		if (count == 0 || (i == FTSAN_GIL_OFF && !stats))
 			continue;
 		fprintf(out, "ftsan: GIL %s", states[i].state);
 		if (count < session->n_processes)

@@ -15,14 +15,16 @@
 static const char help[] =
 	"usage: ftsan run [OPTION...] [--] CMD ARGS...\n"
 	"\n"
-	"Runs CMD and its child processes with ftsan, prints findings on stderr as they\n"
-	"occur, and a summary at the end.\n"
+	"Runs CMD and its child processes with ftsan, tells on stderr of findings as "
+	"they\n"
+	"occur, and prints them and a summary at the end.\n"
 	"\n"
 	"  --log FILE     keep the log (JSON Lines) in FILE; other processes than the "
 	"first\n"
 	"                 write to FILE.PID; %p in FILE stands for the pid. Without "
-	"this, a\n"
-	"                 log is kept only if there are findings\n"
+	"this, the\n"
+	"                 logs of the last runs are kept for `ftsan report`, in\n"
+	"                 $XDG_STATE_HOME/ftsan or ~/.local/state/ftsan\n"
 	"  --options K=V:K=V\n"
 	"                 options, after those in FTSAN_OPTIONS; `ftsan options` lists "
 	"them\n"
@@ -33,7 +35,10 @@ static const char help[] =
 	"                 exit status 66; may be given several times\n"
 	"  --gen-suppressions\n"
 	"                 print lines for such a file, for the findings there are\n"
-	"  --print-at-end print findings when CMD has ended, not in between its output\n"
+	"  --print-at-end say nothing of findings before CMD has ended\n"
+	"  --progress     show how it goes, in a line that is updated, if stderr is a "
+	"terminal\n"
+	"  --full-stacks  print every frame, those of CPython and pytest, too\n"
 	"\n"
 	"Exit status: that of CMD; 66 when CMD succeeded and there are findings; 67 "
 	"when it\n"
@@ -54,6 +59,8 @@ struct request {
 	bool keep_gil;
 	bool generate;
 	bool print_at_end;
+	bool full_stacks;
+	bool progress;
 	bool help;
 	char **command;
 	struct ftsan_suppressions suppressions;
@@ -79,6 +86,8 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 		{"suppressions", required_argument, NULL, 's'},
 		{"gen-suppressions", no_argument, NULL, 'G'},
 		{"print-at-end", no_argument, NULL, 'e'},
+		{"full-stacks", no_argument, NULL, 'f'},
+		{"progress", no_argument, NULL, 'p'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -107,6 +116,12 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 			break;
 		case 'e':
 			request->print_at_end = true;
+			break;
+		case 'f':
+			request->full_stacks = true;
+			break;
+		case 'p':
+			request->progress = true;
 			break;
 		case 'h':
 			request->help = true;
@@ -152,16 +167,24 @@ static int exit_status(const struct run *run, int log_error)
 	return ftsan_live_status(&run->live);
 }
 
-static int follow_child(struct run *run, bool print_at_end)
+static int follow_child(struct run *run, const struct request *request)
 {
 	enum { POLL_MS = 100 };
+	struct ftsan_progress progress;
 	const char *nothing = run->unfit != NULL ? run->unfit
 			      : run->live.options.enabled ? "CMD ran no CPython"
 							  : "enabled=0";
 
-	while (!ftsan_child_wait(&run->child, POLL_MS))
-		if (!print_at_end)
-			ftsan_follow_poll(&run->live.follow);
+	ftsan_progress_begin(&progress, request->progress);
+	while (!ftsan_child_wait(&run->child, POLL_MS)) {
+		if (request->print_at_end && !progress.shown)
+			continue;
+		if (request->print_at_end)
+			run->live.session.on_finding = NULL;
+		ftsan_follow_poll(&run->live.follow);
+		ftsan_progress_update(&progress, &run->live.session);
+	}
+	ftsan_progress_end(&progress);
 	if (WIFSIGNALED(run->child.wait_status))
 		ftsan_session_death(&run->live.session, run->child.pid,
 				    WTERMSIG(run->child.wait_status));
@@ -191,10 +214,11 @@ static int watch(struct run *run, const struct request *request)
 	struct generated generated = {.length = 0};
 	int status;
 
+	printer->full_stacks = request->full_stacks;
 	if (request->generate)
 		printer->generated = open_memstream(&generated.text, &generated.length);
 	ftsan_live_begin(&run->live);
-	status = follow_child(run, request->print_at_end);
+	status = follow_child(run, request);
 	print_generated(printer, &generated);
 	ftsan_live_end(&run->live);
 	return status;
@@ -243,7 +267,7 @@ static int run_request(struct request *request)
 		goto out;
 	if (log == NULL)
 		log = live->options.log;
-	if (ftsan_log_file_open(&live->log, log) != 0)
+	if (ftsan_log_file_open_stored(&live->log, log) != 0)
 		goto out;
 	status = run_with_log(run, request);
 	ftsan_log_file_close(&live->log, live->session.n_shown > 0);

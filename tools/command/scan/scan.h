@@ -7,7 +7,7 @@
 #ifndef FTSAN_TOOLS_SCAN_H
 #define FTSAN_TOOLS_SCAN_H
 
-#include "scan/hazards.h"
+#include "common/common.h"
 
 /* The subcommand; gets its name as argv[0], returns the exit status. */
 int ftsan_command_scan(int argc, char **argv);

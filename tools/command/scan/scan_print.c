@@ -1,9 +1,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scan/hazards.h"
-#include "scan/scanned.h"
 #include "common/common.h"
+#include "scan/scanned.h"
 
 /* Their names only; what they are is told once, at the end. */
 static void print_names(FILE *out, const char *component, const char *version)

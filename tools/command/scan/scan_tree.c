@@ -7,9 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "scan/hazards.h"
-#include "scan/scanned.h"
 #include "common/common.h"
+#include "scan/scanned.h"
 
 static void add_note(struct ftsan_scan_notes *notes, const char *path, const char *text)
 {

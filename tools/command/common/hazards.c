@@ -1,4 +1,4 @@
-#include "scan/hazards.h"
+#include "common/hazards.h"
 
 #include <ctype.h>
 #include <stdint.h>
@@ -10,19 +10,23 @@
 /* Sources: the issues named, and the release notes of the versions with the fix. */
 static const struct ftsan_hazard hazards[] = {
 	{"numpy", "numpy#28197", "2.1.0", "2.2.3",
-	 "np.repeat stores to the shape of its input: wrong results, heap overflow"},
+	 "np.repeat stores to the shape of its input: wrong results, heap overflow",
+	 "PyArray_Repeat"},
 	{"numpy", "numpy#27955", "2.2.0", "2.2.1",
-	 "use after free in a hash table that all operations use"},
+	 "use after free in a hash table that all operations use", NULL},
 	{"numpy", "numpy#28813", "2.1.0", "2.2.6",
-	 "StringDType stores to a descriptor that arrays share"},
+	 "StringDType stores to a descriptor that arrays share", NULL},
 	{"numpy", "numpy#30234", "2.1.0", "2.4.0",
-	 "the hash of a dtype is cached without synchronisation"},
+	 "the hash of a dtype is cached without synchronisation", "PyArray_DescrHash"},
 	{"cython", "cython#6718", "0.29", "3.1.0b1",
-	 "the module's cache of code objects is not synchronised: crashes in tracebacks"},
+	 "the module's cache of code objects is not synchronised: crashes in tracebacks",
+	 "__Pyx_AddTraceback"},
 	{"cython", "cython#6721", "0.29", "3.0.13",
-	 "a cached code object lacks a reference: use after free, wrong tracebacks"},
+	 "a cached code object lacks a reference: use after free, wrong tracebacks",
+	 NULL},
 	{"cython", "cython#6721", "3.1.0a0", "3.1.0b1",
-	 "a cached code object lacks a reference: use after free, wrong tracebacks"},
+	 "a cached code object lacks a reference: use after free, wrong tracebacks",
+	 NULL},
 };
 
 enum { RELEASE_PARTS = 4, STAGE = RELEASE_PARTS, NUMBER, PARTS };
@@ -105,6 +109,17 @@ const struct ftsan_hazard *ftsan_hazard_next(const struct ftsan_hazard *last,
 		if (component == NULL ||
 		    ftsan_hazard_is_in(&hazards[i], component, version))
 			return &hazards[i];
+	return NULL;
+}
+
+const struct ftsan_hazard *ftsan_hazard_of(const char *function)
+{
+	for (size_t i = 0; function != NULL && i < FTSAN_ARRAY_LEN(hazards); i++) {
+		const char *name = hazards[i].function;
+
+		if (name != NULL && strncmp(function, name, strlen(name)) == 0)
+			return &hazards[i];
+	}
 	return NULL;
 }
 

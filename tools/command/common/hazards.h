@@ -12,6 +12,7 @@
  * @from:      first version that has it
  * @fixed:     first version that has it no more
  * @text:      what goes wrong
+ * @function:  that a finding of it blames, or what its name begins with; NULL: unknown
  */
 struct ftsan_hazard {
 	const char *component;
@@ -19,6 +20,7 @@ struct ftsan_hazard {
 	const char *from;
 	const char *fixed;
 	const char *text;
+	const char *function;
 };
 
 /* The oldest NumPy that is watched: earlier ones take an array's dims from elsewhere. */
@@ -46,6 +48,9 @@ bool ftsan_hazard_is_in(const struct ftsan_hazard *hazard, const char *component
  */
 const struct ftsan_hazard *ftsan_hazard_next(const struct ftsan_hazard *last,
 					     const char *component, const char *version);
+
+/* The defect that a function is known for; NULL: none. Pure. */
+const struct ftsan_hazard *ftsan_hazard_of(const char *function);
 
 /* All of them as a list of objects, for --format json. */
 json_t *ftsan_hazards_json(const char *component, const char *version);

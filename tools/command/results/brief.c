@@ -1,0 +1,325 @@
+#include "results/brief.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "common/common.h"
+#include "results/explain.h"
+#include "results/fold.h"
+#include "results/session_found.h"
+#include "results/source_line.h"
+
+static bool known(const char *text)
+{
+	return text != NULL && text[0] != '\0';
+}
+
+static bool is(const char *text, const char *word)
+{
+	return text != NULL && strcmp(text, word) == 0;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
+/* --- stacks --------------------------------------------------------------------- */
+
+static void put_place(FILE *out, const struct ftsan_view_frame *frame,
+		      const char *directory)
+{
+	if (known(frame->file) && frame->line > 0) {
+		fputc(' ', out);
+		ftsan_put_text(out, ftsan_short_path(frame->file, directory));
+		fprintf(out, ":%d", frame->line);
+	} else if (!frame->python && known(frame->module)) {
+		fputc(' ', out);
+		ftsan_put_text(out, base_name(frame->module));
+		fprintf(out, "+0x%" PRIx64, frame->offset);
+	}
+}
+
+static void put_frame(FILE *out, unsigned number, const struct ftsan_view_frame *frame,
+		      const char *directory)
+{
+	fprintf(out, "    #%u ", number);
+	ftsan_put_text(out, known(frame->function) ? frame->function : "<unknown>");
+	put_place(out, frame, directory);
+	(void)ftsan_put_source_line(out, "  |  ", frame->file, frame->line);
+	fputc('\n', out);
+}
+
+static void put_thread(FILE *out, const struct ftsan_view_stack *stack, int pid)
+{
+	if (stack->tid != 0 && stack->tid == pid) {
+		fputs(" by the main thread", out);
+	} else if (known(stack->thread)) {
+		fputs(" by thread '", out);
+		ftsan_put_text(out, stack->thread);
+		fputc('\'', out);
+	} else {
+		fputs(" by a thread", out);
+	}
+	if (stack->tid != 0)
+		fprintf(out, " (tid=%d)", stack->tid);
+}
+
+static const char *deed_of(const struct ftsan_view_stack *stack, bool concurrent)
+{
+	static const struct {
+		const char *role, *alone, *joined;
+	} deeds[] = {
+		{"write", "Write", "Concurrent write"},
+		{"read", "Read", "Concurrent read"},
+		{"free", "Freed", "Freed"},
+		{"call", "Called", "Called"},
+	};
+
+	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++)
+		if (is(stack->role, deeds[i].role))
+			return concurrent ? deeds[i].joined : deeds[i].alone;
+	return "Access";
+}
+
+static void put_stack(FILE *out, const struct ftsan_view *view, unsigned index,
+		      const char *directory)
+{
+	const struct ftsan_view_stack *stack = &view->stacks[index];
+	struct ftsan_fold fold;
+
+	fprintf(out, "  %s", deed_of(stack, index > 0 && is(view->kind, "race")));
+	if (stack->size != 0)
+		fprintf(out, " of size %u", stack->size);
+	put_thread(out, stack, view->pid);
+	fputs(":\n", out);
+	ftsan_fold_stack(&fold, stack);
+	for (unsigned i = 0; i < fold.n; i++)
+		put_frame(out, fold.shown[i], &stack->frames[fold.shown[i]], directory);
+	if (stack->n_frames == 0)
+		fputs("    [no stack]\n", out);
+	if (fold.n == stack->n_frames)
+		return;
+	fputs("    ... ", out);
+	ftsan_fold_write(out, &fold);
+	fputc('\n', out);
+}
+
+/* --- the memory ------------------------------------------------------------------- */
+
+static void put_shape(FILE *out, const struct ftsan_view *view)
+{
+	if (view->n_shape < 0 || view->n_shape > FTSAN_VIEW_DIMS_MAX)
+		return;
+	fputs(", shape (", out);
+	for (int i = 0; i < view->n_shape; i++)
+		fprintf(out, "%s%" PRId64, i > 0 ? ", " : "", view->shape[i]);
+	fputs(view->n_shape == 1 ? ",)" : ")", out);
+}
+
+/* The innermost place that is not the interpreter's. */
+static void put_origin(FILE *out, const struct ftsan_view *view, const char *directory)
+{
+	for (unsigned i = 0; i < view->n_stacks; i++) {
+		const struct ftsan_view_stack *stack = &view->stacks[i];
+		struct ftsan_fold fold;
+
+		if (!is(stack->role, "alloc") || stack->n_frames == 0)
+			continue;
+		ftsan_fold_stack(&fold, stack);
+		if (fold.n == 0)
+			return;
+		fputs("; made in ", out);
+		ftsan_put_text(out,
+			       known(stack->frames[fold.shown[fold.n - 1]].function)
+				       ? stack->frames[fold.shown[fold.n - 1]].function
+				       : "<unknown>");
+		put_place(out, &stack->frames[fold.shown[fold.n - 1]], directory);
+		return;
+	}
+}
+
+static void put_memory(FILE *out, const struct ftsan_view *view, const char *directory)
+{
+	if (!known(view->description) && !known(view->name) && view->address == 0)
+		return;
+	fputs("  Location is ", out);
+	ftsan_put_text(out, known(view->description) ? view->description : "memory");
+	if (known(view->name)) {
+		fputs(", ", out);
+		ftsan_put_text(out, view->name);
+	}
+	if (view->has_old || view->has_new) {
+		fputc(' ', out);
+		ftsan_explain_values(out, view);
+	}
+	if (view->address != 0)
+		fprintf(out, " at 0x%" PRIx64, view->address);
+	put_shape(out, view);
+	if (known(view->dtype)) {
+		fputs(", dtype ", out);
+		ftsan_put_text(out, view->dtype);
+	}
+	put_origin(out, view, directory);
+	fputs(".\n", out);
+}
+
+/* --- what is known of it beyond this record ----------------------------------------- */
+
+static void put_names(FILE *out, const struct ftsan_names *names, size_t most)
+{
+	for (size_t i = 0; i < names->n && i < most; i++) {
+		fputs(i > 0 ? ", " : "", out);
+		ftsan_put_text(out, names->texts[i]);
+	}
+	if (names->n > most)
+		fprintf(out, " and %zu more", names->n - most);
+}
+
+/* How often, and what was seen besides what is shown; nothing of what occurred once. */
+static void put_evidence(FILE *out, const struct ftsan_found *found)
+{
+	enum { SHOWN = 3 };
+	uint64_t count = ftsan_found_count(found);
+
+	if (count < 2)
+		return;
+	fprintf(out, "  Occurred %" PRIu64 " times in %" PRIu64 " %s", count,
+		found->processes, ftsan_plural(found->processes, "process", "processes"));
+	if (found->first > 0 && found->processes > 1) {
+		fputs(", first ", out);
+		ftsan_put_time(out, found->first);
+		fputs(", last ", out);
+		ftsan_put_time(out, found->last);
+	}
+	for (size_t i = 0; found->evidence.n > 1 && i < found->evidence.n && i < SHOWN;
+	     i++) {
+		fputs(i > 0 ? "; " : ": ", out);
+		ftsan_put_text(out, found->evidence.texts[i]);
+	}
+	if (found->evidence.n > SHOWN)
+		fprintf(out, "; and %zu more", found->evidence.n - SHOWN);
+	fputs(".\n", out);
+}
+
+static void put_again(FILE *out, const struct ftsan_view *view,
+		      const struct ftsan_brief *brief)
+{
+	const struct ftsan_found *found = brief->found;
+	bool latent = is(view->confidence, "latent");
+
+	if (found != NULL && found->tests.n > 0) {
+		fputs("  Again:    pytest --ftsan", out);
+		fputs(latent ? " --ftsan-options=mode=latent '" : " '", out);
+		ftsan_put_text(out, found->tests.texts[0]);
+		fputs("'\n", out);
+	} else if (known(brief->command)) {
+		fputs("  Again:    ftsan run", out);
+		fputs(latent ? " --options mode=latent -- " : " -- ", out);
+		ftsan_put_text(out, brief->command);
+		fputc('\n', out);
+	}
+}
+
+static void put_tests(FILE *out, const struct ftsan_found *found)
+{
+	enum { NAMED_MAX = 5 };
+
+	if (found == NULL || found->tests.n == 0)
+		return;
+	fputs("  In the tests ", out);
+	put_names(out, &found->tests, NAMED_MAX);
+	fputs(".\n", out);
+}
+
+/* The words of ThreadSanitizer's last line, for those who look for them. */
+static void put_summary(FILE *out, const struct ftsan_view *view, const char *directory)
+{
+	struct ftsan_fold fold = {.n = 0};
+	const struct ftsan_view_frame *frame;
+
+	fputs("SUMMARY: ftsan: ", out);
+	ftsan_put_text(out, ftsan_view_headline(view));
+	if (view->n_stacks > 0)
+		ftsan_fold_stack(&fold, &view->stacks[0]);
+	for (unsigned i = 0; i < fold.n; i++) {
+		frame = &view->stacks[0].frames[fold.shown[i]];
+		if (!frame->python && i + 1 < fold.n && !known(frame->file))
+			continue;
+		put_place(out, frame, directory);
+		break;
+	}
+	fputs(" in ", out);
+	ftsan_explain_culprit(out, view);
+	if (known(view->fingerprint)) {
+		fputs(" [", out);
+		ftsan_put_text(out, view->fingerprint);
+		fputc(']', out);
+	}
+	fputc('\n', out);
+}
+
+void ftsan_brief_write(FILE *out, const struct ftsan_view *view,
+		       const struct ftsan_brief *brief)
+{
+	enum { STACKS = 2 };
+	unsigned shown = 0;
+
+	fputs("WARNING: ftsan: ", out);
+	ftsan_put_text(out, ftsan_view_headline(view));
+	fprintf(out, " (pid=%d)\n  ", view->pid);
+	ftsan_explain_what(out, view);
+	fputc('\n', out);
+	put_tests(out, brief->found);
+	for (unsigned i = 0; i < view->n_stacks && shown < STACKS; i++) {
+		if (is(view->stacks[i].role, "alloc"))
+			continue;
+		put_stack(out, view, i, brief->directory);
+		shown++;
+	}
+	put_memory(out, view, brief->directory);
+	fputs("  Danger:   ", out);
+	ftsan_explain_harm(out, view);
+	fputs("\n  Remedy:   ", out);
+	ftsan_explain_remedy(out, view);
+	fputc('\n', out);
+	put_again(out, view, brief);
+	if (brief->found != NULL)
+		put_evidence(out, brief->found);
+	if (known(brief->news))
+		fprintf(out, "  Compared with the baseline: %s.\n", brief->news);
+	fputs("  Confidence ", out);
+	ftsan_put_text(out, known(view->confidence) ? view->confidence : "unknown");
+	if (known(view->grade)) {
+		fputs(", grade ", out);
+		ftsan_put_text(out, view->grade);
+	}
+	if (view->gil_forced)
+		fputs("; the GIL was kept off although a module asked for it", out);
+	fputs(".\n", out);
+	put_summary(out, view, brief->directory);
+	fputc('\n', out);
+}
+
+void ftsan_brief_notes(FILE *out, const struct ftsan_brief *brief)
+{
+	if (known(brief->news))
+		fprintf(out, "  Compared with the baseline: %s.\n", brief->news);
+	put_tests(out, brief->found);
+	if (brief->found != NULL)
+		put_evidence(out, brief->found);
+}
+
+void ftsan_brief_line(FILE *out, const struct ftsan_view *view)
+{
+	fputs("ftsan: found: ", out);
+	ftsan_explain_what(out, view);
+	if (known(view->fingerprint)) {
+		fputs(" [", out);
+		ftsan_put_text(out, view->fingerprint);
+		fputc(']', out);
+	}
+	fputc('\n', out);
+}

@@ -1,0 +1,246 @@
+#include "results/explain.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "common/common.h"
+#include "results/fold.h"
+
+static bool known(const char *text)
+{
+	return text != NULL && text[0] != '\0';
+}
+
+static bool is(const char *text, const char *word)
+{
+	return text != NULL && strcmp(text, word) == 0;
+}
+
+static const char *memory_of(const struct ftsan_view *view)
+{
+	return known(view->description) ? view->description : "the same memory";
+}
+
+/* Of a log that does not say who is to blame: the innermost frame that is shown. */
+static const struct ftsan_view_frame *innermost(const struct ftsan_view *view)
+{
+	struct ftsan_fold fold;
+
+	if (view->n_stacks == 0)
+		return NULL;
+	ftsan_fold_stack(&fold, &view->stacks[0]);
+	return fold.n > 0 ? &view->stacks[0].frames[fold.shown[0]] : NULL;
+}
+
+static void put_named(FILE *out, const char *function, const char *module, int length)
+{
+	if (known(function))
+		ftsan_put_text(out, function);
+	if (known(function) && known(module))
+		fputs(" (", out);
+	for (int i = 0; known(module) && i < length && module[i] != '\0'; i++)
+		fputc((unsigned char)module[i] < 0x20 ? '?' : module[i], out);
+	if (known(function) && known(module))
+		fputc(')', out);
+}
+
+void ftsan_explain_culprit(FILE *out, const struct ftsan_view *view)
+{
+	const struct ftsan_view_frame *frame;
+	const char *module;
+
+	if (known(view->culprit)) {
+		put_named(out, view->culprit, view->culprit_module, INT_MAX);
+		return;
+	}
+	frame = innermost(view);
+	if (frame == NULL || (!known(frame->function) && !known(frame->module))) {
+		fputs("Native code", out);
+		return;
+	}
+	module = known(frame->module) ? strrchr(frame->module, '/') : NULL;
+	module = module != NULL ? module + 1 : frame->module;
+	put_named(out, frame->function, module,
+		  known(module) ? (int)strcspn(module, ".") : 0);
+}
+
+/* What the second party of a race did. */
+static const char *others_deed(const struct ftsan_view *view)
+{
+	unsigned writes = 0;
+
+	for (unsigned i = 0; i < view->n_stacks; i++)
+		writes += is(view->stacks[i].role, "write");
+	return writes > 1 ? "stores to it, too" : "reads it";
+}
+
+static void put_hazard(FILE *out, const struct ftsan_view *view)
+{
+	ftsan_explain_culprit(out, view);
+	fputs(" stores to ", out);
+	ftsan_put_text(out, memory_of(view));
+	if (known(view->operation)) {
+		fputs(view->output ? ", which is where " : ", an input of ", out);
+		ftsan_put_text(out, view->operation);
+		fputs(view->output ? " was asked to put its result" : "", out);
+	}
+	fputs(". One thread did it here; a second one that uses the object at that "
+	      "moment makes it a race.",
+	      out);
+}
+
+static void put_title(FILE *out, const struct ftsan_view *view)
+{
+	const char *title =
+		known(view->title) ? view->title : ftsan_kind_headline(view->kind);
+
+	ftsan_put_text(out, title);
+	if (known(view->culprit)) {
+		fputs(", in ", out);
+		ftsan_explain_culprit(out, view);
+	}
+	fputc('.', out);
+}
+
+void ftsan_explain_what(FILE *out, const struct ftsan_view *view)
+{
+	if (is(view->kind, "race") && is(view->confidence, "confirmed")) {
+		ftsan_explain_culprit(out, view);
+		fputs(" stores to ", out);
+		ftsan_put_text(out, memory_of(view));
+		fprintf(out, " while another thread %s.", others_deed(view));
+	} else if (is(view->kind, "hazard") && !known(view->note)) {
+		put_hazard(out, view);
+	} else if (is(view->kind, "use-after-free")) {
+		ftsan_explain_culprit(out, view);
+		fputs(" uses ", out);
+		ftsan_put_text(out, memory_of(view));
+		fputs(" after it was freed.", out);
+	} else {
+		put_title(out, view);
+	}
+}
+
+static const char *harm_of(const struct ftsan_view *view)
+{
+	static const struct {
+		const char *name, *harm;
+	} harms[] = {
+		{"dims", "A thread that reads the shape in between works with a wrong "
+			 "length: wrong results, an exception out of nowhere, or reads "
+			 "and writes past the end of the buffer."},
+		{"strides", "A thread that reads the strides in between addresses the "
+			    "wrong elements: wrong results, or reads and writes outside "
+			    "of the buffer."},
+		{"descr", "A thread that uses the dtype in between takes the data for "
+			  "something else, or uses a dtype that is freed already: wrong "
+			  "results or a crash."},
+		{"flags",
+		 "A thread that reads the flags in between takes the wrong path: "
+		 "a write to a read-only array, or wrong results."},
+		{"entries", "A thread that raises an exception takes a code object from "
+			    "the cache while it is moved: a crash in a traceback."},
+		{"base", "A thread that uses the array in between keeps the wrong owner "
+			 "alive: use of freed memory."},
+	};
+
+	for (size_t i = 0; known(view->name) && i < FTSAN_ARRAY_LEN(harms); i++) {
+		size_t length = strlen(harms[i].name);
+
+		if (strncmp(view->name, harms[i].name, length) == 0 &&
+		    strchr("[", view->name[length]) != NULL)
+			return harms[i].harm;
+	}
+	if (is(view->kind, "use-after-free"))
+		return "What was freed may be anything by now: wrong results or a crash, "
+		       "here or much later.";
+	if (is(view->kind, "bad-code"))
+		return "CPython runs what is no code object: a crash.";
+	return "The threads may see each other's half-done work: wrong results or a "
+	       "crash.";
+}
+
+void ftsan_explain_harm(FILE *out, const struct ftsan_view *view)
+{
+	static const char prefix[] = "What can go wrong: ";
+	const char *note = view->note;
+
+	if (!known(note)) {
+		fputs(harm_of(view), out);
+		return;
+	}
+	ftsan_put_text(out, strncmp(note, prefix, sizeof(prefix) - 1) == 0
+				    ? note + sizeof(prefix) - 1
+				    : note);
+}
+
+/* Is the function to blame in somebody else's package? */
+static bool is_packages(const struct ftsan_view *view)
+{
+	for (unsigned i = 0; i < view->n_stacks; i++) {
+		const struct ftsan_view_stack *stack = &view->stacks[i];
+
+		for (unsigned j = 0; j < stack->n_frames; j++) {
+			enum ftsan_owner owner = ftsan_frame_owner(&stack->frames[j]);
+
+			if (owner == FTSAN_OWNER_PROJECT || owner == FTSAN_OWNER_PACKAGE)
+				return owner == FTSAN_OWNER_PACKAGE;
+		}
+	}
+	return false;
+}
+
+void ftsan_explain_remedy(FILE *out, const struct ftsan_view *view)
+{
+	const struct ftsan_hazard *hazard = ftsan_hazard_of(view->culprit);
+
+	if (hazard != NULL)
+		fprintf(out,
+			"Known upstream as %s (%s), fixed in %s %s: update, or rebuild "
+			"with it.",
+			hazard->issue, hazard->text, hazard->component, hazard->fixed);
+	else if (known(view->advice) && is(view->kind, "hazard"))
+		ftsan_put_text(out, view->advice);
+	else if (is_packages(view))
+		fputs("It is the package's to mend: look for a newer version, or report "
+		      "it "
+		      "there with this log. Until then don't share the object, or hold "
+		      "one "
+		      "lock around all uses of it.",
+		      out);
+	else
+		fputs("Work on a view or a copy instead of what was passed in, or let "
+		      "all "
+		      "who use the object hold the same lock "
+		      "(Py_BEGIN_CRITICAL_SECTION).",
+		      out);
+}
+
+static void put_value(FILE *out, const struct ftsan_view *view, int64_t value)
+{
+	bool number = known(view->name) && strchr(view->name, '[') != NULL;
+
+	/* What is not a shape or a stride and this large is a pointer. */
+	if (!number && (value >= INT64_C(1) << 32 || value < -(INT64_C(1) << 32)))
+		fprintf(out, "0x%" PRIx64, (uint64_t)value);
+	else
+		fprintf(out, "%" PRId64, value);
+}
+
+void ftsan_explain_values(FILE *out, const struct ftsan_view *view)
+{
+	if (!view->has_old && !view->has_new)
+		return;
+	fputc('(', out);
+	if (view->has_old)
+		put_value(out, view, view->old_value);
+	else
+		fputc('?', out);
+	if (view->has_new) {
+		fputs(" -> ", out);
+		put_value(out, view, view->new_value);
+	}
+	fputc(')', out);
+}
