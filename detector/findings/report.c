@@ -274,7 +274,8 @@ static void make_view(const struct ftsan_incident *incident)
 	view->time = (double)ftsan_sys_wall_ns() / 1e9;
 	view->kind = kind_names[incident->kind];
 	view->confidence = confidence_names[incident->confidence];
-	view->gil_forced = gil_kept_off && ftsan_gil_requests() > 0;
+	view->gil_forced = gil_kept_off && ftsan_gil_requests() > 0 &&
+			   ftsan_pygil_state(py, false) != FTSAN_PYGIL_ON;
 	view->address = incident->address;
 	view->word = -1;
 	view->n_shape = -1;

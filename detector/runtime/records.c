@@ -135,16 +135,18 @@ static void put_options(struct ftsan_buf *line, const struct ftsan_options *opti
 	ftsan_buf_char(line, '}');
 }
 
-static const char *gil_word(const struct ftsan_host *host, const struct ftsan_pyabi *abi)
+/* @ended: at the end of the process, when the interpreter may be gone. */
+static const char *gil_word(const struct ftsan_host *host, const struct ftsan_pyabi *abi,
+			    bool ended)
 {
-	if (!abi->free_threaded)
+	switch (ftsan_pygil_state(abi, ended)) {
+	case FTSAN_PYGIL_ON:
 		return "on";
-	if (host->gil_kept_off)
+	case FTSAN_PYGIL_OFF:
 		return "off";
-	/* Nobody keeps it off, so the first request switched it on. */
-	if (ftsan_gil_requests() > 0)
-		return "on";
-	return host->gil_seen != NULL ? host->gil_seen : "unknown";
+	default:
+		return host->gil_seen != NULL ? host->gil_seen : "unknown";
+	}
 }
 
 void ftsan_record_process(const struct ftsan_host *host,
@@ -168,7 +170,7 @@ void ftsan_record_process(const struct ftsan_host *host,
 	put_bool(&line, "python_frames", abi->known);
 	if (!abi->known)
 		put_str(&line, "python_refused", abi->refusal);
-	put_str(&line, "gil", gil_word(host, abi));
+	put_str(&line, "gil", gil_word(host, abi, false));
 	put_str(&line, "ftsan", FTSAN_VERSION);
 	put_options(&line, options);
 	finish(&line);
@@ -341,7 +343,7 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	put_u64(&line, "arrays_over_10ms", ftsan_counted(old_buffers));
 	put_u64(&line, "arrays_over_10ms_published", ftsan_counted(old_published));
 	put_u64(&line, "arrays_over_10ms_left_out", ftsan_counted(old_left_out));
-	put_str(&line, "gil", gil_word(host, abi));
+	put_str(&line, "gil", gil_word(host, abi, true));
 	put_lost(&line);
 	put_gil_requests(&line);
 	put_hooks(&line, host);

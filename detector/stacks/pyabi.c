@@ -137,6 +137,17 @@ static int from_hint(struct ftsan_pyabi *abi, uint32_t version)
 	}
 }
 
+static void fill_state(struct ftsan_pyabi *abi, const uint64_t *value,
+		       const struct ftsan_words *at)
+{
+	abi->runtime_interpreters = (uint32_t)value[at->interpreters];
+	/* Include/internal/pycore_runtime.h, _main_interpreter. */
+	abi->runtime_main =
+		(uint32_t)(value[at->runtime_size] - value[at->interpreter_size]);
+	abi->interpreter_next = (uint32_t)value[at->next];
+	abi->interpreter_gil = (uint32_t)(value[at->gil] + value[at->gil_enabled]);
+}
+
 static void fill(struct ftsan_pyabi *abi, const uint64_t *value,
 		 const struct ftsan_words *at)
 {
@@ -184,6 +195,7 @@ int ftsan_pyabi_read(struct ftsan_pyabi *abi, const void *runtime, uint32_t vers
 	if (runtime == NULL || ftsan_safe_read(value, runtime, WORDS_HEAD * 8) != 0 ||
 	    memcmp(&value[WORD_COOKIE], COOKIE, 8) != 0)
 		return from_hint(abi, version_hint);
+	abi->runtime = (uintptr_t)runtime;
 	abi->version = (uint32_t)value[WORD_VERSION];
 	abi->free_threaded = value[WORD_FREE_THREADED] == 1;
 	at = ftsan_words_of(abi->version);
@@ -194,6 +206,7 @@ int ftsan_pyabi_read(struct ftsan_pyabi *abi, const void *runtime, uint32_t vers
 		return refuse(abi, "the layouts that this build of CPython states "
 				   "contradict each other");
 	fill(abi, value, at);
+	fill_state(abi, value, at);
 	abi->known = true;
 	return 0;
 }

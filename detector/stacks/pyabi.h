@@ -25,6 +25,10 @@
  * @frame_tlbc_index: 3.14 on, free-threaded; 0 elsewhere, as @code_tlbc
  * @frame_is_entry: 3.11, a flag in the frame; 0: frames with an owner of 3 or more
  *                 (FRAME_OWNED_BY_CSTACK, 3.14: FRAME_OWNED_BY_INTERPRETER) lie between
+ * @runtime:       address of _PyRuntime
+ * @runtime_interpreters, @runtime_main: in it: the list of interpreters, and the first
+ *                 one itself, which is its last member
+ * @interpreter_gil: free-threaded: what says whether the GIL is on
  * @frame_span:    bytes of the frame up to the last member we read
  * The offsets are in bytes from the start of the object they name.
  */
@@ -47,6 +51,9 @@ struct ftsan_pyabi {
 	uint32_t unicode_state, unicode_length, unicode_ascii_size, unicode_compact_size;
 	uint32_t bytes_size, bytes_data;
 	uint32_t type_name;
+	uintptr_t runtime;
+	uint32_t runtime_interpreters, runtime_main;
+	uint32_t interpreter_next, interpreter_gil;
 };
 
 /**
@@ -62,6 +69,19 @@ struct ftsan_pyabi {
  * Return:  0; -ENOTSUP for an interpreter we don't know (then @abi->known is false).
  */
 int ftsan_pyabi_read(struct ftsan_pyabi *abi, const void *runtime, uint32_t version_hint);
+
+enum ftsan_pygil { FTSAN_PYGIL_UNKNOWN, FTSAN_PYGIL_OFF, FTSAN_PYGIL_ON };
+
+/**
+ * ftsan_pygil_state() - is the GIL of the first interpreter on?
+ * @ended: the interpreter may have ended: then what it was at its end
+ *
+ * A look into the interpreter itself: options and variables of the environment hide each
+ * other, and a module may have switched it on. While a module is imported it is on for
+ * that time only, which does not count. Context: async-signal-safe.
+ * Return: UNKNOWN before the interpreter has started, and for unknown layouts.
+ */
+enum ftsan_pygil ftsan_pygil_state(const struct ftsan_pyabi *abi, bool ended);
 
 /**
  * ftsan_pyframes_walk() - the Python frames of a thread state

@@ -5,10 +5,18 @@
 /* No object we read extends further (the largest, PyThreadState of 3.15t, has 888
  * bytes), so a larger size is garbage. */
 #define SIZE_MAX_BYTES 2048u
+/* _PyRuntime of 3.15t has 400 KB, two thirds of it the first interpreter. */
+#define STATE_MAX_BYTES (8u << 20)
 
 /* CPython 3.13.0 and 3.13.5: Include/internal/pycore_runtime.h. */
 static const struct ftsan_words words_3_13 = {
 	.count = 71,
+	.runtime_size = 3,
+	.interpreters = 5,
+	.interpreter_size = 6,
+	.next = 8,
+	.gil = 15,
+	.gil_enabled = 16,
 	.tstate_size = 19,
 	.current_frame = 23,
 	.thread_id = 24,
@@ -40,6 +48,12 @@ static const struct ftsan_words words_3_13 = {
 /* CPython 3.14.0 and 3.14.7: Include/internal/pycore_debug_offsets.h. */
 static const struct ftsan_words words_3_14 = {
 	.count = 81,
+	.runtime_size = 3,
+	.interpreters = 5,
+	.interpreter_size = 6,
+	.next = 8,
+	.gil = 16,
+	.gil_enabled = 17,
 	.tstate_size = 22,
 	.current_frame = 26,
 	.thread_id = 27,
@@ -76,6 +90,12 @@ static const struct ftsan_words words_3_14 = {
  */
 static const struct ftsan_words words_3_15 = {
 	.count = 94,
+	.runtime_size = 3,
+	.interpreters = 5,
+	.interpreter_size = 6,
+	.next = 8,
+	.gil = 16,
+	.gil_enabled = 17,
 	.tstate_size = 22,
 	.current_frame = 26,
 	.thread_id = 30,
@@ -116,6 +136,8 @@ struct group {
 
 #define WORD(member) offsetof(struct ftsan_words, member)
 static const struct group groups[] = {
+	{WORD(runtime_size), WORD(interpreters), WORD(interpreters), false},
+	{WORD(interpreter_size), WORD(next), WORD(gil), false},
 	{WORD(tstate_size), WORD(current_frame), WORD(thread_id), false},
 	{WORD(frame_size), WORD(previous), WORD(tlbc_index), true},
 	{WORD(code_size), WORD(filename), WORD(tlbc), false},
@@ -169,7 +191,8 @@ static bool fits(const uint64_t *value, const struct ftsan_words *at,
 	uint64_t size = value_of(value, at, group->size);
 	bool zero = false;
 
-	if (size == 0 || size > SIZE_MAX_BYTES)
+	if (size == 0 ||
+	    size > (group->first <= WORD(gil) ? STATE_MAX_BYTES : SIZE_MAX_BYTES))
 		return false;
 	for (size_t member = group->first; member <= group->last; member++) {
 		uint64_t offset = value_of(value, at, member);
@@ -196,7 +219,9 @@ bool ftsan_words_sound(const uint64_t *value, const struct ftsan_words *at,
 	/* Include/object.h: PyObject is 32 bytes free-threaded, 16 otherwise. What
 	 * follows an object's head can't begin inside it; the bytecode is a code
 	 * object's last member, the characters those of bytes. */
-	return value[at->object_size] == (free_threaded ? 32u : 16u) &&
+	return value[at->runtime_size] > value[at->interpreter_size] &&
+	       value[at->gil] + value[at->gil_enabled] < value[at->interpreter_size] &&
+	       value[at->object_size] == (free_threaded ? 32u : 16u) &&
 	       value[at->tp_name] >= value[at->object_size] &&
 	       value[at->bytes_length] == value[at->object_size] &&
 	       value[at->bytes_data] > value[at->bytes_length] &&

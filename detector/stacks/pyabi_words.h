@@ -21,6 +21,9 @@ enum { FTSAN_WORDS_MAX = 112 };
  */
 struct ftsan_words {
 	uint8_t count;
+	uint8_t runtime_size, interpreters;
+	uint8_t interpreter_size, next, gil;
+	uint8_t gil_enabled; /* counts from @gil */
 	uint8_t tstate_size, current_frame, thread_id;
 	uint8_t frame_size, previous, executable, instr_ptr, owner, tlbc_index;
 	uint8_t code_size, filename, name, qualname, linetable, firstlineno, adaptive,

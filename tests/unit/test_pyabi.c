@@ -14,6 +14,8 @@ static void fill_313t(uint64_t *w)
 	memcpy(&w[0], "xdebugpy", 8);
 	w[1] = 0x030d05f0;
 	w[2] = 1;
+	w[3] = 353480, w[5] = 840, w[6] = 241272, w[8] = 7256;
+	w[15] = 7752, w[16] = 0;
 	w[19] = 824, w[23] = 72, w[24] = 152;
 	w[28] = 80, w[29] = 8, w[30] = 0, w[31] = 56, w[32] = 72, w[33] = 70;
 	w[34] = 217, w[35] = 128, w[36] = 136, w[37] = 144, w[38] = 152, w[39] = 84;
@@ -30,6 +32,8 @@ static void fill_314t(uint64_t *w)
 	memcpy(&w[0], "xdebugpy", 8);
 	w[1] = 0x030e00f0;
 	w[2] = 1;
+	w[3] = 362368, w[5] = 808, w[6] = 246720, w[8] = 7272;
+	w[16] = 7808, w[17] = 0;
 	w[22] = 832, w[26] = 72, w[27] = 152;
 	w[31] = 88, w[32] = 8, w[33] = 0, w[34] = 56, w[35] = 80, w[36] = 78;
 	w[37] = 64, w[38] = 72;
@@ -53,6 +57,8 @@ static void fill_315t(uint64_t *w)
 	memcpy(&w[0], "xdebugpy", 8);
 	w[1] = 0x030f00c1;
 	w[2] = 1;
+	w[3] = 405760, w[5] = 936, w[6] = 247104, w[8] = 7264;
+	w[16] = 7744, w[17] = 0, w[18] = 7768;
 	memcpy(&w[22], tstate, sizeof(tstate));
 	memcpy(&w[39], frame, sizeof(frame));
 	memcpy(&w[47], code, sizeof(code));
@@ -124,6 +130,8 @@ START_TEST(reads_315t)
 	ck_assert_uint_eq(abi.unicode_state, 48);
 	ck_assert_uint_eq(abi.unicode_ascii_size, 56);
 	ck_assert_uint_eq(abi.unicode_compact_size, 72);
+	ck_assert_uint_eq(abi.runtime_main, 158656);
+	ck_assert_uint_eq(abi.interpreter_gil, 7744);
 }
 END_TEST
 
@@ -133,7 +141,7 @@ START_TEST(a_table_that_is_one_word_off_is_refused)
 	struct ftsan_pyabi abi;
 	uint64_t w[WORDS];
 
-	for (unsigned from = 3; from < 93; from++) {
+	for (unsigned from = 6; from < 93; from++) {
 		fill_315t(w);
 		memmove(&w[from], &w[from + 1], (WORDS - from - 1) * sizeof(*w));
 		ck_assert_msg(ftsan_pyabi_read(&abi, w, 0) == -ENOTSUP, "word %u", from);
@@ -326,6 +334,44 @@ static void set_world(struct world *w, struct ftsan_pyabi *abi)
 	set_frame(w->frame[2], code, NULL, code + 232, 1, 0);
 }
 
+/* A runtime with room for one interpreter of 64 words, its last member. */
+START_TEST(the_state_of_the_gil_is_looked_up)
+{
+	uint64_t words[WORDS], runtime[WORDS + 64] = {0}, second[64] = {0};
+	uint64_t *first = &runtime[WORDS];
+	struct ftsan_pyabi abi;
+	int32_t enabled = 0x7fffffff;
+
+	fill_315t(words);
+	words[3] = sizeof(runtime), words[5] = 119 * 8, words[6] = 64 * 8, words[8] = 16;
+	words[16] = 256, words[17] = 4, words[18] = 300;
+	memcpy(runtime, words, sizeof(words));
+	ck_assert_int_eq(ftsan_pyabi_read(&abi, runtime, 0), 0);
+	/* Not started yet; ended, and never on. */
+	ck_assert_int_eq(ftsan_pygil_state(&abi, false), FTSAN_PYGIL_UNKNOWN);
+	ck_assert_int_eq(ftsan_pygil_state(&abi, true), FTSAN_PYGIL_OFF);
+	runtime[119] = (uintptr_t)second;
+	second[2] = (uintptr_t)first;
+	ck_assert_int_eq(ftsan_pygil_state(&abi, false), FTSAN_PYGIL_OFF);
+	memcpy((char *)first + 260, &enabled, sizeof(enabled));
+	ck_assert_int_eq(ftsan_pygil_state(&abi, false), FTSAN_PYGIL_ON);
+	runtime[119] = 0;
+	ck_assert_int_eq(ftsan_pygil_state(&abi, true), FTSAN_PYGIL_ON);
+	/* For the time of an import only. */
+	enabled = 2;
+	memcpy((char *)first + 260, &enabled, sizeof(enabled));
+	ck_assert_int_eq(ftsan_pygil_state(&abi, true), FTSAN_PYGIL_OFF);
+	/* A ring instead of a list, a build with a GIL, an unknown one. */
+	runtime[119] = (uintptr_t)second;
+	second[2] = (uintptr_t)second;
+	ck_assert_int_eq(ftsan_pygil_state(&abi, false), FTSAN_PYGIL_UNKNOWN);
+	abi.free_threaded = false;
+	ck_assert_int_eq(ftsan_pygil_state(&abi, false), FTSAN_PYGIL_ON);
+	memset(&abi, 0, sizeof(abi));
+	ck_assert_int_eq(ftsan_pygil_state(&abi, true), FTSAN_PYGIL_UNKNOWN);
+}
+END_TEST
+
 START_TEST(walks_314t_frames)
 {
 	struct ftsan_pyabi abi;
@@ -490,6 +536,7 @@ int main(void)
 	tcase_add_test(tcase, unknown_cookie_is_refused);
 	tcase_add_test(tcase, unknown_version_is_refused_but_named);
 	tcase_add_test(tcase, zeroed_and_absurd_offsets_are_refused);
+	tcase_add_test(tcase, the_state_of_the_gil_is_looked_up);
 	tcase_add_test(tcase, walks_314t_frames);
 	tcase_add_test(tcase, the_bottom_of_315t_is_no_frame);
 	tcase_add_test(tcase, says_when_there_are_more);
