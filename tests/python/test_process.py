@@ -7,7 +7,7 @@ import subprocess
 import textwrap
 
 import pytest
-from conftest import PROGRAMS, assert_repeat_race, assert_silent
+from conftest import BLIND, PROGRAMS, assert_repeat_race, assert_silent
 
 HOT = PROGRAMS / "repeat_hot.py"
 
@@ -232,7 +232,7 @@ print(subprocess.run([{system!r}, "-c", "import json, sys; print(json.dumps([6 *
                      capture_output=True, text=True, check=True))
 """)
     outcome = run.ftsan(interpreter, script)
-    assert_silent(outcome)
+    assert_silent(outcome, BLIND)
     assert "stdout='[42]\\n', stderr=''" in outcome.stdout, outcome
 
 
@@ -385,12 +385,11 @@ extern "C" int throws(int depth)
     assert_repeat_race(outcome, script)
 
 
-@pytest.fixture
-def gil_module(run, interpreter):
+def wants_gil(run, python):
     """A directory with `wants_gil`, an extension that does not say it can do without."""
     cc = compiler("cc", "gcc", "clang")
     code = "import sysconfig as s; print(s.get_path('include')); print(s.get_config_var('EXT_SUFFIX'))"
-    include, suffix = subprocess.run([interpreter, "-c", code], capture_output=True, text=True,
+    include, suffix = subprocess.run([python, "-c", code], capture_output=True, text=True,
                                      check=True).stdout.split()
     if not os.path.exists(f"{include}/Python.h"):
         pytest.skip(f"no Python.h in {include}")
@@ -410,40 +409,68 @@ PyMODINIT_FUNC PyInit_wants_gil(void)
     return run.directory
 
 
+@pytest.fixture
+def gil_module(run, interpreter):
+    return wants_gil(run, interpreter)
+
+
 GIL = """\
 import os, sys, warnings
 warnings.simplefilter("ignore")
 assert "PYTHON_GIL" not in os.environ
+sys.path.insert(0, os.path.dirname(__file__))
 import wants_gil
 print(sys._is_gil_enabled())
 """
 
 
-@pytest.mark.parametrize("how, settings, enabled", [
-    ("bare", {}, True),
-    ("ftsan", {}, False),
-    ("preload", {}, False),
-    ("ftsan", {"arguments": ["--keep-gil"]}, True),
-    ("preload", {"options": "keep_gil=1"}, True),
-    ("preload", {"options": "enabled=0"}, True),
+@pytest.mark.parametrize("how, flags, settings, enabled", [
+    ("bare", [], {}, True),
+    ("ftsan", [], {}, False),
+    ("preload", [], {}, False),
+    ("ftsan", [], {"arguments": ["--keep-gil"]}, True),
+    ("ftsan", ["-X", "gil=0"], {"arguments": ["--keep-gil"]}, False),
+    ("ftsan", ["-X", "gil=1"], {}, True),
+    # These have the interpreter look at no variable.
+    ("ftsan", ["-I"], {}, True),
+    ("ftsan", ["-E"], {}, True),
+    ("ftsan", ["-I", "-X", "gil=0"], {}, False),
+    ("preload", [], {"options": "keep_gil=1"}, True),
+    ("preload", [], {"options": "enabled=0"}, True),
 ])
-def test_module_that_asks_for_the_gil(run, interpreter, gil_module, how, settings, enabled):
-    outcome = getattr(run, how)(interpreter, run.script(GIL), **settings)
-    assert (outcome.status, outcome.stdout) == (0, f"{enabled}\n"), outcome
+def test_module_that_asks_for_the_gil(run, interpreter, gil_module, how, flags, settings, enabled):
+    outcome = getattr(run, how)(interpreter, *flags, run.script(GIL), **settings)
+    assert outcome.stdout == f"{enabled}\n", outcome
     if how != "bare" and settings.get("options") != "enabled=0":
         modules = outcome.coverage["gil_requested_by"]
         assert any("wants_gil" in module for module in modules), outcome.coverage
         assert outcome.coverage["gil"] == ("on" if enabled else "off")
+    if how == "ftsan":
+        assert ("ftsan: GIL on: threads took turns" in outcome.stderr) == enabled, outcome
 
 
-def test_users_own_python_gil(run, interpreter, gil_module):
-    """PYTHON_GIL=1 is the user's word."""
+@pytest.mark.parametrize("settings", [{"environment": {"PYTHON_GIL": "1"}}, {"flags": ["-X", "gil=1"]}],
+                         ids=["PYTHON_GIL=1", "-X gil=1"])
+def test_users_own_python_gil(run, interpreter, settings):
+    """The user's word counts, and is told of, though no module asked for anything."""
     script = run.script("import sys; print(sys._is_gil_enabled())")
-    outcome = run.ftsan(interpreter, script, environment={"PYTHON_GIL": "1"})
-    assert (outcome.status, outcome.stdout) == (0, "True\n"), outcome
+    outcome = run.ftsan(interpreter, *settings.get("flags", []), script,
+                        environment=settings.get("environment", {}))
+    assert outcome.stdout == "True\n", outcome
+    assert outcome.coverage["gil"] == "on", outcome.coverage
+    assert outcome.coverage["gil_requested_by"] == [], outcome.coverage
 
 
-def test_forced_gil_is_in_the_finding(run, racy, numpy_affected, gil_module):
+def test_a_module_that_declares_itself(run, interpreter, gil_module):
+    """Twin of the first: nothing asks for the GIL, by whatever phases it is made."""
+    outcome = run.ftsan(interpreter, "-c", "import _ctypes, _json, sys; print(sys._is_gil_enabled())")
+    assert outcome.stdout == "False\n", outcome
+    assert (outcome.coverage["gil"], outcome.coverage["gil_requested_by"]) == ("off", [])
+    assert outcome.coverage["counters"]["modules_initialised"] > 0, outcome.coverage
+
+
+def test_forced_gil_is_in_the_finding(run, racy, numpy_affected):
+    wants_gil(run, numpy_affected)
     script = racy("""
         import wants_gil
         race()

@@ -108,7 +108,8 @@ void ftsan_summary_coverage(FILE *out, const struct ftsan_session *session, bool
 			(unsigned long long)session->n_processes);
 }
 
-static void write_requesters(FILE *out, const struct ftsan_names *names)
+/* @on: processes in which they got it */
+static void write_requesters(FILE *out, const struct ftsan_names *names, uint64_t on)
 {
 	for (size_t i = 0; i < names->n; i++) {
 		fputs(i == 0 ? "ftsan:   asked for by " : ", ", out);
@@ -116,6 +117,10 @@ static void write_requesters(FILE *out, const struct ftsan_names *names)
 	}
 	if (names->n > 0)
 		fputc('\n', out);
+	if (names->n > 0 && on > 0)
+		fputs("ftsan:   -X gil=0 keeps it off all the same (-I and -E hide "
+		      "PYTHON_GIL)\n",
+		      out);
 }
 
 void ftsan_summary_gil(FILE *out, const struct ftsan_session *session, bool stats)
@@ -142,5 +147,6 @@ void ftsan_summary_gil(FILE *out, const struct ftsan_session *session, bool stat
 				(unsigned long long)session->n_processes);
 		fprintf(out, "%s\n", states[i].meaning);
 	}
-	write_requesters(out, &session->coverage.requesters);
+	write_requesters(out, &session->coverage.requesters,
+			 session->coverage.gil[FTSAN_GIL_ON]);
 }
