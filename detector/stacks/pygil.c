@@ -1,4 +1,4 @@
-#include "base/safe_read.h"
+#include "base/base.h"
 #include "stacks/pyabi.h"
 
 /* What struct _gil_runtime_state.enabled is when the GIL is on for good; between 0 and
