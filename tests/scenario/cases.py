@@ -112,7 +112,7 @@ CASES = [
 
     Case("quick_end", "process", race("write", "read"), status=66, end="_exit"),
     Case("raw_end", "process", race("write", "read"), end=None),
-    Case("killed", "process", race("write", "read"), status=-9, end=None),
+    Case("killed", "process", race("write", "read"), status=-9, end="signal"),
     Case("failure", "process", race("write", "read"), status=3),
     Case("descriptors", "process", race("write", "read"), status=66,
          variants=("auto", "step")),
