@@ -15,6 +15,7 @@ Wrong are:
 import collections
 import os
 import re
+import string
 import subprocess
 import sys
 
@@ -107,7 +108,7 @@ def objects(build, part):
     return found
 
 
-def symbols(nm, paths):
+def symbols(nm, paths, kinds=string.ascii_uppercase):
     """object -> (defined, wanted): the names that others see, and those of others"""
     found = {path: (set(), set()) for path in paths}
     listing = subprocess.run([nm, "--print-file-name", *paths], check=True,
@@ -117,7 +118,7 @@ def symbols(nm, paths):
         kind, name = rest.split()[-2:]
         if kind in "Uw":
             found[path][1].add(name)
-        elif kind.isupper():
+        elif kind in kinds:
             found[path][0].add(name)
     return found
 
