@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Functions that nobody calls, and options that nobody reads.
 
-usage: unused.py SOURCE_DIRECTORY BUILD_DIRECTORY NM
+usage: unused.py options SOURCE_DIRECTORY
+       unused.py functions SOURCE_DIRECTORY BUILD_DIRECTORY NM
 
 A function that other files may call has to be called, and not only by a test. One that is
 called in its own file alone is static there, unless a test calls it. An option of detector/base/options.def has to be
@@ -100,15 +101,15 @@ def unread_options(root):
         names = re.findall(r"^FTSAN_OPTION\(\w+,\s*(\w+),", table.read(), re.MULTILINE)
     text = "\n".join(sources(root))
     for name in names:
-        if not re.search(rf"\boptions(?:\.|->|\(\)->){name}\b", text):
+        if not re.search(rf"options(?:\(\))?(?:\.|->){name}\b", text):
             yield f"the option {name} is read nowhere"
     if len(names) < 10:
         yield "too few options were found"
 
 
 def main():
-    root, build, nm = sys.argv[1:]
-    wrong = [*unused_functions(root, build, nm), *unread_options(root)]
+    what, *arguments = sys.argv[1:]
+    wrong = list({"options": unread_options, "functions": unused_functions}[what](*arguments))
     print("".join(line + "\n" for line in wrong), end="")
     return 1 if wrong else 0
 

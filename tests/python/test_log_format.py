@@ -37,7 +37,7 @@ os.wait()
 os.execv(sys.executable, [sys.executable, "-c", "print()"])
 """)
     outcomes = [run.ftsan(numpy_affected, program), run.ftsan(numpy_fixed, program),
-                run.ftsan(interpreter, script, options="heal=0:verbosity=1")]
+                run.ftsan(interpreter, script, options="heal=0:stats=1")]
     seen = set()
     for outcome in outcomes:
         for records in outcome.logs.values():

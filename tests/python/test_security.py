@@ -62,7 +62,7 @@ def test_the_environment_of_a_privileged_process_is_not_heeded(privileged, capab
         subprocess.run(["setcap", "-r", privileged / "python"], check=True)
     # A dumpable process may read its own maps; one with capabilities is told by its log.
     environment = clean_environment({"LD_PRELOAD": str(privileged / "libftsan.so"),
-                                     "FTSAN_OPTIONS": f"log={privileged}/log:verbosity=2"})
+                                     "FTSAN_OPTIONS": f"log={privileged}/log:stats=1"})
     command = [*NOBODY, privileged / "python", "-S", "-c", "print('alive')"]
     done = subprocess.run([str(word) for word in command], env=environment, cwd=privileged,
                           capture_output=True, text=True)

@@ -138,8 +138,7 @@ START_TEST(an_unknown_key_gets_the_nearest_name)
 		       "unknown option 'exit_code'; did you mean 'exitcode'?\n");
 	assert_refused("lgo=x", "unknown option 'lgo'; did you mean 'log'?\n");
 	assert_refused("Slots=100", "unknown option 'Slots'; did you mean 'slots'?\n");
-	assert_refused("verbose",
-		       "unknown option 'verbose'; did you mean 'verbosity'?\n");
+	assert_refused("stat", "unknown option 'stat'; did you mean 'stats'?\n");
 }
 END_TEST
 
