@@ -1,182 +1,42 @@
 #include "words/watch.h"
 
-#include <errno.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
 
 #include "base/base.h"
 #include "rules/rules.h"
 #include "threads/threads.h"
-#include "words/watch_reason.h"
-#include "words/words_thread.h"
+#include "words/watch_slot.h"
 
-enum {
-	/* Threads beyond these have no events: a descriptor a word adds up. */
-	EVENTS_MAX = 256 * FTSAN_WATCH_WORDS,
-	/* And at most this part of the descriptors that the program may have. */
-	DESCRIPTORS_PART = 8,
-	/* The program may close ours once (as daemons do) before we give up. */
-	LOST_MAX = 1,
-	/* Arms after which a kernel that gave too few events is asked again. */
-	ASK_AGAIN = 1024,
-};
+/* Arms after which a kernel that gave too few events is asked again. */
+enum { ASK_AGAIN = 1024 };
 
-/*
- * What a signal carries: who armed what, and when. A program's own events with the same
- * upper bits in their sig_data would be taken for ours; 24 bits make that unlikely.
- */
-#define DATA_MAGIC UINT64_C(0x66b7a5)
-enum {
-	DATA_MAGIC_SHIFT = 40,
-	DATA_THREAD_SHIFT = 28,
-	DATA_SLOT_SHIFT = 26,
-	DATA_THREADS = 1 << (DATA_MAGIC_SHIFT - DATA_THREAD_SHIFT),
-	DATA_GENERATIONS = 1 << DATA_SLOT_SHIFT,
-};
-_Static_assert((int)FTSAN_THREADS_MAX <= (int)DATA_THREADS, "an index fits");
-_Static_assert((int)FTSAN_WATCH_WORDS <= 1 << (DATA_THREAD_SHIFT - DATA_SLOT_SHIFT),
-	       "a slot fits");
-
-/* Set once at start. */
-static bool active;
-static uint32_t events_max;
-static uint64_t began_ns;
-static uintptr_t own_begin, own_end;
-static unsigned reserved;
-static ftsan_watch_hit_fn on_hit;
-
-static _Atomic uint32_t events_open;
 static _Atomic bool halted; /* between a detach and the next attach */
 
 void ftsan_watch_set_own_text(uintptr_t begin, uintptr_t end)
 {
-	own_begin = begin;
-	own_end = end;
+	ftsan_watch_config.own_begin = begin;
+	ftsan_watch_config.own_end = end;
 }
 
 bool ftsan_watch_is_own_text(uintptr_t pc)
 {
-	return pc - own_begin < own_end - own_begin;
+	return pc - ftsan_watch_config.own_begin <
+	       ftsan_watch_config.own_end - ftsan_watch_config.own_begin;
 }
 
 void ftsan_watch_reserve(unsigned registers)
 {
-	reserved = registers;
+	ftsan_watch_config.reserved = registers;
 }
 
 void ftsan_watch_set_handler(ftsan_watch_hit_fn hit)
 {
-	on_hit = hit;
+	ftsan_watch_config.on_hit = hit;
 }
 
 bool ftsan_watch_active(void)
 {
-	return active;
-}
-
-bool ftsan_watch_read(const struct ftsan_watchpoint *point, uint64_t *value)
-{
-	const void *from = (const void *)point->address;
-
-	*value = 0;
-	/* The kernel's copy is no access of ours: events leave out kernel mode. */
-	if (point->reads && ftsan_mem_read(value, point->address, point->length) == 0)
-		return true;
-	return ftsan_safe_read(value, from, point->length) == 0;
-}
-
-/* --- one slot ------------------------------------------------------------------- */
-
-static struct ftsan_perf_target target_of(const struct ftsan_thread *thread,
-					  const struct ftsan_watch_slot *slot)
-{
-	uint64_t at = (uint64_t)(slot - ftsan_words_of(thread)->watch.slots);
-
-	return (struct ftsan_perf_target){
-		.address = slot->point.address,
-		.length = slot->point.length,
-		.reads = slot->point.reads,
-		.data = DATA_MAGIC << DATA_MAGIC_SHIFT |
-			(uint64_t)thread->index << DATA_THREAD_SHIFT |
-			at << DATA_SLOT_SHIFT | slot->generation,
-	};
-}
-
-static bool is_open(const struct ftsan_watch_slot *slot)
-{
-	return slot->event.number_plus_1 != 0;
-}
-
-static void close_slot(struct ftsan_watch_slot *slot)
-{
-	if (!is_open(slot))
-		return;
-	/* Somebody may hold the descriptor still: the copy that a raw clone made. */
-	(void)ftsan_perf_rest(&slot->event);
-	ftsan_perf_close(&slot->event);
-	slot->armed = false;
-	atomic_fetch_sub_explicit(&events_open, 1, memory_order_relaxed);
-}
-
-/* lose() - the program took descriptors of ours: those that are gone are forgotten. */
-static void lose(struct ftsan_watch *watch)
-{
-	ftsan_count(watch_lost);
-	watch->lost++;
-	for (unsigned i = 0; i < FTSAN_WATCH_WORDS; i++)
-		if (!ftsan_perf_is_ours(&watch->slots[i].event))
-			close_slot(&watch->slots[i]);
-}
-
-static int open_slot(struct ftsan_thread *thread, struct ftsan_watch_slot *slot)
-{
-	struct ftsan_watch *watch = &ftsan_words_of(thread)->watch;
-	struct ftsan_perf_target to = target_of(thread, slot);
-	unsigned at = (unsigned)(slot - watch->slots);
-	int error = -EMFILE;
-
-	if (at >= FTSAN_WATCH_WORDS - reserved)
-		return -ENOSPC;
-	if (watch->limit_plus_1 != 0 && at >= watch->limit_plus_1 - 1u)
-		return -ENOSPC;
-	if (atomic_fetch_add_explicit(&events_open, 1, memory_order_relaxed) < events_max)
-		error = ftsan_perf_open(&slot->event, &to);
-	if (error != 0) {
-		atomic_fetch_sub_explicit(&events_open, 1, memory_order_relaxed);
-		watch->limit_plus_1 = (uint8_t)(at + 1);
-	}
-	return error;
-}
-
-/* rest() - the words of the slot are the program's alone again. */
-static void rest(struct ftsan_watch *watch, struct ftsan_watch_slot *slot)
-{
-	slot->armed = false;
-	if (is_open(slot) && ftsan_perf_rest(&slot->event) == -EBADF)
-		lose(watch);
-}
-
-static int point_at(struct ftsan_thread *thread, struct ftsan_watch_slot *slot,
-		    const struct ftsan_watchpoint *point)
-{
-	struct ftsan_watch *watch = &ftsan_words_of(thread)->watch;
-	struct ftsan_perf_target to;
-	int error = -EBADF;
-
-	slot->armed = false;
-	slot->point = *point;
-	slot->hits = 0;
-	slot->generation = ++watch->generation % DATA_GENERATIONS;
-	if (!ftsan_watch_read(point, &slot->point.value))
-		return -EFAULT;
-	to = target_of(thread, slot);
-	if (is_open(slot) && (error = ftsan_perf_aim(&slot->event, &to)) == -EBADF)
-		lose(watch);
-	if (!is_open(slot) && watch->lost <= LOST_MAX)
-		error = open_slot(thread, slot);
-	slot->armed = error == 0;
-	return error;
+	return ftsan_watch_config.active;
 }
 
 /* --- the set -------------------------------------------------------------------- */
@@ -217,7 +77,7 @@ static void renew(struct ftsan_watch_slot *slot, const struct ftsan_watchpoint *
 static struct ftsan_watch_slot *spare(struct ftsan_watch *watch, unsigned kept)
 {
 	for (unsigned i = 0; i < FTSAN_WATCH_WORDS; i++)
-		if ((kept >> i & 1) == 0 && is_open(&watch->slots[i]))
+		if ((kept >> i & 1) == 0 && ftsan_watch_slot_open(&watch->slots[i]))
 			return &watch->slots[i];
 	for (unsigned i = 0; i < FTSAN_WATCH_WORDS; i++)
 		if ((kept >> i & 1) == 0)
@@ -258,7 +118,7 @@ static unsigned arm_others(struct ftsan_thread *thread,
 		if ((done >> i & 1) != 0)
 			continue;
 		slot = spare(watch, kept);
-		if (slot != NULL && point_at(thread, slot, &points[i]) == 0)
+		if (slot != NULL && ftsan_watch_slot_aim(thread, slot, &points[i]) == 0)
 			kept |= 1u << (slot - watch->slots);
 	}
 	return kept;
@@ -288,14 +148,14 @@ static void check_one(struct ftsan_watch *watch)
 
 	if (watch->arms % ASK_AGAIN == 0)
 		watch->limit_plus_1 = 0;
-	if (is_open(slot) && !ftsan_perf_is_ours(&slot->event))
-		lose(watch);
+	if (ftsan_watch_slot_open(slot) && !ftsan_perf_is_ours(&slot->event))
+		ftsan_watch_slot_lose(watch);
 }
 
 static bool affordable(uint64_t now)
 {
 	return ftsan_rule_watch(ftsan_counted(watch_hits) + ftsan_counted(watch_stale),
-				now - began_ns);
+				now - ftsan_watch_config.began_ns);
 }
 
 /* rest_readers() - or our own load of the word's value would hit. */
@@ -304,7 +164,7 @@ static void rest_readers(struct ftsan_watch *watch, unsigned kept)
 	for (unsigned i = 0; i < FTSAN_WATCH_WORDS; i++)
 		if ((kept >> i & 1) == 0 && watch->slots[i].armed &&
 		    watch->slots[i].point.reads)
-			rest(watch, &watch->slots[i]);
+			ftsan_watch_slot_rest(watch, &watch->slots[i]);
 }
 
 /* rest_others() - how many are armed in the end. */
@@ -314,7 +174,7 @@ static unsigned rest_others(struct ftsan_watch *watch, unsigned kept)
 
 	for (unsigned i = 0; i < FTSAN_WATCH_WORDS; i++) {
 		if ((kept >> i & 1) == 0 && watch->slots[i].armed)
-			rest(watch, &watch->slots[i]);
+			ftsan_watch_slot_rest(watch, &watch->slots[i]);
 		armed += watch->slots[i].armed;
 	}
 	return armed;
@@ -340,7 +200,8 @@ unsigned ftsan_watch_arm(struct ftsan_thread *thread,
 	unsigned wanted = valid_ones(points, n), kept, done, armed;
 
 	/* An inherited descriptor is the parent's event. */
-	if (!active || atomic_load_explicit(&halted, memory_order_relaxed) ||
+	if (!ftsan_watch_config.active ||
+	    atomic_load_explicit(&halted, memory_order_relaxed) ||
 	    ftsan_thread_is_copy(thread))
 		return 0;
 	if (!affordable(now)) {
@@ -368,7 +229,7 @@ void ftsan_watch_disarm(struct ftsan_thread *thread)
 {
 	struct ftsan_watch *watch = &ftsan_words_of(thread)->watch;
 
-	if (!active || ftsan_thread_is_copy(thread))
+	if (!ftsan_watch_config.active || ftsan_thread_is_copy(thread))
 		return;
 	stop_clock(watch, ftsan_sys_now_ns());
 	(void)rest_others(watch, 0);
@@ -431,9 +292,9 @@ static void hit(struct ftsan_thread *thread, struct ftsan_watch_slot *slot, void
 
 	ftsan_count(watch_hits);
 	if (++slot->hits >= FTSAN_WATCH_HITS)
-		rest(&ftsan_words_of(thread)->watch, slot);
-	if (on_hit != NULL)
-		on_hit(thread, &slot->point, uc);
+		ftsan_watch_slot_rest(&ftsan_words_of(thread)->watch, slot);
+	if (ftsan_watch_config.on_hit != NULL)
+		ftsan_watch_config.on_hit(thread, &slot->point, uc);
 	if (ftsan_watch_read(&slot->point, &value))
 		slot->point.value = value;
 }
@@ -456,7 +317,7 @@ bool ftsan_watch_trap(const siginfo_t *info, void *ucontext)
 		/* What touched a word that nobody asks about would do so again. A late
 		 * signal may be of an earlier arming. */
 		if (slot != NULL && !signal.late)
-			rest(&ftsan_words_of(thread)->watch, slot);
+			ftsan_watch_slot_rest(&ftsan_words_of(thread)->watch, slot);
 	} else if (signal.late || is_own(ucontext)) {
 		ftsan_count(watch_stale);
 	} else {
@@ -465,109 +326,13 @@ bool ftsan_watch_trap(const siginfo_t *info, void *ucontext)
 	return true;
 }
 
-/* --- start ---------------------------------------------------------------------- */
-
-/* descriptors_allowed() - the program's soft limit. */
-static uint64_t descriptors_allowed(void)
-{
-	struct rlimit limit = {.rlim_cur = 0};
-
-	if (ftsan_sys_call6(SYS_prlimit64, 0, RLIMIT_NOFILE, 0, (long)&limit, 0, 0) < 0)
-		return 0;
-	return limit.rlim_cur;
-}
-
-static void find_bounds(void)
-{
-	uint64_t part = descriptors_allowed() / DESCRIPTORS_PART;
-
-	events_max = part < EVENTS_MAX ? (uint32_t)part : EVENTS_MAX;
-	began_ns = ftsan_sys_now_ns();
-}
-
-static volatile uint64_t proof_word;
-static volatile uint32_t proof_hits;
-
-static void prove_hit(struct ftsan_thread *thread, const struct ftsan_watchpoint *point,
-		      void *ucontext)
-{
-	(void)thread;
-	(void)ucontext;
-	proof_hits = proof_hits + (point->address == (uintptr_t)&proof_word);
-}
-
-/* try_word() - an access, with the word watched this way: how many hits, or -errno. */
-static int try_word(struct ftsan_thread *thread, bool reads)
-{
-	struct ftsan_watchpoint point = {.address = (uintptr_t)&proof_word,
-					 .length = sizeof(proof_word),
-					 .reads = reads};
-	struct ftsan_watch_slot *slot = &ftsan_words_of(thread)->watch.slots[0];
-	int error;
-
-	proof_hits = 0;
-	error = point_at(thread, slot, &point);
-	if (error < 0)
-		return error;
-	if (reads)
-		(void)proof_word;
-	else
-		proof_word++;
-	return (int)proof_hits;
-}
-
-static int prove(struct ftsan_thread *thread)
-{
-	int stored = try_word(thread, false);
-	int loaded = stored == 1 ? try_word(thread, true) : 0;
-
-	if (stored < 0)
-		return stored;
-	rest(&ftsan_words_of(thread)->watch, &ftsan_words_of(thread)->watch.slots[0]);
-	proof_word++;
-	return stored == 1 && loaded == 1 && proof_hits == 1 ? 0 : -EIO;
-}
-
-/* Own text is the program's while the proof lasts. */
-static int prove_as_program(struct ftsan_thread *thread)
-{
-	uintptr_t end = own_end;
-	ftsan_watch_hit_fn handler = on_hit;
-	int error;
-
-	own_end = own_begin;
-	on_hit = prove_hit;
-	error = prove(thread);
-	on_hit = handler;
-	own_end = end;
-	return error;
-}
-
-int ftsan_watch_init(void)
-{
-	struct ftsan_thread *thread = ftsan_thread_self();
-	int error = -ENOMEM;
-
-	find_bounds();
-	if (thread != NULL)
-		error = prove_as_program(thread);
-	if (thread != NULL)
-		ftsan_watch_thread_end(thread);
-	ftsan_watch_note_refusal(error);
-	/* The coverage record speaks of the program's words only. */
-	atomic_store_explicit(&ftsan_counters.watch_hits, 0, memory_order_relaxed);
-	atomic_store_explicit(&ftsan_counters.watch_stale, 0, memory_order_relaxed);
-	active = error == 0;
-	return error;
-}
-
 /* --- life of the process -------------------------------------------------------- */
 
 void ftsan_watch_thread_end(struct ftsan_thread *thread)
 {
 	stop_clock(&ftsan_words_of(thread)->watch, ftsan_sys_now_ns());
 	for (unsigned i = 0; i < FTSAN_WATCH_WORDS; i++)
-		close_slot(&ftsan_words_of(thread)->watch.slots[i]);
+		ftsan_watch_slot_close(&ftsan_words_of(thread)->watch.slots[i]);
 	ftsan_words_of(thread)->watch = (struct ftsan_watch){
 		.generation = ftsan_words_of(thread)->watch.generation};
 }
@@ -588,6 +353,5 @@ void ftsan_watch_fork_child(void)
 		if (thread != NULL)
 			forget(thread);
 	}
-	atomic_store_explicit(&events_open, 0, memory_order_relaxed);
-	began_ns = ftsan_sys_now_ns();
+	ftsan_watch_slots_fork_child();
 }

@@ -10,6 +10,8 @@
  * arrives, and none of an instruction that is single-stepped.
  *
  *   watch_perf.c  one watchpoint on a descriptor
+ *   watch_slot.c  one of a thread
+ *   watch_start.c whether it works here
  *   watch.c       what a thread watches, and its hits
  *   word_race.c   what a hit means
  *   recheck.c     the next rung, where the kernel refuses perf events
@@ -34,14 +36,6 @@ enum {
 	 * over one store must not cost 18 us a round. */
 	FTSAN_WATCH_HITS = 8,
 };
-
-/*
- * A hit: @point is the slot's (its value is what the word held before), @ucontext the
- * registers after the access. Context: SIGTRAP handler on the thread that made the
- * access, every signal but SIGSEGV and SIGBUS blocked.
- */
-typedef void (*ftsan_watch_hit_fn)(struct ftsan_thread *thread,
-				   const struct ftsan_watchpoint *point, void *ucontext);
 
 /**
  * ftsan_watch_init() - look whether the kernel and the processor do it
@@ -107,12 +101,6 @@ bool ftsan_watch_any(const struct ftsan_thread *thread);
 
 /* Is the word at @address watched for @thread, the caller's? Async-signal-safe. */
 bool ftsan_watch_holds(const struct ftsan_thread *thread, uintptr_t address);
-
-/*
- * The word's value, zero-extended; false when unreadable. Does not hit a watchpoint of
- * the caller's, if it can be had. Async-signal-safe.
- */
-bool ftsan_watch_read(const struct ftsan_watchpoint *point, uint64_t *value);
 
 /**
  * ftsan_watch_trap() - SIGTRAP

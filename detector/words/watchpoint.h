@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct ftsan_thread;
+
 enum { FTSAN_WATCH_WORDS = 4 }; /* debug registers of x86-64 */
 
 /**
@@ -34,5 +36,19 @@ static inline int64_t ftsan_watch_shown(uint64_t value, uint8_t length)
 
 	return (int64_t)(value << unused_bits) >> unused_bits;
 }
+
+/*
+ * A hit: @point is the slot's (its value is what the word held before), @ucontext the
+ * registers after the access. Context: SIGTRAP handler on the thread that made the
+ * access, every signal but SIGSEGV and SIGBUS blocked.
+ */
+typedef void (*ftsan_watch_hit_fn)(struct ftsan_thread *thread,
+				   const struct ftsan_watchpoint *point, void *ucontext);
+
+/*
+ * The word's value, zero-extended; false when unreadable. Does not hit a watchpoint of
+ * the caller's, if it can be had. Async-signal-safe.
+ */
+bool ftsan_watch_read(const struct ftsan_watchpoint *point, uint64_t *value);
 
 #endif
