@@ -93,7 +93,8 @@ static const ZydisDecodedOperand *only_operand(const struct ftsan_decoded *d)
 	return found;
 }
 
-static bool take_address(struct ftsan_shape *out, const ZydisDecodedOperandMem *mem)
+static bool take_address(struct ftsan_shape *out, const ZydisDecodedOperandMem *mem,
+			 bool is_jump)
 {
 	out->base = register_number(mem->base);
 	out->index = register_number(mem->index);
@@ -102,10 +103,22 @@ static bool take_address(struct ftsan_shape *out, const ZydisDecodedOperandMem *
 	/* Stack slots are the thread's own; they are also half of all accesses. */
 	if (out->base == STACK_POINTER)
 		return false;
+	/* Trampolines of the linkage table, which the loader fills in. */
+	if (out->base == FTSAN_SHAPE_RIP && is_jump)
+		return false;
 	return (out->base != FTSAN_SHAPE_NO_REGISTER ||
 		mem->base == ZYDIS_REGISTER_NONE) &&
 	       (out->index != FTSAN_SHAPE_NO_REGISTER ||
 		mem->index == ZYDIS_REGISTER_NONE);
+}
+
+static uint8_t other_register(const struct ftsan_decoded *d)
+{
+	for (unsigned i = 0; i < d->insn.operand_count_visible; i++)
+		if (d->operand[i].type == ZYDIS_OPERAND_TYPE_REGISTER)
+			return register_number(
+				ftsan_zydis_whole(d->operand[i].reg.value));
+	return FTSAN_SHAPE_NO_REGISTER;
 }
 
 static void take_operand(struct ftsan_shape *out, const struct ftsan_decoded *d,
@@ -115,10 +128,12 @@ static void take_operand(struct ftsan_shape *out, const struct ftsan_decoded *d,
 	out->reads = (op->actions & ZYDIS_OPERAND_ACTION_MASK_READ) != 0;
 	out->writes = (op->actions & ZYDIS_OPERAND_ACTION_MASK_WRITE) != 0;
 	out->form = form_of(&d->insn, op);
-	out->access = take_address(out, &op->mem) && out->size > 0 &&
-		      out->size <= OPERAND_MAX && (out->reads || out->writes) &&
-		      is_ordinary(&d->insn) && !has_mask(&d->insn) &&
-		      !ftsan_zydis_masked(&d->insn, op);
+	out->other = other_register(d);
+	out->access = take_address(out, &op->mem,
+				   d->insn.meta.category == ZYDIS_CATEGORY_UNCOND_BR) &&
+		      out->size > 0 && out->size <= OPERAND_MAX &&
+		      (out->reads || out->writes) && is_ordinary(&d->insn) &&
+		      !has_mask(&d->insn) && !ftsan_zydis_masked(&d->insn, op);
 }
 
 bool ftsan_shape_decode(struct ftsan_shape *out, const unsigned char *code, size_t room)

@@ -23,6 +23,8 @@ enum {
  * @access: it has exactly one explicit memory operand, whose address these make: base
  *          and index (numbers of the processor's registers), scale, displacement
  * @size:   bytes of the operand
+ * @other:  the register that is loaded from it, or stored to it: FTSAN_SHAPE_NO_REGISTER
+ *          where it is none of the general ones
  * @form:   see rules/sampled.h
  * @locks:  it is one of those that lock-free code is made of: it locks the bus, or is a
  *          full fence. Such an access is never an @access
@@ -31,7 +33,7 @@ enum {
 struct ftsan_shape {
 	uint8_t length;
 	bool access, locks;
-	uint8_t base, index, scale;
+	uint8_t base, index, scale, other;
 	int64_t displacement;
 	uint32_t size;
 	enum ftsan_access_form form;

@@ -98,6 +98,32 @@ void ftsan_memory_describe(const struct ftsan_memory *memory, struct ftsan_buf *
 	}
 }
 
+void ftsan_memory_identity(const struct ftsan_memory *memory, struct ftsan_buf *out)
+{
+	char name[FTSAN_SYMBOL_MAX];
+	uint64_t into;
+
+	if (!ftsan_memory_is_field(memory))
+		return;
+	if (memory->kind == FTSAN_MEMORY_OBJECT) {
+		if (!ftsan_memory_type_name(memory->type, name))
+			return;
+		ftsan_buf_str(out, name);
+		ftsan_buf_char(out, '+');
+		/* Flags of one word are one. */
+		ftsan_buf_u64(out, ftsan_memory_offset(memory) & ~UINT64_C(3));
+		return;
+	}
+	ftsan_buf_str(out, base_name(memory->module->path));
+	if (ftsan_symbol_object(memory->address, name, &into) == 0) {
+		ftsan_buf_char(out, ' ');
+		ftsan_buf_str(out, name);
+	} else {
+		ftsan_buf_char(out, '+');
+		ftsan_buf_hex(out, ftsan_memory_offset(memory));
+	}
+}
+
 /* --- /proc/self/maps --------------------------------------------------------------- */
 
 static bool parse_hex(const char **text, uintptr_t *value)

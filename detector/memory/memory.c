@@ -27,10 +27,13 @@ struct member {
 static const struct ftsan_pyabi *py;
 static uintptr_t type_type;
 static bool blocks;
+/* The module that holds CPython; found when it is first asked for. */
+static const struct ftsan_module *interpreter;
 
 void ftsan_memory_init(const struct ftsan_pyabi *abi, uintptr_t the_type_type)
 {
 	py = abi;
+	interpreter = NULL;
 	type_type = abi->known ? the_type_type : 0;
 	blocks = abi->known && abi->free_threaded && ftsan_mimalloc_init(abi->version);
 }
@@ -98,6 +101,7 @@ static bool find_block(uintptr_t address, struct ftsan_memory *out)
 		return false;
 	out->begin = block.begin;
 	out->size = block.size;
+	out->owner = block.thread;
 	out->kind = holds_object(&block) ? FTSAN_MEMORY_OBJECT : FTSAN_MEMORY_BLOCK;
 	if (out->kind == FTSAN_MEMORY_OBJECT)
 		out->object = object_in(&block);
@@ -110,16 +114,53 @@ void ftsan_memory_look_block(uintptr_t address, struct ftsan_memory *out)
 	(void)find_block(address, out);
 }
 
+/* ob_tid of a free-threaded object is 0 once its reference counts are merged. */
+static void look_at_object(struct ftsan_memory *out)
+{
+	if (!type_of(out->object, &out->type))
+		out->type = 0;
+	else if (!ftsan_safe_ptr(out->object, &out->owner))
+		out->owner = 0;
+}
+
 void ftsan_memory_look(uintptr_t address, struct ftsan_memory *out)
 {
 	ftsan_memory_look_block(address, out);
-	if (out->kind == FTSAN_MEMORY_OBJECT && !type_of(out->object, &out->type))
-		out->type = 0;
+	if (out->kind == FTSAN_MEMORY_OBJECT)
+		look_at_object(out);
 	if (out->kind != FTSAN_MEMORY_UNKNOWN)
 		return;
 	out->module = ftsan_module_of(address);
 	if (out->module != NULL)
 		out->kind = FTSAN_MEMORY_STATIC;
+}
+
+bool ftsan_memory_is_foreign(const struct ftsan_memory *memory)
+{
+	uintptr_t self = ftsan_tls_word(0);
+
+	switch (memory->kind) {
+	case FTSAN_MEMORY_STATIC:
+		return true;
+	case FTSAN_MEMORY_OBJECT:
+		return memory->owner != self;
+	case FTSAN_MEMORY_BLOCK:
+		return memory->owner != 0 && memory->owner != self;
+	default:
+		return false;
+	}
+}
+
+bool ftsan_memory_is_field(const struct ftsan_memory *memory)
+{
+	if (memory->kind == FTSAN_MEMORY_STATIC)
+		return true;
+	if (memory->kind != FTSAN_MEMORY_OBJECT || memory->type == 0)
+		return false;
+	if (interpreter == NULL)
+		interpreter = ftsan_module_of(type_type);
+	return interpreter == NULL ||
+	       memory->type - interpreter->begin >= interpreter->end - interpreter->begin;
 }
 
 bool ftsan_memory_is_object(uintptr_t address)

@@ -41,6 +41,8 @@ enum { FTSAN_TYPE_NAME = 64 };
  * @module:  STATIC: the module; borrowed, never freed
  * @begin, @size: BLOCK and OBJECT: the block. The size is that of its size class
  * @object:  OBJECT: the PyObject in it
+ * @owner:   BLOCK and OBJECT: thread that made it, by the address of its descriptor (what
+ *           %fs:0 holds there); 0: nobody's, or not known any more
  * @type:    OBJECT: its PyTypeObject; 0: the block holds no valid object (now)
  */
 struct ftsan_memory {
@@ -51,6 +53,7 @@ struct ftsan_memory {
 	size_t size;
 	uintptr_t object;
 	uintptr_t type;
+	uintptr_t owner;
 };
 
 /*
@@ -83,6 +86,12 @@ bool ftsan_memory_is_type(uintptr_t address);
 bool ftsan_memory_is_header(const struct ftsan_memory *memory);
 
 /*
+ * Is it another thread's, or everybody's: a static, an object or block that another
+ * thread has made, an object that others hold references to? Of the calling thread.
+ */
+bool ftsan_memory_is_foreign(const struct ftsan_memory *memory);
+
+/*
  * Bytes from the start of the object, of the block, or of the module to the address;
  * what a report calls the word. UNKNOWN: 0.
  */
@@ -103,6 +112,17 @@ bool ftsan_memory_field_name(const struct ftsan_memory *memory, char *name,
  * "64 bytes of raw memory (+16) from CPython's allocator", "the heap of libc".
  */
 void ftsan_memory_describe(const struct ftsan_memory *memory, struct ftsan_buf *out);
+
+/*
+ * Is the word one by itself, the same in all instances and runs: a static, or a field of
+ * a type that is not the interpreter's own (a list's items are as many words as there are
+ * lists)? Async-signal-safe and cheap.
+ */
+bool ftsan_memory_is_field(const struct ftsan_memory *memory);
+
+/* A name for it that stays from run to run: "wrapt.ObjectProxy+40", "_liblinear...so
+ * mt_rand". Empty where it is none by itself. */
+void ftsan_memory_identity(const struct ftsan_memory *memory, struct ftsan_buf *out);
 
 /*
  * What the kernel calls the mapping that holds the address: a path, "[heap]", "[stack]",

@@ -9,7 +9,7 @@
 /**
  * struct layout - one CPython minor version's mimalloc
  * @cookie: of mi_segment_t, followed by segment_slices and segment_info_slices, kind,
- *          slice_entries (mi_segment_s, from `cookie` on)
+ *          slice_entries and thread_id (mi_segment_s, from `cookie` on)
  * @slices: the array of mi_page_t that the segment ends with
  */
 struct layout {
@@ -39,6 +39,7 @@ struct segment {
 	uint64_t info_slices;
 	uint32_t kind, unused;
 	uint64_t entries;
+	uint64_t thread;
 };
 
 bool ftsan_mimalloc_init(uint32_t version)
@@ -70,7 +71,7 @@ void ftsan_mimalloc_trust(uintptr_t key)
 }
 
 /* read_segment() - is it one of this process's, as far as that is known? */
-static bool read_segment(uintptr_t at, uintptr_t *key)
+static bool read_segment(uintptr_t at, struct ftsan_block *out)
 {
 	uintptr_t known = atomic_load_explicit(&known_key, memory_order_relaxed);
 	struct segment segment;
@@ -79,8 +80,9 @@ static bool read_segment(uintptr_t at, uintptr_t *key)
 			    sizeof(segment)) != 0 ||
 	    !plausible(&segment))
 		return false;
-	*key = segment.cookie ^ at;
-	return known == 0 || known == *key;
+	out->key = segment.cookie ^ at;
+	out->thread = segment.thread;
+	return known == 0 || known == out->key;
 }
 
 /*
@@ -125,14 +127,14 @@ static bool find_page(uintptr_t segment, uintptr_t address, unsigned char *page,
 bool ftsan_mimalloc_block(uintptr_t address, struct ftsan_block *out)
 {
 	unsigned char page[PAGE_BYTES_MAX];
-	uintptr_t segment, at, start, key;
+	uintptr_t segment, at, start;
 	uint32_t size;
 
 	if (layout == NULL || address < layout->segment_bytes)
 		return false;
 	/* A huge block may end exactly where the next segment would begin. */
 	segment = (address - 1) & ~(uintptr_t)(layout->segment_bytes - 1);
-	if (!read_segment(segment, &key) || !find_page(segment, address, page, &at))
+	if (!read_segment(segment, out) || !find_page(segment, address, page, &at))
 		return false;
 	size = word_at(page, layout->block_size);
 	if (word_at(page, layout->slice_count) == 0 || size < 8)
@@ -142,9 +144,8 @@ bool ftsan_mimalloc_block(uintptr_t address, struct ftsan_block *out)
 	start = first_block(start, size);
 	if (address < start)
 		return false;
-	*out = (struct ftsan_block){.begin = start + (address - start) / size * size,
-				    .size = size,
-				    .tag = page[layout->tag_byte] >> 3 & 15,
-				    .key = key};
+	out->begin = start + (address - start) / size * size;
+	out->size = size;
+	out->tag = page[layout->tag_byte] >> 3 & 15;
 	return true;
 }

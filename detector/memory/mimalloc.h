@@ -19,12 +19,14 @@ enum ftsan_block_tag {
  * struct ftsan_block - a block, free or not
  * @begin, @size: the block; the size is that of its class
  * @tag: enum ftsan_block_tag
+ * @thread: whose heap it is from (address of its thread's descriptor), 0: nobody's now
  * @key: what its segment has as the process's cookie
  */
 struct ftsan_block {
 	uintptr_t begin;
 	uint32_t size;
 	uint8_t tag;
+	uintptr_t thread;
 	uintptr_t key;
 };
 

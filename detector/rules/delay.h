@@ -16,9 +16,10 @@ enum ftsan_word_use {
 
 /**
  * struct ftsan_delay_question - an access that may be held up
- * @use:       of the word
- * @foreign:   the object is another thread's: it was made there
- * @fruitless: times that a thread was held for the word in vain
+ * @use:       of the word, this access included
+ * @writes:    it stores
+ * @foreign:   the memory is another thread's or everybody's (ftsan_memory_is_foreign())
+ * @fruitless: times that a thread was held in vain for the word, or at the instruction
  * @tokens:    delays that may be made now; @burst: most of them
  * @spent_ns, @elapsed_ns: time that delays took, and run time, both so far
  * @threads:   of the program
@@ -26,6 +27,7 @@ enum ftsan_word_use {
  */
 struct ftsan_delay_question {
 	enum ftsan_word_use use;
+	bool writes;
 	bool foreign;
 	uint32_t fruitless;
 	uint32_t tokens, burst;
@@ -39,5 +41,8 @@ struct ftsan_delay_question {
  * has been waited for in vain again and again waits longer each time.
  */
 bool ftsan_rule_delay(const struct ftsan_delay_question *question);
+
+/* Is its instruction to be seen again soon? */
+bool ftsan_rule_interesting(const struct ftsan_delay_question *question);
 
 #endif

@@ -19,6 +19,24 @@ static bool replaces_reference(const struct ftsan_sampled_question *q)
 	return q->reference && q->changed && q->size == 8 && q->before != 0;
 }
 
+static bool harmless(const struct ftsan_sampled_side *side)
+{
+	return !side->writes ||
+	       (side->same && !side->updates && side->form == FTSAN_ACCESS_MOVE);
+}
+
+/* only_stored() - nobody can go on with the wrong value. */
+static bool only_stored(const struct ftsan_sampled_question *q)
+{
+	return q->held.writes && q->other.writes && !q->held.reads && !q->other.reads &&
+	       !q->read_before && !q->held.updates && !q->other.updates;
+}
+
+static bool is_harmless(const struct ftsan_sampled_question *q)
+{
+	return only_stored(q) || (harmless(&q->held) && harmless(&q->other));
+}
+
 enum ftsan_sampled_verdict ftsan_rule_sampled(const struct ftsan_sampled_question *q,
 					      enum ftsan_plain_proof *proof)
 {
@@ -36,31 +54,31 @@ enum ftsan_sampled_verdict ftsan_rule_sampled(const struct ftsan_sampled_questio
 		*proof = FTSAN_PROOF_REFERENCE;
 	else if (!q->held.lock_free && !q->other.lock_free)
 		*proof = FTSAN_PROOF_MODULE;
-	return *proof == FTSAN_PROOF_NONE ? FTSAN_SAMPLED_POSSIBLY_ATOMIC
-					  : FTSAN_SAMPLED_RACE;
+	if (*proof == FTSAN_PROOF_NONE)
+		return FTSAN_SAMPLED_POSSIBLY_ATOMIC;
+	return is_harmless(q) ? FTSAN_SAMPLED_HARMLESS : FTSAN_SAMPLED_RACE;
 }
 
 const char *ftsan_rule_sampled_harm(const struct ftsan_sampled_question *q)
 {
 	bool both_write = q->held.writes && q->other.writes;
-	bool updates =
-		(q->held.reads && q->held.writes) || (q->other.reads && q->other.writes);
+	bool updates = q->held.updates || q->other.updates;
+	bool same = harmless(&q->held) && harmless(&q->other);
 
 	if (replaces_reference(q))
 		return "the reference is replaced while another thread takes it: that "
 		       "thread may use the object after it was freed";
-	if (!q->changed && q->held.writes != q->other.writes)
+	if (only_stored(q))
+		return "threads store to the word, and nobody was seen to load it";
+	if (same)
 		return "the value that is there is stored again, so the reader is right "
 		       "as long as that stays so";
-	if (!q->changed && both_write)
-		return "two threads store to the word, and which value stays is up to "
-		       "chance";
 	if (q->before == 0 && q->after != 0 && q->size == 8)
 		return "a thread may see the pointer before what it points to is "
 		       "complete, or both may make one of their own";
 	if (updates)
-		return "both threads change the value that they have read, and one of "
-		       "the two changes can get lost";
+		return "a thread stores what it made of the value that it had loaded, "
+		       "and undoes what another one has stored meanwhile";
 	if (q->held.form == FTSAN_ACCESS_WIDE || q->other.form == FTSAN_ACCESS_WIDE)
 		return "a part of one thread's value may be taken for the other's";
 	if (both_write)

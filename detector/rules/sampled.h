@@ -6,6 +6,11 @@
  * x86-64 a C11 load or store of any order but a sequentially consistent store is a plain
  * mov. So an overlap is a finding where something shows that the word is none of an
  * atomic type (enum ftsan_plain_proof), and "possibly atomic" otherwise.
+ *
+ * A flag that every thread sets to the same value is a race by the letter, and harmless
+ * on every processor that there is. It is no finding of its own, unless what is stored is
+ * made of what was loaded: then another thread's change is undone by it. Nor is a word
+ * that threads store to and that nobody was ever seen to load.
  */
 #ifndef FTSAN_RULES_SAMPLED_H
 #define FTSAN_RULES_SAMPLED_H
@@ -29,6 +34,9 @@ enum ftsan_access_form {
  * @reads, @writes: both false: not known
  * @form:      of the instruction
  * @unaligned: by address and size
+ * @updates:   it changes in place, or stores shortly after the same code has loaded the
+ *             word: what it stores comes from what was there
+ * @same:      it stores the value that was there already
  * @locked:    it locks the bus
  * @folds:     its module was made by a compiler that folds atomics (clang, rustc), or by
  *             nobody knows which
@@ -39,6 +47,8 @@ struct ftsan_sampled_side {
 	bool reads, writes;
 	enum ftsan_access_form form;
 	bool unaligned;
+	bool updates;
+	bool same;
 	bool locked;
 	bool folds;
 	bool lock_free;
@@ -50,6 +60,7 @@ struct ftsan_sampled_side {
  * @held, @other: the two accesses
  * @plain_before: an access was seen to the same field, at whatever time, that no
  *           compiler makes for an atomic
+ * @read_before: a load of the field was seen, at whatever time
  * @reference: the word held a reference to a Python object before
  * @changed:  it held something else afterwards
  * @before, @after: the values of the watched word, zero-extended; @size: its bytes
@@ -57,6 +68,7 @@ struct ftsan_sampled_side {
 struct ftsan_sampled_question {
 	struct ftsan_sampled_side held, other;
 	bool plain_before;
+	bool read_before;
 	bool reference;
 	bool changed;
 	uint64_t before, after;
@@ -75,6 +87,8 @@ enum ftsan_plain_proof {
 enum ftsan_sampled_verdict {
 	FTSAN_SAMPLED_NOTHING,
 	FTSAN_SAMPLED_POSSIBLY_ATOMIC,
+	FTSAN_SAMPLED_HARMLESS, /* the value that is there is stored again, or nobody
+				   looks */
 	FTSAN_SAMPLED_RACE,
 };
 

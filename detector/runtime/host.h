@@ -22,6 +22,7 @@
  * @tstate_get:  PyThreadState_GetUnchecked (3.13+) or _PyThreadState_UncheckedGet
  * @tstate_gilstate: PyGILState_GetThisThreadState, for detached threads
  * @finalizing:  Py_IsFinalizing (3.13+) or _Py_IsFinalizing, NULL: not exported
+ * @cache:       folder for what is kept between runs, or ""
  * @run_id:      FTSAN_RUN_ID of the environment, or ""
  * @root:        first process of the tree
  * @own_begin, @own_end: addresses of libftsan.so itself
@@ -46,6 +47,7 @@ struct ftsan_host {
 	void *(*tstate_get)(void);
 	void *(*tstate_gilstate)(void);
 	int (*finalizing)(void);
+	const char *cache;
 	const char *run_id;
 	bool root;
 	uintptr_t own_begin;

@@ -127,7 +127,8 @@ static int start_engines(void)
 	if (host->attached)
 		ftsan_workers_many();
 	if (options->sampler && ftsan_options_race(options))
-		(void)ftsan_sampler_init(options, host->iterate);
+		(void)ftsan_sampler_init(options, host->iterate,
+					 (uintptr_t)host->py_runtime, host->cache);
 	if (options->watch && watches())
 		(void)ftsan_watch_init();
 	ftsan_header_init(options, ftsan_abi.free_threaded);

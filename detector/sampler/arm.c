@@ -3,17 +3,23 @@
 #include "base/base.h"
 #include "sampler/patch.h"
 
-enum { QUEUE = 1 << 17 };
+enum { TURNS = 1 << 17 };
 
-/* One wait for its turn. Whoever takes it leaves NULL. */
+/* One waits for its turn. Whoever takes it leaves NULL. */
 struct turn {
 	struct ftsan_sample_module *module;
 	struct ftsan_sample_site *_Atomic site;
 };
 
-static struct turn *queue; /* mapped when the first site is armed */
-static _Atomic uint32_t queue_head;
-static uint32_t queue_tail; /* the scout's */
+/* @head: places that were taken; @tail: and left, by the scout. */
+struct queue {
+	_Atomic uint32_t head;
+	uint32_t tail;
+	struct turn turns[TURNS];
+};
+
+static struct queue *queues; /* mapped when the first site is armed */
+enum { SOON, SOMETIME, QUEUES };
 static _Atomic bool halted;
 
 /* Threads that change a byte just now, and whether new ones have to wait. */
@@ -101,16 +107,16 @@ bool ftsan_arm_site(const struct ftsan_sample_module *module,
 	return done;
 }
 
-static bool make_queue(void)
+static bool make_queues(void)
 {
-	if (queue == NULL)
-		queue = ftsan_sys_map(QUEUE * sizeof(*queue));
-	return queue != NULL;
+	if (queues == NULL)
+		queues = ftsan_sys_map(QUEUES * sizeof(*queues));
+	return queues != NULL;
 }
 
 void ftsan_arm_module(struct ftsan_sample_module *module)
 {
-	if (!make_queue())
+	if (!make_queues())
 		return;
 	for (uint32_t i = 0; i < module->n_sites; i++)
 		(void)ftsan_arm_site(module, &module->sites[i]);
@@ -151,13 +157,15 @@ void ftsan_arm_force(const struct ftsan_sample_module *module,
 	atomic_store(&site->state, FTSAN_SITE_UNARMED);
 }
 
-void ftsan_arm_later(struct ftsan_sample_module *module, struct ftsan_sample_site *site)
+void ftsan_arm_later(struct ftsan_sample_module *module, struct ftsan_sample_site *site,
+		     bool soon)
 {
+	struct queue *queue = queues == NULL ? NULL : &queues[soon ? SOON : SOMETIME];
 	struct turn *turn;
 
 	if (queue == NULL)
 		return;
-	turn = &queue[atomic_fetch_add(&queue_head, 1) % QUEUE];
+	turn = &queue->turns[atomic_fetch_add(&queue->head, 1) % TURNS];
 	/* Full: the one that was there never comes back. */
 	if (atomic_load_explicit(&turn->site, memory_order_relaxed) != NULL)
 		ftsan_count(sampler_sites_lost);
@@ -165,24 +173,84 @@ void ftsan_arm_later(struct ftsan_sample_module *module, struct ftsan_sample_sit
 	atomic_store_explicit(&turn->site, site, memory_order_release);
 }
 
-void ftsan_arm_turns(uint32_t n)
+/* The site of a turn that was taken out of its order. */
+static struct ftsan_sample_site hole;
+
+static void arm_turn(struct turn *turn)
 {
-	if (queue == NULL)
-		return;
-	while (n-- > 0 && queue_tail != atomic_load(&queue_head)) {
-		struct turn *turn = &queue[queue_tail % QUEUE];
-		struct ftsan_sample_module *module = turn->module;
+	struct ftsan_sample_module *module = turn->module;
+	struct ftsan_sample_site *site = atomic_exchange(&turn->site, &hole);
+
+	/* Of a module that is gone the text is, too. */
+	if (atomic_load_explicit(&module->state, memory_order_acquire) ==
+	    FTSAN_MODULE_READY)
+		(void)ftsan_arm_site(module, site);
+}
+
+/* take_oldest() - false: nobody waits, or is still coming. */
+static bool take_oldest(struct queue *queue)
+{
+	while (queue->tail != atomic_load(&queue->head)) {
+		struct turn *turn = &queue->turns[queue->tail % TURNS];
 		struct ftsan_sample_site *site = atomic_load(&turn->site);
 
-		/* Its place is taken, but not written yet. */
 		if (site == NULL)
-			return;
-		module = turn->module;
+			return false;
+		if (site != &hole)
+			arm_turn(turn);
 		atomic_store(&turn->site, NULL);
-		queue_tail++;
-		/* Of a module that is gone the text is, too. */
-		if (atomic_load_explicit(&module->state, memory_order_acquire) ==
-		    FTSAN_MODULE_READY)
-			(void)ftsan_arm_site(module, site);
+		queue->tail++;
+		if (site != &hole)
+			return true;
+	}
+	return false;
+}
+
+/*
+ * take_newest() - what runs now. A program with a hundred thousand sites behind it comes
+ * to the oldest after a minute.
+ */
+static bool take_newest(struct queue *queue)
+{
+	enum { LOOKS = 256 };
+	uint32_t head = atomic_load(&queue->head);
+
+	for (uint32_t i = 1; i <= LOOKS && head - i + 1 != queue->tail; i++) {
+		struct turn *turn = &queue->turns[(head - i) % TURNS];
+		struct ftsan_sample_site *site = atomic_load(&turn->site);
+
+		if (site == NULL || site == &hole)
+			continue;
+		arm_turn(turn);
+		return true;
+	}
+	return false;
+}
+
+void ftsan_arm_turns(uint32_t n)
+{
+	static uint32_t round;
+
+	if (queues == NULL)
+		return;
+	for (uint32_t i = 0; i < n; i++) {
+		bool done = false;
+
+		switch (round++ % 4) {
+		case 0:
+			done = take_oldest(&queues[SOMETIME]);
+			break;
+		case 1:
+			done = take_newest(&queues[SOON]);
+			break;
+		case 2:
+			done = take_newest(&queues[SOMETIME]);
+			break;
+		default:
+			break;
+		}
+		if (!done && !take_oldest(&queues[SOON]) &&
+		    !take_oldest(&queues[SOMETIME]))
+			return;
 	}
 }

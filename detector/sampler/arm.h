@@ -34,8 +34,12 @@ enum ftsan_trap_claim ftsan_arm_claim(const struct ftsan_sample_module *module,
 void ftsan_arm_force(const struct ftsan_sample_module *module,
 		     struct ftsan_sample_site *site);
 
-/* The site was hit: it is armed again when its turn comes. Async-signal-safe. */
-void ftsan_arm_later(struct ftsan_sample_module *module, struct ftsan_sample_site *site);
+/*
+ * The site was hit: it is armed again when its turn comes. @soon: it is one of those that
+ * may show something; three quarters of the turns are theirs. Async-signal-safe.
+ */
+void ftsan_arm_later(struct ftsan_sample_module *module, struct ftsan_sample_site *site,
+		     bool soon);
 
 /* Arms at most @n of those that wait. Context: the scout. */
 void ftsan_arm_turns(uint32_t n);

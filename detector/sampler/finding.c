@@ -2,6 +2,7 @@
 
 #include "base/base.h"
 #include "findings/findings.h"
+#include "sampler/other.h"
 #include "sampler/words.h"
 #include "threads/threads.h"
 #include "words/words.h"
@@ -37,15 +38,10 @@ static void sentence(char *storage, size_t capacity, const char *begin, const ch
 	(void)ftsan_buf_cstr(&text);
 }
 
-static bool is_word_of_its_own(const struct ftsan_memory *memory)
-{
-	return memory->kind == FTSAN_MEMORY_STATIC ||
-	       (memory->kind == FTSAN_MEMORY_OBJECT && memory->type != 0);
-}
-
 static bool write_finding(const struct ftsan_hold *hold,
 			  const struct ftsan_memory *memory,
 			  const struct ftsan_sampled_question *question,
+			  enum ftsan_sampled_verdict verdict,
 			  enum ftsan_plain_proof proof)
 {
 	char note[256], evidence[160];
@@ -58,8 +54,7 @@ static bool write_finding(const struct ftsan_hold *hold,
 		.confidence = FTSAN_CONFIRMED,
 		.address = hold->word,
 		.object = &object,
-		.by_object = is_word_of_its_own(memory),
-		.grade = proof == FTSAN_PROOF_NONE ? "low" : "high",
+		.grade = verdict == FTSAN_SAMPLED_RACE ? "high" : "low",
 		.note = note,
 		.advice = evidence,
 		.has_old = true,
@@ -77,6 +72,9 @@ static bool write_finding(const struct ftsan_hold *hold,
 		 proof == FTSAN_PROOF_NONE ? "It may be by design: " : "No atomics: ",
 		 ftsan_plain_proof_name(proof));
 	ftsan_object_clear(&object);
+	ftsan_buf_init(&text, object.subject, sizeof(object.subject));
+	ftsan_memory_identity(memory, &text);
+	incident.by_object = ftsan_buf_cstr(&text)[0] != '\0';
 	ftsan_buf_init(&text, object.description, sizeof(object.description));
 	ftsan_memory_describe(memory, &text);
 	(void)ftsan_buf_cstr(&text);
@@ -91,6 +89,7 @@ void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *me
 		.held = hold->held.side,
 		.other = hold->other.side,
 		.plain_before = ftsan_words_was_plain(key),
+		.read_before = ftsan_words_was_read(key),
 		.reference = hold->length == 8 && ftsan_memory_is_object(hold->before),
 		.changed = hold->before != hold->after,
 		.before = hold->before,
@@ -98,20 +97,25 @@ void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *me
 		.size = hold->length,
 	};
 	enum ftsan_plain_proof proof;
-	enum ftsan_sampled_verdict verdict = ftsan_rule_sampled(&question, &proof);
+	enum ftsan_sampled_verdict verdict;
 
+	ftsan_side_note_update(&question.held, ftsan_context_ip(ucontext));
+	ftsan_side_note_store(&question.held, &hold->held.access, hold->before,
+			      hold->length, ucontext);
+	verdict = ftsan_rule_sampled(&question, &proof);
 	if (verdict == FTSAN_SAMPLED_NOTHING)
 		return;
-	if (verdict == FTSAN_SAMPLED_POSSIBLY_ATOMIC) {
+	if (verdict == FTSAN_SAMPLED_POSSIBLY_ATOMIC)
 		ftsan_count(sampler_possible);
-		if (!low_grade) {
-			ftsan_words_note_fruitless(key);
-			return;
-		}
+	if (verdict == FTSAN_SAMPLED_HARMLESS)
+		ftsan_count(sampler_harmless);
+	if (verdict != FTSAN_SAMPLED_RACE && !low_grade) {
+		ftsan_words_note_fruitless(key);
+		return;
 	}
 	ftsan_stack_capture(&hold->held.stack, ucontext);
 	if (self != NULL)
 		ftsan_thread_read_name(self);
-	if (write_finding(hold, memory, &question, proof))
+	if (write_finding(hold, memory, &question, verdict, proof))
 		ftsan_words_settle(key);
 }

@@ -12,6 +12,7 @@
  * struct ftsan_sample_party - one thread's part
  * @index: of its record
  * @side:  for the rules
+ * @stored: the access is a store, and done
  * @stack: of the access
  */
 struct ftsan_sample_party {
@@ -19,6 +20,7 @@ struct ftsan_sample_party {
 	uint32_t index;
 	struct ftsan_access access;
 	struct ftsan_sampled_side side;
+	bool stored;
 	struct ftsan_stack stack;
 };
 

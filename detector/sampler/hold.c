@@ -185,6 +185,7 @@ struct ftsan_hold *ftsan_hold_begin(struct ftsan_thread *self,
 	hold->held.access = *access;
 	hold->held.side = *side;
 	hold->met = false;
+	hold->other.stored = false;
 	/* A load is raced with by stores only. */
 	if (read_word(hold, &hold->before) && watch_word(window, side->writes))
 		return hold;
@@ -222,6 +223,9 @@ bool ftsan_hold_wait(struct ftsan_hold *hold, uint64_t length_ns)
 		(void)ftsan_perf_rest(&window->event);
 	if (!read_word(hold, &hold->after))
 		hold->after = hold->before;
+	/* Who came by the watchpoint has stored already. */
+	if (hold->other.stored)
+		hold->other.side.same = hold->after == hold->before;
 	return hold->met;
 }
 
@@ -316,6 +320,7 @@ bool ftsan_hold_trap(const siginfo_t *info, void *ucontext)
 		return true;
 	}
 	rest_now(window);
+	window->hold.other.stored = window->hold.other.side.writes;
 	record(window, self, ucontext);
 	return true;
 }
@@ -348,8 +353,13 @@ bool ftsan_hold_meet(struct ftsan_thread *self, const struct ftsan_access *acces
 			continue;
 		}
 		rest_now(window);
+		window->hold.other.stored = false;
 		window->hold.other.access = *access;
 		window->hold.other.side = *side;
+		ftsan_side_note_update(&window->hold.other.side,
+				       ftsan_context_ip(ucontext));
+		ftsan_side_note_store(&window->hold.other.side, access,
+				      window->hold.before, window->hold.length, ucontext);
 		record(window, self, ucontext);
 		return true;
 	}

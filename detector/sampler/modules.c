@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "sampler/choose.h"
+#include "sampler/cache.h"
 #include "sampler/sweep.h"
 #include "stacks/stacks.h"
 
@@ -16,6 +17,7 @@ static _Atomic uint32_t n_table; /* entries ever used */
 
 struct look {
 	const char *choice;
+	const struct ftsan_module *only;
 	bool (*made)(struct ftsan_sample_module *module);
 	unsigned fresh;
 	bool executable_seen;
@@ -146,7 +148,12 @@ static void make(const struct ftsan_image *image, const struct ftsan_module *mod
 	entry->armed_once = false;
 	entry->traits =
 		(struct ftsan_sample_traits){.folds = folds_atomics(module->path)};
-	entry->n_sites = ftsan_sweep(image, &entry->sites, &entry->traits);
+	if (!ftsan_cache_load(module, image, &entry->sites, &entry->n_sites,
+			      &entry->traits)) {
+		entry->n_sites = ftsan_sweep(image, &entry->sites, &entry->traits);
+		ftsan_cache_store(module, image, entry->sites, entry->n_sites,
+				  &entry->traits);
+	}
 	look.there[entry - table] = true;
 	if (look.made != NULL && entry->n_sites > 0 && !look.made(entry))
 		entry->n_sites = 0;
@@ -176,6 +183,8 @@ static int visit(struct dl_phdr_info *info, size_t size, void *unused)
 	module = ftsan_module_of(image.text_begin);
 	if (module == NULL || module->bias != image.bias || same(&image, module) != NULL)
 		return 0;
+	if (look.only != NULL && look.only != module)
+		return 0;
 	if (ftsan_sample_chosen(module->path, look.choice,
 				is_python(module->path, executable)))
 		make(&image, module);
@@ -183,13 +192,14 @@ static int visit(struct dl_phdr_info *info, size_t size, void *unused)
 }
 
 unsigned ftsan_modules_sample(int (*iterate)(ftsan_phdr_callback, void *),
-			      const char *choice,
+			      const char *choice, const struct ftsan_module *only,
 			      bool (*made)(struct ftsan_sample_module *module))
 {
 	unsigned n;
 
 	memset(&look, 0, sizeof(look));
 	look.choice = choice;
+	look.only = only;
 	look.made = made;
 	(void)iterate(visit, NULL);
 	n = ftsan_sample_modules();

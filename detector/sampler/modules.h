@@ -17,14 +17,16 @@ enum { FTSAN_SAMPLED_MAX = 512 };
 
 /**
  * ftsan_modules_sample() - take notice of modules that were loaded or are gone
- * @choice, @cache: options
- * @armed:  called for each that is new and chosen, before handlers can see it
+ * @choice: option
+ * @only:   look at no other one; NULL: at all of them
+ * @made:   called for each that is new and chosen, before handlers can see it; false: it
+ *          can't be sampled
  *
  * Context: normal context, one caller at a time, loader's lock free to take.
  * Return: how many are new.
  */
 unsigned ftsan_modules_sample(int (*iterate)(ftsan_phdr_callback, void *),
-			      const char *choice,
+			      const char *choice, const struct ftsan_module *only,
 			      bool (*made)(struct ftsan_sample_module *module));
 
 /* The module whose text holds @pc, NULL: none. Async-signal-safe. */

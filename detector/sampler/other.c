@@ -44,6 +44,72 @@ void ftsan_site_side(struct ftsan_sampled_side *side,
 		.folds = module->traits.folds,
 		.lock_free = ftsan_module_lock_free(module),
 	};
+	side->updates = side->writes && side->reads;
+}
+
+/* register_of() - what a site loads into, or stores from. */
+static uint8_t register_of(const struct ftsan_sample_module *module,
+			   const struct ftsan_sample_site *site)
+{
+	unsigned char code[FTSAN_INSN_MAX] = {0};
+	struct ftsan_shape shape;
+
+	/* Its first byte may be int3 just now. */
+	memcpy(code, (const void *)ftsan_site_address(module, site), site->length);
+	code[0] = site->original;
+	return ftsan_shape_decode(&shape, code, site->length) ? shape.other
+							      : FTSAN_SHAPE_NO_REGISTER;
+}
+
+static bool same_operand(const struct ftsan_sample_site *a,
+			 const struct ftsan_sample_site *b)
+{
+	return a->displacement == b->displacement && a->base == b->base &&
+	       a->index == b->index && a->scale == b->scale && a->size == b->size;
+}
+
+/*
+ * stores_update() - does the store at @pc store what the same code has loaded a few
+ * instructions earlier from the same word, by way of the same register?
+ */
+static bool stores_update(uintptr_t pc)
+{
+	enum { BYTES = 48 };
+	const struct ftsan_sample_module *module = ftsan_sample_module_of(pc);
+	const struct ftsan_sample_site *site =
+		module == NULL ? NULL : ftsan_sample_site_at(module, pc);
+	uint8_t from;
+
+	if (site == NULL)
+		return false;
+	from = register_of(module, site);
+	if (from == FTSAN_SHAPE_NO_REGISTER)
+		return false;
+	for (const struct ftsan_sample_site *at = site;
+	     at > module->sites && site->offset - (at - 1)->offset <= BYTES; at--)
+		if (((at - 1)->traits & FTSAN_SITE_READS) != 0 &&
+		    same_operand(at - 1, site) && register_of(module, at - 1) == from)
+			return true;
+	return false;
+}
+
+void ftsan_side_note_update(struct ftsan_sampled_side *side, uintptr_t pc)
+{
+	if (side->writes && !side->updates)
+		side->updates = stores_update(pc);
+}
+
+void ftsan_side_note_store(struct ftsan_sampled_side *side,
+			   const struct ftsan_access *access, uint64_t there,
+			   uint8_t size, const void *ucontext)
+{
+	struct ftsan_insn insn;
+
+	if (!side->writes || access->size != size || size > sizeof(there))
+		return;
+	ftsan_decode_fault(&insn, ucontext, access->address, true);
+	side->same = insn.plan == FTSAN_PLAN_DIRECT && insn.access.size == size &&
+		     memcmp(insn.value, &there, size) == 0;
 }
 
 static enum ftsan_role role_of(bool writes)
@@ -62,6 +128,7 @@ static bool learn_by_site(struct ftsan_hold *hold, uintptr_t pc)
 		return false;
 	/* Its registers may be others by now; that it covers the word is certain. */
 	ftsan_site_side(&hold->other.side, module, site, 0);
+	ftsan_side_note_update(&hold->other.side, ftsan_site_address(module, site));
 	hold->other.access = (struct ftsan_access){
 		.address = hold->word,
 		.size = site->size < hold->length ? site->size : hold->length,

@@ -30,5 +30,15 @@ void ftsan_site_side(struct ftsan_sampled_side *side,
 
 /* What the rules are to know of an access at @pc outside of the sites. */
 void ftsan_hold_side_elsewhere(struct ftsan_sampled_side *side, uintptr_t pc);
+/*
+ * Notes whether a store that is about to be made by these registers is of the value
+ * @there, which the word of @size bytes holds.
+ */
+void ftsan_side_note_store(struct ftsan_sampled_side *side,
+			   const struct ftsan_access *access, uint64_t there,
+			   uint8_t size, const void *ucontext);
+
+/* Notes whether the store of the site at @pc is made of what was loaded from the word. */
+void ftsan_side_note_update(struct ftsan_sampled_side *side, uintptr_t pc);
 
 #endif

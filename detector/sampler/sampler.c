@@ -10,6 +10,8 @@
 #include "sampler/arm.h"
 #include "sampler/budget.h"
 #include "sampler/choose.h"
+#include "sampler/active.h"
+#include "sampler/cache.h"
 #include "sampler/finding.h"
 #include "sampler/hold.h"
 #include "sampler/modules.h"
@@ -30,6 +32,11 @@ static _Atomic bool active;
 static _Atomic bool started; /* the second thread has come: everything is armed */
 static _Atomic uint32_t threads = 1;
 static int watch_error;
+static uintptr_t interpreter; /* an address in the object that holds CPython */
+/* When everything is to be armed although no second thread of Python's has come; 0: not
+ * yet. Pushed back while modules are loaded: what imports needs no sampling. */
+static _Atomic uint64_t start_due_ns;
+static const uint64_t START_DELAY_NS = UINT64_C(3) * 1000 * 1000 * 1000;
 
 /* Who changes the table of modules. */
 static _Atomic uint32_t changing;
@@ -40,8 +47,11 @@ bool ftsan_sampler_active(void)
 }
 
 int ftsan_sampler_init(const struct ftsan_options *the_options,
-		       int (*the_iterate)(ftsan_phdr_callback, void *))
+		       int (*the_iterate)(ftsan_phdr_callback, void *),
+		       uintptr_t the_interpreter, const char *cache)
 {
+	ftsan_cache_init(cache);
+	interpreter = the_interpreter;
 	options = the_options;
 	iterate = the_iterate;
 	if (!ftsan_decode_available())
@@ -115,25 +125,67 @@ static void arm_all(void)
 	}
 }
 
-void ftsan_sampler_modules_changed(void)
+static void put_start_off(void)
 {
-	if (!ftsan_sampler_active() || !atomic_load(&started) || !take_table())
+	if (atomic_load(&start_due_ns) != 0)
+		atomic_store(&start_due_ns, ftsan_sys_now_ns() + START_DELAY_NS);
+}
+
+/* sample_modules() - @only, or NULL: all of them. */
+static void sample_modules(const struct ftsan_module *only)
+{
+	if (!take_table())
 		return;
-	(void)ftsan_modules_sample(iterate, options->modules, made);
+	(void)ftsan_modules_sample(iterate, options->modules, only, made);
 	arm_all();
 	give_table();
 }
 
-/* start() - once: the events first, while there is one thread that all others come of. */
+void ftsan_sampler_modules_changed(void)
+{
+	if (!ftsan_sampler_active())
+		return;
+	put_start_off();
+	if (atomic_load(&started))
+		sample_modules(NULL);
+}
+
+/* start() - once: with the second thread of Python's. */
 static void start(void)
 {
 	bool not_yet = false;
 
 	if (!atomic_compare_exchange_strong(&started, &not_yet, true))
 		return;
-	watch_error = ftsan_hold_open();
 	ftsan_budget_start();
-	ftsan_sampler_modules_changed();
+	sample_modules(NULL);
+}
+
+/*
+ * start_some() - a thread of a module's own comes, often while it is imported: then that
+ * module is sampled, and the others when no module has been loaded for a while.
+ */
+static void start_some(const struct ftsan_module *module)
+{
+	uint64_t none = 0;
+
+	if (atomic_load(&started))
+		return;
+	if (atomic_compare_exchange_strong(&start_due_ns, &none,
+					   ftsan_sys_now_ns() + START_DELAY_NS))
+		ftsan_budget_start();
+	if (module != NULL)
+		sample_modules(module);
+}
+
+/* open_events() - once, while there is one thread that all others come of. */
+static void open_events(void)
+{
+	static _Atomic int opened_pid;
+	int pid = ftsan_sys_getpid();
+
+	if (atomic_exchange(&opened_pid, pid) != pid && watch_error == 0)
+		watch_error = ftsan_hold_open();
 }
 
 /* --- threads -------------------------------------------------------------------------
@@ -146,10 +198,14 @@ bool ftsan_sampler_thread_coming(uintptr_t routine)
 	if (!ftsan_sampler_active())
 		return false;
 	module = ftsan_module_of(routine);
+	open_events();
 	if (module != NULL && ftsan_sample_is_runtime(module->path))
 		return false;
 	atomic_fetch_add(&threads, 1);
-	start();
+	if (module == ftsan_module_of(interpreter))
+		start();
+	else
+		start_some(module);
 	return true;
 }
 
@@ -163,6 +219,8 @@ void ftsan_sampler_thread_begin(struct ftsan_thread *thread, bool counted,
 				uintptr_t stack_begin, uintptr_t stack_end)
 {
 	ftsan_sampler_of(thread)->counted = counted;
+	if (counted)
+		ftsan_active_note(thread->index, ftsan_sys_now_ns());
 	atomic_store_explicit(&ftsan_sampler_of(thread)->stack_begin, stack_begin,
 			      memory_order_relaxed);
 	atomic_store_explicit(&ftsan_sampler_of(thread)->stack_end, stack_end,
@@ -210,57 +268,71 @@ static bool left_to_others(uintptr_t address)
 	return ftsan_arena_holds(address);
 }
 
-static void hold(struct ftsan_thread *self, const struct ftsan_access *access,
+/* hold() - false: nobody came. */
+static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 		 const struct ftsan_sampled_side *side, const struct ftsan_memory *memory,
 		 uint64_t key, void *ucontext)
 {
 	uint64_t began = ftsan_sys_now_ns(), armed, waited;
+	bool met;
 	struct ftsan_hold *it = ftsan_hold_begin(self, access, side);
 
 	if (it == NULL) {
 		ftsan_count(sampler_no_window);
-		return;
+		return true;
 	}
 	armed = ftsan_sys_now_ns();
 	ftsan_count(sampler_delays);
-	if (ftsan_hold_wait(it, (uint64_t)options->sampler_delay * 1000)) {
+	met = ftsan_hold_wait(it, (uint64_t)options->sampler_delay * 1000);
+	if (met) {
 		ftsan_count(sampler_met);
 		ftsan_sample_finding(it, memory, key, ucontext);
-	} else {
-		ftsan_words_note_fruitless(key);
 	}
 	waited = ftsan_sys_now_ns();
 	ftsan_hold_end(it);
 	ftsan_budget_spent(armed - began, waited - armed);
+	return met;
 }
 
-/* consider() - the thread is about to make this access: is it to be held for it? */
-static void consider(struct ftsan_thread *self, const struct ftsan_access *access,
-		     const struct ftsan_sampled_side *side, void *ucontext)
+/*
+ * consider() - the thread is about to make this access: is it to be held for it? Returns
+ * whether the site is of interest.
+ */
+static bool consider(struct ftsan_thread *self, const struct ftsan_access *access,
+		     const struct ftsan_sampled_side *side, uint64_t site_key,
+		     void *ucontext)
 {
-	struct ftsan_memory memory = {.address = 0};
+	struct ftsan_memory memory;
 	struct ftsan_delay_question question = {
+		.writes = side->writes,
 		.threads = atomic_load_explicit(&threads, memory_order_relaxed)};
-	uint64_t key = 0;
+	uint32_t at_site = ftsan_words_fruitless(site_key);
+	uint64_t key, now = ftsan_sys_now_ns();
 
-	if (ftsan_rule_plain(side)) {
-		ftsan_memory_look(access->address, &memory);
-		key = ftsan_words_key(&memory);
+	ftsan_memory_look(access->address, &memory);
+	key = ftsan_words_key(&memory);
+	if (ftsan_rule_plain(side))
 		ftsan_words_note_plain(key);
-	}
+	if (side->reads)
+		ftsan_words_note_read(key);
+	if (ftsan_words_settled(key))
+		return false;
 	question.use = ftsan_words_touch(access->address, self->index, side->writes);
-	if (!ftsan_budget_may(&question, ftsan_sys_now_ns()))
-		return;
-	if (key == 0) {
-		ftsan_memory_look(access->address, &memory);
-		key = ftsan_words_key(&memory);
-	}
-	if (ftsan_words_settled(key) || on_some_stack(access->address) ||
-	    ftsan_memory_is_header(&memory))
-		return;
+	question.foreign = ftsan_memory_is_foreign(&memory);
 	question.fruitless = ftsan_words_fruitless(key);
-	if (ftsan_budget_take(&question, ftsan_sys_now_ns()))
-		hold(self, access, side, &memory, key, ucontext);
+	if (question.fruitless < at_site)
+		question.fruitless = at_site;
+	ftsan_active_note(self->index, now);
+	if (!ftsan_active_others(self->index, now) || !ftsan_budget_may(&question, now))
+		return ftsan_rule_interesting(&question);
+	if (ftsan_memory_is_header(&memory) || on_some_stack(access->address))
+		return false;
+	if (ftsan_budget_take(&question, now) &&
+	    !hold(self, access, side, &memory, key, ucontext)) {
+		ftsan_words_note_fruitless(key);
+		ftsan_words_note_fruitless(site_key);
+	}
+	return ftsan_rule_interesting(&question);
 }
 
 static void hit(struct ftsan_thread *self, struct ftsan_sample_module *module,
@@ -273,16 +345,18 @@ static void hit(struct ftsan_thread *self, struct ftsan_sample_module *module,
 								: FTSAN_ROLE_READ,
 		.exact = true};
 	struct ftsan_sampled_side side;
+	bool soon = false;
 
 	ftsan_count(sampler_hits);
-	ftsan_arm_later(module, site);
-	if (!is_user(access.address) || left_to_others(access.address) ||
-	    on_stack_of(self, access.address))
-		return;
-	ftsan_site_side(&side, module, site, access.address);
-	if (ftsan_hold_meet(self, &access, &side, ucontext))
-		return;
-	consider(self, &access, &side, ucontext);
+	if (is_user(access.address) && !left_to_others(access.address) &&
+	    !on_stack_of(self, access.address)) {
+		ftsan_site_side(&side, module, site, access.address);
+		soon = ftsan_hold_meet(self, &access, &side, ucontext) ||
+		       consider(self, &access, &side,
+				ftsan_words_site_key(ftsan_site_address(module, site)),
+				ucontext);
+	}
+	ftsan_arm_later(module, site, soon);
 }
 
 /*
@@ -340,9 +414,16 @@ bool ftsan_sampler_trap(const siginfo_t *info, void *ucontext)
 
 void ftsan_sampler_tick(void)
 {
-	if (!ftsan_sampler_active() || !atomic_load(&started))
+	uint64_t now, due;
+
+	if (!ftsan_sampler_active())
 		return;
-	ftsan_arm_turns(ftsan_budget_turns(ftsan_sys_now_ns()));
+	now = ftsan_sys_now_ns();
+	due = atomic_load(&start_due_ns);
+	if (!atomic_load(&started) && due != 0 && now > due)
+		start();
+	if (atomic_load(&started) || due != 0)
+		ftsan_arm_turns(ftsan_budget_turns(now));
 }
 
 void ftsan_sampler_halt(bool halt)
@@ -379,6 +460,8 @@ void ftsan_sampler_fork_child(void)
 	ftsan_arm_fork_done();
 	atomic_store(&changing, 0);
 	atomic_store(&threads, 1);
+	atomic_store(&start_due_ns, 0);
+	ftsan_active_reset();
 	/* What is armed stays so; the events come with the child's own second thread. */
 	atomic_store(&started, false);
 }

@@ -33,12 +33,15 @@ struct ftsan_thread;
  * ftsan_sampler_init() - get ready; nothing is armed yet
  * @options: borrowed, must stay
  * @iterate: dl_iterate_phdr
+ * @interpreter: an address in the object that holds CPython
+ * @cache:   folder for sweeps that are kept; NULL or "": none; borrowed, must stay
  *
  * Context: start-up, after the decoder and the memory room. Return: 0; -ENOTSUP when it
  * can't work here; ftsan_sampler_name() says why.
  */
 int ftsan_sampler_init(const struct ftsan_options *options,
-		       int (*iterate)(ftsan_phdr_callback, void *));
+		       int (*iterate)(ftsan_phdr_callback, void *), uintptr_t interpreter,
+		       const char *cache);
 bool ftsan_sampler_active(void);
 
 /* How it works here, or why not: for the log. */

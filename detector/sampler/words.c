@@ -19,6 +19,7 @@ enum { WRITTEN = 1, SHARED = 2, THREAD_SHIFT = 2, THREAD_MASK = 0x3fff, WORD_SHI
 struct tables {
 	_Atomic uint64_t touched[TOUCHED];
 	_Atomic uint64_t plain[PLAIN];
+	_Atomic uint64_t read[PLAIN];
 	_Atomic uint64_t settled[SETTLED];
 	_Atomic uint16_t fruitless[FRUITLESS];
 };
@@ -61,7 +62,7 @@ enum ftsan_word_use ftsan_words_touch(uintptr_t address, uint32_t thread, bool w
 uint64_t ftsan_words_key(const struct ftsan_memory *memory)
 {
 	/* A word of four bytes: neighbouring flags are not one. */
-	if (memory->kind == FTSAN_MEMORY_OBJECT && memory->type != 0)
+	if (memory->kind == FTSAN_MEMORY_OBJECT && ftsan_memory_is_field(memory))
 		return (uint64_t)memory->type << 16 ^ (ftsan_memory_offset(memory) >> 2) ^
 		       UINT64_C(1) << 63;
 	return memory->address >> 2 | UINT64_C(1) << 62;
@@ -76,6 +77,18 @@ void ftsan_words_note_plain(uint64_t key)
 bool ftsan_words_was_plain(uint64_t key)
 {
 	return atomic_load_explicit(&tables->plain[slot_of(key, PLAIN)],
+				    memory_order_relaxed) == key;
+}
+
+void ftsan_words_note_read(uint64_t key)
+{
+	atomic_store_explicit(&tables->read[slot_of(key, PLAIN)], key,
+			      memory_order_relaxed);
+}
+
+bool ftsan_words_was_read(uint64_t key)
+{
+	return atomic_load_explicit(&tables->read[slot_of(key, PLAIN)],
 				    memory_order_relaxed) == key;
 }
 

@@ -28,9 +28,19 @@ enum ftsan_word_use ftsan_words_touch(uintptr_t address, uint32_t thread, bool w
  */
 uint64_t ftsan_words_key(const struct ftsan_memory *memory);
 
+/* What an instruction is called there. */
+static inline uint64_t ftsan_words_site_key(uintptr_t pc)
+{
+	return pc | UINT64_C(3) << 62;
+}
+
 /* An access to the word that no compiler makes for an atomic was seen; was one? */
 void ftsan_words_note_plain(uint64_t key);
 bool ftsan_words_was_plain(uint64_t key);
+
+/* A load of the word was seen; was one? */
+void ftsan_words_note_read(uint64_t key);
+bool ftsan_words_was_read(uint64_t key);
 
 /* Threads that were held before an access to the word in vain. */
 uint32_t ftsan_words_fruitless(uint64_t key);

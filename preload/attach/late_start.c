@@ -38,6 +38,8 @@ static int describe_late(const char *run_id, const char *gil, struct ftsan_buf *
 	host->run_id = strdup(run_id);
 	if (!host->run_id)
 		return fail(why, -ENOMEM, "no memory");
+	/* Its environment is not ours to go by: nothing is kept. */
+	host->cache = "";
 	host->root = host->attached = true;
 	ftsan_preload_set_root(ftsan_sys_getpid());
 	host->gil_seen = gil;

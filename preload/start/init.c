@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
@@ -102,6 +103,26 @@ static bool become_root(void)
 	return ftsan_preload_root();
 }
 
+/*
+ * Where sweeps are kept: $XDG_CACHE_HOME/ftsan/sites, or $HOME/.cache/ftsan/sites. Known
+ * before the first thread, and never freed: the detector keeps the pointer.
+ */
+static const char *cache_directory(void)
+{
+	static char path[PATH_MAX];
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	struct ftsan_buf text;
+
+	if ((!cache || cache[0] != '/') && (!home || home[0] != '/'))
+		return "";
+	ftsan_buf_init(&text, path, sizeof(path));
+	ftsan_buf_str(&text, cache && cache[0] == '/' ? cache : home);
+	ftsan_buf_str(&text, cache && cache[0] == '/' ? "/ftsan/sites"
+						      : "/.cache/ftsan/sites");
+	(void)ftsan_buf_cstr(&text);
+	return text.truncated ? "" : path;
+}
+
 static void describe_process(void)
 {
 	struct ftsan_host *host = ftsan_start_host();
@@ -111,6 +132,7 @@ static void describe_process(void)
 	host->run_id = run_id ? strndup(run_id, RUN_ID_MAX) : NULL;
 	if (!host->run_id)
 		host->run_id = "";
+	host->cache = cache_directory();
 	host->root = become_root();
 	/* What children are to have: after the root's own variable is there. */
 	ftsan_follow_start(ftsan_preload_options()->follow);
