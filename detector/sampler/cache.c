@@ -6,9 +6,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 
-#include "base/annot.h"
-#include "base/fmt.h"
-#include "base/sys.h"
+#include "base/base.h"
 
 enum {
 	/* Changes with everything that a sweep depends on. */
