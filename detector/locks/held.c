@@ -33,6 +33,7 @@ const char *ftsan_lock_kind_name(enum ftsan_lock_kind kind)
 		[FTSAN_LOCK_LOCK] = "threading.Lock",
 		[FTSAN_LOCK_RLOCK] = "threading.RLock",
 		[FTSAN_LOCK_SECTION] = "critical section",
+		[FTSAN_LOCK_SEMAPHORE] = "semaphore",
 		[FTSAN_LOCK_WORD] = "static lock word",
 	};
 

@@ -23,12 +23,13 @@ enum ftsan_lock_kind {
 	FTSAN_LOCK_SPIN,  /* pthread_spinlock_t */
 	FTSAN_LOCK_ONCE,  /* pthread_once_t, std::call_once: while the function runs */
 	FTSAN_LOCK_GUARD, /* the guard of a C++ local static, while it is initialized */
-	FTSAN_LOCK_PYTHREAD, /* PyThread_acquire_lock() */
-	FTSAN_LOCK_PYMUTEX,  /* PyMutex_Lock(); what is inlined is not seen */
-	FTSAN_LOCK_LOCK,     /* threading.Lock, by Python code */
-	FTSAN_LOCK_RLOCK,    /* threading.RLock, by Python code */
-	FTSAN_LOCK_SECTION,  /* a critical section of the interpreter */
-	FTSAN_LOCK_WORD,     /* a static word that is used as a lock */
+	FTSAN_LOCK_PYTHREAD,  /* PyThread_acquire_lock() */
+	FTSAN_LOCK_PYMUTEX,   /* PyMutex_Lock(); what is inlined is not seen */
+	FTSAN_LOCK_LOCK,      /* threading.Lock, by Python code */
+	FTSAN_LOCK_RLOCK,     /* threading.RLock, by Python code */
+	FTSAN_LOCK_SECTION,   /* a critical section of the interpreter */
+	FTSAN_LOCK_SEMAPHORE, /* sem_t */
+	FTSAN_LOCK_WORD,      /* a static word that is used as a lock */
 };
 
 enum { FTSAN_HELD_MAX = 24, FTSAN_HELD_CODES = 3, FTSAN_HELD_SAVED = 4 };

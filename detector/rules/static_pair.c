@@ -27,6 +27,9 @@ static const struct {
 	[FTSAN_PAIR_LOST] = {FTSAN_GRADE_MEDIUM,
 			     "One of the two values is lost, or used by the wrong "
 			     "thread."},
+	[FTSAN_PAIR_VALUE] = {FTSAN_GRADE_LOW,
+			      "One of the two values is lost, unless it is an atomic: "
+			      "plain moves of C's atomics look the same."},
 	[FTSAN_PAIR_REPLACED] = {FTSAN_GRADE_HIGH,
 				 "A pointer that one thread uses is replaced by the "
 				 "other."},
@@ -78,8 +81,17 @@ of_initialization(const struct ftsan_static_pair_question *q)
 	if (q->call_words > 1)
 		return FTSAN_PAIR_TORN;
 	if (stores(&q->met))
-		return q->pointer ? FTSAN_PAIR_DOUBLE : FTSAN_PAIR_LOST;
+		return q->pointer ? FTSAN_PAIR_DOUBLE : FTSAN_PAIR_VALUE;
 	return q->pointer ? FTSAN_PAIR_PUBLISHED : FTSAN_PAIR_FLAG;
+}
+
+/* Aligned moves of at most eight bytes may be C's atomics; others can't. */
+static enum ftsan_static_pair one_value(const struct ftsan_static_pair_question *q)
+{
+	bool whole = q->held.size <= 8 && q->held.address % q->held.size == 0 &&
+		     q->met.address == q->held.address && q->met.size == q->held.size;
+
+	return whole ? FTSAN_PAIR_VALUE : FTSAN_PAIR_LOST;
 }
 
 static enum ftsan_static_pair pair_of(const struct ftsan_static_pair_question *q)
@@ -99,7 +111,7 @@ static enum ftsan_static_pair pair_of(const struct ftsan_static_pair_question *q
 		return FTSAN_PAIR_DEAD;
 	if (q->pointer)
 		return FTSAN_PAIR_REPLACED;
-	return q->call_words > 1 ? FTSAN_PAIR_TORN : FTSAN_PAIR_LOST;
+	return q->call_words > 1 ? FTSAN_PAIR_TORN : one_value(q);
 }
 
 struct ftsan_static_pair_verdict

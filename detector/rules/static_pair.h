@@ -23,6 +23,7 @@ enum ftsan_static_pair {
 	FTSAN_PAIR_PUBLISHED,	/* a pointer made once, and read: right on x86-64 only */
 	FTSAN_PAIR_DOUBLE,	/* both make it */
 	FTSAN_PAIR_LOST,	/* one of two updates is lost */
+	FTSAN_PAIR_VALUE,	/* the same, unless it is an atomic */
 	FTSAN_PAIR_REPLACED,	/* a pointer in use is replaced */
 	FTSAN_PAIR_TORN,	/* one of several words that belong together */
 	FTSAN_PAIR_DEAD,	/* stored, but nobody was ever seen to read it */

@@ -43,8 +43,13 @@ static const struct description descriptions[] = {
 				    "Two threads both fill it, and one of them uses it "
 				    "when it is half filled.",
 				    ONCE},
+	[FTSAN_STATIC_VALUE] =
+		{"changing", FTSAN_GRADE_LOW,
+		 "Two threads overwrite each other's value, unless it is an "
+		 "atomic: plain stores of C's atomics look the same.",
+		 "Use an atomic, a lock, or a thread-local variable."},
 	[FTSAN_STATIC_COUNTER] =
-		{"changing", FTSAN_GRADE_MEDIUM,
+		{"counter", FTSAN_GRADE_MEDIUM,
 		 "Two threads overwrite each other's value: an update is "
 		 "lost, or one goes on with the other's.",
 		 "Use an atomic, a lock, or a thread-local variable."},
@@ -117,7 +122,9 @@ static enum ftsan_static_class hazard_of(const struct ftsan_static_facts *facts)
 	if (repeats(facts)) {
 		if (facts->repeated_call_words > 1)
 			return FTSAN_STATIC_TORN;
-		return is_pointer(facts) ? FTSAN_STATIC_REPLACED : FTSAN_STATIC_COUNTER;
+		if (is_pointer(facts))
+			return FTSAN_STATIC_REPLACED;
+		return facts->rmw ? FTSAN_STATIC_COUNTER : FTSAN_STATIC_VALUE;
 	}
 	if (facts->new_text)
 		return FTSAN_STATIC_FLAG;
@@ -157,15 +164,6 @@ struct ftsan_static_verdict ftsan_rule_static(const struct ftsan_static_facts *f
 	return verdict;
 }
 
-static const struct ftsan_static_lock *find(const struct ftsan_static_lock *held,
-					    unsigned n, uintptr_t address)
-{
-	for (unsigned i = 0; i < n; i++)
-		if (held[i].address == address)
-			return &held[i];
-	return NULL;
-}
-
 /* Does it protect this store, as far as one can tell? @before: at the store before. */
 static bool protects(const struct ftsan_static_lock *now,
 		     const struct ftsan_static_lock *before)
@@ -173,6 +171,18 @@ static bool protects(const struct ftsan_static_lock *now,
 	if (now == NULL || !now->inside)
 		return false;
 	return now->young || (before != NULL && now->serial != before->serial);
+}
+
+/* The same lock among those held now, if it protects; a recursive one may be held several
+ * times, and once by somebody else's code. */
+static const struct ftsan_static_lock *protecting(const struct ftsan_static_lock *held,
+						  unsigned n,
+						  const struct ftsan_static_lock *before)
+{
+	for (unsigned i = n; i-- > 0;)
+		if (held[i].address == before->address && protects(&held[i], before))
+			return &held[i];
+	return NULL;
 }
 
 static void begin(struct ftsan_static_lockset *set, const struct ftsan_static_lock *held,
@@ -195,10 +205,9 @@ void ftsan_rule_static_locks(struct ftsan_static_lockset *set,
 		return;
 	}
 	for (unsigned i = 0; i < set->n; i++) {
-		const struct ftsan_static_lock *now =
-			find(held, n, set->locks[i].address);
+		const struct ftsan_static_lock *now = protecting(held, n, &set->locks[i]);
 
-		if (protects(now, &set->locks[i]))
+		if (now != NULL)
 			set->locks[kept++] = *now;
 	}
 	set->n = (uint8_t)kept;

@@ -35,7 +35,8 @@ enum ftsan_static_class {
 	FTSAN_STATIC_FLAG,	/* a flag or a function of the module, set once */
 	FTSAN_STATIC_INIT_ONE,	/* one pointer made when first needed */
 	FTSAN_STATIC_INIT_MANY, /* several words made when first needed */
-	FTSAN_STATIC_COUNTER,	/* one word that keeps changing */
+	FTSAN_STATIC_VALUE,	/* one word that keeps changing; it may be an atomic */
+	FTSAN_STATIC_COUNTER,	/* one word that is counted up or down, and is none */
 	FTSAN_STATIC_REPLACED,	/* a pointer in use gives way to another one */
 	FTSAN_STATIC_TORN,	/* several words of one call keep changing */
 };
@@ -54,6 +55,8 @@ enum ftsan_static_class {
  * @old_pointer, @new_pointer: both values of a change looked like addresses of memory
  * @new_object:  the pointer that came is a Python object's
  * @new_text:    it points to code of a module
+ * @rmw:         some store's instruction reads what it stores to, and locks nothing: no
+ *               atomic of C is that
  * @call_words:  most words that one function stored to in one call
  * @repeated_call_words: the same where none of the words was 0 before
  * @detached:    some store was made by a thread that is not attached to the interpreter
@@ -68,6 +71,7 @@ struct ftsan_static_facts {
 	bool lock_unknown;
 	uint32_t same, from_null, to_null, changed;
 	bool old_pointer, new_pointer, new_object, new_text;
+	bool rmw;
 	uint32_t call_words;
 	uint32_t repeated_call_words;
 	bool detached;

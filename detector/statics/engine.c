@@ -357,6 +357,27 @@ int ftsan_statics_seal(const struct ftsan_static_area *area)
 	return 0;
 }
 
+bool ftsan_statics_is_code(uintptr_t address)
+{
+	/* Code lies before data; no file is larger than that. */
+	const uintptr_t reach = 256ul << 20;
+	unsigned n = static_modules();
+
+	if (address >=
+		    atomic_load_explicit(&ftsan_statics_highest, memory_order_relaxed) ||
+	    address + reach <
+		    atomic_load_explicit(&ftsan_statics_lowest, memory_order_relaxed))
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		const struct static_module *module = static_module_at((uint16_t)i);
+
+		if (module->module != NULL && address < module->begin &&
+		    address >= module->module->begin)
+			return true;
+	}
+	return false;
+}
+
 void ftsan_statics_unload_begin(void)
 {
 	static_pages_freeze(true);
@@ -376,7 +397,7 @@ void ftsan_statics_unload_end(bool (*is_loaded)(uintptr_t address))
 
 /* --- the kernel, and locks -------------------------------------------------------- */
 
-void ftsan_statics_kernel_slow(uintptr_t address, size_t size_bytes)
+void ftsan_statics_kernel_slow(uintptr_t address, size_t size_bytes, bool writes)
 {
 	uintptr_t end = address + size_bytes;
 
@@ -388,6 +409,8 @@ void ftsan_statics_kernel_slow(uintptr_t address, size_t size_bytes)
 		while (atomic_load_explicit(&page->state, memory_order_acquire) ==
 		       STATIC_PAGE_WINDOW)
 			ftsan_sys_sleep(100000);
+		if (!writes)
+			continue;
 		ftsan_count(statics_kernel);
 		static_page_open(page, KERNEL_NS);
 	}

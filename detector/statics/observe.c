@@ -9,8 +9,13 @@
 #include "statics/store.h"
 #include "threads/threads.h"
 
-/* A lock that was taken within about 8 ms belongs to the call. */
-static const uint64_t YOUNG_TSC = 24u * 1000 * 1000;
+/* A lock that was taken within about a quarter of a second belongs to the call: on a busy
+ * machine a thread does not run for that long at times. */
+static const uint64_t YOUNG_TSC = 750u * 1000 * 1000;
+/* A lock word that was never given back is one for so long: 20 ms. */
+static const uint64_t FIRST_TSC = 60u * 1000 * 1000;
+/* And one whose function has hardly returned. */
+enum { FRAME_BYTES = 512 };
 /* Locks that were taken while their page was open are given back by then: 1 ms. */
 static const uint64_t SEALED_TSC = 3u * 1000 * 1000;
 /* A word that was stored to so often, always for a good reason, is asked about once in
@@ -117,11 +122,15 @@ static void add(struct static_store *store, struct ftsan_static_lock lock,
 	store->held_pc[store->n_held++] = pc;
 }
 
-/* Was it Python code of the module's own package that took it? */
+/* Was it code of the module's own package that took it, Python's or native? */
 static bool by_package(const struct static_store *store,
 		       const struct ftsan_held_lock *lock)
 {
+	const struct ftsan_module *native = ftsan_module_of(lock->pc);
 	char file[FTSAN_PYFILE_MAX];
+
+	if (native != NULL && strstr(native->path, store->module->package) != NULL)
+		return true;
 
 	for (unsigned i = 0; i < FTSAN_HELD_CODES && lock->code[i] != 0; i++)
 		if (ftsan_pyquick_file(static_config.host->abi, lock->code[i],
@@ -154,11 +163,13 @@ static void add_held(struct static_store *store, const struct ftsan_thread *thre
 		add(store,
 		    (struct ftsan_static_lock){
 			    .address = address,
-			    .serial = lock->serial,
+			    /* Each thread counts its own. */
+			    .serial = lock->serial ^ thread->index << 20,
 			    .inside = python ? by_package(store, lock)
 					     : static_code_of(lock->pc) !=
 						       STATIC_CODE_FOREIGN,
-			    .young = now - lock->tsc < YOUNG_TSC || store->sp < lock->sp,
+			    .young = now - lock->tsc < YOUNG_TSC ||
+				     store->sp < lock->sp + FRAME_BYTES,
 		    },
 		    lock->kind, lock->pc);
 	}
@@ -227,13 +238,17 @@ static void add_lock_words(struct static_store *store, int tid)
 		struct static_lock_word *word = &module->lock_words[i];
 		uintptr_t address =
 			atomic_load_explicit(&word->address, memory_order_relaxed);
-		bool inside = word->tid == tid && store->sp <= word->sp + 256;
+		bool inside = word->tid == tid && store->sp <= word->sp + FRAME_BYTES;
 
 		if (address == 0 || !is_taken(word, address))
 			continue;
-		/* Never given back: a flag that says that something was done once. */
-		if (!word->given_back && !inside)
+		/* Never given back: a counter, a flag that says that something was done
+		 * once, or a lock that is held for the first time. */
+		if (!word->given_back) {
+			store->lock_unknown |=
+				!word->counts && inside && now - word->tsc < FIRST_TSC;
 			continue;
+		}
 		add(store,
 		    (struct ftsan_static_lock){.address = address,
 					       .serial = word->serial,
@@ -290,6 +305,7 @@ static enum static_reason reason_of(const struct static_store *store,
 static bool locks_unknown(const struct static_module *module)
 {
 	return atomic_load_explicit(&module->open_locks, memory_order_relaxed) > 0 ||
+	       atomic_load_explicit(&module->lock_words_full, memory_order_relaxed) ||
 	       __builtin_ia32_rdtsc() - atomic_load_explicit(&module->sealed_tsc,
 							     memory_order_relaxed) <
 		       SEALED_TSC;
@@ -314,5 +330,5 @@ void static_observe(struct static_thread *own, struct ftsan_thread *thread)
 	add_held(store, thread);
 	add_sections(store, attached ? tstate : 0);
 	add_lock_words(store, atomic_load_explicit(&thread->tid, memory_order_relaxed));
-	store->lock_unknown = locks_unknown(store->module);
+	store->lock_unknown |= locks_unknown(store->module);
 }

@@ -41,13 +41,24 @@ static struct static_run *run_of(struct static_thread *own)
 	return run;
 }
 
-static void add_word(struct static_run *run, uintptr_t word, bool repeated)
+/* The same instruction at the same word again: another call, or another turn of a loop.
+ */
+static bool begins_anew(const struct static_run *run, uintptr_t word, uintptr_t pc)
+{
+	for (unsigned i = 0; i < run->n; i++)
+		if (run->words[i] == word)
+			return run->pcs[i] == pc;
+	return false;
+}
+
+static void add_word(struct static_run *run, uintptr_t word, uintptr_t pc, bool repeated)
 {
 	for (unsigned i = 0; i < run->n; i++)
 		if (run->words[i] == word)
 			return;
 	if (run->n == STATIC_RUN_WORDS)
 		return;
+	run->pcs[run->n] = pc;
 	run->words[run->n++] = word;
 	run->repeated += repeated;
 }
@@ -55,15 +66,21 @@ static void add_word(struct static_run *run, uintptr_t word, bool repeated)
 static void count_run(struct static_thread *own)
 {
 	struct static_store *store = &own->store;
-	struct static_run *run = run_of(own);
+	struct static_run *run;
 	uintptr_t word = store->access.address & ~(uintptr_t)7;
 	uint32_t words = (store->access.size + 7) / 8;
 	/* Stored to in another call before, or never 0. */
 	bool repeated = store->old != 0 || atomic_load_explicit(&store->word->stores,
 								memory_order_relaxed) > 1;
 
+	/* Atomics are none of those that belong together. */
+	if (store->access.atomic || store->word->facts.atomic)
+		return;
+	run = run_of(own);
+	if (begins_anew(run, word, store->pc))
+		run->n = run->repeated = 0;
 	for (uint32_t i = 0; i < words && i < STATIC_RUN_WORDS; i++)
-		add_word(run, word + 8 * i, repeated);
+		add_word(run, word + 8 * i, store->pc, repeated);
 	if (store->repeated)
 		run->n = run->repeated = STATIC_RUN_WORDS;
 	store->run = run->serial;
@@ -97,11 +114,23 @@ static struct static_lock_word *new_lock_word(struct static_module *module,
 					      const struct ftsan_access *access)
 {
 	uint32_t n = atomic_load_explicit(&module->n_lock_words, memory_order_relaxed);
-	struct static_lock_word *word;
+	struct static_lock_word *word = NULL;
 
-	if (n == STATIC_LOCK_WORDS)
+	/* What was never given back may be a flag: it makes room. */
+	for (uint32_t i = 0; n == STATIC_LOCK_WORDS && word == NULL && i < n; i++)
+		if (!module->lock_words[i].given_back)
+			word = &module->lock_words[i];
+	if (word != NULL)
+		n--;
+	else if (n < STATIC_LOCK_WORDS)
+		word = &module->lock_words[n];
+	if (word == NULL) {
+		atomic_store_explicit(&module->lock_words_full, true,
+				      memory_order_relaxed);
 		return NULL;
-	word = &module->lock_words[n];
+	}
+	word->serial = 0;
+	word->counts = false;
 	word->size = access->size;
 	word->given_back = false;
 	atomic_store_explicit(&word->address, access->address, memory_order_relaxed);
@@ -123,14 +152,16 @@ static void follow_lock_word(const struct static_store *store, int tid)
 		word = new_lock_word(store->module, &store->access);
 	if (word == NULL)
 		return;
+	if (old != 0 && new != 0 && store->access.atomic)
+		word->counts = true;
 	if (old == 0) {
 		word->serial++;
 		word->tsc = __builtin_ia32_rdtsc();
 		word->tid = tid;
 		word->sp = store->sp;
 	}
-	/* libstdc++'s guards: the lowest byte says that it is done. */
-	if (new == 0 || (old & 1) > (new & 1))
+	/* PyMutex is a byte, and keeps a bit for those that wait. */
+	if (new == 0 || (store->access.size == 1 && (old & 1) > (new & 1)))
 		word->given_back = true;
 }
 
@@ -174,11 +205,11 @@ static void take_values(struct static_word *word, const struct static_store *sto
 		facts->to_null++;
 	else
 		facts->changed++;
-	if (looks_like_pointer(store->new)) {
+	if (store->access.size == 8 && looks_like_pointer(store->new)) {
 		facts->new_pointer = true;
 		facts->new_text = is_text(store->new, store->module);
 	}
-	if (looks_like_pointer(store->old) && store->new != 0)
+	if (store->access.size == 8 && looks_like_pointer(store->old) && store->new != 0)
 		facts->old_pointer = true;
 }
 
@@ -209,6 +240,7 @@ static void judge(struct static_word *word, const struct static_store *store)
 		facts->call_words = store->run_words;
 	if (store->run_repeated > facts->repeated_call_words)
 		facts->repeated_call_words = store->run_repeated;
+	facts->rmw |= store->rmw && !store->access.atomic;
 	facts->detached |= store->detached;
 	facts->gil = !static_config.free_threaded;
 	facts->claims_safe = static_config.free_threaded && !store->module->asks_for_gil;
@@ -267,6 +299,7 @@ static void note_writer(struct static_thread *own, struct ftsan_thread *thread,
 	store->writer->size = (uint16_t)store->access.size;
 	store->writer->atomic = store->access.atomic;
 	store->writer->rmw = store->rmw;
+	store->writer->by_libc = static_code_of(store->pc) == STATIC_CODE_LIBC;
 	if (static_config.inventory)
 		note_callers(store, thread, ucontext);
 }
@@ -286,9 +319,11 @@ void static_settle(struct static_thread *own, struct ftsan_thread *thread,
 	if (store->access.atomic)
 		atomic_store_explicit(&store->page->has_atomics, true,
 				      memory_order_relaxed);
-	static_records_lock();
-	follow_lock_word(store, tid);
-	static_records_unlock();
+	if (!store->writer->by_libc) {
+		static_records_lock();
+		follow_lock_word(store, tid);
+		static_records_unlock();
+	}
 	if (store->known)
 		return;
 	count_run(own);

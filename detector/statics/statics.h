@@ -71,6 +71,9 @@ struct ftsan_static_area {
  */
 int ftsan_statics_seal(const struct ftsan_static_area *area);
 
+/* Is it the address of code of a module whose statics are sealed? Context: any. */
+bool ftsan_statics_is_code(uintptr_t address);
+
 /*
  * Around a dlclose: between the two nothing is sealed again by itself, and what is gone
  * then is forgotten. @is_loaded is asked for one address of each area.
@@ -83,7 +86,7 @@ void ftsan_statics_unload_end(bool (*is_loaded)(uintptr_t address));
  * a while, closed ones are waited for. Cheap for other memory. Context: normal context.
  */
 extern FTSAN_HIDDEN _Atomic uintptr_t ftsan_statics_lowest, ftsan_statics_highest;
-void ftsan_statics_kernel_slow(uintptr_t address, size_t size_bytes);
+void ftsan_statics_kernel_slow(uintptr_t address, size_t size_bytes, bool writes);
 static inline bool ftsan_statics_near(uintptr_t address)
 {
 	return address < atomic_load_explicit(&ftsan_statics_highest,
@@ -91,10 +94,11 @@ static inline bool ftsan_statics_near(uintptr_t address)
 	       address >=
 		       atomic_load_explicit(&ftsan_statics_lowest, memory_order_relaxed);
 }
-static inline void ftsan_statics_kernel(const void *memory, size_t size_bytes)
+static inline void ftsan_statics_kernel(const void *memory, size_t size_bytes,
+					bool writes)
 {
 	if (FTSAN_UNLIKELY(ftsan_statics_near((uintptr_t)memory)))
-		ftsan_statics_kernel_slow((uintptr_t)memory, size_bytes);
+		ftsan_statics_kernel_slow((uintptr_t)memory, size_bytes, writes);
 }
 
 /*

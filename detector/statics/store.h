@@ -80,6 +80,7 @@ struct static_run {
 	uint32_t serial;
 	uint8_t n, repeated;
 	uintptr_t words[STATIC_RUN_WORDS];
+	uintptr_t pcs[STATIC_RUN_WORDS]; /* what stored to each first */
 };
 
 /* Of each thread, by its record's index. */

@@ -15,7 +15,7 @@ enum {
 	STATIC_PAGES = 65536,	 /* a power of two */
 	STATIC_WORDS = 131072,	 /* the same */
 	STATIC_WRITERS = 131072, /* the same */
-	STATIC_LOCK_WORDS = 16,	 /* of one module */
+	STATIC_LOCK_WORDS = 64,	 /* of one module */
 	STATIC_PACKAGE = 96,
 };
 
@@ -27,7 +27,8 @@ struct static_lock_word {
 	uint64_t tsc;	 /* when last */
 	uintptr_t sp;	 /* of who took it last */
 	int tid;
-	bool given_back; /* ever: else it is a flag that is set once */
+	bool given_back; /* ever: else it may be a flag that is set once, or a counter */
+	bool counts;	 /* it went on from there without being given back */
 };
 
 struct static_module {
@@ -42,6 +43,7 @@ struct static_module {
 	_Atomic uint32_t open_locks; /* pages with lock words that are open just now */
 	_Atomic uint64_t sealed_tsc; /* when one of those was sealed again */
 	_Atomic uint32_t n_lock_words;
+	_Atomic bool lock_words_full; /* some are not known */
 	struct static_lock_word lock_words[STATIC_LOCK_WORDS];
 };
 
@@ -109,7 +111,7 @@ struct static_writer {
 	uintptr_t address;
 	_Atomic uint32_t stores;
 	uint16_t size;
-	bool atomic, rmw;
+	bool atomic, rmw, by_libc;
 	uintptr_t caller[STATIC_CALLERS];
 };
 

@@ -252,25 +252,28 @@ int ftsan_lock_pthread_cond_broadcast(void *condition)
 	WORK(condition, ftsan_real_locks.pthread_cond_broadcast(condition));
 }
 
-/* A semaphore has no owner: it is passed from thread to thread, and holds nothing. */
+/* A semaphore has no owner: who waited has it until somebody posts, whoever that is. */
 int ftsan_lock_sem_wait(void *semaphore)
 {
-	WORK(semaphore, ftsan_real_locks.sem_wait(semaphore));
+	TAKE(FTSAN_LOCK_SEMAPHORE, semaphore, result == 0,
+	     ftsan_real_locks.sem_wait(semaphore));
 }
 
 int ftsan_lock_sem_trywait(void *semaphore)
 {
-	WORK(semaphore, ftsan_real_locks.sem_trywait(semaphore));
+	TAKE(FTSAN_LOCK_SEMAPHORE, semaphore, result == 0,
+	     ftsan_real_locks.sem_trywait(semaphore));
 }
 
 int ftsan_lock_sem_timedwait(void *semaphore, const void *until)
 {
-	WORK(semaphore, ftsan_real_locks.sem_timedwait(semaphore, until));
+	TAKE(FTSAN_LOCK_SEMAPHORE, semaphore, result == 0,
+	     ftsan_real_locks.sem_timedwait(semaphore, until));
 }
 
 int ftsan_lock_sem_post(void *semaphore)
 {
-	WORK(semaphore, ftsan_real_locks.sem_post(semaphore));
+	DROP(semaphore, ftsan_real_locks.sem_post(semaphore));
 }
 
 int ftsan_lock_pthread_barrier_wait(void *barrier)

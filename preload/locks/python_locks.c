@@ -19,6 +19,7 @@
 #include "python/python.h"
 #include "runtime/runtime.h"
 #include "stacks/stacks.h"
+#include "statics/statics.h"
 
 /* Include/methodobject.h (the same since 3.0). */
 struct method_def {
@@ -42,12 +43,37 @@ static enum ftsan_lock_kind kind_of(enum type type)
 	return type == LOCK ? FTSAN_LOCK_LOCK : FTSAN_LOCK_RLOCK;
 }
 
+/*
+ * Cython code takes a Python lock by the interpreter's functions, and has no Python
+ * frame: it is found on the stack, in the few frames up to the one that runs Python code.
+ * What earlier calls have left there may be taken for it; then a lock counts as the
+ * module's own that is not.
+ */
+enum { STACK_WORDS = 96, EVAL_BYTES = 65536 };
+
+static uintptr_t native_caller(const void *frame, uintptr_t otherwise)
+{
+	uintptr_t eval = ftsan_runtime_host()->py_eval;
+	uintptr_t words[STACK_WORDS];
+
+	if (ftsan_safe_read(words, frame, sizeof(words)) != 0)
+		return otherwise;
+	for (unsigned i = 0; i < STACK_WORDS; i++) {
+		if (eval != 0 && words[i] - eval < EVAL_BYTES)
+			return otherwise;
+		if (ftsan_statics_is_code(words[i]))
+			return words[i];
+	}
+	return otherwise;
+}
+
 static FTSAN_NOINLINE void fill_place(struct ftsan_lock_place *place, uintptr_t pc)
 {
 	const struct ftsan_host *host = ftsan_runtime_host();
 
-	*place = (struct ftsan_lock_place){.pc = pc,
-					   .sp = (uintptr_t)__builtin_frame_address(0)};
+	*place = (struct ftsan_lock_place){
+		.pc = native_caller(__builtin_frame_address(0), pc),
+		.sp = (uintptr_t)__builtin_frame_address(0)};
 	if (host->tstate_get != NULL)
 		(void)ftsan_pyquick_codes(ftsan_runtime_abi(),
 					  (uintptr_t)host->tstate_get(), place->code,

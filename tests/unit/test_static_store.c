@@ -45,7 +45,11 @@ START_TEST(a_word_of_atomics_is_counted)
 	struct ftsan_static_facts facts = one_store();
 
 	facts.changed = 5;
+	facts.rmw = true;
 	expect(&facts, FTSAN_STATIC_COUNTER, FTSAN_GRADE_MEDIUM);
+	/* A plain store may be C's, of any order below the strictest. */
+	facts.rmw = false;
+	expect(&facts, FTSAN_STATIC_VALUE, FTSAN_GRADE_LOW);
 	facts.atomic = true;
 	expect(&facts, FTSAN_STATIC_ATOMIC, FTSAN_GRADE_COUNTED);
 }
@@ -56,6 +60,7 @@ START_TEST(a_common_lock_is_counted_an_unknown_one_undecided)
 	struct ftsan_static_facts facts = one_store();
 
 	facts.changed = 5;
+	facts.rmw = true;
 	facts.lock_unknown = true;
 	expect(&facts, FTSAN_STATIC_UNDECIDED, FTSAN_GRADE_COUNTED);
 	facts.common_lock = true;
@@ -90,6 +95,7 @@ START_TEST(a_flag_and_a_function_of_its_own_are_low)
 	facts.changed = 1;
 	expect(&facts, FTSAN_STATIC_FLAG, FTSAN_GRADE_LOW);
 	facts.changed = 2;
+	facts.rmw = true;
 	expect(&facts, FTSAN_STATIC_COUNTER, FTSAN_GRADE_MEDIUM);
 }
 END_TEST
@@ -120,6 +126,7 @@ START_TEST(several_words_that_keep_changing_are_torn)
 	facts.call_words = facts.repeated_call_words = 2;
 	expect(&facts, FTSAN_STATIC_TORN, FTSAN_GRADE_HIGH);
 	facts.repeated_call_words = 1;
+	facts.rmw = true;
 	expect(&facts, FTSAN_STATIC_COUNTER, FTSAN_GRADE_MEDIUM);
 }
 END_TEST
@@ -140,6 +147,7 @@ START_TEST(a_detached_thread_is_worse_a_module_of_the_gil_better)
 	struct ftsan_static_facts facts = one_store();
 
 	facts.changed = 3;
+	facts.rmw = true;
 	facts.claims_safe = false;
 	expect(&facts, FTSAN_STATIC_COUNTER, FTSAN_GRADE_LOW);
 	facts.detached = true;

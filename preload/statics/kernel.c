@@ -1,0 +1,99 @@
+/*
+ * What the kernel does to statics: it gets no signal where a page is sealed, but fails
+ * the call. The pages are opened before, for a while.
+ *
+ * The interpreter's own calls are left alone: it has its own memory written to. Calls
+ * that libc makes for itself, and ioctl's own structures, are not seen.
+ */
+#include <dlfcn.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <sys/types.h>
+#include <sys/utsname.h>
+#include <time.h>
+
+#include "base/base.h"
+#include "elf/elf.h"
+#include "hooks/hooks.h"
+#include "runtime/runtime.h"
+#include "statics/statics.h"
+
+enum kernel_hook {
+#define FTSAN_KERNEL_HOOK(ret, name, params, args, memory) KERNEL_##name,
+#include "statics/kernel.def"
+#undef FTSAN_KERNEL_HOOK
+	N_KERNEL_HOOKS
+};
+
+_Static_assert((int)N_KERNEL_HOOKS <= (int)FTSAN_GOT_MAX, "one bit a hook");
+
+/* The originals; the wrapper of one that is not there is reached by nobody. */
+static struct {
+#define FTSAN_KERNEL_HOOK(ret, name, params, args, memory) ret(*name) params;
+#include "statics/kernel.def"
+#undef FTSAN_KERNEL_HOOK
+} real;
+
+#define W(address, bytes) ftsan_statics_kernel((address), (bytes), true);
+#define R(address, bytes) ftsan_statics_kernel((address), (bytes), false);
+#define FTSAN_KERNEL_HOOK(ret, name, params, args, memory)                               \
+	static ret kernel_##name params                                                  \
+	{                                                                                \
+		memory return real.name args;                                            \
+	}
+#include "statics/kernel.def"
+#undef FTSAN_KERNEL_HOOK
+#undef W
+#undef R
+
+/* Guarded by the lock around the loader, whose holder calls us. */
+static struct ftsan_got_hook table[N_KERNEL_HOOKS];
+static _Atomic uint32_t counts[N_KERNEL_HOOKS];
+static struct ftsan_got got = {
+	.hooks = table, .n_hooks = N_KERNEL_HOOKS, .counts = counts};
+static bool started;
+
+static void set(unsigned i, const char *name, uintptr_t replacement)
+{
+	void *address = ftsan_real_lookup(RTLD_NEXT, name);
+
+	memcpy((char *)&real + i * sizeof(void *), &address, sizeof(address));
+	table[i] = (struct ftsan_got_hook){
+		.name = name, .original = (uintptr_t)address, .replacement = replacement};
+}
+
+static void start(void)
+{
+	unsigned i = 0;
+
+	if (started || !ftsan_statics_on())
+		return;
+#define FTSAN_KERNEL_HOOK(ret, name, params, args, memory)                               \
+	set(i++, #name, (uintptr_t)kernel_##name);
+#include "statics/kernel.def"
+#undef FTSAN_KERNEL_HOOK
+	got.skip = ftsan_runtime_host()->py_runtime;
+	started = true;
+}
+
+static void update(void)
+{
+	if (started)
+		(void)ftsan_got_update(&got);
+}
+
+static void stop(void)
+{
+	if (!started)
+		return;
+	ftsan_got_restore(&got, 0);
+	started = false;
+}
+
+static const struct ftsan_loader_listener listener = {
+	.start = start, .update = update, .stop = stop};
+FTSAN_LOADER_LISTENER(listener);

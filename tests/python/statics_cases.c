@@ -1,0 +1,406 @@
+/*
+ * Programs about the statics of a module, in pairs: NAME keeps to the rules and must never
+ * be reported, bad_NAME does the same without and must be. Each call is one operation;
+ * any number of threads may make it.
+ *
+ * Two words that belong together are updated: a value and its copy.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <threads.h>
+
+struct state {
+	volatile unsigned long value;
+	volatile unsigned long copy;
+};
+
+static void update(struct state *state)
+{
+	unsigned long next = state->value * 3 + 1;
+
+	state->value = next;
+	state->copy = next;
+}
+
+/* What a library does with the interpreter let go. */
+#define RELEASED(body)                                                                   \
+	do {                                                                             \
+		Py_BEGIN_ALLOW_THREADS;                                                  \
+		body;                                                                    \
+		Py_END_ALLOW_THREADS;                                                    \
+		Py_RETURN_NONE;                                                          \
+	} while (0)
+
+#define CASE(name) static PyObject *name(PyObject *self, PyObject *unused)
+
+/* --- locks ------------------------------------------------------------------------- */
+
+static struct state mutex_state, bad_mutex_state;
+static pthread_mutex_t mutex_lock = PTHREAD_MUTEX_INITIALIZER;
+
+CASE(mutex)
+{
+	RELEASED(pthread_mutex_lock(&mutex_lock); update(&mutex_state);
+		 pthread_mutex_unlock(&mutex_lock));
+}
+
+CASE(bad_mutex)
+{
+	RELEASED(update(&bad_mutex_state));
+}
+
+static struct state rwlock_state, bad_rwlock_state;
+static pthread_rwlock_t rwlock_lock = PTHREAD_RWLOCK_INITIALIZER;
+
+CASE(rwlock)
+{
+	RELEASED(pthread_rwlock_wrlock(&rwlock_lock); update(&rwlock_state);
+		 pthread_rwlock_unlock(&rwlock_lock));
+}
+
+/* The wrong lock: another one each time. */
+CASE(bad_rwlock)
+{
+	static pthread_rwlock_t locks[2] = {PTHREAD_RWLOCK_INITIALIZER,
+					    PTHREAD_RWLOCK_INITIALIZER};
+	static _Atomic unsigned turn;
+	pthread_rwlock_t *lock = &locks[atomic_fetch_add(&turn, 1) % 2];
+
+	RELEASED(pthread_rwlock_wrlock(lock); update(&bad_rwlock_state);
+		 pthread_rwlock_unlock(lock));
+}
+
+static struct state spin_state, bad_spin_state;
+static pthread_spinlock_t spin_lock;
+
+CASE(spin)
+{
+	RELEASED(pthread_spin_lock(&spin_lock); update(&spin_state);
+		 pthread_spin_unlock(&spin_lock));
+}
+
+/* Given back too early. */
+CASE(bad_spin)
+{
+	RELEASED(pthread_spin_lock(&spin_lock); pthread_spin_unlock(&spin_lock);
+		 update(&bad_spin_state));
+}
+
+/* A lock of its own making, inlined. */
+static struct state word_state, bad_word_state;
+static atomic_int word_lock;
+
+CASE(word)
+{
+	int free = 0;
+
+	RELEASED(while (!atomic_compare_exchange_weak(&word_lock, &free, 1)) free = 0;
+		 update(&word_state); atomic_store_explicit(&word_lock, 0,
+							    memory_order_release));
+}
+
+CASE(bad_word)
+{
+	int free = 0;
+
+	/* Tried, and whether it worked is not looked at. */
+	(void)atomic_compare_exchange_strong(&word_lock, &free, 1);
+	atomic_store_explicit(&word_lock, 0, memory_order_release);
+	RELEASED(update(&bad_word_state));
+}
+
+static struct state pythread_state, bad_pythread_state;
+static PyThread_type_lock pythread_lock;
+
+CASE(pythread)
+{
+	RELEASED(PyThread_acquire_lock(pythread_lock, WAIT_LOCK);
+		 update(&pythread_state); PyThread_release_lock(pythread_lock));
+}
+
+CASE(bad_pythread)
+{
+	RELEASED(update(&bad_pythread_state));
+}
+
+#if PY_VERSION_HEX >= 0x030d0000
+static struct state pymutex_state;
+static PyMutex pymutex_lock;
+
+CASE(pymutex)
+{
+	PyMutex_Lock(&pymutex_lock);
+	update(&pymutex_state);
+	PyMutex_Unlock(&pymutex_lock);
+	Py_RETURN_NONE;
+}
+
+static struct state section_state;
+
+CASE(section)
+{
+	Py_BEGIN_CRITICAL_SECTION(self);
+	update(&section_state);
+	Py_END_CRITICAL_SECTION();
+	Py_RETURN_NONE;
+}
+#endif
+
+/* --- once -------------------------------------------------------------------------- */
+
+static struct state once_state, bad_once_state;
+static pthread_once_t once_control = PTHREAD_ONCE_INIT;
+
+static void fill_once(void)
+{
+	once_state.value = once_state.copy = 7;
+}
+
+CASE(once)
+{
+	RELEASED(pthread_once(&once_control, fill_once));
+}
+
+CASE(bad_once)
+{
+	static volatile int done;
+
+	RELEASED(if (!done) {
+		bad_once_state.value = bad_once_state.copy = 7;
+		done = 1;
+	});
+}
+
+static struct state called_state;
+static once_flag called_control = ONCE_FLAG_INIT;
+
+static void fill_called(void)
+{
+	called_state.value = called_state.copy = 7;
+}
+
+CASE(called)
+{
+	RELEASED(call_once(&called_control, fill_called));
+}
+
+/* --- atomics ------------------------------------------------------------------------ */
+
+static atomic_ulong counters[4];
+
+CASE(atomics)
+{
+	unsigned long seen;
+
+	RELEASED(atomic_fetch_add(&counters[0], 1);
+		 atomic_fetch_add_explicit(&counters[1], 1, memory_order_relaxed);
+		 seen = atomic_load_explicit(&counters[2], memory_order_acquire);
+		 atomic_store_explicit(&counters[2], seen + 1, memory_order_release);
+		 atomic_exchange(&counters[3], seen));
+}
+
+static volatile unsigned long bad_counters[4];
+
+CASE(bad_atomics)
+{
+	RELEASED(bad_counters[0]++; bad_counters[1] += 2);
+}
+
+/* A pointer that is made by whoever comes first, and published by a compare-and-swap. */
+static _Atomic(char *) published;
+
+CASE(publish)
+{
+	char *made, *nothing = NULL;
+
+	if (atomic_load_explicit(&published, memory_order_acquire) != NULL)
+		Py_RETURN_NONE;
+	made = malloc(16);
+	if (!atomic_compare_exchange_strong(&published, &nothing, made))
+		free(made);
+	Py_RETURN_NONE;
+}
+
+static char *volatile bad_published;
+
+CASE(bad_publish)
+{
+	if (bad_published == NULL)
+		bad_published = malloc(16);
+	Py_RETURN_NONE;
+}
+
+/* --- no sharing --------------------------------------------------------------------- */
+
+static _Thread_local struct state local_state;
+
+CASE(local)
+{
+	RELEASED(update(&local_state));
+}
+
+/* A table that is filled when the module is made, and only read later. */
+static unsigned long table[64];
+
+CASE(before)
+{
+	return PyLong_FromUnsignedLong(table[table[1] % 64]);
+}
+
+CASE(bad_before)
+{
+	for (unsigned i = 0; i < 64; i++)
+		((volatile unsigned long *)table)[i] = i * i + 1;
+	Py_RETURN_NONE;
+}
+
+/* Handed on by a semaphore: whoever has waited owns it until somebody posts. */
+static struct state handed_state;
+static sem_t handed_to;
+
+CASE(handover)
+{
+	RELEASED(sem_wait(&handed_to); update(&handed_state); sem_post(&handed_to));
+}
+
+/* Protected by a lock of the Python code around it (see test_statics.py). */
+static struct state caller_state;
+
+CASE(by_caller)
+{
+	update(&caller_state);
+	Py_RETURN_NONE;
+}
+
+/* A pointer that is given another value with the old one in use. */
+static char *volatile name_in_use;
+
+CASE(bad_replace)
+{
+	char *old = name_in_use;
+
+	name_in_use = malloc(32);
+	free(old);
+	Py_RETURN_NONE;
+}
+
+/* What lies on a page together, and how the kernel gets at it. */
+static char buffer[64];
+static pthread_mutex_t robust;
+
+CASE(kernel)
+{
+	int ends[2];
+	ssize_t n = -1;
+
+	if (pipe(ends) != 0)
+		return PyErr_SetFromErrno(PyExc_OSError);
+	if (write(ends[1], "0123456789", 10) == 10)
+		n = read(ends[0], buffer, sizeof(buffer));
+	close(ends[0]);
+	close(ends[1]);
+	return n < 0 ? PyErr_SetFromErrno(PyExc_OSError) : PyLong_FromSsize_t(n);
+}
+
+/* A robust mutex: the kernel marks it when its owner dies. */
+static void *die(void *unused)
+{
+	(void)unused;
+	pthread_mutex_lock(&robust);
+	return NULL;
+}
+
+CASE(robust_mutex)
+{
+	pthread_t thread;
+	int error;
+
+	if (pthread_create(&thread, NULL, die, NULL) != 0)
+		return PyErr_NoMemory();
+	pthread_join(thread, NULL);
+	error = pthread_mutex_lock(&robust);
+	if (error == EOWNERDEAD)
+		pthread_mutex_consistent(&robust);
+	pthread_mutex_unlock(&robust);
+	return PyLong_FromLong(error);
+}
+
+static pthread_mutex_t condition_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t condition = PTHREAD_COND_INITIALIZER;
+static volatile int waiting, turns;
+static volatile unsigned round_of_two;
+
+/* Two threads that call it take turns. */
+CASE(turns_of_two)
+{
+	Py_BEGIN_ALLOW_THREADS;
+	pthread_mutex_lock(&condition_lock);
+	turns++;
+	if (waiting) {
+		waiting = 0;
+		round_of_two++;
+		pthread_cond_signal(&condition);
+	} else {
+		unsigned round = round_of_two;
+
+		waiting = 1;
+		while (round == round_of_two)
+			pthread_cond_wait(&condition, &condition_lock);
+	}
+	pthread_mutex_unlock(&condition_lock);
+	Py_END_ALLOW_THREADS;
+	Py_RETURN_NONE;
+}
+
+#define METHOD(name) {#name, name, METH_NOARGS, NULL}
+
+static PyMethodDef methods[] = {
+	METHOD(mutex),	   METHOD(bad_mutex),	 METHOD(rwlock),   METHOD(bad_rwlock),
+	METHOD(spin),	   METHOD(bad_spin),	 METHOD(word),	   METHOD(bad_word),
+	METHOD(pythread),  METHOD(bad_pythread), METHOD(once),	   METHOD(bad_once),
+	METHOD(called),	   METHOD(atomics),	 METHOD(bad_atomics), METHOD(publish),
+	METHOD(bad_publish), METHOD(local),	 METHOD(before),   METHOD(bad_before),
+	METHOD(handover),  METHOD(by_caller),	 METHOD(bad_replace), METHOD(kernel),
+	METHOD(robust_mutex), METHOD(turns_of_two),
+#if PY_VERSION_HEX >= 0x030d0000
+	METHOD(pymutex),   METHOD(section),
+#endif
+	{NULL, NULL, 0, NULL},
+};
+
+static int fill(PyObject *module)
+{
+	pthread_mutexattr_t attributes;
+
+	(void)module;
+	for (unsigned i = 0; i < 64; i++)
+		table[i] = i * i;
+	pthread_spin_init(&spin_lock, PTHREAD_PROCESS_PRIVATE);
+	pythread_lock = PyThread_allocate_lock();
+	sem_init(&handed_to, 0, 1);
+	pthread_mutexattr_init(&attributes);
+	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
+	pthread_mutex_init(&robust, &attributes);
+	return pythread_lock == NULL ? -1 : 0;
+}
+
+static PyModuleDef_Slot slots[] = {
+	{Py_mod_exec, fill},
+#ifdef Py_mod_gil
+	{Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+	{0, NULL},
+};
+
+static struct PyModuleDef definition = {
+	PyModuleDef_HEAD_INIT, .m_name = "statics_cases", .m_methods = methods, .m_slots = slots};
+
+PyMODINIT_FUNC PyInit_statics_cases(void)
+{
+	return PyModuleDef_Init(&definition);
+}
