@@ -62,7 +62,7 @@ static void *handle_of(const struct link_map *map)
 
 /*
  * A preloaded object may define one of these names as well. What the slots of
- * extension modules hold is then its business, and they are left alone (got.c).
+ * extension modules hold is then its business, and they are left alone (elf/got.c).
  */
 static void *lookup_in(void *handle, const Dl_info *object, const char *name)
 {
