@@ -1,6 +1,7 @@
 #include "adapters/numpy_header.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "adapters/adapter_numpy.h"
 #include "base/base.h"
@@ -29,14 +30,29 @@ static const struct word {
 	{"dimensions", "the pointer to the dimensions", 16, 8},
 	{"strides", "the pointer to the strides", 24, 8},
 	{"base", "the base", 32, 8},
+	/* A list of what was told of the array's buffer; under a lock since 2.4.2. */
+	{"_buffer_info", "the list of buffer requests", 64, 8},
 };
-enum { FLAGS = 0, WORDS = FTSAN_ARRAY_LEN(words), REPORTS_PER_SITE = 16 };
+enum {
+	FLAGS = 0,
+	BUFFER_INFO = 6,
+	WORDS = FTSAN_ARRAY_LEN(words),
+	COMPARED = BUFFER_INFO, /* the words before it */
+	REPORTS_PER_SITE = 16,
+};
 
 /* Two sets of four: the first two words, which anybody can change by a macro, always. */
 static const uint8_t sets[2][FTSAN_WATCH_WORDS] = {{0, 1, 2, 3}, {0, 1, 4, 5}};
+static const uint8_t buffer_set[FTSAN_WATCH_WORDS] = {BUFFER_INFO, 0, 1, 2};
+
+/* Of PyObject without a GIL: ob_tid, 16 bits of flags, ob_mutex, whose lowest bit says
+ * that it is taken (Include/object.h, Include/cpython/lock.h; 3.13 to 3.15). */
+enum { OB_MUTEX = 10, MUTEX_LOCKED = 1 };
 
 /* Set once at start. */
 static bool latent, race;
+static bool with_gil;
+static bool lost_updates; /* stores that change nothing are told */
 
 static void describe(const struct ftsan_watchpoint *point, struct ftsan_object *out)
 {
@@ -85,7 +101,23 @@ static bool inside(uintptr_t header, const struct ftsan_thread *self,
 	return false;
 }
 
-static const struct ftsan_word_host word_host = {.inside = inside, .describe = describe};
+/* Is the array's own lock taken? Whoever enters its critical section takes it. */
+static bool is_locked(uintptr_t header)
+{
+	uint8_t mutex;
+
+	return !with_gil &&
+	       ftsan_safe_read(&mutex, (const void *)(header + OB_MUTEX), 1) == 0 &&
+	       (mutex & MUTEX_LOCKED) != 0;
+}
+
+static bool is_ordered(const struct ftsan_watchpoint *point)
+{
+	return point->tag == BUFFER_INFO && is_locked(point->object);
+}
+
+static const struct ftsan_word_host word_host = {
+	.inside = inside, .describe = describe, .ordered = is_ordered};
 
 /* --- what a change means ------------------------------------------------------------ */
 
@@ -101,6 +133,7 @@ static bool is_hazard(const struct ftsan_thread *thread,
 		.mutator = frame != NULL && frame->operation->mutator,
 		.points_here = true,
 		.output_flags = array != NULL && array->output && point->tag == FLAGS,
+		.locked = is_ordered(point),
 	};
 
 	if (question.is_argument)
@@ -130,6 +163,8 @@ static void report_hazard(struct ftsan_thread *thread,
 		.n_parties = 1,
 	};
 
+	if (now == point->value)
+		ftsan_word_lost_update(&incident);
 	ftsan_object_clear(&object);
 	describe(point, &object);
 	ftsan_operation_tell(frame, ftsan_operation_array_at(frame, point->object),
@@ -151,10 +186,13 @@ static void look_for_hazard(struct ftsan_thread *thread,
 	struct ftsan_site *site;
 	uint64_t now;
 
-	if (point->reads || !ftsan_watch_read(point, &now) || now == point->value ||
+	if (point->reads || !ftsan_watch_read(point, &now) ||
+	    !ftsan_rule_store_counts(now != point->value, point->did == FTSAN_DID_STORE,
+				     lost_updates) ||
 	    !is_hazard(thread, point))
 		return;
-	ftsan_operation_harm(ftsan_operations_of(thread)->innermost->operation);
+	if (now != point->value)
+		ftsan_operation_harm(ftsan_operations_of(thread)->innermost->operation);
 	site = ftsan_site_of(ftsan_context_ip(ucontext));
 	if (site != NULL &&
 	    atomic_fetch_add_explicit(&site->hazards, 1, memory_order_relaxed) >=
@@ -167,12 +205,14 @@ static void look_for_hazard(struct ftsan_thread *thread,
 static void on_hit(struct ftsan_thread *thread, const struct ftsan_watchpoint *point,
 		   void *ucontext)
 {
-	if (!ftsan_watch_proven(point, ucontext))
+	struct ftsan_watchpoint hit = *point;
+
+	if (!ftsan_watch_proven(&hit, ucontext))
 		return;
 	if (latent)
-		look_for_hazard(thread, point, ucontext);
+		look_for_hazard(thread, &hit, ucontext);
 	if (race)
-		ftsan_word_hit(thread, point, ucontext);
+		ftsan_word_hit(thread, &hit, ucontext);
 }
 
 /* on_change() - a recheck: some thread changed the word while the operation lasted. */
@@ -217,6 +257,22 @@ static struct ftsan_watchpoint point_of(uintptr_t header, unsigned word)
 	};
 }
 
+/* In race mode one that threads share: of the others nothing can be found. */
+static const struct ftsan_operation_array *
+choose(const struct ftsan_operation_frame *frame, unsigned number)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < frame->n_arrays; i++)
+		n += frame->arrays[i].shared;
+	if (n == 0 || frame->sampled)
+		return &frame->arrays[number % frame->n_arrays];
+	number %= n;
+	for (unsigned i = 0;; i++)
+		if (frame->arrays[i].shared && number-- == 0)
+			return &frame->arrays[i];
+}
+
 /*
  * fill_watch() - four words of one array; another array and other words at other times.
  * Not in plain turns: a program's operations come in turns themselves, and the second of
@@ -226,8 +282,16 @@ static unsigned fill_watch(const struct ftsan_operation_frame *frame, unsigned t
 			   struct ftsan_watchpoint *points)
 {
 	uint32_t mixed = turn * 0x9e3779b9u;
-	uintptr_t header = frame->arrays[(mixed >> 16) % frame->n_arrays].header;
+	const struct ftsan_operation_array *array = choose(frame, mixed >> 16);
+	uintptr_t header = array->header;
 	const uint8_t *set = sets[(mixed >> 30) % FTSAN_ARRAY_LEN(sets)];
+
+	/* Without dims it is the number of them that anybody would change. */
+	if (array->buffer == 0)
+		set = sets[0];
+	/* With a GIL it is what orders them. */
+	if (frame->operation->hands_out && !with_gil)
+		set = buffer_set;
 
 	for (unsigned i = 0; i < FTSAN_WATCH_WORDS; i++)
 		points[i] = point_of(header, set[i]);
@@ -256,11 +320,11 @@ static void watch(struct ftsan_thread *thread, struct ftsan_operation_frame *fra
 
 static void compare(struct ftsan_thread *thread, struct ftsan_operation_frame *frame)
 {
-	struct ftsan_watchpoint points[2 * WORDS];
+	struct ftsan_watchpoint points[2 * COMPARED];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < frame->n_arrays && i < 2; i++)
-		for (unsigned word = 0; word < WORDS; word++)
+		for (unsigned word = 0; word < COMPARED; word++)
 			points[n++] = point_of(frame->arrays[i].header, word);
 	frame->recheck = ftsan_recheck_begin(thread, points, n);
 }
@@ -311,6 +375,8 @@ void ftsan_header_init(const struct ftsan_options *options, bool free_threaded)
 {
 	latent = ftsan_options_latent(options);
 	race = ftsan_options_race(options) && free_threaded;
+	with_gil = !free_threaded;
+	lost_updates = strcmp(options->grade, "high") != 0;
 	ftsan_watch_set_handler(on_hit);
 	ftsan_word_race_init(options, &word_host);
 	ftsan_operation_set_host(&operation_host);

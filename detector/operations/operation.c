@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "budget/budget.h"
 #include "findings/findings.h"
+#include "operations/shared.h"
 #include "pages/pages.h"
 #include "stacks/stacks.h"
 #include "threads/threads.h"
@@ -157,7 +158,8 @@ ftsan_operation_begin(struct ftsan_operation_call *call,
 	frame->n_arrays = 0;
 	frame->recheck = 0;
 	frame->n_points = 0;
-	frame->sampled = frame->changed = frame->watched = frame->deeper = false;
+	frame->just_shared = frame->sampled = frame->changed = frame->watched =
+		frame->deeper = false;
 	frame->pc = pc;
 	if (frame->outer == NULL)
 		begin_outermost(thread);
@@ -202,15 +204,33 @@ static void label_output(struct ftsan_operation_frame *frame, uintptr_t header)
 			frame->arrays[i].output = true;
 }
 
+/* What the table says; only races are a matter of who else uses it. */
+static enum ftsan_shared uses(uintptr_t header)
+{
+	const struct ftsan_thread *thread = race ? ftsan_thread_self() : NULL;
+
+	return thread != NULL ? ftsan_shared_use(header, thread->index)
+			      : FTSAN_SHARED_NOT;
+}
+
+/* A guarded buffer knows its owner; an array without one has the table only. */
+static bool is_shared(const void *buffer, enum ftsan_shared seen)
+{
+	if (!race)
+		return false;
+	return buffer != NULL ? ftsan_guard_enter(buffer) : seen != FTSAN_SHARED_NOT;
+}
+
 void ftsan_operation_add(struct ftsan_operation_frame *frame, uintptr_t header,
 			 const void *buffer, bool output)
 {
 	struct ftsan_operation_array *array;
-
-	bool shared = race && buffer != NULL && ftsan_guard_enter(buffer);
+	enum ftsan_shared seen = uses(header);
+	bool shared = is_shared(buffer, seen);
 
 	if (shared)
 		go_inside(header);
+	frame->just_shared |= shared && seen == FTSAN_SHARED_JUST;
 	if (output)
 		label_output(frame, header);
 	if (frame->n_arrays == FTSAN_OPERATION_ARRAYS)
@@ -243,7 +263,8 @@ void ftsan_operation_watch(struct ftsan_operation_frame *frame)
 		return;
 	frame->watched = frame->sampled || (latent && is_compared(frame));
 	if (!frame->watched && may_race(frame))
-		frame->watched = ftsan_word_stalled_any() || is_compared(frame) ||
+		frame->watched = frame->just_shared || ftsan_word_stalled_any() ||
+				 is_compared(frame) ||
 				 sampled(frame->operation, frame->pc,
 					 FTSAN_SAMPLING_ALIKE, always, 0);
 	thread = frame->watched ? ftsan_thread_self() : NULL;

@@ -31,12 +31,14 @@ enum {
  * struct ftsan_operation - one hooked operation; constant once it is hooked
  * @owner:   of what: "ndarray", "ufunc", a module's name, or "" (a C function)
  * @name:    "repeat", "shape=", "PyArray_Repeat"
+ * @hands_out: it hands out the array's buffer, and notes that in the array
  * @mutator: it is documented to change the metadata of its first argument
  */
 struct ftsan_operation {
 	const char *owner;
 	const char *name;
 	bool mutator;
+	bool hands_out;
 };
 
 /**
@@ -66,6 +68,7 @@ struct ftsan_operation_array {
  * @sampled:   it is watched (latent mode)
  * @changed:   an operation inside was documented to change one of the arrays
  * @watched:   headers are watched: @points, or by @recheck
+ * @just_shared: one of the arrays was seen to be shared a few operations ago at most
  * @deeper:    there are operations inside that found no room
  * @serial:    which call it is; 0: it has ended
  * @stack:     where the stack of its hook is
@@ -83,6 +86,7 @@ struct ftsan_operation_frame {
 	bool changed;
 	bool watched;
 	bool deeper;
+	bool just_shared;
 	uint32_t serial;
 	uintptr_t stack;
 	uintptr_t pc;

@@ -93,7 +93,12 @@ bool ftsan_rule_sample_known(uint32_t calls, uint32_t always, uint32_t harmless)
 bool ftsan_rule_hazard(const struct ftsan_hazard_question *q)
 {
 	return q->is_argument && q->points_here && !q->mutator && !q->fresh &&
-	       !q->output_flags;
+	       !q->output_flags && !q->locked;
+}
+
+bool ftsan_rule_store_counts(bool changed, bool proven, bool lost_updates)
+{
+	return changed || (proven && lost_updates);
 }
 
 enum ftsan_role ftsan_rule_word_role(bool reads, uint64_t known, uint64_t now,
@@ -106,11 +111,12 @@ enum ftsan_role ftsan_rule_word_role(bool reads, uint64_t known, uint64_t now,
 
 enum ftsan_word_verdict ftsan_rule_word(const struct ftsan_word_question *q)
 {
-	if (!q->changed || !writes(&q->held))
+	if (!writes(&q->held) || (!q->changed && (q->met == NULL || !writes(q->met))))
 		return FTSAN_WORD_NOTHING;
 	if (q->met != NULL && ftsan_rule_race(FTSAN_EXTENT_BYTES, &q->held, q->met))
 		return FTSAN_WORD_CONFIRMED;
-	return q->inside && !q->waits ? FTSAN_WORD_PROBABLE : FTSAN_WORD_NOTHING;
+	return q->changed && q->inside && !q->waits ? FTSAN_WORD_PROBABLE
+						    : FTSAN_WORD_NOTHING;
 }
 
 enum ftsan_recheck_verdict ftsan_rule_recheck(const struct ftsan_recheck_question *q)

@@ -154,6 +154,7 @@ bool ftsan_rule_sample_known(uint32_t calls, uint32_t always, uint32_t harmless)
  *               write to. Documented: an output that can't be written to directly is
  *               read-only until the call is through (WRITEBACKIFCOPY), and a first write
  *               switches a warning off
+ * @locked:      the word is one that is used under the array's own lock, which is taken
  */
 struct ftsan_hazard_question {
 	bool is_argument;
@@ -161,6 +162,7 @@ struct ftsan_hazard_question {
 	bool fresh;
 	bool points_here;
 	bool output_flags;
+	bool locked;
 };
 
 /*
@@ -168,6 +170,17 @@ struct ftsan_hazard_question {
  * about that: whoever called can hand the array to another thread at any time.
  */
 bool ftsan_rule_hazard(const struct ftsan_hazard_question *question);
+
+/**
+ * ftsan_rule_store_counts() - can a store be a finding at all?
+ * @changed: it has changed the value
+ * @proven:  its instruction is known to store to the word
+ * @lost_updates: stores that change nothing are asked for
+ *
+ * A store of the value that is there takes back what another thread has stored since the
+ * value was read.
+ */
+bool ftsan_rule_store_counts(bool changed, bool proven, bool lost_updates);
 
 /*
  * Whether the access that hit a watchpoint of a word was a load or a store. Where loads
@@ -204,8 +217,9 @@ enum ftsan_word_verdict {
 };
 
 /*
- * A store of the value that was there already does no harm, and NumPy makes such stores
- * (array flags are brought up to date where nothing was out of date): no finding.
+ * A store of the value that was there already (NumPy brings array flags up to date where
+ * nothing is out of date) harms nobody who reads. It takes back what another thread has
+ * stored, so it counts where it meets a store.
  */
 enum ftsan_word_verdict ftsan_rule_word(const struct ftsan_word_question *question);
 

@@ -56,7 +56,7 @@ const char *ftsan_kind_headline(const char *kind)
 
 const char *ftsan_view_headline(const struct ftsan_view *view)
 {
-	if (known(view->grade) && equal(view->kind, "hazard"))
+	if (known(view->grade) && !known(view->operation) && equal(view->kind, "hazard"))
 		return "unsynchronized static";
 	return ftsan_kind_headline(view->kind);
 }

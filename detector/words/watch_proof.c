@@ -15,11 +15,13 @@ static bool accesses(const struct ftsan_watchpoint *point,
 						    now != point->value);
 }
 
-bool ftsan_watch_proven(const struct ftsan_watchpoint *point, const void *ucontext)
+bool ftsan_watch_proven(struct ftsan_watchpoint *point, const void *ucontext)
 {
 	struct ftsan_watch_insn insn;
 
 	ftsan_decode_before(&insn, ucontext, point->address, point->length);
+	if (ftsan_rule_watch_proves(&insn))
+		point->did = insn.writes ? FTSAN_DID_STORE : FTSAN_DID_LOAD;
 	if (!insn.locked && accesses(point, &insn))
 		return true;
 	ftsan_count(watch_unproven);

@@ -8,7 +8,7 @@
 
 /**
  * ftsan_watch_proven() - did the instruction that hit @point access the word?
- * @point:    with the value that the word held before
+ * @point:    with the value that the word held before; gets what the access was
  * @ucontext: registers after the access
  *
  * False, and counted, for a masked store that leaves the word alone, a vector that reads
@@ -18,6 +18,6 @@
  *
  * Context: SIGTRAP handler on the thread that made the access; async-signal-safe.
  */
-bool ftsan_watch_proven(const struct ftsan_watchpoint *point, const void *ucontext);
+bool ftsan_watch_proven(struct ftsan_watchpoint *point, const void *ucontext);
 
 #endif

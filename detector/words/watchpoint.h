@@ -9,6 +9,8 @@ struct ftsan_thread;
 
 enum { FTSAN_WATCH_WORDS = 4 }; /* debug registers of x86-64 */
 
+enum ftsan_watch_did { FTSAN_DID_UNKNOWN, FTSAN_DID_LOAD, FTSAN_DID_STORE };
+
 /**
  * struct ftsan_watchpoint - a word and whose it is
  * @address: aligned to @length
@@ -18,6 +20,7 @@ enum { FTSAN_WATCH_WORDS = 4 }; /* debug registers of x86-64 */
  * @tag:     the caller's; handed back
  * @length:  1, 2, 4 or 8 bytes
  * @reads:   loads count, too. A hit does not tell a load from a store then
+ * @did:     of a hit: what the access was, as far as the instruction tells
  */
 struct ftsan_watchpoint {
 	uintptr_t address;
@@ -26,6 +29,7 @@ struct ftsan_watchpoint {
 	uint32_t tag;
 	uint8_t length;
 	bool reads;
+	enum ftsan_watch_did did;
 };
 
 /* A value of the word as a report has it: what is shorter than 8 bytes is a signed

@@ -1,6 +1,7 @@
 #include "words/word_race.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 #include "base/base.h"
 #include "budget/budget.h"
@@ -44,6 +45,7 @@ struct stall {
 	uintptr_t ip;
 	struct ftsan_watchpoint point;
 	uint64_t stored;
+	bool changed, ordered;
 	struct ftsan_access access;
 	struct ftsan_stack stack;
 };
@@ -64,6 +66,7 @@ static uint64_t window_ns;
 static uint32_t windows;
 static uint32_t budget_percent;
 static uint64_t began_ns;
+static bool lost_updates; /* stores that change nothing are told */
 
 void ftsan_word_race_init(const struct ftsan_options *options,
 			  const struct ftsan_word_host *the_host)
@@ -72,6 +75,7 @@ void ftsan_word_race_init(const struct ftsan_options *options,
 	window_ns = (uint64_t)options->window_us * 1000;
 	windows = options->windows;
 	budget_percent = options->window_budget;
+	lost_updates = strcmp(options->grade, "high") != 0;
 	began_ns = ftsan_sys_now_ns();
 }
 
@@ -98,8 +102,17 @@ static struct ftsan_party party_of(const struct stall *stall)
 	};
 }
 
+void ftsan_word_lost_update(struct ftsan_incident *incident)
+{
+	incident->headline = "lost update";
+	incident->grade = "medium";
+	incident->note = "The value was read and written back unchanged: what another "
+			 "thread stores in between is lost.";
+}
+
+/* @unchanged: neither of the two stores has changed the value. */
 static bool report(const struct stall *stall, const struct ftsan_party *other,
-		   enum ftsan_confidence confidence)
+		   enum ftsan_confidence confidence, bool unchanged)
 {
 	struct ftsan_object object;
 	struct ftsan_incident incident = {
@@ -115,6 +128,8 @@ static bool report(const struct stall *stall, const struct ftsan_party *other,
 		.parties = {party_of(stall), *other},
 	};
 
+	if (unchanged)
+		ftsan_word_lost_update(&incident);
 	if (host != NULL && host->describe != NULL) {
 		ftsan_object_clear(&object);
 		host->describe(&stall->point, &object);
@@ -184,7 +199,8 @@ static void prove(uintptr_t ip)
 }
 
 static void report_met(struct ftsan_thread *thread, const struct stall *stall,
-		       const struct ftsan_access *access, const void *ucontext)
+		       const struct ftsan_access *access, bool unchanged,
+		       const void *ucontext)
 {
 	struct ftsan_thread *owner = ftsan_thread_at(stall->thread);
 	struct ftsan_party other = {
@@ -199,8 +215,16 @@ static void report_met(struct ftsan_thread *thread, const struct stall *stall,
 	ftsan_thread_read_name(thread);
 	if (owner != NULL)
 		ftsan_thread_read_name(owner);
-	if (report(stall, &other, FTSAN_CONFIRMED))
+	if (report(stall, &other, FTSAN_CONFIRMED, unchanged))
 		prove(stall->ip);
+}
+
+static enum ftsan_role role_of(const struct ftsan_watchpoint *point, uint64_t now,
+			       uint64_t stored)
+{
+	if (point->did != FTSAN_DID_UNKNOWN)
+		return point->did == FTSAN_DID_STORE ? FTSAN_ROLE_WRITE : FTSAN_ROLE_READ;
+	return ftsan_rule_word_role(point->reads, point->value, now, stored);
 }
 
 /* meet() - true when another thread was held up at the word. */
@@ -215,12 +239,12 @@ static bool meet(struct ftsan_thread *thread, const struct ftsan_watchpoint *poi
 	if (stall == NULL)
 		return false;
 	ftsan_count(stalls_met);
-	access.role =
-		ftsan_rule_word_role(point->reads, point->value, now, stall->stored);
+	access.role = role_of(point, now, stall->stored);
 	question = (struct ftsan_word_question){
-		.held = stall->access, .changed = true, .met = &access};
+		.held = stall->access, .changed = stall->changed, .met = &access};
 	if (ftsan_rule_word(&question) == FTSAN_WORD_CONFIRMED)
-		report_met(thread, stall, &access, ucontext);
+		report_met(thread, stall, &access, !stall->changed && now == point->value,
+			   ucontext);
 	give_back(stall, SERVED);
 	return true;
 }
@@ -266,7 +290,8 @@ static _Atomic uint32_t *stalls_of(uintptr_t object)
 }
 
 /* length_of() - how long the store may be held up, 0: not at all. */
-static uint64_t length_of(const struct ftsan_watchpoint *point, struct ftsan_site *site)
+static uint64_t length_of(const struct ftsan_watchpoint *point, bool changed,
+			  struct ftsan_site *site)
 {
 	uint64_t elapsed = ftsan_sys_now_ns() - began_ns;
 	struct ftsan_window_question question = {
@@ -278,6 +303,9 @@ static uint64_t length_of(const struct ftsan_watchpoint *point, struct ftsan_sit
 		.budget_percent = budget_percent,
 	};
 
+	/* What changes nothing must not use up what others need. */
+	if (!changed)
+		question.object_limit /= 2;
 	if (site == NULL || question.threads < 2)
 		return 0;
 	question.site_proven = atomic_load_explicit(&site->proven, memory_order_relaxed);
@@ -308,6 +336,8 @@ static void fill(struct stall *stall, const struct ftsan_thread *thread,
 	stall->ip = ftsan_context_ip(ucontext);
 	stall->point = *point;
 	stall->stored = now;
+	stall->changed = now != point->value;
+	stall->ordered = host != NULL && host->ordered != NULL && host->ordered(point);
 	stall->access = (struct ftsan_access){.address = point->address,
 					      .size = point->length,
 					      .role = FTSAN_ROLE_WRITE,
@@ -372,9 +402,9 @@ static void conclude(struct ftsan_thread *thread, struct stall *stall, bool was_
 	bool is_inside = inside(thread, stall->point.object, &after);
 	struct ftsan_word_question question = {
 		.held = stall->access,
-		.changed = true,
+		.changed = stall->changed,
 		.inside = was_inside || is_inside,
-		.waits = is_inside && is_waiting(after.tid),
+		.waits = stall->ordered || (is_inside && is_waiting(after.tid)),
 	};
 
 	if (ftsan_rule_word(&question) != FTSAN_WORD_PROBABLE)
@@ -382,7 +412,7 @@ static void conclude(struct ftsan_thread *thread, struct stall *stall, bool was_
 	/* Who has left the operation has left its stack, too. */
 	before->stack = NULL;
 	ftsan_thread_read_name(thread);
-	(void)report(stall, is_inside ? &after : before, FTSAN_PROBABLE);
+	(void)report(stall, is_inside ? &after : before, FTSAN_PROBABLE, false);
 }
 
 static void wait_in(struct ftsan_thread *thread, struct stall *stall, uint64_t length)
@@ -406,7 +436,7 @@ static void stall_at(struct ftsan_thread *thread, const struct ftsan_watchpoint 
 		     uint64_t now, void *ucontext)
 {
 	struct ftsan_site *site = ftsan_site_of(ftsan_context_ip(ucontext));
-	uint64_t length = length_of(point, site);
+	uint64_t length = length_of(point, now != point->value, site);
 	struct stall *stall = length == 0 ? NULL : take_stall();
 
 	if (stall == NULL)
@@ -436,6 +466,8 @@ void ftsan_word_hit(struct ftsan_thread *thread, const struct ftsan_watchpoint *
 	if (!ftsan_watch_read(point, &now) || meet(thread, point, now, ucontext))
 		return;
 	/* Where loads hit, too, it is not known to be a store. */
-	if (!point->reads && now != point->value)
+	if (!point->reads &&
+	    ftsan_rule_store_counts(now != point->value, point->did == FTSAN_DID_STORE,
+				    lost_updates))
 		stall_at(thread, point, now, ucontext);
 }

@@ -33,6 +33,8 @@ struct ftsan_object;
  * @inside:   is a thread other than @self inside an operation on @object? Then @who is
  *            that thread's part in a report: role (CALL, unless more is known), tid,
  *            name, and a stack, if there is one that stays. NULL: nobody ever is
+ * @ordered:  is the word one that is used under a lock, which is taken just now? Then who
+ *            is merely inside waits for it, or will. NULL: none is
  * @describe: fills a cleared ftsan_object for the word. NULL: "a watched word"
  *
  * Context of both: signal handler; foreign memory only by ftsan_safe_read().
@@ -41,6 +43,7 @@ struct ftsan_word_host {
 	bool (*inside)(uintptr_t object, const struct ftsan_thread *self,
 		       struct ftsan_party *who);
 	void (*describe)(const struct ftsan_watchpoint *point, struct ftsan_object *out);
+	bool (*ordered)(const struct ftsan_watchpoint *point);
 };
 
 /* Context: start-up. @host: borrowed, must stay; NULL: as if all its members were. */
@@ -51,11 +54,13 @@ void ftsan_word_race_init(const struct ftsan_options *options,
  * ftsan_word_hit() - an access to a watched word; a ftsan_watch_hit_fn
  *
  * The finding is in the log before either thread goes on. Returns at once where the
- * access meets nobody and may not be held up (one thread, an exhausted site, the budget,
- * the value that was there already).
+ * access meets nobody and may not be held up (one thread, an exhausted site, the budget).
  */
 void ftsan_word_hit(struct ftsan_thread *thread, const struct ftsan_watchpoint *point,
 		    void *ucontext);
+
+/* Names an incident after what it is: a value that was read and written back. */
+void ftsan_word_lost_update(struct ftsan_incident *incident);
 
 /**
  * ftsan_word_stalled() - is some thread held up at a store to a word of @object?

@@ -51,7 +51,12 @@ static const char *const mutating_setters[] = {"shape", "strides", "dtype", "dat
 static const char *const writing_methods[] = {
 	"fill", "partition", "put", "setfield", "sort",
 };
-static const char *const writing_functions[] = {"_place", "copyto", "putmask"};
+static const char *const writing_functions[] = {
+	"_place",
+	"copyto",
+	"nested_iters",
+	"putmask",
+};
 
 /* What is called most, and reads no header: a shape may be an array, of which only the
  * items count. */

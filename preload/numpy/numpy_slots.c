@@ -58,7 +58,7 @@ static const struct slot array_slots[] = {
 	{FTSAN_TP_AS_NUMBER, NB_INT, 1, 0, false, "__int__"},
 	{FTSAN_TP_AS_NUMBER, NB_FLOAT, 1, 0, false, "__float__"},
 	{FTSAN_TP_AS_NUMBER, NB_INDEX, 1, 0, false, "__index__"},
-	{FTSAN_TP_AS_BUFFER, BF_GETBUFFER, 1, 0, false, "__buffer__"},
+	{FTSAN_TP_AS_BUFFER, BF_GETBUFFER, 1, 0, true, "__buffer__"},
 	{FTSAN_TP_REPR, -1, 1, 0, false, "__repr__"},
 	{FTSAN_TP_STR, -1, 1, 0, false, "__str__"},
 	{FTSAN_TP_ITER, -1, 1, 0, false, "__iter__"},
@@ -134,7 +134,9 @@ static void **entry_of(void *type, const struct slot *slot)
 static void hook_slot(void *type, const struct slot *slot, const char *owner)
 {
 	struct ftsan_op op = {
-		.operation = {.owner = owner, .name = slot->name},
+		.operation = {.owner = owner,
+			      .name = slot->name,
+			      .hands_out = slot->table == FTSAN_TP_AS_BUFFER},
 		.args = {.convention = FTSAN_ARGS_OBJECTS,
 			 .objects = slot->objects,
 			 .outputs = slot->outputs},

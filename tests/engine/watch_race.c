@@ -118,8 +118,10 @@ static void *write_words(void *argument)
 static void hit(struct ftsan_thread *thread, const struct ftsan_watchpoint *point,
 		void *uc)
 {
-	if (ftsan_watch_proven(point, uc))
-		ftsan_word_hit(thread, point, uc);
+	struct ftsan_watchpoint known = *point;
+
+	if (ftsan_watch_proven(&known, uc))
+		ftsan_word_hit(thread, &known, uc);
 }
 
 /* Leaves the first word alone, and the watchpoint fires all the same on some processors.

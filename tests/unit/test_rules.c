@@ -495,11 +495,26 @@ START_TEST(a_running_operation_makes_a_race_probable)
 }
 END_TEST
 
-START_TEST(storing_what_is_there_is_no_race)
+START_TEST(storing_what_is_there_loses_other_stores)
 {
 	struct ftsan_access write = access_of(FTSAN_ROLE_WRITE, 1000, 8);
+	struct ftsan_access read = access_of(FTSAN_ROLE_READ, 1000, 8);
 
-	ck_assert_int_eq(verdict(false, &write, true, false), FTSAN_WORD_NOTHING);
+	ck_assert_int_eq(verdict(false, &write, false, false), FTSAN_WORD_CONFIRMED);
+	/* Who reads finds what it would have found. */
+	ck_assert_int_eq(verdict(false, &read, true, false), FTSAN_WORD_NOTHING);
+	ck_assert_int_eq(verdict(false, NULL, true, false), FTSAN_WORD_NOTHING);
+	write.atomic = true;
+	ck_assert_int_eq(verdict(false, &write, false, false), FTSAN_WORD_NOTHING);
+}
+END_TEST
+
+START_TEST(stores_that_count)
+{
+	ck_assert(ftsan_rule_store_counts(true, false, false));
+	ck_assert(ftsan_rule_store_counts(false, true, true));
+	ck_assert(!ftsan_rule_store_counts(false, false, true));
+	ck_assert(!ftsan_rule_store_counts(false, true, false));
 }
 END_TEST
 
@@ -541,7 +556,8 @@ static void add_words(TCase *tests)
 	tcase_add_test(tests, two_hits_of_a_word_are_a_race);
 	tcase_add_test(tests, hits_of_different_words_are_none);
 	tcase_add_test(tests, a_running_operation_makes_a_race_probable);
-	tcase_add_test(tests, storing_what_is_there_is_no_race);
+	tcase_add_test(tests, storing_what_is_there_loses_other_stores);
+	tcase_add_test(tests, stores_that_count);
 	tcase_add_test(tests, a_word_that_changed_meanwhile);
 }
 
