@@ -37,8 +37,6 @@ static bool is_cpython(uintptr_t caller)
 
 static void hook(const char *name, void *methods, uintptr_t caller)
 {
-	/* Long before NumPy is there: its import may come later in the same module. */
-	ftsan_type_init();
 	if (name == NULL || methods == NULL)
 		return;
 	if (is_numpy(name))
@@ -50,6 +48,8 @@ static void hook(const char *name, void *methods, uintptr_t caller)
 
 void ftsan_modules_hook(const void *definition, uintptr_t caller)
 {
+	/* Long before NumPy is there: its import may come later in the same module. */
+	ftsan_type_init();
 	if (ftsan_runtime_abi()->known)
 		hook(member(definition, AFTER_NAME), member(definition, AFTER_METHODS),
 		     caller);
@@ -60,6 +60,7 @@ void ftsan_modules_hook_slots(const char *name, const struct ftsan_modslot *slot
 {
 	void *methods;
 
+	ftsan_type_init();
 	if (ftsan_runtime_abi()->known &&
 	    ftsan_modslots_find(slots, FTSAN_MODSLOT_METHODS, &methods))
 		hook(name, methods, caller);
