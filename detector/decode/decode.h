@@ -14,4 +14,37 @@
 #include "decode/insn.h"
 #include "decode/shape.h"
 
+/**
+ * struct ftsan_operand - the memory that an instruction addresses
+ * @base, @index: into gregs[]; -1: none (@base REG_RIP: relative to the instruction)
+ * @address:      as the registers have it
+ * @size:         bytes, 0 when it is not known
+ * @divides:      the instruction is an integer division
+ * @undefined:    it is ud0, ud1 or ud2, as __builtin_trap() makes them
+ */
+struct ftsan_operand {
+	int base, index;
+	unsigned scale;
+	int64_t displacement;
+	uintptr_t address;
+	uint32_t size;
+	bool found;
+	bool writes;
+	bool divides;
+	bool undefined;
+};
+
+/**
+ * ftsan_decode_operand() - what a fatal instruction was about to access
+ * @fault: faulting address; 0 when the processor names none (the address was none at all)
+ *
+ * Of several operands the one that holds @fault, else the first whose address is not
+ * canonical, else the first. Unlike ftsan_decode_fault() it reads the instruction's bytes
+ * by ftsan_safe_read().
+ *
+ * Context: async-signal-safe. Return: false when it can't be decoded.
+ */
+bool ftsan_decode_operand(struct ftsan_operand *out, const void *ucontext,
+			  uintptr_t fault);
+
 #endif

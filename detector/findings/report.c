@@ -15,7 +15,11 @@
 
 enum {
 	FRAMES_MAX = FTSAN_NATIVE_MAX + FTSAN_PYFRAME_MAX,
-	LINE_MAX_BYTES = 192 * 1024,
+	STACKS_MAX = FTSAN_PARTIES_MAX + 1 + FTSAN_BYSTANDERS_MAX,
+	/* A crash has the stacks of all threads. Pages that no line reaches cost nothing.
+	 */
+	LINE_MAX_BYTES = 4 * 1024 * 1024,
+	BYSTANDER_FRAMES = 32,
 };
 
 /* How long a report waits for another thread's. Past it, something is badly stuck. */
@@ -28,9 +32,10 @@ static const uint64_t LOCK_NS = 5000u * 1000 * 1000;
 struct workspace {
 	struct ftsan_frame woven[FRAMES_MAX];
 	struct ftsan_view view;
-	struct ftsan_view_stack stacks[FTSAN_PARTIES_MAX + 1];
-	struct ftsan_view_frame frames[FTSAN_PARTIES_MAX + 1][FRAMES_MAX];
-	char names[FTSAN_PARTIES_MAX + 1][FRAMES_MAX][FTSAN_SYMBOL_MAX];
+	struct ftsan_view_death death;
+	struct ftsan_view_stack stacks[STACKS_MAX];
+	struct ftsan_view_frame frames[STACKS_MAX][FRAMES_MAX];
+	char names[STACKS_MAX][FRAMES_MAX][FTSAN_SYMBOL_MAX];
 	struct ftsan_stack alloc;
 	char id[32];
 	struct ftsan_group groups[FTSAN_GROUPS_MAX];
@@ -56,18 +61,21 @@ static const char *const kind_names[] = {
 	[FTSAN_KIND_HAZARD] = "hazard",
 	[FTSAN_KIND_BAD_CODE] = "bad-code",
 	[FTSAN_KIND_NO_EXCEPTION] = "no-exception",
+	[FTSAN_KIND_CRASH] = "crash",
+	[FTSAN_KIND_HANG] = "hang",
 };
 
 static const char *const confidence_names[] = {
 	[FTSAN_CONFIRMED] = "confirmed",
 	[FTSAN_PROBABLE] = "probable",
 	[FTSAN_LATENT] = "latent",
+	[FTSAN_UNKNOWN] = "unknown",
 };
 
 static const char *const role_names[] = {
 	[FTSAN_ROLE_READ] = "read",   [FTSAN_ROLE_WRITE] = "write",
 	[FTSAN_ROLE_ALLOC] = "alloc", [FTSAN_ROLE_FREE] = "free",
-	[FTSAN_ROLE_CALL] = "call",
+	[FTSAN_ROLE_CALL] = "call",   [FTSAN_ROLE_CRASH] = "crash",
 };
 
 int ftsan_report_init(bool print, bool keeps_gil_off, const struct ftsan_pyabi *abi,
@@ -129,6 +137,17 @@ static void drop_lock(const uint64_t *mask)
 	(void)ftsan_sys_sigmask(SIG_SETMASK, mask, NULL);
 }
 
+static const char *put_fingerprint(char *to, size_t size, uint64_t fingerprint)
+{
+	static const char hex[] = "0123456789abcdef";
+	struct ftsan_buf buf;
+
+	ftsan_buf_init(&buf, to, size);
+	for (int shift = 60; shift >= 0; shift -= 4)
+		ftsan_buf_char(&buf, hex[fingerprint >> shift & 15]);
+	return ftsan_buf_cstr(&buf);
+}
+
 /* --- from what was recorded to a view ----------------------------------------- */
 
 /* In the file's own addresses; 0: unknown. */
@@ -169,7 +188,7 @@ static void fill_python(struct ftsan_view_frame *out, const struct ftsan_pyframe
 					 .line = frame->line};
 }
 
-static void fill_stack(unsigned at, const struct ftsan_party *party)
+static void fill_stack(unsigned at, const struct ftsan_party *party, unsigned most)
 {
 	struct ftsan_view_stack *out = &work->stacks[at];
 	unsigned n = 0;
@@ -177,6 +196,9 @@ static void fill_stack(unsigned at, const struct ftsan_party *party)
 	*out = (struct ftsan_view_stack){.role = role_names[party->role],
 					 .tid = party->tid,
 					 .thread = party->name,
+					 .operation = party->operation,
+					 .object = party->object,
+					 .type = party->type,
 					 .frames = work->frames[at]};
 	if (party->access != NULL) {
 		out->size = party->access->exact ? party->access->size : 0;
@@ -185,6 +207,8 @@ static void fill_stack(unsigned at, const struct ftsan_party *party)
 	}
 	if (party->stack != NULL)
 		n = ftsan_stack_weave(party->stack, ftsan_symbol_is_eval, work->woven);
+	if (n > most)
+		n = most;
 	for (unsigned i = 0; i < n; i++) {
 		const struct ftsan_frame *frame = &work->woven[i];
 
@@ -263,6 +287,32 @@ static void name_operation(struct ftsan_view *view, const struct ftsan_incident 
 	view->operation = ftsan_buf_cstr(&buf);
 }
 
+/* The latest first. */
+static void link_earlier(struct ftsan_view_death *death)
+{
+	uint64_t now = ftsan_sys_now_ns();
+
+	for (death->n_earlier = 0; death->n_earlier < FTSAN_VIEW_EARLIER_MAX;
+	     death->n_earlier++) {
+		const struct ftsan_seen *one = ftsan_seen_latest(death->n_earlier);
+		struct ftsan_view_earlier *out = &death->earlier[death->n_earlier];
+
+		if (one == NULL)
+			return;
+		out->kind = kind_names[one->kind];
+		(void)put_fingerprint(out->fingerprint, sizeof(out->fingerprint),
+				      one->fingerprint);
+		out->before = (double)(now - one->time_ns) / 1e9;
+	}
+}
+
+static void show_death(struct ftsan_view *view, const struct ftsan_view_death *death)
+{
+	work->death = *death;
+	link_earlier(&work->death);
+	view->death = &work->death;
+}
+
 static void make_view(const struct ftsan_incident *incident)
 {
 	struct ftsan_view *view = &work->view;
@@ -296,11 +346,15 @@ static void make_view(const struct ftsan_incident *incident)
 	view->by_object = incident->by_object;
 	name_operation(view, incident);
 	for (unsigned i = 0; i < n; i++)
-		fill_stack(i, &incident->parties[i]);
+		fill_stack(i, &incident->parties[i], FRAMES_MAX);
 	if (incident->alloc != NULL) {
 		alloc = alloc_party(incident->alloc, incident->alloc_tid);
-		fill_stack(n++, &alloc);
+		fill_stack(n++, &alloc, FRAMES_MAX);
 	}
+	for (unsigned i = 0; i < incident->n_others && i < FTSAN_BYSTANDERS_MAX; i++)
+		fill_stack(n++, &incident->others[i], BYSTANDER_FRAMES);
+	if (incident->death != NULL)
+		show_death(view, incident->death);
 	view->stacks = work->stacks;
 	view->n_stacks = n;
 	make_title(view, incident);
@@ -334,18 +388,22 @@ static void write_module(struct ftsan_module *module)
 	(void)ftsan_log_write(&line);
 }
 
+static void write_modules_of(const struct ftsan_stack *stack)
+{
+	for (unsigned f = 0; stack != NULL && f < stack->n_native; f++) {
+		struct ftsan_module *module = ftsan_module_of(stack->pc[f] - 1);
+
+		if (module != NULL)
+			write_module(module);
+	}
+}
+
 static void write_modules(const struct ftsan_incident *incident)
 {
-	for (unsigned i = 0; i < incident->n_parties; i++) {
-		const struct ftsan_stack *stack = incident->parties[i].stack;
-
-		for (unsigned f = 0; stack != NULL && f < stack->n_native; f++) {
-			struct ftsan_module *module = ftsan_module_of(stack->pc[f] - 1);
-
-			if (module != NULL)
-				write_module(module);
-		}
-	}
+	for (unsigned i = 0; i < incident->n_parties; i++)
+		write_modules_of(incident->parties[i].stack);
+	for (unsigned i = 0; i < incident->n_others; i++)
+		write_modules_of(incident->others[i].stack);
 }
 
 static void write_threads(const struct ftsan_incident *incident)
@@ -365,17 +423,6 @@ static void write_threads(const struct ftsan_incident *incident)
 		ftsan_buf_char(&line, '}');
 		(void)ftsan_log_write(&line);
 	}
-}
-
-static const char *put_fingerprint(char *to, size_t size, uint64_t fingerprint)
-{
-	static const char hex[] = "0123456789abcdef";
-	struct ftsan_buf buf;
-
-	ftsan_buf_init(&buf, to, size);
-	for (int shift = 60; shift >= 0; shift -= 4)
-		ftsan_buf_char(&buf, hex[fingerprint >> shift & 15]);
-	return ftsan_buf_cstr(&buf);
 }
 
 /* The culprit is this record's; the names are the finding's, which may be those of what
@@ -435,6 +482,10 @@ static bool report_locked(const struct ftsan_incident *incident)
 		return false;
 	}
 	ftsan_count(reports);
+	if (seen->count == 0) {
+		seen->kind = incident->kind;
+		seen->time_ns = ftsan_sys_now_ns();
+	}
 	if (!ftsan_seen_add(seen, ftsan_evidence(&work->view, &evidence))) {
 		ftsan_count(reports_duplicate);
 		return true;

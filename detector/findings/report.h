@@ -12,6 +12,7 @@
 
 struct ftsan_alloc_site;
 struct ftsan_object;
+struct ftsan_view_death;
 
 enum ftsan_kind {
 	FTSAN_KIND_RACE,
@@ -19,12 +20,15 @@ enum ftsan_kind {
 	FTSAN_KIND_HAZARD,
 	FTSAN_KIND_BAD_CODE,
 	FTSAN_KIND_NO_EXCEPTION,
+	FTSAN_KIND_CRASH,
+	FTSAN_KIND_HANG,
 };
 
 enum ftsan_confidence {
 	FTSAN_CONFIRMED,
 	FTSAN_PROBABLE,
 	FTSAN_LATENT,
+	FTSAN_UNKNOWN, /* the process died, and why is not known */
 };
 
 /**
@@ -34,6 +38,7 @@ enum ftsan_confidence {
  * @name:   thread name, "" when unknown; borrowed
  * @access: NULL for parts without one
  * @stack:  NULL when there is none; borrowed
+ * @operation, @object, @type: what it was doing, and to what; NULL or 0: not said
  */
 struct ftsan_party {
 	enum ftsan_role role;
@@ -41,7 +46,13 @@ struct ftsan_party {
 	const char *name;
 	const struct ftsan_access *access;
 	const struct ftsan_stack *stack;
+	const char *operation;
+	uintptr_t object;
+	const char *type;
 };
+
+/* Threads that are only told of, besides the parties. */
+enum { FTSAN_BYSTANDERS_MAX = 128 };
 
 enum { FTSAN_PARTIES_MAX = 4 };
 
@@ -61,6 +72,8 @@ enum { FTSAN_PARTIES_MAX = 4 };
  * @output:  the object was given to it to be written to
  * @by_object: the finding is named after the object's word, whoever touched it where
  * @alloc, @alloc_tid: where the memory was allocated; borrowed, NULL: unknown
+ * @death: how the process died, NULL: it did not; borrowed
+ * @others, @n_others: what other threads were doing; borrowed
  * @parties: the guilty first; the stack that allocated the memory is added
  */
 struct ftsan_incident {
@@ -82,6 +95,9 @@ struct ftsan_incident {
 	bool by_object;
 	bool has_old, has_new;
 	int64_t old_value, new_value;
+	const struct ftsan_view_death *death;
+	const struct ftsan_party *others;
+	unsigned n_others;
 	unsigned n_parties;
 	struct ftsan_party parties[FTSAN_PARTIES_MAX];
 };

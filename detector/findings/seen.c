@@ -65,6 +65,16 @@ bool ftsan_seen_add(struct ftsan_seen *seen, uint64_t evidence)
 	return true;
 }
 
+const struct ftsan_seen *ftsan_seen_latest(uint32_t before)
+{
+	uint32_t n = ftsan_seen_count();
+
+	/* The one that is being written has not occurred yet. */
+	if (n > 0 && table[n - 1].count == 0)
+		n--;
+	return before < n ? &table[n - 1 - before] : NULL;
+}
+
 uint32_t ftsan_seen_logged(void)
 {
 	uint32_t n = ftsan_seen_count(), logged = 0;

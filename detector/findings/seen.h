@@ -21,11 +21,14 @@ enum {
  * @also:        of the group that is the same bug as well; 0: none
  * @count:       how often it occurred
  * @logged:      records that the log has of it
+ * @kind, @time_ns: of the first, the time monotonic
  * @evidence:    what these showed
  */
 struct ftsan_seen {
 	uint64_t fingerprint, also;
 	uint32_t count, logged;
+	uint32_t kind;
+	uint64_t time_ns;
 	uint64_t evidence[FTSAN_EVIDENCE_MAX];
 };
 
@@ -49,6 +52,9 @@ bool ftsan_seen_add(struct ftsan_seen *seen, uint64_t evidence);
 
 /* Distinct findings. Any thread. */
 uint32_t ftsan_seen_count(void);
+
+/* The finding that is @before places before the newest one; NULL: there is none. */
+const struct ftsan_seen *ftsan_seen_latest(uint32_t before);
 
 /* Records of them in the log. */
 uint32_t ftsan_seen_logged(void);

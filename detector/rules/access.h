@@ -12,6 +12,7 @@ enum ftsan_role {
 	FTSAN_ROLE_ALLOC,
 	FTSAN_ROLE_FREE,
 	FTSAN_ROLE_CALL,
+	FTSAN_ROLE_CRASH, /* it died there */
 };
 
 /**

@@ -9,6 +9,7 @@
 #define FTSAN_RULES_ROOM_H
 
 #include "rules/access.h"
+#include "rules/crash_rules.h"
 #include "rules/delay.h"
 #include "rules/proof.h"
 #include "rules/sampled.h"

@@ -5,6 +5,7 @@
 
 #include "adapters/adapters.h"
 #include "base/base.h"
+#include "crash/crash.h"
 #include "decode/decode.h"
 #include "findings/findings.h"
 #include "locks/locks.h"
@@ -39,7 +40,7 @@ static _Atomic int own_pid;
 static _Atomic bool active;
 static _Atomic bool ended;
 
-static unsigned walk_python(struct ftsan_pyframe *out, unsigned max, bool *more)
+static void *own_tstate(void)
 {
 	void *tstate = host->tstate_get != NULL ? host->tstate_get() : NULL;
 
@@ -48,6 +49,13 @@ static unsigned walk_python(struct ftsan_pyframe *out, unsigned max, bool *more)
 		tstate = NULL;
 	if (tstate == NULL && host->tstate_gilstate != NULL)
 		tstate = host->tstate_gilstate();
+	return tstate;
+}
+
+static unsigned walk_python(struct ftsan_pyframe *out, unsigned max, bool *more)
+{
+	void *tstate = own_tstate();
+
 	if (tstate == NULL)
 		return 0;
 	return ftsan_pyframes_walk(&ftsan_abi, (uintptr_t)tstate, host->py_code_type, out,
@@ -67,6 +75,12 @@ static void start_stacks(void)
 		ftsan_stack_set_python(walk_python);
 	(void)ftsan_modules_refresh(host->iterate);
 	ftsan_symbols_set_eval(host->py_eval);
+	ftsan_witness_init(&(struct ftsan_interpreter){.abi = &ftsan_abi,
+						       .code_type = host->py_code_type,
+						       .type_type = host->py_type_type,
+						       .own_begin = host->own_begin,
+						       .own_end = host->own_end},
+			   own_tstate);
 }
 
 /* Is there anything to be seen in array headers? */

@@ -14,7 +14,9 @@
 #include "stacks/functions.h"
 #include "stacks/modules.h"
 #include "stacks/pyabi.h"
+#include "stacks/pyoperands.h"
 #include "stacks/pyquick.h"
+#include "stacks/pytext.h"
 #include "stacks/stack.h"
 #include "stacks/symbols.h"
 

@@ -34,6 +34,8 @@ struct ftsan_view_frame {
  * @size:   bytes of the access; 0 when it has none or it is unknown
  * @address: of the access
  * @atomic: the access had a lock prefix
+ * @operation: what the thread was doing ("Unpacker.feed"), NULL when it is not said
+ * @object, @type: what to, 0 and NULL when that is not known
  */
 struct ftsan_view_stack {
 	const char *role;
@@ -42,8 +44,50 @@ struct ftsan_view_stack {
 	uint32_t size;
 	uint64_t address;
 	bool atomic;
+	const char *operation;
+	uint64_t object;
+	const char *type;
 	const struct ftsan_view_frame *frames;
 	unsigned n_frames;
+};
+
+enum { FTSAN_VIEW_EARLIER_MAX = 8 };
+
+/* struct ftsan_view_earlier - a finding that was made before; @before in seconds */
+struct ftsan_view_earlier {
+	const char *kind;
+	char fingerprint[20];
+	double before;
+};
+
+/**
+ * struct ftsan_view_death - how a process died; every pointer is borrowed
+ * @signal:   "SIGSEGV"; NULL: it did not end in time
+ * @cause:    a sentence without its full stop; NULL: nothing is said
+ * @detail:   the access, and what the pointer is; "" when nothing is known
+ * @race:     two threads at the same thing are the likely reason
+ * @relation: what the second stack has in common with the first: "object", "argument",
+ *            "function", "method", "module"; NULL: nothing
+ * @reg, @value: the register that held the bad pointer; "": none
+ * @silent:   threads that did not answer when they were asked for their stacks
+ * @untold:   how many more threads there are
+ * @n_guilty: the first so many stacks tell the story; the rest is there besides
+ * @earlier:  findings made before, the latest first
+ */
+struct ftsan_view_death {
+	const char *signal;
+	const char *cause;
+	const char *detail;
+	bool race;
+	const char *relation;
+	const char *reg;
+	uint64_t value;
+	const int *silent;
+	unsigned n_silent;
+	unsigned untold;
+	unsigned n_guilty;
+	unsigned n_earlier;
+	struct ftsan_view_earlier earlier[FTSAN_VIEW_EARLIER_MAX];
 };
 
 enum { FTSAN_VIEW_DIMS_MAX = 64 };
@@ -66,6 +110,7 @@ enum { FTSAN_VIEW_DIMS_MAX = 64 };
  * @grade:       "high", "medium", "low"; NULL: not graded
  * @note, @advice: what happens then, and what helps; NULL: not said
  * @by_object:   the fingerprint is made of the object, not of who touched it
+ * @death:       the process died, or did not end; NULL: neither
  * @n_shape:     entries of @shape, -1 when the shape is unknown
  */
 struct ftsan_view {
@@ -98,6 +143,7 @@ struct ftsan_view {
 	const char *advice;
 	bool by_object;
 	uint32_t size;
+	const struct ftsan_view_death *death;
 	const struct ftsan_view_stack *stacks;
 	unsigned n_stacks;
 };

@@ -117,6 +117,71 @@ static void put_frame(struct ftsan_buf *out, const struct ftsan_view_frame *fram
 	ftsan_buf_char(out, '}');
 }
 
+static void put_silent(struct ftsan_buf *out, const struct ftsan_view_death *death)
+{
+	if (death->n_silent == 0)
+		return;
+	begin(out, "silent");
+	ftsan_buf_char(out, '[');
+	for (unsigned i = 0; i < death->n_silent; i++) {
+		begin(out, NULL);
+		ftsan_buf_i64(out, death->silent[i]);
+	}
+	ftsan_buf_char(out, ']');
+}
+
+static void put_seconds(struct ftsan_buf *out, const char *name, double seconds)
+{
+	uint64_t millis = seconds > 0 && seconds < 1e12 ? (uint64_t)(seconds * 1e3) : 0;
+
+	begin(out, name);
+	ftsan_buf_u64(out, millis / 1000);
+	ftsan_buf_char(out, '.');
+	for (uint64_t digit = 100; digit > 0; digit /= 10)
+		ftsan_buf_char(out, (char)('0' + millis / digit % 10));
+}
+
+static void put_earlier(struct ftsan_buf *out, const struct ftsan_view_death *death)
+{
+	if (death->n_earlier == 0)
+		return;
+	begin(out, "earlier");
+	ftsan_buf_char(out, '[');
+	for (unsigned i = 0; i < death->n_earlier; i++) {
+		begin(out, NULL);
+		ftsan_buf_char(out, '{');
+		put_string(out, "kind", death->earlier[i].kind);
+		put_string(out, "fingerprint", death->earlier[i].fingerprint);
+		put_seconds(out, "before", death->earlier[i].before);
+		ftsan_buf_char(out, '}');
+	}
+	ftsan_buf_char(out, ']');
+}
+
+static void put_death(struct ftsan_buf *out, const struct ftsan_view_death *death)
+{
+	begin(out, "death");
+	ftsan_buf_char(out, '{');
+	put_string(out, "signal", death->signal);
+	put_string(out, "cause", death->cause);
+	put_string(out, "detail", death->detail);
+	if (death->race)
+		put_bool(out, "race", true);
+	put_string(out, "relation", death->relation);
+	if (known(death->reg)) {
+		put_string(out, "register", death->reg);
+		begin(out, "value");
+		ftsan_buf_char(out, '"');
+		ftsan_buf_hex(out, death->value);
+		ftsan_buf_char(out, '"');
+	}
+	put_integer(out, "guilty", true, death->n_guilty);
+	put_silent(out, death);
+	put_integer(out, "untold", death->untold != 0, death->untold);
+	put_earlier(out, death);
+	ftsan_buf_char(out, '}');
+}
+
 static void put_stack(struct ftsan_buf *out, const struct ftsan_view_stack *stack)
 {
 	begin(out, NULL);
@@ -128,6 +193,9 @@ static void put_stack(struct ftsan_buf *out, const struct ftsan_view_stack *stac
 	put_address(out, "address", stack->address);
 	if (stack->atomic)
 		put_bool(out, "atomic", true);
+	put_string(out, "operation", stack->operation);
+	put_string(out, "object_type", stack->type);
+	put_address(out, "object", stack->object);
 	begin(out, "frames");
 	ftsan_buf_char(out, '[');
 	for (unsigned i = 0; i < stack->n_frames; i++)
@@ -164,6 +232,8 @@ void ftsan_view_json(struct ftsan_buf *out, const struct ftsan_view *view)
 	put_string(out, "advice", view->advice);
 	put_bool(out, "gil_forced", view->gil_forced);
 	put_object(out, view);
+	if (view->death != NULL)
+		put_death(out, view->death);
 	begin(out, "stacks");
 	ftsan_buf_char(out, '[');
 	for (unsigned i = 0; i < view->n_stacks; i++)

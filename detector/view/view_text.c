@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "view/text_death.h"
+#include "view/text_parts.h"
 
 static const char rule[] = "==================\n";
 
@@ -16,42 +18,9 @@ static bool equal(const char *a, const char *b)
 	return a != NULL && strcmp(a, b) == 0;
 }
 
-/*
- * Names of files, threads and functions are the program's: a newline in one would fake
- * lines of the report, an escape sequence would reach the terminal.
- */
 static void put(struct ftsan_buf *out, const char *text)
 {
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
-
-		ftsan_buf_char(out, c < 0x20 || c == 0x7f ? '?' : (char)c);
-	}
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
-}
-
-const char *ftsan_kind_headline(const char *kind)
-{
-	static const struct {
-		const char *kind, *headline;
-	} headlines[] = {
-		{"race", "data race"},
-		{"use-after-free", "use after free"},
-		{"hazard", "metadata hazard"},
-		{"bad-code", "invalid code object"},
-		{"no-exception", "traceback without exception"},
-	};
-
-	for (size_t i = 0; i < FTSAN_ARRAY_LEN(headlines); i++)
-		if (equal(kind, headlines[i].kind))
-			return headlines[i].headline;
-	return known(kind) ? kind : "finding";
+	ftsan_text_put(out, text);
 }
 
 const char *ftsan_view_headline(const struct ftsan_view *view)
@@ -59,66 +28,6 @@ const char *ftsan_view_headline(const struct ftsan_view *view)
 	if (known(view->grade) && !known(view->operation) && equal(view->kind, "hazard"))
 		return "unsynchronized static";
 	return ftsan_kind_headline(view->kind);
-}
-
-static void put_line_number(struct ftsan_buf *out, int32_t line)
-{
-	if (line <= 0)
-		return;
-	ftsan_buf_char(out, ':');
-	ftsan_buf_i64(out, line);
-}
-
-static void put_module_offset(struct ftsan_buf *out, const struct ftsan_view_frame *frame)
-{
-	put(out, base_name(frame->module));
-	ftsan_buf_char(out, '+');
-	ftsan_buf_hex(out, frame->offset);
-}
-
-static void put_frame(struct ftsan_buf *out, unsigned number,
-		      const struct ftsan_view_frame *frame)
-{
-	ftsan_buf_str(out, "    #");
-	ftsan_buf_u64(out, number);
-	ftsan_buf_char(out, ' ');
-	put(out, known(frame->function) ? frame->function : "<unknown>");
-	if (!frame->python && known(frame->module)) {
-		ftsan_buf_char(out, ' ');
-		put_module_offset(out, frame);
-	}
-	if (known(frame->file)) {
-		ftsan_buf_char(out, ' ');
-		put(out, frame->file);
-		put_line_number(out, frame->line);
-	}
-	if (frame->python)
-		ftsan_buf_str(out, " (python)");
-	ftsan_buf_char(out, '\n');
-}
-
-static void put_thread(struct ftsan_buf *out, const struct ftsan_view_stack *stack,
-		       int pid)
-{
-	ftsan_buf_str(out, " by ");
-	if (stack->tid == 0 && !known(stack->thread)) {
-		ftsan_buf_str(out, "an unknown thread");
-		return;
-	}
-	if (stack->tid != 0 && stack->tid == pid) {
-		ftsan_buf_str(out, "main thread");
-	} else if (known(stack->thread)) {
-		ftsan_buf_str(out, "thread '");
-		put(out, stack->thread);
-		ftsan_buf_char(out, '\'');
-	} else {
-		ftsan_buf_str(out, "thread");
-	}
-	if (stack->tid != 0) {
-		ftsan_buf_str(out, " (tid=");
-		ftsan_buf_i64(out, stack->tid);
-		ftsan_buf_char(out, ')');
-	}
 }
 
 static void put_place(struct ftsan_buf *out, const struct ftsan_view_stack *stack)
@@ -172,13 +81,10 @@ static void put_stack(struct ftsan_buf *out, const struct ftsan_view *view,
 	ftsan_buf_str(out, "  ");
 	put_deed(out, stack, index > 0 && equal(view->kind, "race"));
 	put_place(out, stack);
-	put_thread(out, stack, view->pid);
+	ftsan_buf_str(out, " by ");
+	ftsan_text_thread(out, stack, view->pid);
 	ftsan_buf_str(out, ":\n");
-	for (unsigned i = 0; i < stack->n_frames; i++)
-		put_frame(out, i, &stack->frames[i]);
-	if (stack->n_frames == 0)
-		ftsan_buf_str(out, "    [no stack]\n");
-	ftsan_buf_char(out, '\n');
+	ftsan_text_frames(out, stack);
 }
 
 static void put_values(struct ftsan_buf *out, const struct ftsan_view *view)
@@ -305,6 +211,13 @@ bool ftsan_view_is_libc(const struct ftsan_view_frame *frame)
 	return false;
 }
 
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
+}
+
 bool ftsan_view_is_interpreter(const struct ftsan_view_frame *frame)
 {
 	static const char *const names[] = {"python3", "libpython3"};
@@ -346,7 +259,7 @@ static void put_summary(struct ftsan_buf *out, const struct ftsan_view *view)
 	if (place != NULL && known(place->file)) {
 		ftsan_buf_char(out, ' ');
 		put(out, place->file);
-		put_line_number(out, place->line);
+		ftsan_text_line(out, place->line);
 	}
 	if (native == NULL || (!known(native->function) && !known(native->module))) {
 		ftsan_buf_char(out, '\n');
@@ -356,7 +269,7 @@ static void put_summary(struct ftsan_buf *out, const struct ftsan_view *view)
 	if (known(native->function))
 		put(out, native->function);
 	else
-		put_module_offset(out, native);
+		ftsan_text_offset(out, native);
 	ftsan_buf_char(out, '\n');
 }
 
@@ -373,9 +286,13 @@ void ftsan_view_text(struct ftsan_buf *out, const struct ftsan_view *view)
 		put(out, view->title);
 		ftsan_buf_char(out, '\n');
 	}
-	for (unsigned i = 0; i < view->n_stacks; i++)
-		put_stack(out, view, i);
-	put_location(out, view);
+	if (view->death != NULL) {
+		ftsan_text_death(out, view);
+	} else {
+		for (unsigned i = 0; i < view->n_stacks; i++)
+			put_stack(out, view, i);
+		put_location(out, view);
+	}
 	put_operation(out, view);
 	put_meaning(out, view);
 	put_evidence(out, view);

@@ -7,6 +7,7 @@
 
 #include "attach/visit.h"
 #include "base/base.h"
+#include "crash/dying.h"
 #include "elf/elf.h"
 #include "hooks/hooks.h"
 #include "process/process.h"
@@ -81,6 +82,7 @@ static int start_engines(struct ftsan_buf *why)
 		return fail(why, error,
 			    "the log can't be written, or there is no memory");
 	}
+	ftsan_dying_start();
 	if (!opened)
 		ftsan_process_start();
 	opened = true;

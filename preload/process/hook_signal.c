@@ -5,6 +5,7 @@
 #include "hooks/hooks.h"
 #include "process/signal_actions.h"
 #include "process/signal_bits.h"
+#include "process/signal_deadly.h"
 #include "process/signal_others.h"
 
 /* Bits of siginterrupt(), which decide over SA_RESTART in signal(). */
@@ -62,7 +63,7 @@ static ftsan_handler set_handler(int sig, ftsan_handler handler, int flags, uint
 /* Of the others libc takes care; their handlers' masks hold nothing of ours then. */
 static bool kept_here(int sig)
 {
-	if (ftsan_preload_active() && ftsan_signal_owned(sig))
+	if (ftsan_preload_active() && (ftsan_signal_owned(sig) || ftsan_deadly(sig)))
 		return true;
 	if (ftsan_preload_own())
 		ftsan_signal_forget_other(sig);

@@ -16,6 +16,7 @@
 #include "process/scout.h"
 #include "process/signal_bits.h"
 #include "process/signal_deliver.h"
+#include "process/signal_end.h"
 #include "process/signal_owner.h"
 #include "process/thread_count.h"
 

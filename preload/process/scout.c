@@ -95,6 +95,11 @@ static void start_locked(void)
 	}
 }
 
+int ftsan_scout_tid(void)
+{
+	return atomic_load(&scout_tid);
+}
+
 void ftsan_scout_forbid(bool forbid)
 {
 	atomic_store(&forbidden, forbid);

@@ -33,4 +33,7 @@ void ftsan_scout_resume(void);
 /* In the child of a fork, instead of resume: there is none. */
 void ftsan_scout_fork_child(uint32_t parent_tid);
 
+/* The scout's kernel thread id; 0 or less: there is none. Async-signal-safe. */
+int ftsan_scout_tid(void);
+
 #endif

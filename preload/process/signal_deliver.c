@@ -2,14 +2,13 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
 
 #include "base/base.h"
-#include "hooks/hooks.h"
 #include "process/altstack.h"
 #include "process/signal_actions.h"
 #include "process/signal_bits.h"
+#include "process/signal_end.h"
 
 enum { CHAIN_MAX = 4 };
 
@@ -73,20 +72,11 @@ void ftsan_signal_set_blocked(uint64_t bits)
 					 ftsan_signal_numbers[i]);
 }
 
-/*
- * The default action is to die. Returning to the instruction with the signal queued
- * again makes the kernel do it, with the registers and the details of the first time.
- * Where the queue is refused, a faulting instruction faults once more.
- */
 static void die_of(int sig, siginfo_t *info, ucontext_t *uc)
 {
-	struct sigaction act = {.sa_handler = SIG_DFL};
-
-	FTSAN_REAL(sigaction)(sig, &act, NULL);
-	ftsan_sigset_put(&uc->uc_sigmask,
-			 ftsan_sigset_get(&uc->uc_sigmask) & ~FTSAN_SIGBIT(sig));
-	ftsan_sys_call6(SYS_rt_tgsigqueueinfo, ftsan_sys_getpid(), ftsan_sys_gettid(),
-			sig, (long)info, 0, 0);
+	if (sig != SIGTRAP)
+		ftsan_signal_dying(sig, info, uc);
+	ftsan_signal_die(sig, info, uc);
 }
 
 /*
@@ -110,9 +100,12 @@ static void run_handler(int sig, const struct sigaction *act, siginfo_t *info,
 					 .blocked = blocked};
 	self.blocked = (uint16_t)(during & FTSAN_SIG_OWNED);
 	real = during & ~FTSAN_SIG_OWNED;
+	if (sig != SIGTRAP)
+		ftsan_signal_suspect(sig, info, uc, act);
 	ftsan_sys_sigmask(SIG_SETMASK, &real, NULL);
 	/* The kernel passes all three whether or not SA_SIGINFO is set. */
 	act->sa_sigaction(sig, info, uc);
+	ftsan_signal_survived();
 	self.depth = depth;
 	mask = ftsan_sigset_get(&uc->uc_sigmask);
 	ftsan_sigset_put(&uc->uc_sigmask, mask & ~FTSAN_SIG_OWNED);

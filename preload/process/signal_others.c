@@ -6,6 +6,7 @@
 
 #include "hooks/hooks.h"
 #include "process/signal_bits.h"
+#include "process/signal_deadly.h"
 
 /*
  * Owned signals that the program wants blocked while another signal is handled. Only
@@ -30,7 +31,9 @@ int ftsan_signal_set_other(int sig, const struct sigaction *act, struct sigactio
 		ftsan_sigset_put(&stripped.sa_mask, mask & ~FTSAN_SIG_OWNED);
 	}
 	before = valid(sig) ? atomic_load(&wanted_blocked[sig]) : 0;
-	result = FTSAN_REAL(sigaction)(sig, act ? &stripped : NULL, old);
+	result = ftsan_deadly(sig)
+			 ? ftsan_deadly_action(sig, act ? &stripped : NULL, old)
+			 : FTSAN_REAL(sigaction)(sig, act ? &stripped : NULL, old);
 	if (result != 0)
 		return result;
 	if (act)

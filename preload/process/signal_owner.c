@@ -7,23 +7,36 @@
 #include "hooks/hooks.h"
 #include "process/signal_actions.h"
 #include "process/signal_bits.h"
+#include "process/signal_deadly.h"
 #include "process/signal_deliver.h"
 #include "process/signal_others.h"
 #include "runtime/runtime.h"
 
-static ftsan_signal_sent _Atomic sent_to_us;
+/* One for each room that sends signals of its own. */
+enum { SENDERS_MAX = 4 };
+static ftsan_signal_sent _Atomic senders[SENDERS_MAX];
 
 void ftsan_signal_tell_sent(ftsan_signal_sent sent)
 {
-	atomic_store(&sent_to_us, sent);
+	for (unsigned i = 0; i < SENDERS_MAX; i++) {
+		ftsan_signal_sent none = NULL;
+
+		if (atomic_load(&senders[i]) == sent ||
+		    atomic_compare_exchange_strong(&senders[i], &none, sent))
+			return;
+	}
 }
 
 /* A signal that was sent: is it one of our own? */
 static bool is_sent_by_us(int sig, const siginfo_t *info, void *uc)
 {
-	ftsan_signal_sent sent = atomic_load(&sent_to_us);
+	for (unsigned i = 0; i < SENDERS_MAX; i++) {
+		ftsan_signal_sent sent = atomic_load(&senders[i]);
 
-	return sent != NULL && sent(sig, info, uc);
+		if (sent != NULL && sent(sig, info, uc))
+			return true;
+	}
+	return false;
 }
 
 /* A sent signal has no address, and inside ftsan_safe_read() is no fault of that. */
@@ -81,6 +94,7 @@ int ftsan_signal_take(void)
 	strip_masks();
 	ftsan_sys_sigmask(SIG_UNBLOCK, &bits, &mask);
 	(void)ftsan_signal_note_blocked(mask);
+	ftsan_deadly_take();
 	return 0;
 }
 
@@ -90,6 +104,7 @@ void ftsan_signal_give_back(void)
 
 	ftsan_sys_sigmask(SIG_BLOCK, &bits, NULL);
 	ftsan_signal_actions_restore();
+	ftsan_deadly_give_back();
 	for (int sig = 1; sig < NSIG; sig++)
 		if (!ftsan_signal_owned(sig))
 			ftsan_signal_restore_other(sig);

@@ -9,6 +9,7 @@
 #include <sys/auxv.h>
 
 #include "base/base.h"
+#include "crash/dying.h"
 #include "elf/elf.h"
 #include "hooks/hooks.h"
 #include "process/process.h"
@@ -159,6 +160,7 @@ static bool start(const void *py_runtime)
 	if (ftsan_runtime_start(host, options) != 0)
 		goto no_runtime;
 	ftsan_thread_begin_first();
+	ftsan_dying_start();
 	ftsan_process_start();
 	ftsan_preload_become_active(false);
 	ftsan_dl_start();

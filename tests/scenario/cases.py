@@ -44,6 +44,15 @@ def race(*roles, name=None, functions=None):
     return matches
 
 
+def crash(detail):
+    """The end of the process, with what is said of the pointer."""
+
+    def matches(finding):
+        return finding["kind"] == "crash" and finding["death"]["detail"].startswith(detail)
+
+    return matches
+
+
 def late(role, freed_by):
     """A use after free with who used, who freed and who allocated."""
 
@@ -92,7 +101,7 @@ CASES = [
     Case("use_after_resize", "lifetime", late("read", "resize"),
          variants=STORES, status=66, counters={"late_accesses": 1}),
     Case("double_free", "lifetime", late("free", "give_back"), status=66),
-    Case("wild_jump", "lifetime", status=-11, end=None),
+    Case("wild_jump", "lifetime", crash("a jump to no code"), status=-11, end="signal"),
     # Each page of the two would be sealed again while the other is opened.
     Case("wild_store", "lifetime", variants=("auto", "windowless"), counters={"traps": 1}),
     Case("others_freed", "lifetime", variants=QUIET,

@@ -62,6 +62,11 @@ int ftsan_runtime_start(const struct ftsan_host *given,
 	return getenv("FTSAN_FAKE_REFUSE") ? -ENOTSUP : 0;
 }
 
+const struct ftsan_host *ftsan_runtime_host(void)
+{
+	return host;
+}
+
 bool ftsan_runtime_active(void)
 {
 	return own_pid != 0;

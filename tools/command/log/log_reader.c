@@ -162,6 +162,9 @@ static unsigned read_stack(const json_t *json, struct ftsan_view_stack *stack,
 	stack->size = (uint32_t)get_int(json, "size", 0, 0);
 	stack->address = get_address(json, "address");
 	stack->atomic = get_bool(json, "atomic");
+	stack->operation = get_string(json, "operation");
+	stack->object = get_address(json, "object");
+	stack->type = get_string(json, "object_type");
 	stack->frames = frames;
 	json_array_foreach(list, i, element) if (json_is_object(element))
 		read_frame(element, &frames[stack->n_frames++]);
@@ -232,6 +235,57 @@ static void read_object(struct ftsan_view *view, const json_t *object)
 	read_shape(view, object);
 }
 
+static void read_silent(struct ftsan_finding_record *finding, const json_t *list)
+{
+	const json_t *tid;
+	size_t i;
+
+	finding->silent = ftsan_xcalloc(json_array_size(list), sizeof(*finding->silent));
+	json_array_foreach(list, i, tid) if (json_is_integer(tid))
+		finding->silent[finding->death.n_silent++] = (int)json_integer_value(tid);
+	finding->death.silent = finding->silent;
+}
+
+static void read_earlier(struct ftsan_view_death *death, const json_t *list)
+{
+	const json_t *one;
+	size_t i;
+
+	json_array_foreach(list, i, one)
+	{
+		struct ftsan_view_earlier *out = &death->earlier[death->n_earlier];
+		const char *fingerprint = get_string(one, "fingerprint");
+
+		if (death->n_earlier == FTSAN_VIEW_EARLIER_MAX || fingerprint == NULL ||
+		    strlen(fingerprint) >= sizeof(out->fingerprint))
+			continue;
+		strcpy(out->fingerprint, fingerprint);
+		out->kind = get_string(one, "kind");
+		out->before = json_number_value(json_object_get(one, "before"));
+		death->n_earlier++;
+	}
+}
+
+static void read_death(struct ftsan_finding_record *finding, const json_t *json)
+{
+	struct ftsan_view_death *death = &finding->death;
+
+	if (!json_is_object(json))
+		return;
+	death->signal = get_string(json, "signal");
+	death->cause = get_string(json, "cause");
+	death->detail = get_string(json, "detail");
+	death->race = get_bool(json, "race");
+	death->relation = get_string(json, "relation");
+	death->reg = get_string(json, "register");
+	death->value = get_address(json, "value");
+	death->n_guilty = (unsigned)get_int(json, "guilty", 0, 1);
+	death->untold = (unsigned)get_int(json, "untold", 0, 0);
+	read_silent(finding, get_list(json, "silent"));
+	read_earlier(death, get_list(json, "earlier"));
+	finding->view.death = death;
+}
+
 /* An id is "pid-n". */
 static int pid_of_id(const char *id)
 {
@@ -265,6 +319,7 @@ static int read_finding(struct ftsan_record *record)
 	record->finding.tests = get_list(json, "tests");
 	read_object(view, json_object_get(json, "object"));
 	read_stacks(&record->finding, get_list(json, "stacks"));
+	read_death(&record->finding, json_object_get(json, "death"));
 	return 0;
 }
 
@@ -340,6 +395,7 @@ void ftsan_record_clear(struct ftsan_record *record)
 	if (record->type == FTSAN_RECORD_FINDING) {
 		free(record->finding.stacks);
 		free(record->finding.frames);
+		free(record->finding.silent);
 	}
 	json_decref(record->json);
 	memset(record, 0, sizeof(*record));

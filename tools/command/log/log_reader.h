@@ -89,12 +89,15 @@ struct ftsan_tests_record {
 /*
  * @view points into @stacks and @frames, which the holder may improve upon.
  * @tests: list of the tests that ran, or NULL
+ * @death: that @view points at, or zeroed
  */
 struct ftsan_finding_record {
 	struct ftsan_view view;
 	json_t *tests;
 	struct ftsan_view_stack *stacks;
 	struct ftsan_view_frame *frames;
+	struct ftsan_view_death death;
+	int *silent;
 };
 
 /**

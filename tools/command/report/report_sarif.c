@@ -16,6 +16,8 @@ static const struct {
 	{"bad-code", "An extension module handed CPython an invalid code object."},
 	{"no-exception",
 	 "An extension module added a traceback when no exception was set."},
+	{"crash", "The process died of a signal that nobody handled."},
+	{"hang", "The program did not come to an end in time."},
 };
 
 static int rule_of(const char *kind)

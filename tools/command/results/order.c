@@ -10,7 +10,8 @@
 static int kind_rank(const char *kind)
 {
 	static const char *const ranks[] = {"hazard",	"no-exception",	  "race",
-					    "bad-code", "use-after-free", "crash"};
+					    "bad-code", "use-after-free", "hang",
+					    "crash"};
 
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(ranks); i++)
 		if (strcmp(kind, ranks[i]) == 0)

@@ -10,9 +10,11 @@ HEADLINES = {
     "hazard": "metadata hazard",
     "bad-code": "invalid code object",
     "no-exception": "traceback without exception",
+    "crash": "crash",
+    "hang": "hang",
 }
 DEEDS = {"write": "Write", "read": "Read", "free": "Freed", "alloc": "Allocated",
-         "call": "Called"}
+         "call": "Called", "crash": "Died"}
 
 
 def clean(value):

@@ -1,0 +1,247 @@
+#include "crash/pointer.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "base/base.h"
+#include "memory/memory.h"
+#include "stacks/stacks.h"
+
+enum { FIELD_MAX = 65536, CHUNK = 2048, LINE = 512 };
+
+/* --- /proc/self/maps ---------------------------------------------------------------- */
+
+static const char *take_hex(const char *text, uintptr_t *value)
+{
+	*value = 0;
+	for (;; text++) {
+		unsigned digit = (unsigned char)*text;
+
+		if (digit >= '0' && digit <= '9')
+			digit -= '0';
+		else if (digit >= 'a' && digit <= 'f')
+			digit -= 'a' - 10;
+		else
+			return text;
+		*value = *value << 4 | digit;
+	}
+}
+
+/* "begin-end rwxp offset device inode      name" */
+static bool parse(const char *line, struct ftsan_mapping *out)
+{
+	const char *at = take_hex(line, &out->begin);
+	size_t i;
+
+	if (*at != '-')
+		return false;
+	at = take_hex(at + 1, &out->end);
+	if (*at != ' ' || strlen(at) < 6)
+		return false;
+	memcpy(out->access, at + 1, 4);
+	out->access[4] = '\0';
+	at += 5;
+	for (unsigned field = 0; field < 3; field++) {
+		at += strspn(at, " ");
+		at += strcspn(at, " ");
+	}
+	at += strspn(at, " ");
+	for (i = 0; i + 1 < sizeof(out->name) && at[i] != '\0'; i++)
+		out->name[i] = at[i];
+	out->name[i] = '\0';
+	return true;
+}
+
+struct reader {
+	int fd;
+	size_t at, n;
+	char chunk[CHUNK];
+};
+
+static bool next_line(struct reader *reader, char *line)
+{
+	size_t length = 0;
+
+	for (;;) {
+		if (reader->at == reader->n) {
+			ssize_t n = ftsan_sys_read(reader->fd, reader->chunk,
+						   sizeof(reader->chunk));
+
+			if (n <= 0)
+				return false;
+			reader->at = 0;
+			reader->n = (size_t)n;
+		}
+		if (reader->chunk[reader->at] == '\n')
+			break;
+		if (length + 1 < LINE)
+			line[length++] = reader->chunk[reader->at];
+		reader->at++;
+	}
+	reader->at++;
+	line[length] = '\0';
+	return true;
+}
+
+int ftsan_mapping_find(uintptr_t address, int above, struct ftsan_mapping *out)
+{
+	struct reader reader = {
+		.fd = ftsan_sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0)};
+	char line[LINE];
+	int found = -1;
+
+	if (reader.fd < 0)
+		return -1;
+	while (found != 0 && next_line(&reader, line))
+		if (parse(line, out) && address < out->end &&
+		    (above || address >= out->begin))
+			found = 0;
+	(void)ftsan_sys_close(reader.fd);
+	return found;
+}
+
+/* --- the answer --------------------------------------------------------------------- */
+
+struct pattern {
+	unsigned char byte;
+	enum ftsan_pointer_kind kind;
+	const char *text;
+};
+
+/* Include/internal/pycore_pymem.h (_PYMEM_CLEANBYTE and others, 3.8 to 3.15) and
+ * mimalloc's types.h (MI_DEBUG_FREED, MI_DEBUG_UNINIT). 0xd5 is ours: freed/freed.h. */
+static const struct pattern patterns[] = {
+	{0xd5, FTSAN_POINTER_POISON, "what ftsan fills freed memory with"},
+	{0xdd, FTSAN_POINTER_POISON, "what CPython's debug hooks fill freed memory with"},
+	{0xdf, FTSAN_POINTER_POISON, "what mimalloc fills freed memory with"},
+	{0xcd, FTSAN_POINTER_NO_ADDRESS,
+	 "what CPython's debug hooks fill fresh memory with"},
+	{0xfd, FTSAN_POINTER_NO_ADDRESS,
+	 "what CPython's debug hooks put around a block: a read past its end"},
+};
+
+static bool is_canonical(uintptr_t value)
+{
+	return (uint64_t)((int64_t)(value << 16) >> 16) == value;
+}
+
+/* A field's offset may have changed the low bytes. */
+static const struct pattern *pattern_of(uintptr_t value)
+{
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(patterns); i++)
+		if (value >> 24 == UINT64_C(0x0101010101) * patterns[i].byte)
+			return &patterns[i];
+	return NULL;
+}
+
+static bool is_text(uintptr_t value)
+{
+	for (unsigned i = 0; i < 7; i++) {
+		unsigned char c = (unsigned char)(value >> i * 8);
+
+		if (c < 0x20 || c > 0x7e)
+			return false;
+	}
+	return true;
+}
+
+static void say(struct ftsan_pointer *out, enum ftsan_pointer_kind kind, const char *a,
+		const char *b)
+{
+	struct ftsan_buf buf;
+
+	out->kind = kind;
+	ftsan_buf_init(&buf, out->text, sizeof(out->text));
+	ftsan_buf_str(&buf, a);
+	ftsan_buf_str(&buf, b);
+	(void)ftsan_buf_cstr(&buf);
+}
+
+static void say_null(struct ftsan_pointer *out, uintptr_t value)
+{
+	struct ftsan_buf buf;
+
+	out->kind = FTSAN_POINTER_NULL;
+	ftsan_buf_init(&buf, out->text, sizeof(out->text));
+	ftsan_buf_str(&buf, "NULL");
+	if (value != 0) {
+		ftsan_buf_str(&buf, " + ");
+		ftsan_buf_u64(&buf, value);
+	}
+	(void)ftsan_buf_cstr(&buf);
+}
+
+static void say_no_address(struct ftsan_pointer *out, uintptr_t value)
+{
+	const struct pattern *pattern = pattern_of(value);
+
+	if (pattern != NULL)
+		say(out, pattern->kind, "no address but ", pattern->text);
+	else if (is_text(value))
+		say(out, FTSAN_POINTER_NO_ADDRESS, "no address but text", "");
+	else
+		say(out, FTSAN_POINTER_NO_ADDRESS,
+		    "no address that the processor accepts", "");
+}
+
+/* A block or an object of the interpreter's; false: it is neither. */
+static bool say_block(struct ftsan_pointer *out, uintptr_t value)
+{
+	struct ftsan_memory memory;
+	struct ftsan_buf buf;
+
+	ftsan_memory_look(value, &memory);
+	if (memory.kind != FTSAN_MEMORY_BLOCK && memory.kind != FTSAN_MEMORY_OBJECT)
+		return false;
+	out->kind = FTSAN_POINTER_BLOCK;
+	ftsan_buf_init(&buf, out->text, sizeof(out->text));
+	ftsan_memory_describe(&memory, &buf);
+	(void)ftsan_buf_cstr(&buf);
+	return true;
+}
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash != NULL ? slash + 1 : path;
+}
+
+static void say_mapped(struct ftsan_pointer *out, const struct ftsan_mapping *mapping,
+		       uintptr_t sp)
+{
+	if (sp - mapping->begin < mapping->end - mapping->begin ||
+	    strcmp(mapping->name, "[stack]") == 0)
+		say(out, FTSAN_POINTER_STACK, "an address in a stack", "");
+	else if (mapping->name[0] == '/')
+		say(out, FTSAN_POINTER_STATIC,
+		    mapping->access[1] == 'w'	? "a variable of "
+		    : mapping->access[2] == 'x' ? "code of "
+						: "a constant of ",
+		    base_name(mapping->name));
+	else if (mapping->access[0] != 'r')
+		say(out, FTSAN_POINTER_UNMAPPED, "an address in memory without access",
+		    "");
+	else
+		say(out, FTSAN_POINTER_MAPPED,
+		    mapping->access[1] == 'w'
+			    ? "an address in the heap or other memory"
+			    : "an address in memory that may be read only",
+		    "");
+}
+
+void ftsan_pointer_explain(struct ftsan_pointer *out, uintptr_t value, uintptr_t sp)
+{
+	struct ftsan_mapping mapping;
+
+	if (value < FIELD_MAX || -value < FIELD_MAX)
+		say_null(out, value < FIELD_MAX ? value : 0);
+	else if (!is_canonical(value) || pattern_of(value) != NULL)
+		say_no_address(out, value);
+	else if (ftsan_mapping_find(value, 0, &mapping) != 0)
+		say(out, FTSAN_POINTER_UNMAPPED, "an address that nothing is mapped at",
+		    "");
+	else if (!say_block(out, value))
+		say_mapped(out, &mapping, sp);
+}

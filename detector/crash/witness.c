@@ -1,0 +1,107 @@
+#include "crash/witness.h"
+
+#include <string.h>
+#include <ucontext.h>
+
+#include "base/base.h"
+#include "operations/operations.h"
+#include "stacks/stacks.h"
+#include "threads/threads.h"
+
+/* Set once at start. */
+static struct ftsan_interpreter interpreter;
+static void *(*tstate_of)(void);
+
+void ftsan_witness_init(const struct ftsan_interpreter *of, void *(*tstate)(void))
+{
+	interpreter = *of;
+	tstate_of = tstate;
+}
+
+/*
+ * A jump to where no code is leaves nothing to unwind from: the caller is where the
+ * return address says, if that is code.
+ */
+static const void *landed(const ucontext_t *uc, ucontext_t *copy)
+{
+	uintptr_t back, sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+
+	if (ftsan_module_of((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]) != NULL ||
+	    !ftsan_safe_ptr(sp, &back) || ftsan_module_of(back) == NULL)
+		return uc;
+	*copy = *uc;
+	copy->uc_mcontext.gregs[REG_RIP] = (greg_t)(back - 1);
+	copy->uc_mcontext.gregs[REG_RSP] += 8;
+	return copy;
+}
+
+static void put_operation(const struct ftsan_operation_frame *frame,
+			  struct ftsan_doing *out)
+{
+	struct ftsan_buf buf;
+
+	ftsan_buf_init(&buf, out->name, sizeof(out->name));
+	ftsan_buf_str(&buf, frame->operation->owner);
+	if (buf.length > 0)
+		ftsan_buf_char(&buf, '.');
+	ftsan_buf_str(&buf, frame->name != NULL ? frame->name : frame->operation->name);
+	(void)ftsan_buf_cstr(&buf);
+	if (frame->n_arrays == 0)
+		return;
+	out->object = frame->arrays[0].header;
+	(void)ftsan_type_name(&interpreter, ftsan_object_type(&interpreter, out->object),
+			      out->type, sizeof(out->type));
+}
+
+static void add_array(struct ftsan_doing *out, uintptr_t header)
+{
+	for (unsigned i = 0; i < out->n_others; i++)
+		if (out->others[i] == header)
+			return;
+	if (header != out->object && out->n_others < FTSAN_DOING_OTHERS)
+		out->others[out->n_others++] = header;
+}
+
+/* A hooked operation that the thread is in knows its arrays. */
+static void add_operation(struct ftsan_witness *out)
+{
+	const struct ftsan_thread *thread = ftsan_thread_mine;
+	const struct ftsan_operation_frame *frame =
+		thread != NULL ? ftsan_operations_of(thread)->innermost : NULL;
+
+	/* One that the stack does not have any more was left without an end. */
+	while (frame != NULL && frame->stack < out->sp)
+		frame = frame->outer;
+	if (frame == NULL)
+		return;
+	if (out->doing.name[0] == '\0')
+		put_operation(frame, &out->doing);
+	for (unsigned i = 0; i < frame->n_arrays; i++)
+		add_array(&out->doing, frame->arrays[i].header);
+}
+
+static void take_name(struct ftsan_witness *out)
+{
+	struct ftsan_thread *thread = ftsan_thread_self();
+
+	out->name[0] = '\0';
+	if (thread == NULL)
+		return;
+	ftsan_thread_read_name(thread);
+	memcpy(out->name, thread->name, sizeof(out->name));
+	out->name[sizeof(out->name) - 1] = '\0';
+}
+
+void ftsan_witness_take(struct ftsan_witness *out, const void *ucontext)
+{
+	const ucontext_t *uc = ucontext;
+	ucontext_t copy;
+
+	out->tid = ftsan_sys_gettid();
+	out->sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+	take_name(out);
+	ftsan_stack_capture(&out->stack, landed(uc, &copy));
+	(void)ftsan_doing(&interpreter, tstate_of != NULL ? (uintptr_t)tstate_of() : 0,
+			  &out->stack, &out->doing);
+	add_operation(out);
+}

@@ -1,0 +1,41 @@
+/* What one thread has to say when the process dies: where it is, and what it does. */
+#ifndef FTSAN_WITNESS_H
+#define FTSAN_WITNESS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "crash/doing.h"
+#include "stacks/stacks.h"
+
+enum { FTSAN_WITNESS_NAME = 16 };
+
+/**
+ * struct ftsan_witness - filled by the thread itself, in a handler
+ * @sp: its stack pointer
+ */
+struct ftsan_witness {
+	int tid;
+	char name[FTSAN_WITNESS_NAME];
+	uintptr_t sp;
+	struct ftsan_stack stack;
+	struct ftsan_doing doing;
+};
+
+/**
+ * ftsan_witness_init() - start-up
+ * @interpreter: copied; borrowed are the layouts that it points at
+ * @tstate:      the calling thread's PyThreadState, NULL: none
+ */
+void ftsan_witness_init(const struct ftsan_interpreter *interpreter,
+			void *(*tstate)(void));
+
+/**
+ * ftsan_witness_take() - the calling thread's
+ * @ucontext: where it was interrupted
+ *
+ * Context: async-signal-safe; not while ftsan_stack_walking(), whose locks it takes.
+ */
+void ftsan_witness_take(struct ftsan_witness *out, const void *ucontext);
+
+#endif

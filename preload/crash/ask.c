@@ -1,0 +1,244 @@
+#include "crash/ask.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+
+#include "base/base.h"
+#include "process/process.h"
+#include "stacks/stacks.h"
+
+enum {
+	GUESTS_MAX = 128, /* who are told of; 1.3 MB of room, untouched before */
+	TASKS_MAX = 4096, /* who are counted */
+	DIRECTORY_BYTES = 4096,
+	LOOK_NS = 1000000,
+	ASK_AGAIN_NS = 20000000,
+};
+
+/* What the signal carries: this, the round, the number of the guest. */
+#define MARK UINT64_C(0x6674720000000000)
+#define MARK_BITS UINT64_C(0xffffff0000000000)
+#define NUMBER_BITS 16
+
+enum answer { ASKED, NOT_NOW, ANSWERING, DONE };
+
+/* The caller's, and read by the handlers of its round. Slot 0 is the caller itself. */
+static struct {
+	_Atomic uint32_t answer[GUESTS_MAX];
+	_Atomic int tid[GUESTS_MAX];
+	uint64_t asked_ns[GUESTS_MAX];
+	_Atomic uint32_t n;
+} guests;
+static struct ftsan_witness *room;
+static struct ftsan_witness alone;
+static _Atomic uint32_t round_number;
+static _Atomic uint32_t answers; /* futex of who waits for them */
+
+bool ftsan_ask_init(void)
+{
+	if (room == NULL)
+		room = ftsan_sys_map(GUESTS_MAX * sizeof(*room));
+	return room != NULL;
+}
+
+/* --- who is asked ---------------------------------------------------------------------
+ */
+
+static void answer(unsigned number, const void *ucontext)
+{
+	uint32_t asked = ASKED;
+
+	/* The locks of the unwinder are this thread's, perhaps. */
+	if (ftsan_stack_walking()) {
+		(void)atomic_compare_exchange_strong(&guests.answer[number], &asked,
+						     NOT_NOW);
+		return;
+	}
+	if (!atomic_compare_exchange_strong(&guests.answer[number], &asked, ANSWERING))
+		return;
+	ftsan_witness_take(&room[number], ucontext);
+	atomic_store(&guests.answer[number], DONE);
+	atomic_fetch_add(&answers, 1);
+	ftsan_sys_futex_wake(&answers);
+}
+
+bool ftsan_ask_signal(int sig, const siginfo_t *info, void *ucontext)
+{
+	uint64_t value = (uint64_t)(uintptr_t)info->si_value.sival_ptr;
+	uint32_t number = value & ((1u << NUMBER_BITS) - 1);
+
+	if (sig != SIGTRAP || info->si_code != SI_QUEUE || (value & MARK_BITS) != MARK ||
+	    info->si_pid != ftsan_sys_getpid())
+		return false;
+	/* One of an earlier round came late. */
+	if ((uint32_t)(value >> NUMBER_BITS & 0xffffff) ==
+		    (atomic_load(&round_number) & 0xffffff) &&
+	    number < GUESTS_MAX && atomic_load(&guests.tid[number]) == ftsan_sys_gettid())
+		answer(number, ucontext);
+	return true;
+}
+
+void ftsan_ask_answer(const void *ucontext)
+{
+	uint32_t n = atomic_load(&guests.n);
+	int self = ftsan_sys_gettid();
+
+	for (uint32_t i = 1; i < n; i++)
+		if (atomic_load(&guests.tid[i]) == self)
+			answer(i, ucontext);
+}
+
+/* --- who asks -------------------------------------------------------------------------
+ */
+
+static void send(unsigned number, int tid)
+{
+	siginfo_t info;
+	uint64_t value =
+		MARK | (uint64_t)(atomic_load(&round_number) & 0xffffff) << NUMBER_BITS |
+		number;
+
+	memset(&info, 0, sizeof(info));
+	info.si_signo = SIGTRAP;
+	info.si_code = SI_QUEUE;
+	info.si_pid = ftsan_sys_getpid();
+	info.si_value.sival_ptr = (void *)(uintptr_t)value;
+	if (ftsan_sys_call6(SYS_rt_tgsigqueueinfo, ftsan_sys_getpid(), tid, SIGTRAP,
+			    (long)&info, 0, 0) != 0)
+		atomic_store(&guests.tid[number], 0); /* it is gone */
+}
+
+static int number_of(const char *name)
+{
+	int value = 0;
+
+	for (; *name >= '0' && *name <= '9'; name++)
+		value = value * 10 + (*name - '0');
+	return *name == '\0' ? value : 0;
+}
+
+/* struct linux_dirent64 of getdents64(2). */
+struct entry {
+	uint64_t inode;
+	int64_t offset;
+	unsigned short length;
+	unsigned char type;
+	char name[];
+};
+
+static void invite(struct ftsan_asked *out, int tid)
+{
+	uint32_t n = atomic_load(&guests.n);
+
+	if (tid == 0 || tid == ftsan_sys_gettid() || tid == ftsan_scout_tid())
+		return;
+	if (n == GUESTS_MAX) {
+		out->untold++;
+		return;
+	}
+	atomic_store(&guests.answer[n], ASKED);
+	atomic_store(&guests.tid[n], tid);
+	guests.asked_ns[n] = 0;
+	atomic_store(&guests.n, n + 1);
+}
+
+static void invite_all(struct ftsan_asked *out)
+{
+	_Alignas(struct entry) char bytes[DIRECTORY_BYTES];
+	int fd = ftsan_sys_open("/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	long n;
+
+	while (fd >= 0 && (n = ftsan_sys_call6(SYS_getdents64, fd, (long)bytes,
+					       sizeof(bytes), 0, 0, 0)) > 0)
+		for (long at = 0; at < n;) {
+			const struct entry *entry = (const void *)(bytes + at);
+
+			if (out->untold < TASKS_MAX)
+				invite(out, number_of(entry->name));
+			at += entry->length;
+		}
+	if (fd >= 0)
+		(void)ftsan_sys_close(fd);
+}
+
+/* How many have not answered; those who could not are asked again. */
+static unsigned count_left(uint64_t now)
+{
+	uint32_t n = atomic_load(&guests.n);
+	unsigned left = 0;
+
+	for (uint32_t i = 1; i < n; i++) {
+		uint32_t state = atomic_load(&guests.answer[i]);
+		int tid = atomic_load(&guests.tid[i]);
+
+		if (state == DONE || tid == 0)
+			continue;
+		left++;
+		if (state == ANSWERING || (state == ASKED && guests.asked_ns[i] != 0 &&
+					   now - guests.asked_ns[i] < ASK_AGAIN_NS))
+			continue;
+		guests.asked_ns[i] = now;
+		atomic_store(&guests.answer[i], ASKED);
+		send(i, tid);
+	}
+	return left;
+}
+
+static void wait_for_all(uint64_t deadline)
+{
+	uint32_t seen = atomic_load(&answers);
+	uint64_t now = ftsan_sys_now_ns();
+
+	while (count_left(now) > 0 && now < deadline) {
+		(void)ftsan_sys_futex_wait(&answers, seen, now + LOOK_NS);
+		seen = atomic_load(&answers);
+		now = ftsan_sys_now_ns();
+	}
+}
+
+/* Moves those who have answered together; nobody else writes there any more. */
+static void gather(struct ftsan_asked *out)
+{
+	uint32_t n = atomic_load(&guests.n);
+
+	for (uint32_t i = 1; i < n; i++) {
+		uint32_t expected = ASKED;
+		int tid = atomic_load(&guests.tid[i]);
+
+		if (tid == 0)
+			continue;
+		if (atomic_load(&guests.answer[i]) == DONE) {
+			if (out->n != i)
+				room[out->n] = room[i];
+			out->n++;
+			continue;
+		}
+		/* Too late: it must not write while what it has is read. */
+		(void)atomic_compare_exchange_strong(&guests.answer[i], &expected, DONE);
+		if (out->n_silent < FTSAN_SILENT_MAX)
+			out->silent[out->n_silent++] = tid;
+	}
+	atomic_store(&guests.n, 0);
+}
+
+void ftsan_ask_all(struct ftsan_asked *out, const void *ucontext, uint64_t wait_ns,
+		   bool others)
+{
+	uint64_t deadline = ftsan_sys_now_ns() + wait_ns;
+
+	*out = (struct ftsan_asked){.witness = room != NULL ? room : &alone, .n = 1};
+	atomic_fetch_add(&round_number, 1);
+	atomic_store(&guests.n, 1);
+	if (room != NULL && others) {
+		invite_all(out);
+		(void)count_left(ftsan_sys_now_ns());
+	}
+	/* While they come. */
+	ftsan_witness_take(&out->witness[0], ucontext);
+	if (room != NULL && others)
+		wait_for_all(deadline);
+	gather(out);
+}

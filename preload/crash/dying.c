@@ -1,0 +1,331 @@
+#include "crash/dying.h"
+
+#include <dlfcn.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <ucontext.h>
+
+#include "base/base.h"
+#include "crash/ask.h"
+#include "crash/crash.h"
+#include "hooks/hooks.h"
+#include "process/process.h"
+#include "runtime/runtime.h"
+#include "stacks/stacks.h"
+
+enum {
+	MESSAGE_MAX = 400,
+	SIGNALLED = 128, /* what a shell makes of it */
+};
+
+/* Some hundred threads on a busy machine answer in that time, and then it is written. */
+static const uint64_t ANSWER_NS = 700000000;
+static const uint64_t ALARM_NS = 5000000000;
+static const uint64_t KEEPER_NS = 1500000000;
+
+/* The one who reports: pid and thread, because a fork copies what is written here. */
+static _Atomic uint64_t reporter;
+static _Atomic bool told;
+/* The one whose questions are answered; the answers are its own until it leaves. */
+static _Atomic uint64_t keeper;
+
+/**
+ * struct suspect - a fault that a handler of the program has got
+ * @tid:   whose; 0: none
+ * @asked: the other threads have answered already
+ */
+static struct {
+	_Atomic int tid;
+	int sig;
+	siginfo_t info;
+	ucontext_t uc;
+	uintptr_t frame;
+	bool asked;
+	struct ftsan_asked answers;
+} suspect;
+
+/* For the alarm: what the process dies of. */
+static struct {
+	int sig;
+	siginfo_t info;
+	timer_t timer;
+	bool armed;
+} alarm_of;
+
+/* glibc's, private: Version GLIBC_PRIVATE; sysdeps and include/stdlib/abort: struct
+ * abort_msg_s { unsigned int size; char msg[]; }, set by malloc, assert and the
+ * fortified functions (2.4 and later). */
+static uintptr_t abort_message;
+enum { ABORT_TEXT = 4 };
+
+static uint64_t me(void)
+{
+	return (uint64_t)(uint32_t)ftsan_sys_getpid() << 32 |
+	       (uint32_t)ftsan_sys_gettid();
+}
+
+/* Waits for another thread to leave, or to have died with the process. */
+static bool keep_room(uint64_t wait_ns)
+{
+	uint64_t self = me(), end = ftsan_sys_now_ns() + wait_ns, other = 0;
+
+	while (!atomic_compare_exchange_strong(&keeper, &other, self) && other != self) {
+		if (other >> 32 == self >> 32 && ftsan_sys_now_ns() >= end)
+			return false;
+		/* Of the process that forked this one: it is not here. */
+		if (other >> 32 != self >> 32)
+			continue;
+		ftsan_sys_sleep(1000000);
+		other = 0;
+	}
+	return true;
+}
+
+static void leave_room(void)
+{
+	uint64_t self = me();
+
+	(void)atomic_compare_exchange_strong(&keeper, &self, 0);
+}
+
+/* A debugger stops at each of our signals; it sees all threads by itself. */
+static bool is_traced(void)
+{
+	static const char key[] = "TracerPid:\t";
+	char text[2048];
+	int fd = ftsan_sys_open("/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
+	ssize_t n = fd < 0 ? -1 : ftsan_sys_read(fd, text, sizeof(text) - 1);
+	const char *at;
+
+	if (fd >= 0)
+		(void)ftsan_sys_close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = '\0';
+	at = strstr(text, key);
+	return at != NULL && at[sizeof(key) - 1] != '0';
+}
+
+static const char *last_words(char *to, size_t size)
+{
+	uintptr_t at;
+
+	if (abort_message == 0 || !ftsan_safe_ptr(abort_message, &at) || at == 0 ||
+	    !ftsan_safe_string(to, size, at + ABORT_TEXT))
+		return NULL;
+	return to;
+}
+
+/* --- the alarm ------------------------------------------------------------------------
+ */
+
+static const char alarm_mark[] = "";
+
+static void arm(int sig, const siginfo_t *info)
+{
+	struct sigevent event;
+	struct itimerspec when = {
+		.it_value = {.tv_sec = (time_t)(ALARM_NS / 1000000000)},
+		.it_interval = {.tv_sec = 1},
+	};
+	int timer;
+
+	alarm_of.sig = sig;
+	alarm_of.info = *info;
+	memset(&event, 0, sizeof(event));
+	event.sigev_notify = SIGEV_THREAD_ID;
+	event.sigev_signo = SIGSEGV;
+	event.sigev_value.sival_ptr = (void *)(uintptr_t)alarm_mark;
+	event._sigev_un._tid = ftsan_sys_gettid();
+	if (ftsan_sys_call6(SYS_timer_create, CLOCK_MONOTONIC, (long)&event, (long)&timer,
+			    0, 0, 0) != 0)
+		return;
+	alarm_of.timer = (timer_t)(intptr_t)timer;
+	alarm_of.armed = true;
+	(void)ftsan_sys_call6(SYS_timer_settime, timer, 0, (long)&when, 0, 0, 0);
+}
+
+static void disarm(void)
+{
+	if (alarm_of.armed)
+		(void)ftsan_sys_call6(SYS_timer_delete, (long)(intptr_t)alarm_of.timer, 0,
+				      0, 0, 0, 0);
+	alarm_of.armed = false;
+}
+
+/* The report takes too long: the process dies on the handler's return. */
+static bool is_overdue(const siginfo_t *info, void *ucontext)
+{
+	if (info->si_code != SI_TIMER || info->si_value.sival_ptr != (void *)alarm_mark ||
+	    !alarm_of.armed || atomic_load(&reporter) != me())
+		return false;
+	disarm();
+	ftsan_signal_die(alarm_of.sig, &alarm_of.info, ucontext);
+	return true;
+}
+
+/* --- the report -----------------------------------------------------------------------
+ */
+
+static void tell(int sig, const siginfo_t *info, const void *uc,
+		 struct ftsan_asked *answers)
+{
+	char words[MESSAGE_MAX];
+	struct ftsan_death death = {
+		.signal = sig,
+		.info = info,
+		.ucontext = uc,
+		.witness = answers->witness,
+		.n_witnesses = answers->n,
+		.silent = answers->silent,
+		.n_silent = answers->n_silent,
+		.untold = answers->untold,
+	};
+
+	if (sig == SIGABRT)
+		death.message = last_words(words, sizeof(words));
+	(void)ftsan_crash_report(&death);
+	(void)ftsan_runtime_end("signal", SIGNALLED + sig);
+}
+
+/* The fault whose handler this thread still is in, if it is one. */
+static bool is_suspect(int sig, const siginfo_t *info, uintptr_t sp)
+{
+	return atomic_load(&suspect.tid) == ftsan_sys_gettid() && suspect.sig == sig &&
+	       info->si_code <= 0 && sp < suspect.frame;
+}
+
+static void report(int sig, const siginfo_t *info, const void *uc)
+{
+	uintptr_t sp = (uintptr_t)((const ucontext_t *)uc)->uc_mcontext.gregs[REG_RSP];
+	bool handled = is_suspect(sig, info, sp);
+	static struct ftsan_asked asked;
+
+	if (handled && suspect.asked) {
+		tell(sig, &suspect.info, &suspect.uc, &suspect.answers);
+		return;
+	}
+	if (handled) {
+		info = &suspect.info;
+		uc = &suspect.uc;
+	}
+	/* Of two that fault at a time, the one whose handler still prints dies first. */
+	(void)keep_room(KEEPER_NS);
+	ftsan_ask_all(&asked, uc, ANSWER_NS, !is_traced());
+	tell(sig, info, uc, &asked);
+}
+
+/* Another thread is at it: this one says where it stands, and waits for the end. */
+static void stand_by(const void *ucontext)
+{
+	uint64_t end = ftsan_sys_now_ns() + ALARM_NS + ANSWER_NS;
+
+	while (!atomic_load(&told) && ftsan_sys_now_ns() < end) {
+		ftsan_ask_answer(ucontext);
+		ftsan_sys_sleep(1000000);
+	}
+}
+
+static bool become_reporter(void)
+{
+	uint64_t self = me(), other = 0;
+
+	while (!atomic_compare_exchange_strong(&reporter, &other, self)) {
+		if (other >> 32 == self >> 32)
+			return false;
+		/* Of the process that forked this one. */
+		atomic_store(&told, false);
+	}
+	return true;
+}
+
+/*
+ * Returns when the finding is written, or can't be, within some seconds. A second thread
+ * that dies meanwhile waits in here.
+ */
+static void on_dying(int sig, const siginfo_t *info, const void *ucontext)
+{
+	if (!ftsan_preload_own() || !ftsan_preload_options()->crash)
+		return;
+	if (!become_reporter()) {
+		/* Our own report fails: let the process die. */
+		if (atomic_load(&reporter) != me())
+			stand_by(ucontext);
+		return;
+	}
+	arm(sig, info);
+	report(sig, info, ucontext);
+	disarm();
+	atomic_store(&told, true);
+}
+
+/*
+ * faulthandler's: of the interpreter's own handlers the only one with SA_NODEFER
+ * (Modules/faulthandler.c, faulthandler_enable(); Python/pylifecycle.c, PyOS_setsig();
+ * 3.11 to 3.15). It prints, puts the former action back and raises the signal anew.
+ */
+static bool is_faulthandler(const struct sigaction *act)
+{
+	uintptr_t handler = (uintptr_t)act->sa_sigaction;
+	const struct ftsan_host *host = ftsan_runtime_host();
+
+	return (act->sa_flags & SA_NODEFER) && ftsan_module_of(handler) != NULL &&
+	       ftsan_module_of(handler) == ftsan_module_of((uintptr_t)host->py_runtime);
+}
+
+/*
+ * Whether the process dies of it is not known: a handler that prints a traceback and
+ * sends the signal anew (faulthandler's) loses where it was. What is needed is kept.
+ */
+static void on_suspect(int sig, const siginfo_t *info, const void *ucontext,
+		       const struct sigaction *handler)
+{
+	int none = 0, tid = ftsan_sys_gettid();
+	bool dies;
+
+	if (!ftsan_preload_own() || !ftsan_preload_options()->crash)
+		return;
+	dies = is_faulthandler(handler);
+	/* A signal that was sent to a program that handles it is its business. */
+	if (!dies && info->si_code <= 0)
+		return;
+	if (!atomic_compare_exchange_strong(&suspect.tid, &none, tid) && none != tid)
+		return;
+	suspect.sig = sig;
+	suspect.info = *info;
+	memcpy(&suspect.uc, ucontext, sizeof(suspect.uc));
+	suspect.frame = (uintptr_t)__builtin_frame_address(0);
+	/* Only where the process is all but sure to die: others recover. */
+	suspect.asked = dies && !is_traced() && keep_room(0);
+	if (suspect.asked)
+		ftsan_ask_all(&suspect.answers, ucontext, ANSWER_NS, true);
+}
+
+static void on_survived(void)
+{
+	int tid = ftsan_sys_gettid();
+
+	if (!atomic_compare_exchange_strong(&suspect.tid, &tid, 0))
+		return;
+	if (suspect.asked)
+		leave_room();
+}
+
+static bool on_sent(int sig, const siginfo_t *info, void *ucontext)
+{
+	return ftsan_ask_signal(sig, info, ucontext) || is_overdue(info, ucontext);
+}
+
+void ftsan_dying_start(void)
+{
+	static const struct ftsan_signal_end end = {
+		.dying = on_dying, .suspect = on_suspect, .survived = on_survived};
+
+	(void)ftsan_ask_init();
+	abort_message = (uintptr_t)ftsan_real_lookup(RTLD_DEFAULT, "__abort_msg");
+	ftsan_signal_tell_sent(on_sent);
+	ftsan_signal_tell_end(&end);
+}

@@ -1,0 +1,180 @@
+"""Programs that die: the finding says of what, in which operation, and what the others did."""
+
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+
+import pytest
+from conftest import HERE
+
+SEGV, ABRT, FPE, ILL = signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL
+
+# function: signal, confidence, part of the cause, part of the detail
+SHAPES = {
+    "wild_pointer()": (SEGV, "confirmed", "a pointer to nothing", "nothing is mapped at"),
+    "no_address()": (SEGV, "confirmed", "a pointer to nothing", "no address but text"),
+    "write_constant()": (SEGV, "confirmed", "may not be used that way", "a constant of crashing."),
+    "jump()": (SEGV, "confirmed", "a NULL pointer", "a jump to no code: rip = 0x0 is NULL"),
+    "stack_overflow()": (SEGV, "confirmed", "stack was used up", ""),
+    "free_twice()": (ABRT, "probable", "freed twice", "double free"),
+    "give_up()": (ABRT, "unknown", "gave up by itself", ""),
+    "divide(1)": (FPE, "confirmed", "divided by zero", ""),
+    "trap()": (ILL, "confirmed", "unreachable", ""),
+    "Holder().null_field(False)": (SEGV, "confirmed", "a NULL pointer", "+0x18]: "),
+}
+
+
+def built(python, directory):
+    include = subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('include'))"],
+                             capture_output=True, text=True, check=True).stdout.strip()
+    cc = next(filter(shutil.which, ("cc", "gcc", "clang")), None)
+    if cc is None or not pathlib.Path(include, "Python.h").exists():
+        pytest.skip("no C compiler, or no Python.h")
+    subprocess.run([cc, "-shared", "-fPIC", "-g", "-O1", "-w", f"-I{include}", HERE / "crashing.c",
+                    "-o", directory / "crashing.so"], check=True)
+    return {"PYTHONPATH": str(directory), "PYTHON_GIL": "0"}
+
+
+@pytest.fixture(scope="session")
+def extension(interpreter, tmp_path_factory):
+    return built(interpreter, tmp_path_factory.mktemp("crashing"))
+
+
+def the_crash(outcome, number):
+    assert outcome.status == 128 + number, outcome
+    assert [f["kind"] for f in outcome.findings] == ["crash"], outcome
+    assert outcome.records("end")[-1]["reason"] == "signal", outcome
+    return outcome.findings[0]
+
+
+@pytest.mark.parametrize("call", SHAPES)
+def test_one_thread(run, interpreter, extension, call):
+    number, confidence, cause, detail = SHAPES[call]
+    script = run.script(f"import crashing\ndef culprit():\n    crashing.{call}\nculprit()\n")
+    outcome = run.ftsan(interpreter, script, environment=extension)
+    crash = the_crash(outcome, number)
+    assert crash["confidence"] == confidence, crash
+    assert cause in crash["death"]["cause"] and detail in crash["death"].get("detail", ""), crash
+    assert crash["death"]["signal"] == number.name
+    first = crash["stacks"][0]
+    name = call.split("(")[-2].split(".")[-1].strip(")")
+    if call != "stack_overflow()":  # 64 frames are kept
+        assert name in first.get("operation", "") or name == "Holder", first
+        assert any(f.get("function") == "culprit" for f in first["frames"]), first
+    assert number.name in outcome.stderr, outcome
+
+
+TWO = """
+import crashing, threading, time
+holder = crashing.Holder()
+def other():
+    {other}
+def idle():
+    time.sleep(60)
+for target in (other, idle):
+    threading.Thread(target=target, daemon=True).start()
+def culprit():
+    holder.null_field({wait})
+{before}
+culprit()
+"""
+
+
+def test_two_threads_at_one_object(run, interpreter, extension):
+    script = run.script(TWO.format(other="holder.work()", wait=True, before=""))
+    outcome = run.ftsan(interpreter, script, environment=extension)
+    crash = the_crash(outcome, SEGV)
+    assert "SIGSEGV in Holder.null_field while thread " in crash["title"], crash
+    assert crash["title"].endswith("was in Holder.work of the same object"), crash
+    assert crash["death"]["race"] and crash["death"]["relation"] == "object", crash
+    first, second = crash["stacks"][:2]
+    assert first["object"] == second["object"] and first["object_type"] == "Holder"
+    assert any(f.get("function") == "other" for f in second["frames"]), second
+    assert any(f.get("function") == "idle" for s in crash["stacks"][2:] for f in s["frames"])
+    assert "Two threads at the same object" in outcome.stderr
+
+
+def test_two_threads_at_two_objects(run, interpreter, extension):
+    """The other thread is told of, but not for the reason."""
+    script = run.script(TWO.format(other="crashing.Holder().work()", wait=True, before=""))
+    crash = the_crash(run.ftsan(interpreter, script, environment=extension), SEGV)
+    assert "race" not in crash["death"], crash
+    assert crash["death"].get("relation") in ("module", "method"), crash
+
+
+@pytest.mark.parametrize("how", ["preload", "faulthandler"])
+def test_who_reports_it_makes_no_difference(run, interpreter, extension, how):
+    before = "import faulthandler; faulthandler.enable()" if how == "faulthandler" else ""
+    script = run.script(TWO.format(other="holder.work()", wait=True, before=before))
+    outcome = run.preload(interpreter, script, environment=extension)
+    assert outcome.status == -SEGV, outcome
+    assert "of the same object" in outcome.findings[0]["title"], outcome
+    assert ("Fatal Python error" in outcome.stderr) == (how == "faulthandler"), outcome
+
+
+def test_nobody_dies(run, interpreter, extension):
+    script = run.script("import crashing\nfor _ in range(1000):\n    crashing.nothing()\n")
+    outcome = run.ftsan(interpreter, script, environment=extension)
+    assert outcome.findings == [] and outcome.status in (0, 67), outcome
+
+
+HANDLED = """
+import crashing, ctypes, faulthandler, os, signal
+libc = ctypes.CDLL(None)
+libc.signal.restype = ctypes.c_void_p
+for number in (signal.SIGABRT, signal.SIGFPE, signal.SIGILL):
+    # Nobody has a handler as far as the program can tell.
+    assert signal.getsignal(number) == signal.SIG_DFL
+    assert not libc.signal(number, None), number
+    seen = []
+    signal.signal(number, lambda *_: seen.append(1))
+    os.kill(os.getpid(), number)
+    assert seen == [1]
+    signal.signal(number, signal.SIG_IGN)
+    os.kill(os.getpid(), number)
+    signal.signal(number, signal.SIG_DFL)
+    assert not libc.signal(number, None), number
+print("fine")
+"""
+
+
+def test_handled_signals_are_the_programs(run, interpreter, extension):
+    outcome = run.ftsan(interpreter, run.script(HANDLED), environment=extension)
+    assert outcome.findings == [] and outcome.stdout == "fine\n", outcome
+
+
+def test_a_signal_from_outside(run, interpreter, extension):
+    script = run.script("import os, subprocess, sys\n"
+                        "subprocess.run(['kill', '-ABRT', str(os.getpid())])\n")
+    crash = the_crash(run.ftsan(interpreter, script, environment=extension), ABRT)
+    assert crash["death"]["detail"].startswith("sent by process "), crash
+
+
+def test_switched_off(run, interpreter, extension):
+    script = run.script("import crashing\ncrashing.jump()\n")
+    outcome = run.ftsan(interpreter, script, environment=extension, options="crash=0")
+    assert outcome.status == 128 + SEGV and outcome.findings == [], outcome
+
+
+def test_children_and_their_parents(run, interpreter, extension):
+    """The child's is the child's; a forked child has its own."""
+    script = run.script("""
+import crashing, os
+pid = os.fork()
+if pid == 0:
+    crashing.jump()
+assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == 11
+""")
+    outcome = run.ftsan(interpreter, script, environment=extension)
+    assert outcome.status == 66 and [f["kind"] for f in outcome.findings] == ["crash"], outcome
+
+
+def test_with_a_gil(run, tmp_path):
+    python = shutil.which("python3")
+    environment = built(python, tmp_path)
+    script = run.script(TWO.format(other="holder.work()", wait=True, before=""))
+    outcome = run.ftsan(python, script, environment=environment)
+    assert outcome.status == 128 + SEGV, outcome
+    assert outcome.findings[0]["title"].endswith("was in Holder.work of the same object"), outcome
