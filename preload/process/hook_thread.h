@@ -9,7 +9,8 @@ int ftsan_thread_start(void);
 void ftsan_thread_begin_first(void);
 /*
  * The same in a process that runs already, where the calling thread is one of ours that
- * will end; the program has @n threads. They have no alternate stack yet (attach/visit.h).
+ * will end; the program has @n threads. They have no alternate stack yet
+ * (attach/visit.h).
  */
 int ftsan_thread_start_late(unsigned n);
 /* The calling thread was there before: we are to hear of its end. In a signal handler. */

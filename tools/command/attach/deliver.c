@@ -193,8 +193,8 @@ static int remote_failed(const struct ftsan_target *target, int error)
 {
 	static const char *const reasons[] = {
 		[FTSAN_MAIN_BUSY] = "its main thread did not come by in time",
-		[FTSAN_MAIN_WAITS] = "its main thread waits, and runs no Python code "
-				     "meanwhile",
+		[FTSAN_MAIN_WAITS] = ("its main thread waits, and runs no Python code "
+				      "meanwhile"),
 		[FTSAN_MAIN_STOPPED] = "it is stopped (kill -CONT lets it go on)",
 	};
 	const char *reason = "it refuses (see above)";
