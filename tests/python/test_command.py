@@ -662,3 +662,84 @@ def test_names_in_the_log_cannot_drive_the_terminal(ftsan, program):
     """))
     assert result.returncode == 66
     assert "\033" not in result.stderr
+
+
+# --- the project's settings ---------------------------------------------------------------
+
+
+@pytest.fixture
+def project(tmp_path):
+    (tmp_path / "below").mkdir()
+
+    def make(table):
+        (tmp_path / "pyproject.toml").write_text(f'[project]\nname = "x"\n\n{table}\n[tool.other]\nmode = 1\n')
+        return tmp_path / "below"
+
+    return make
+
+
+SHOW = ["sh", "-c", 'echo "$FTSAN_OPTIONS"']
+
+
+def test_settings_of_the_project(ftsan, project, tmp_path):
+    below = project("""
+        [tool.ftsan]  # for all of us
+        mode = "all"
+        engines = ['guard', "watch"]
+        suppressions = "known.supp"
+        log-directory = "logs"
+        grade="high"
+        options = "window_us=500"
+    """)
+    (tmp_path / "known.supp").write_text("race:f\n")
+    result = ftsan("run", "--options", "mode=race", *SHOW, cwd=below)
+    assert result.returncode == 67, result.stderr
+    for option in ("mode='all'", "guard='1'", "statics='off'", "sampler='0'", "grade='high'",
+                   "window_us=500", f"suppressions='{tmp_path}/known.supp'",
+                   f"log='{tmp_path}/logs/"):
+        assert option in result.stdout
+    assert result.stdout.index("mode='all'") < result.stdout.index("mode=race")  # the last one wins
+
+
+@pytest.mark.parametrize("line, what", [
+    ('mood = "all"', "the keys are mode"), ("mode = 3", "a value is"), ('mode = "a\\"b"', "a value is"),
+    ("mode", "KEY ="), ('engines = "guard"', "engines is a list"),
+    ('engines = ["gaurd"]', "engines are guard"), ('fail-on = "all"', "fail-on is"),
+    ('mode = ["all"]', "engines is a list"), ('grade = "high" "low"', "a value is")])
+def test_bad_settings_are_told(ftsan, project, tmp_path, line, what):
+    result = ftsan("run", "true", cwd=project(f"[tool.ftsan]\n{line}"))
+    assert result.returncode == 125
+    assert f"{tmp_path}/pyproject.toml:5: [tool.ftsan]: " in result.stderr and what in result.stderr
+
+
+@pytest.mark.parametrize("fail_on, confidence, status", [
+    ("any", "latent", 66), ("confirmed", "latent", 0), ("confirmed", "confirmed", 66),
+    ("never", "confirmed", 0)])
+def test_what_a_project_fails_on(ftsan, project, program, fail_on, confidence, status):
+    command = program(f"process(); finding(confidence={confidence!r}); end(1)")
+    result = ftsan("run", *command, cwd=project(f'[tool.ftsan]\nfail-on = "{fail_on}"'))
+    assert (result.returncode, "FOUND 1 bug" in result.stderr) == (status, True)
+
+
+# --- GitHub Actions -------------------------------------------------------------------------
+
+
+def test_github_gets_annotations_and_a_summary(ftsan, program, tmp_path, environment):
+    summary = tmp_path / "summary.md"
+    environment.setenv("GITHUB_ACTIONS", "true")
+    environment.setenv("GITHUB_STEP_SUMMARY", str(summary))
+    result = ftsan("run", *program("""
+        process()
+        finding(stacks=[{"role": "write", "frames": [
+            {"type": "native", "module": "/x.so", "offset": "0x1", "function": "<b>|`x`"}]}])
+        end(1)
+    """))
+    assert result.returncode == 66
+    annotation, = [line for line in result.stdout.splitlines() if line.startswith("::error ")]
+    assert annotation.count("%0A") < 8
+    text = summary.read_text()
+    assert text.startswith("### ftsan: FOUND 1 bug\n") and "<b>" not in text
+    result = ftsan("run", "true")
+    assert "::" not in result.stdout and summary.read_text() == text
+    environment.delenv("GITHUB_ACTIONS")
+    assert ftsan("run", *program("process(); finding(); end(1)")).stdout == ""

@@ -41,7 +41,8 @@ _ftsan_run() {
 	at=$(_ftsan_run_command)
 	if [ -z "$at" ] || [[ $at = "$COMP_CWORD" && $word = -* ]]; then
 		_ftsan_choose "--log --options --keep-gil --suppressions --gen-suppressions \
-			--print-at-end --progress --full-stacks --help" "$word"
+			--print-at-end --progress --no-findings --full-stacks \
+			--help" "$word"
 	elif [ "$at" -lt "$COMP_CWORD" ] && declare -F _command_offset >/dev/null; then
 		_command_offset "$at"
 	else
@@ -71,11 +72,12 @@ _ftsan() {
 		_ftsan_choose "$(cd /proc && printf '%s ' [0-9]*)" "$word"
 		;;
 	doctor:--format:* | scan:--format:*) _ftsan_choose "text json" "$word" ;;
-	report:--format:*) _ftsan_choose "text json sarif junit html csv github" "$word" ;;
+	report:--format:*) _ftsan_choose "text json sarif junit html csv github markdown" "$word" ;;
 	report:--color:*) _ftsan_choose "auto always never" "$word" ;;
 	report:*:-*)
 		_ftsan_choose "--format --output --color --suppressions --gen-suppressions \
-			--baseline --exit-code --full-stacks --stats --open --sysroot --debug-dir --source-root --help" "$word"
+			--baseline --exit-code --full-stacks --no-summary --stats --open \
+			 --sysroot --debug-dir --source-root --help" "$word"
 		;;
 	doctor:*:-*) _ftsan_choose "--format --help" "$word" ;;
 	scan:*:-*) _ftsan_choose "--format --exit-code --help" "$word" ;;

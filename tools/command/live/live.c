@@ -1,6 +1,7 @@
 #include "live/live.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "symbols/symbols.h"
 #include "common/common.h"
@@ -60,11 +61,25 @@ void ftsan_live_end(struct ftsan_live *live)
 	ftsan_symbolizer_close(live->printer.symbolizer);
 }
 
+/* The project may want to fail for what is proven only. */
+static bool fails(const struct ftsan_session *session)
+{
+	const char *on = getenv("FTSAN_FAIL_ON");
+
+	if (on == NULL || strcmp(on, "confirmed") != 0)
+		return true;
+	for (size_t i = 0; i < session->n_found; i++)
+		if (ftsan_found_shown(&session->found[i]) &&
+		    strcmp(session->found[i].confidence, "confirmed") == 0)
+			return true;
+	return false;
+}
+
 int ftsan_live_status(const struct ftsan_live *live)
 {
 	switch (ftsan_verdict_of(&live->session)) {
 	case FTSAN_VERDICT_FOUND:
-		return (int)live->options.exitcode;
+		return fails(&live->session) ? (int)live->options.exitcode : 0;
 	case FTSAN_VERDICT_NOTHING_WATCHED:
 		/* That was the user's wish. */
 		return live->options.enabled ? (int)live->options.blindcode : 0;

@@ -17,11 +17,20 @@ enum { HOUR_S = 3600, DAY_S = 24 * HOUR_S };
 
 static const char pattern[] = "dddddddd-dddddd-"; /* then the pid */
 
+static const char *chosen; /* by the project */
+
+void ftsan_store_use(const char *directory)
+{
+	chosen = directory;
+}
+
 /* Absolute, as the specification of XDG_STATE_HOME asks; NULL: there is no home. */
 static char *store_path(void)
 {
 	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
 
+	if (chosen != NULL)
+		return ftsan_xstrdup(chosen);
 	if (state != NULL && state[0] == '/')
 		return ftsan_xprintf("%s/ftsan", state);
 	if (home != NULL && home[0] == '/')

@@ -8,6 +8,9 @@
 /* Runs that are kept, and how long; a run of the last hour is always kept. */
 enum { FTSAN_STORE_RUNS = 20, FTSAN_STORE_DAYS = 30 };
 
+/* Another directory than the user's: of the project; NULL: none. Borrowed. */
+void ftsan_store_use(const char *directory);
+
 /**
  * ftsan_store_new() - a directory for a run's log
  *

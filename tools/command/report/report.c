@@ -189,6 +189,7 @@ static int report_request(struct ftsan_report_request *request)
 		.directory = directory,
 		.colour = wants_colour(request),
 		.full_stacks = request->full_stacks,
+		.no_summary = request->no_summary,
 		.summary = {.nothing = "the logs tell of no process",
 			    .stats = request->stats},
 	};
@@ -213,6 +214,9 @@ static int check_request(struct ftsan_report_request *request)
 	struct ftsan_options *options;
 	int error;
 
+	if (ftsan_project_apply() != 0)
+		return -EINVAL;
+	ftsan_store_use(ftsan_project_logs());
 	if (request->logs[0] == NULL)
 		request->logs = request->stored = ftsan_store_last();
 	if (request->logs == NULL) {

@@ -16,8 +16,9 @@ static const char *level_of(const struct ftsan_item *item)
 
 static void put_github_item(struct ftsan_report *report, const struct ftsan_item *item)
 {
-	FILE *out = report->out;
-	char *text;
+	FILE *out = report->out, *message;
+	char *text = NULL;
+	size_t length = 0;
 
 	if (item->suppressed || item->news == FTSAN_NEWS_GONE)
 		return;
@@ -35,8 +36,13 @@ static void put_github_item(struct ftsan_report *report, const struct ftsan_item
 		ftsan_put_github_property(out, item->place.function);
 	}
 	fputs("::", out);
-	text = ftsan_finding_text(item->view);
-	ftsan_put_github_message(out, text);
+	/* An annotation has room for a few lines. */
+	message = open_memstream(&text, &length);
+	if (message != NULL) {
+		ftsan_brief_note(message, item->view, item->found);
+		if (fclose(message) == 0)
+			ftsan_put_github_message(out, text);
+	}
 	fputc('\n', out);
 	free(text);
 }

@@ -51,6 +51,7 @@ struct ftsan_item {
  * @directory:    where we are: text has paths relative to it; NULL: unknown
  * @colour:       text may have escape sequences
  * @full_stacks:  text has every frame
+ * @no_summary:   text is the findings only
  * @n_new, @n_gone: findings, without suppressed ones
  * @out:          where formats write
  * @written:      items so far, for those who put commas between them
@@ -63,7 +64,7 @@ struct ftsan_report {
 	struct ftsan_summary summary;
 	const char *root;
 	const char *directory;
-	bool colour, full_stacks;
+	bool colour, full_stacks, no_summary;
 	size_t n_new, n_gone;
 	FILE *out;
 	size_t written;
@@ -87,6 +88,7 @@ extern const struct ftsan_format ftsan_format_github;
 extern const struct ftsan_format ftsan_format_html;
 extern const struct ftsan_format ftsan_format_json;
 extern const struct ftsan_format ftsan_format_junit;
+extern const struct ftsan_format ftsan_format_markdown;
 extern const struct ftsan_format ftsan_format_sarif;
 extern const struct ftsan_format ftsan_format_suppressions;
 extern const struct ftsan_format ftsan_format_text;

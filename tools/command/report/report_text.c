@@ -24,7 +24,7 @@ static void begin_text(struct ftsan_report *report)
 {
 	char *text = NULL;
 	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
+	FILE *out = report->no_summary ? NULL : open_memstream(&text, &length);
 
 	if (out == NULL)
 		return;
@@ -98,7 +98,7 @@ static void end_text(struct ftsan_report *report)
 {
 	char *text = NULL;
 	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
+	FILE *out = report->no_summary ? NULL : open_memstream(&text, &length);
 
 	if (out == NULL)
 		return;

@@ -15,7 +15,8 @@ const char ftsan_report_help[] =
 	"those of\n"
 	"the last `ftsan run` that named none.\n"
 	"\n"
-	"  --format F     text (default), json, sarif, junit, html, csv, github\n"
+	"  --format F     text (default), json, sarif, junit, html, csv, github, "
+	"markdown\n"
 	"  -o, --output FILE\n"
 	"                 write to FILE, not to standard output\n"
 	"  --color WHEN   auto (default), always, never; auto respects NO_COLOR\n"
@@ -30,6 +31,7 @@ const char ftsan_report_help[] =
 	"                 may be given several times\n"
 	"  --open         write it as html and show it in the browser\n"
 	"  --full-stacks  text has every frame, those of CPython and pytest, too\n"
+	"  --no-summary   text is the findings only\n"
 	"  --stats        text has every number of what was watched\n"
 	"  --exit-code    exit status 66 when there are findings; with --baseline, "
 	"which\n"
@@ -52,8 +54,9 @@ const char ftsan_report_help[] =
 	"(the others are reported all the same).\n";
 
 static const struct ftsan_format *const formats[] = {
-	&ftsan_format_text, &ftsan_format_json, &ftsan_format_sarif,  &ftsan_format_junit,
-	&ftsan_format_html, &ftsan_format_csv,	&ftsan_format_github,
+	&ftsan_format_text,   &ftsan_format_json,     &ftsan_format_sarif,
+	&ftsan_format_junit,  &ftsan_format_html,     &ftsan_format_csv,
+	&ftsan_format_github, &ftsan_format_markdown,
 };
 
 static void add(struct ftsan_report_list *list, const char *value)
@@ -71,7 +74,7 @@ static void set_format(struct ftsan_report_request *request, const char *name)
 		}
 	}
 	ftsan_error("report: unknown format %s; known are text, json, sarif, junit, "
-		    "html, csv, github",
+		    "html, csv, github, markdown",
 		    name);
 	request->bad = true;
 }
@@ -95,6 +98,7 @@ enum {
 	OPTION_FULL_STACKS,
 	OPTION_STATS,
 	OPTION_OPEN,
+	OPTION_NO_SUMMARY,
 	OPTION_SYSROOT,
 	OPTION_DEBUG_DIR,
 	OPTION_ROOT,
@@ -112,6 +116,7 @@ static const struct option known_options[] = {
 	{"full-stacks", no_argument, NULL, OPTION_FULL_STACKS},
 	{"stats", no_argument, NULL, OPTION_STATS},
 	{"open", no_argument, NULL, OPTION_OPEN},
+	{"no-summary", no_argument, NULL, OPTION_NO_SUMMARY},
 	{"sysroot", required_argument, NULL, OPTION_SYSROOT},
 	{"debug-dir", required_argument, NULL, OPTION_DEBUG_DIR},
 	{"source-root", required_argument, NULL, OPTION_ROOT},
@@ -134,6 +139,9 @@ static bool take_kind(struct ftsan_report_request *request, int choice)
 		return true;
 	case OPTION_FULL_STACKS:
 		request->full_stacks = true;
+		return true;
+	case OPTION_NO_SUMMARY:
+		request->no_summary = true;
 		return true;
 	case OPTION_OPEN:
 		request->open = true;

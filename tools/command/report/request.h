@@ -21,7 +21,7 @@ struct ftsan_report_request {
 	const char *colour;
 	struct ftsan_report_list baselines, debug_dirs;
 	const char *sysroot, *root;
-	bool exit_code, help, full_stacks, stats, open;
+	bool exit_code, help, full_stacks, stats, open, no_summary;
 	char **logs;
 	char **stored; /* of the last run, owned; NULL: others were named */
 	struct ftsan_suppressions suppressions;

@@ -312,6 +312,49 @@ void ftsan_brief_notes(FILE *out, const struct ftsan_brief *brief)
 		put_evidence(out, brief->found);
 }
 
+static void note_stacks(FILE *out, const struct ftsan_view *view)
+{
+	for (unsigned i = 0; i < view->n_stacks; i++) {
+		const struct ftsan_view_stack *stack = &view->stacks[i];
+		struct ftsan_fold fold;
+
+		if (is(stack->role, "alloc"))
+			continue;
+		ftsan_fold_stack(&fold, stack);
+		fprintf(out, "%s", deed_of(stack, i > 0 && is(view->kind, "race")));
+		for (unsigned j = 0; j<fold.n; j += fold.n> 1 ? fold.n - 1 : 1) {
+			const struct ftsan_view_frame *frame =
+				&stack->frames[fold.shown[j]];
+
+			fputs(j == 0 ? ": " : ", from ", out);
+			ftsan_put_text(out, known(frame->function) ? frame->function
+								   : "<unknown>");
+			put_place(out, frame, NULL);
+		}
+		fputc('\n', out);
+	}
+}
+
+void ftsan_brief_note(FILE *out, const struct ftsan_view *view,
+		      const struct ftsan_found *found)
+{
+	ftsan_explain_what(out, view);
+	fputc('\n', out);
+	note_stacks(out, view);
+	fputs("Danger: ", out);
+	ftsan_explain_harm(out, view);
+	fputs("\nRemedy: ", out);
+	ftsan_explain_remedy(out, view);
+	if (found != NULL && found->tests.n > 0) {
+		fputs("\nTests: ", out);
+		put_names(out, &found->tests, 3);
+	}
+	if (known(view->fingerprint)) {
+		fputs("\nfingerprint:", out);
+		ftsan_put_text(out, view->fingerprint);
+	}
+}
+
 void ftsan_brief_line(FILE *out, const struct ftsan_view *view)
 {
 	fputs("ftsan: found: ", out);

@@ -34,6 +34,10 @@ void ftsan_brief_write(FILE *out, const struct ftsan_view *view,
 /* What is not in the view: tests, counts, the comparison. */
 void ftsan_brief_notes(FILE *out, const struct ftsan_brief *brief);
 
+/* The few lines of an annotation: what happened, where, the danger, the remedy. */
+void ftsan_brief_note(FILE *out, const struct ftsan_view *view,
+		      const struct ftsan_found *found);
+
 /* One line, while the program still runs. */
 void ftsan_brief_line(FILE *out, const struct ftsan_view *view);
 

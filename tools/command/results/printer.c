@@ -113,7 +113,8 @@ void ftsan_print_results(const struct ftsan_session *session,
 
 	if (out != NULL) {
 		ftsan_summary_verdict(out, session, summary);
-		write_all_found(out, session, printer);
+		if (!printer->no_findings)
+			write_all_found(out, session, printer);
 		closing.mismatches = ftsan_symbolizer_mismatches(printer->symbolizer);
 		ftsan_summary_write(out, session, &closing);
 	}

@@ -13,12 +13,13 @@
  * struct ftsan_printer - the argument of a session's callbacks
  * @generated: NULL, or where lines that would suppress what was printed are collected
  * @full_stacks: every frame, as the library itself prints it
+ * @no_findings: somebody else has printed them (pytest's summary)
  */
 struct ftsan_printer {
 	struct ftsan_symbolizer *symbolizer;
 	struct ftsan_suppressions *suppressions;
 	FILE *generated;
-	bool full_stacks;
+	bool full_stacks, no_findings;
 };
 
 /* A ftsan_session_finding: one line, the report comes at the end. */

@@ -333,6 +333,8 @@ void ftsan_session_release(struct ftsan_session *session)
 	ftsan_names_release(&session->runs);
 	ftsan_names_release(&session->pythons);
 	ftsan_names_release(&session->versions);
+	for (size_t i = 0; i < FTSAN_UNENDED_NAMED; i++)
+		json_decref(session->unended_tests[i]);
 	ftsan_names_release(&session->commands);
 	ftsan_names_release(&session->hidden_by);
 	memset(session, 0, sizeof(*session));

@@ -165,8 +165,11 @@ void ftsan_source_close(struct ftsan_session *session, struct ftsan_source *sour
 	if (!source->open)
 		return;
 	if (!ended) {
-		if (session->n_unended < FTSAN_UNENDED_NAMED)
+		if (session->n_unended < FTSAN_UNENDED_NAMED) {
 			session->unended[session->n_unended] = source->pid;
+			session->unended_tests[session->n_unended] =
+				json_incref(source->running);
+		}
 		session->n_unended++;
 	}
 	if (source->engines == 0)

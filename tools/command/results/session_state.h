@@ -231,6 +231,7 @@ enum { FTSAN_UNENDED_NAMED = 5, FTSAN_COMMANDS_KEPT = 32 };
  * @aliases, @alias_of: other names of findings, and whose they are
  * @silent:       processes that named no engine
  * @unended:      processes without an end record, the first few by pid
+ * @unended_tests: the tests that they ran last, owned; NULL: unknown
  * @deaths:       processes that died of a signal, the first few of @n_deaths
  * @lost:         findings that end records count and the log has not
  * @runs, @pythons, @versions: distinct ones
@@ -258,6 +259,7 @@ struct ftsan_session {
 	struct ftsan_coverage coverage;
 	uint64_t n_unended;
 	int unended[FTSAN_UNENDED_NAMED];
+	json_t *unended_tests[FTSAN_UNENDED_NAMED];
 	struct ftsan_death deaths[FTSAN_DEATHS_KEPT];
 	uint64_t n_deaths;
 	json_int_t lost;

@@ -145,11 +145,32 @@ static void put_signal(FILE *out, int signal)
 	fprintf(out, "signal %d", signal);
 }
 
+/* " in t.py::test_one", the tests that a process was running at its end. */
+static void put_last_tests(FILE *out, const struct ftsan_session *session, int pid)
+{
+	const json_t *test;
+	size_t at;
+
+	for (size_t i = 0; i < session->n_unended && i < FTSAN_UNENDED_NAMED; i++) {
+		if (session->unended[i] != pid)
+			continue;
+		json_array_foreach(session->unended_tests[i], at, test)
+		{
+			const char *name = json_string_value(test);
+
+			fputs(at == 0 ? " in " : ", ", out);
+			ftsan_put_text(out, name != NULL ? name : "?");
+		}
+		return;
+	}
+}
+
 static void write_deaths(FILE *out, const struct ftsan_session *session)
 {
 	for (size_t i = 0; i < session->n_deaths && i < FTSAN_DEATHS_KEPT; i++) {
 		fprintf(out, "ftsan: process %d died of ", session->deaths[i].pid);
 		put_signal(out, session->deaths[i].signal);
+		put_last_tests(out, session, session->deaths[i].pid);
 		fputc('\n', out);
 	}
 	if (session->n_deaths > FTSAN_DEATHS_KEPT)

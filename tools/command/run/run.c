@@ -10,6 +10,7 @@
 
 #include "launch/launch.h"
 #include "live/live.h"
+#include "run/github.h"
 #include "common/common.h"
 
 static const char help[] =
@@ -38,6 +39,8 @@ static const char help[] =
 	"  --print-at-end say nothing of findings before CMD has ended\n"
 	"  --progress     show how it goes, in a line that is updated, if stderr is a "
 	"terminal\n"
+	"  --no-findings  print the verdict and the summary only, unless CMD died of a "
+	"signal\n"
 	"  --full-stacks  print every frame, those of CPython and pytest, too\n"
 	"\n"
 	"Exit status: that of CMD; 66 when CMD succeeded and there are findings; 67 "
@@ -61,6 +64,7 @@ struct request {
 	bool print_at_end;
 	bool full_stacks;
 	bool progress;
+	bool no_findings;
 	bool help;
 	char **command;
 	struct ftsan_suppressions suppressions;
@@ -88,6 +92,7 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 		{"print-at-end", no_argument, NULL, 'e'},
 		{"full-stacks", no_argument, NULL, 'f'},
 		{"progress", no_argument, NULL, 'p'},
+		{"no-findings", no_argument, NULL, 'n'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -119,6 +124,9 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 			break;
 		case 'f':
 			request->full_stacks = true;
+			break;
+		case 'n':
+			request->no_findings = true;
 			break;
 		case 'p':
 			request->progress = true;
@@ -171,7 +179,7 @@ static int follow_child(struct run *run, const struct request *request)
 {
 	enum { POLL_MS = 100 };
 	struct ftsan_progress progress;
-	const char *nothing = run->unfit != NULL ? run->unfit
+	const char *nothing = run->unfit != NULL	  ? run->unfit
 			      : run->live.options.enabled ? "CMD ran no CPython"
 							  : "enabled=0";
 
@@ -185,6 +193,8 @@ static int follow_child(struct run *run, const struct request *request)
 		ftsan_progress_update(&progress, &run->live.session);
 	}
 	ftsan_progress_end(&progress);
+	run->live.printer.no_findings =
+		request->no_findings && WIFEXITED(run->child.wait_status);
 	if (WIFSIGNALED(run->child.wait_status))
 		ftsan_session_death(&run->live.session, run->child.pid,
 				    WTERMSIG(run->child.wait_status));
@@ -220,6 +230,7 @@ static int watch(struct run *run, const struct request *request)
 	ftsan_live_begin(&run->live);
 	status = follow_child(run, request);
 	print_generated(printer, &generated);
+	ftsan_github_report(&run->live);
 	ftsan_live_end(&run->live);
 	return status;
 }
@@ -253,6 +264,9 @@ static int run_request(struct request *request)
 	const char *log = request->log;
 	int status = FTSAN_EXIT_FAILED;
 
+	if (ftsan_project_apply() != 0)
+		goto out;
+	ftsan_store_use(ftsan_project_logs());
 	if (ftsan_options_gather(&live->options, request->options) != 0)
 		goto out;
 	if (live->options.help) {

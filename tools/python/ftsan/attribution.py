@@ -28,9 +28,10 @@ class Interval:
 
 
 class Attributed:
-    """A finding, the ids of its tests, and the suppression that matched, if any."""
+    """A finding, its log, the ids of its tests, and the suppression that matched, if any."""
 
-    def __init__(self, finding, tests, rule):
+    def __init__(self, finding, log, tests, rule):
+        self.log = log
         self.finding = finding
         self.tests = tests
         self.rule = rule
@@ -133,7 +134,7 @@ class Tests:
         log.append(source.path, "test", fingerprint=finding.get("fingerprint"), tests=tests,
                    **fields)
         for test in tests:
-            self.waiting.setdefault(test, []).append(Attributed(finding, tests, rule))
+            self.waiting.setdefault(test, []).append(Attributed(finding, source.path, tests, rule))
 
     def _tests_of(self, finding):
         moment = log.number(finding.get("time"))

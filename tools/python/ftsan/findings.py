@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from . import log, summary, suppressions, text
+from . import log, report, summary, suppressions, text
 from .attribution import Tests
 from .restart import STARTED_BY_US
 
@@ -63,16 +63,18 @@ class Findings:
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(self, item, call):
-        report = yield
-        if call.when == "setup" and report.passed:
-            return report  # a failed one would keep the test from running: tell it later
+        result = yield
+        if call.when == "setup" and result.passed:
+            return result  # a failed one would keep the test from running: tell it later
         found = [one for one in self.tests.take(item.nodeid) if one.rule is None]
-        for one in found:
-            report.sections.append(("ftsan", text.long(one.finding)))
-        if found and self.config.option.ftsan_fail and report.passed:
-            report.outcome = "failed"
-            report.longrepr = "\n".join(_reason(item, one) for one in found)
-        return report
+        if found and self.config.option.ftsan_fail and result.passed:
+            texts = report.blocks([one.log for one in found])
+            result.outcome = "failed"
+            result.longrepr = "\n".join(_block_of(texts, one.finding) or _reason(item, one)
+                                        for one in found)
+        else:
+            result.sections += [("ftsan", text.long(one.finding)) for one in found]
+        return result
 
     # --- the end -------------------------------------------------------------------
 
@@ -86,8 +88,15 @@ class Findings:
         self.tests.finish()
         if self.is_worker or not os.environ.get(STARTED_BY_US):
             return
-        if exitstatus == pytest.ExitCode.OK and self.summary().found:
+        if exitstatus == pytest.ExitCode.OK and self._fails():
             session.exitstatus = EXIT_FINDINGS
+
+    def _fails(self):
+        """As the project's fail-on has it (`ftsan run` hands it on)."""
+        fail_on = os.environ.get("FTSAN_FAIL_ON", "any")
+        return fail_on != "never" and any(
+            fail_on != "confirmed" or one.finding.get("confidence") == "confirmed"
+            for one in self.summary().found.values())
 
     def pytest_report_header(self):
         return f"ftsan: log {self.own}"
@@ -99,8 +108,13 @@ class Findings:
         if found:
             terminalreporter.write_sep("=", f"ftsan: {_count(len(found), 'finding')}", red=True,
                                      bold=True)
+            texts = self._texts(result, terminalreporter)
             for one in found:
-                self._write(terminalreporter, one)
+                block = _block_of(texts, one.finding)
+                if block is not None:
+                    terminalreporter.write_line(block + "\n")
+                else:
+                    self._write(terminalreporter, one)
             terminalreporter.write_line(f"log: {self.own}")
         for reason in result.inactive:
             terminalreporter.write_line(f"ftsan: engine NOT ACTIVE: {text.clean(reason)}", red=True)
@@ -108,6 +122,13 @@ class Findings:
             terminalreporter.write_line(
                 f"ftsan: {_count(len(found), 'finding')}, {len(result.suppressed)} suppressed, in "
                 f"{_count(result.processes, 'process', 'processes')}")
+
+    def _texts(self, result, terminalreporter):
+        """In full, unless they were printed with the tests that failed, or the command will
+        print them (a plain `ftsan run -- pytest`)."""
+        if self.config.option.ftsan_fail or not os.environ.get(STARTED_BY_US):
+            return {}
+        return report.blocks(result.logs, terminalreporter.hasmarkup)
 
     def _write(self, terminalreporter, one):
         first, *rest = text.short(one.finding, self._files(one.tests))
@@ -126,6 +147,10 @@ class Findings:
 
 
 RULES = pytest.StashKey()
+
+
+def _block_of(texts, finding):
+    return texts.get(finding.get("fingerprint")) or texts.get(finding.get("also"))
 
 
 def _lines(path):

@@ -170,6 +170,10 @@ class Logs:
     def _is_ours(self, source):
         return source.pid is not None and source.run == self.run and source.time >= self.began
 
+    def paths(self):
+        """Of the files that were read and are this run's."""
+        return [source.path for source in self.sources.values() if self._is_ours(source)]
+
     def poll(self, is_foreign=lambda source: False):
         """What was written since the last call, as pairs (source, record).
 

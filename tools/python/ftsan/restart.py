@@ -12,12 +12,14 @@ from .command import NATIVE
 STARTED_BY_US = "FTSAN_PYTEST"
 
 
-def _command():
+def command():
+    """The native command's path, or None."""
     return NATIVE if os.access(NATIVE, os.X_OK) else shutil.which("ftsan")
 
 
 def _arguments(known):
-    arguments = ["--print-at-end"]
+    # The findings are in pytest's summary; the command adds what was watched.
+    arguments = ["--print-at-end", "--no-findings"]
     if known.ftsan_log:
         arguments += ["--log", known.ftsan_log]
     if known.ftsan_options:
@@ -41,8 +43,8 @@ def _without_log(words):
 
 def restart(config, known):
     """Replaces this process. Returns never; raises UsageError when it can't be done."""
-    command = _command()
-    if command is None:
+    native = command()
+    if native is None:
         raise pytest.UsageError("--ftsan: the command `ftsan` is not there (pip install ftsan)")
     if os.environ.get(STARTED_BY_US):
         raise pytest.UsageError("--ftsan: libftsan.so was not loaded into this interpreter; is it "
@@ -54,5 +56,5 @@ def restart(config, known):
     sys.stdout.flush()
     sys.stderr.flush()
     os.environ[STARTED_BY_US] = "1"
-    os.execv(command, ["ftsan", "run", *_arguments(known), "--", sys.executable,
+    os.execv(native, ["ftsan", "run", *_arguments(known), "--", sys.executable,
                        *_without_log(sys.orig_argv[1:])])

@@ -48,6 +48,7 @@ class Summary:
         self.found = {}
         self.suppressed = {}
         self.processes = 0
+        self.logs = []  # the files of the run
         self.inactive = []  # why engines do not work, each reason once
 
 
@@ -102,7 +103,10 @@ def _read(logs, summary):
 def read(own, rules):
     """`own`: a log of the run; `rules`: the suppressions of the configuration."""
     summary, names = Summary(), Names()
-    for number, process in enumerate(_read(log.Logs(own), summary)):
+    logs = log.Logs(own)
+    processes = _read(logs, summary)
+    summary.logs = logs.paths()
+    for number, process in enumerate(processes):
         for finding, running in process.findings:
             fingerprint = finding.get("fingerprint")
             tests, suppressed = process.attributed.get(fingerprint, (running, None))
