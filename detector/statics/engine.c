@@ -43,10 +43,17 @@ static enum ftsan_grade grade_of(const char *name)
 					  : FTSAN_GRADE_MEDIUM;
 }
 
+const char *ftsan_statics_choice(const struct ftsan_options *options)
+{
+	if (strcmp(options->statics, "auto") != 0)
+		return options->statics;
+	return ftsan_options_latent(options) ? "site" : "off";
+}
+
 int ftsan_statics_init(const struct ftsan_options *options,
 		       const struct ftsan_static_host *host)
 {
-	if (strcmp(options->statics, "off") == 0)
+	if (strcmp(ftsan_statics_choice(options), "off") == 0)
 		return 0;
 	if (static_table_init() != 0)
 		return -ENOMEM;

@@ -1,5 +1,6 @@
 /* Takes a store into the records, and asks the rules what to think of it. */
 #include <stddef.h>
+#include <string.h>
 
 #include "base/base.h"
 #include "locks/locks.h"
@@ -63,6 +64,36 @@ static void add_word(struct static_run *run, uintptr_t word, uintptr_t pc, bool 
 	run->repeated += repeated;
 }
 
+/* Without names code that is close by is taken for one function. */
+enum { NAMELESS_BYTES = 512, CHECKS = 3 };
+
+static bool is_same_function(uintptr_t a, uintptr_t b)
+{
+	char first[FTSAN_SYMBOL_MAX], second[FTSAN_SYMBOL_MAX];
+
+	if (ftsan_symbol_name(a, first) == 0 && ftsan_symbol_name(b, second) == 0)
+		return strcmp(first, second) == 0;
+	return (a > b ? a - b : b - a) < NAMELESS_BYTES;
+}
+
+bool static_words_together(struct static_thread *own)
+{
+	struct static_word *word = own->store.word;
+	const struct static_run *run;
+
+	if (word->together || word->checked >= CHECKS || own->n_runs == 0)
+		return word->together;
+	word->checked++;
+	run = &own->runs[own->n_runs - 1];
+	if (own->store.access.size > 8 || own->store.repeated)
+		word->together = true;
+	for (unsigned i = 0; i < run->n && !word->together; i++)
+		word->together =
+			run->words[i] != (own->store.access.address & ~(uintptr_t)7) &&
+			is_same_function(run->pcs[i], own->store.pc);
+	return word->together;
+}
+
 static void count_run(struct static_thread *own)
 {
 	struct static_store *store = &own->store;
@@ -73,8 +104,9 @@ static void count_run(struct static_thread *own)
 	bool repeated = store->old != 0 || atomic_load_explicit(&store->word->stores,
 								memory_order_relaxed) > 1;
 
-	/* Atomics are none of those that belong together. */
-	if (store->access.atomic || store->word->facts.atomic)
+	/* Atomics are none of those that belong together, nor is what stays as it was. */
+	if (store->access.atomic || store->word->facts.atomic ||
+	    (store->has_new && store->new == store->old && store->access.size <= 8))
 		return;
 	run = run_of(own);
 	if (begins_anew(run, word, store->pc))
@@ -304,6 +336,22 @@ static void note_writer(struct static_thread *own, struct ftsan_thread *thread,
 		note_callers(store, thread, ucontext);
 }
 
+static bool rests_on_words(struct ftsan_static_verdict verdict)
+{
+	return verdict.class == FTSAN_STATIC_TORN ||
+	       verdict.class == FTSAN_STATIC_INIT_MANY;
+}
+
+/* Calls are told by the stack pointer, which other functions may have had as well. */
+static struct ftsan_static_verdict verdict_of(const struct static_word *word)
+{
+	struct ftsan_static_facts facts = word->facts;
+
+	if (word->checked > 0 && !word->together)
+		facts.call_words = facts.repeated_call_words = 1;
+	return ftsan_rule_static(&facts);
+}
+
 void static_settle(struct static_thread *own, struct ftsan_thread *thread,
 		   const void *ucontext)
 {
@@ -329,8 +377,13 @@ void static_settle(struct static_thread *own, struct ftsan_thread *thread,
 	count_run(own);
 	static_records_lock();
 	take_in(store->word, store, tid);
-	verdict = ftsan_rule_static(&store->word->facts);
+	verdict = verdict_of(store->word);
 	static_records_unlock();
+	if (rests_on_words(verdict) && !static_words_together(own)) {
+		static_records_lock();
+		verdict = verdict_of(store->word);
+		static_records_unlock();
+	}
 	if (store->reason == STATIC_JUDGED && static_config.latent)
 		static_report_hazard(own, thread, verdict, ucontext);
 }

@@ -52,6 +52,9 @@ int ftsan_statics_init(const struct ftsan_options *options,
 		       const struct ftsan_static_host *host);
 bool ftsan_statics_on(void);
 
+/* The option `statics`, with "auto" told by the mode. Pure. */
+const char *ftsan_statics_choice(const struct ftsan_options *options);
+
 /**
  * struct ftsan_static_area - writable pages of one module
  * @begin, @end: page aligned

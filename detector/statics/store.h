@@ -101,6 +101,10 @@ void static_observe(struct static_thread *own, struct ftsan_thread *thread);
 void static_settle(struct static_thread *own, struct ftsan_thread *thread,
 		   const void *ucontext);
 
+/* Does one function store to the word and to others, in one call? By the symbols, which
+ * costs something: a few times a word. */
+bool static_words_together(struct static_thread *own);
+
 /* perform.c. True: done, or the page is open; false: a step is under way. */
 bool static_perform(struct static_thread *own, struct ftsan_thread *thread,
 		    void *ucontext);

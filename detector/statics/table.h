@@ -91,6 +91,8 @@ struct static_word {
 	uint8_t reported;
 	bool read;
 	bool several_threads;
+	bool together;	 /* it was seen that one function stores to other words with it */
+	uint8_t checked; /* how often that was looked at */
 	int tid;
 	_Atomic uint32_t stores;
 	uint32_t windows, refills;

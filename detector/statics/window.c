@@ -183,6 +183,7 @@ void static_window(struct static_thread *own, struct ftsan_thread *thread,
 	    !atomic_compare_exchange_strong(&window.state, &closed, PREPARING))
 		return;
 	fill_new(store, &own->insn);
+	(void)static_words_together(own);
 	window.page = store->page;
 	window.store = *store;
 	ftsan_stack_capture(&window.stack, ucontext);
@@ -271,7 +272,7 @@ static struct ftsan_static_pair_verdict judge(const struct static_store *met)
 		.new = held->new,
 		.met_new = met->new,
 		.pointer = facts->new_pointer && !facts->new_text,
-		.call_words = facts->call_words,
+		.call_words = held->word->together ? facts->call_words : 1,
 		.varies = facts->changed > 1,
 		.read = true,
 	};

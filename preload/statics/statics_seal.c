@@ -122,7 +122,7 @@ static void seal_segment(const struct dl_phdr_info *info, const ElfW(Phdr) * ph)
 
 static int seal_object(struct dl_phdr_info *info, size_t size, void *argument)
 {
-	const char *choice = ftsan_preload_options()->statics;
+	const char *choice = ftsan_statics_choice(ftsan_preload_options());
 
 	(void)size;
 	(void)argument;
