@@ -142,7 +142,7 @@ static int start_engines(void)
 		ftsan_workers_many();
 	if (options->sampler && ftsan_options_race(options))
 		(void)ftsan_sampler_init(options, host->iterate,
-					 (uintptr_t)host->py_runtime, host->cache);
+					 (uintptr_t)host->py_runtime, host->cache, host->attached);
 	if (options->watch && watches())
 		(void)ftsan_watch_init();
 	ftsan_header_init(options, ftsan_abi.free_threaded);

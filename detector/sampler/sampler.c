@@ -14,10 +14,12 @@
 #include "sampler/cache.h"
 #include "sampler/finding.h"
 #include "sampler/hold.h"
+#include "sampler/kin.h"
 #include "sampler/modules.h"
 #include "sampler/other.h"
 #include "sampler/own.h"
 #include "sampler/patch.h"
+#include "sampler/traced.h"
 #include "sampler/words.h"
 #include "threads/threads.h"
 #include "words/words.h"
@@ -32,6 +34,8 @@ static _Atomic bool active;
 static _Atomic bool started; /* the second thread has come: everything is armed */
 static _Atomic uint32_t threads = 1;
 static int watch_error;
+static bool attached;
+enum { MANY = 8 }; /* threads, in a process that was attached to: nobody counted */
 static uintptr_t interpreter; /* an address in the object that holds CPython */
 /* When everything is to be armed although no second thread of Python's has come; 0: not
  * yet. Pushed back while modules are loaded: what imports needs no sampling. */
@@ -48,8 +52,9 @@ bool ftsan_sampler_active(void)
 
 int ftsan_sampler_init(const struct ftsan_options *the_options,
 		       int (*the_iterate)(ftsan_phdr_callback, void *),
-		       uintptr_t the_interpreter, const char *cache)
+		       uintptr_t the_interpreter, const char *cache, bool the_attached)
 {
+	attached = the_attached;
 	ftsan_cache_init(cache);
 	interpreter = the_interpreter;
 	options = the_options;
@@ -64,7 +69,10 @@ int ftsan_sampler_init(const struct ftsan_options *the_options,
 		return -ENOTSUP;
 	ftsan_sample_finding_init(strcmp(options->grade, "low") == 0);
 	ftsan_budget_init(options->sampler_rate, options->sampler_budget);
-	watch_error = ftsan_hold_probe();
+	/* Threads that are there already have no event, and can't be given one. */
+	watch_error = attached ? -EOPNOTSUPP : ftsan_hold_probe();
+	if (attached)
+		atomic_store(&threads, MANY);
 	if (watch_error == 0)
 		ftsan_watch_reserve(ftsan_hold_registers());
 	atomic_store_explicit(&active, true, memory_order_release);
@@ -77,6 +85,11 @@ const char *ftsan_sampler_name(void)
 		return inactive_reason;
 	if (watch_error == 0)
 		return "one watchpoint for all threads";
+	if (attached)
+		return "windows by sites: threads that were there before can't be given "
+		       "a "
+		       "watchpoint, so both threads have to come to instructions that "
+		       "are sampled";
 	return "windows by sites: both threads have to come to instructions that are "
 	       "sampled, because the kernel refuses perf events (sysctl "
 	       "kernel.perf_event_paranoid=2, or a container with CAP_PERFMON, gives "
@@ -134,6 +147,11 @@ static void put_start_off(void)
 /* sample_modules() - @only, or NULL: all of them. */
 static void sample_modules(const struct ftsan_module *only)
 {
+	/* A debugger would stop at every site. */
+	if (ftsan_is_traced()) {
+		ftsan_count(sampler_traced);
+		return;
+	}
 	if (!take_table())
 		return;
 	(void)ftsan_modules_sample(iterate, options->modules, only, made);
@@ -281,6 +299,8 @@ static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 		ftsan_count(sampler_no_window);
 		return true;
 	}
+	if (!ftsan_hold_watches())
+		ftsan_kin_arm(key);
 	armed = ftsan_sys_now_ns();
 	ftsan_count(sampler_delays);
 	met = ftsan_hold_wait(it, (uint64_t)options->sampler_delay * 1000);
@@ -299,13 +319,15 @@ static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
  * whether the site is of interest.
  */
 static bool consider(struct ftsan_thread *self, const struct ftsan_access *access,
-		     const struct ftsan_sampled_side *side, uint64_t site_key,
+		     const struct ftsan_sampled_side *side,
+		     struct ftsan_sample_module *module, struct ftsan_sample_site *site,
 		     void *ucontext)
 {
 	struct ftsan_memory memory;
 	struct ftsan_delay_question question = {
 		.writes = side->writes,
 		.threads = atomic_load_explicit(&threads, memory_order_relaxed)};
+	uint64_t site_key = ftsan_words_site_key(ftsan_site_address(module, site));
 	uint32_t at_site = ftsan_words_fruitless(site_key);
 	uint64_t key, now = ftsan_sys_now_ns();
 
@@ -315,6 +337,8 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 		ftsan_words_note_plain(key);
 	if (side->reads)
 		ftsan_words_note_read(key);
+	if (!ftsan_hold_watches())
+		ftsan_kin_note(key, module, site);
 	if (ftsan_words_settled(key))
 		return false;
 	question.use = ftsan_words_touch(access->address, self->index, side->writes);
@@ -352,9 +376,7 @@ static void hit(struct ftsan_thread *self, struct ftsan_sample_module *module,
 	    !on_stack_of(self, access.address)) {
 		ftsan_site_side(&side, module, site, access.address);
 		soon = ftsan_hold_meet(self, &access, &side, ucontext) ||
-		       consider(self, &access, &side,
-				ftsan_words_site_key(ftsan_site_address(module, site)),
-				ucontext);
+		       consider(self, &access, &side, module, site, ucontext);
 	}
 	ftsan_arm_later(module, site, soon);
 }
@@ -432,7 +454,9 @@ void ftsan_sampler_halt(bool halt)
 
 	ftsan_arm_halt(halt);
 	if (!halt) {
-		if (atomic_load(&started))
+		if (attached && ftsan_sampler_active() && !atomic_load(&started))
+			start();
+		else
 			ftsan_sampler_modules_changed();
 		return;
 	}

@@ -34,6 +34,7 @@ struct ftsan_thread;
  * @options: borrowed, must stay
  * @iterate: dl_iterate_phdr
  * @interpreter: an address in the object that holds CPython
+ * @attached: the process ran already; everything is armed when it is no longer halted
  * @cache:   folder for sweeps that are kept; NULL or "": none; borrowed, must stay
  *
  * Context: start-up, after the decoder and the memory room. Return: 0; -ENOTSUP when it
@@ -41,7 +42,7 @@ struct ftsan_thread;
  */
 int ftsan_sampler_init(const struct ftsan_options *options,
 		       int (*iterate)(ftsan_phdr_callback, void *), uintptr_t interpreter,
-		       const char *cache);
+		       const char *cache, bool attached);
 bool ftsan_sampler_active(void);
 
 /* How it works here, or why not: for the log. */

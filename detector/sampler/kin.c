@@ -1,0 +1,72 @@
+#include "sampler/kin.h"
+
+#include "base/base.h"
+#include "sampler/arm.h"
+
+enum { BUCKETS = 1 << 12, KIN = 8 };
+
+struct kin {
+	_Atomic uint64_t key;
+	struct ftsan_sample_module *_Atomic module;
+	struct ftsan_sample_site *_Atomic site;
+};
+
+/* @next: of the bucket, the one that is overwritten. */
+static struct bucket {
+	_Atomic uint32_t next;
+	struct kin kin[KIN];
+} buckets[BUCKETS];
+
+static struct bucket *bucket_of(uint64_t key)
+{
+	return &buckets[(key * 0x9e3779b97f4a7c15ull >> 40) % BUCKETS];
+}
+
+void ftsan_kin_note(uint64_t key, struct ftsan_sample_module *module,
+		    struct ftsan_sample_site *site)
+{
+	struct bucket *bucket = bucket_of(key);
+	struct kin *kin;
+
+	for (unsigned i = 0; i < KIN; i++)
+		if (atomic_load_explicit(&bucket->kin[i].site, memory_order_relaxed) ==
+			    site &&
+		    atomic_load_explicit(&bucket->kin[i].key, memory_order_relaxed) ==
+			    key)
+			return;
+	kin = &bucket->kin[atomic_fetch_add_explicit(&bucket->next, 1,
+						     memory_order_relaxed) %
+			   KIN];
+	/* Torn between two writers it names a site of another word: one more trap. */
+	atomic_store_explicit(&kin->key, 0, memory_order_relaxed);
+	atomic_store_explicit(&kin->module, module, memory_order_release);
+	atomic_store_explicit(&kin->site, site, memory_order_release);
+	atomic_store_explicit(&kin->key, key, memory_order_release);
+}
+
+/* Does the site belong to that module? A torn entry may say so. */
+static bool belongs(const struct ftsan_sample_module *module,
+		    const struct ftsan_sample_site *site)
+{
+	return atomic_load_explicit(&module->state, memory_order_acquire) ==
+		       FTSAN_MODULE_READY &&
+	       site >= module->sites && site < module->sites + module->n_sites;
+}
+
+void ftsan_kin_arm(uint64_t key)
+{
+	struct bucket *bucket = bucket_of(key);
+
+	for (unsigned i = 0; i < KIN; i++) {
+		struct kin *kin = &bucket->kin[i];
+		struct ftsan_sample_module *module;
+		struct ftsan_sample_site *site;
+
+		if (atomic_load_explicit(&kin->key, memory_order_acquire) != key)
+			continue;
+		module = atomic_load_explicit(&kin->module, memory_order_acquire);
+		site = atomic_load_explicit(&kin->site, memory_order_acquire);
+		if (module != NULL && site != NULL && belongs(module, site))
+			(void)ftsan_arm_site(module, site);
+	}
+}
