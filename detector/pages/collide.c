@@ -6,7 +6,7 @@
 #include "budget/budget.h"
 #include "findings/findings.h"
 #include "pages/guard_config.h"
-#include "pages/publish.h"
+#include "pages/seal.h"
 #include "pages/slot.h"
 #include "pages/slot_tell.h"
 #include "rules/rules.h"

@@ -5,7 +5,9 @@
  *   guard.c       allocation and freeing
  *   guard_skip.h  allocations that are left out, inline
  *   guard_life.c  all buffers at once: detach, fork, the end
- *   publish.c     sealing and unsealing, the scout's tick
+ *   seal.c        sealing and unsealing, and how much is sealed
+ *   publish.c     when a buffer is sealed: the scout's tick
+ *   hold.c        the same for operations
  *   quarantine.c  freed buffers, kept inaccessible for a while
  *   recycle.c     their way back
  *   trap.c        faults: what a fault means, and what is done about it

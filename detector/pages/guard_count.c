@@ -2,7 +2,7 @@
 
 #include "base/base.h"
 #include "pages/guard_config.h"
-#include "pages/publish.h"
+#include "pages/seal.h"
 #include "pages/slot.h"
 
 enum { OLD_US = 10000 }; /* "old" in the coverage record */

@@ -4,7 +4,7 @@
 
 #include "base/base.h"
 #include "pages/guard_config.h"
-#include "pages/publish.h"
+#include "pages/seal.h"
 #include "pages/slot.h"
 
 enum { GAP_SLOTS = 8 }; /* others between two buffers of a stretch */
