@@ -2,9 +2,9 @@
 
 #include "base/base.h"
 #include "budget/budget.h"
-#include "pages/collide.h"
 #include "pages/guard_config.h"
 #include "pages/slot.h"
+#include "pages/window.h"
 #include "rules/rules.h"
 #include "threads/threads.h"
 
@@ -25,13 +25,13 @@ static const void *freeing(const struct ftsan_thread *thread, uint32_t slot)
 static bool may_open(const struct ftsan_site *site)
 {
 	const struct ftsan_guard_config *config = &ftsan_guard_config;
-	uint64_t elapsed = ftsan_collide_elapsed_ns();
+	uint64_t elapsed = ftsan_window_elapsed_ns();
 	struct ftsan_window_question question = {
 		.threads = ftsan_threads_alive(),
 		.site_proven = atomic_load_explicit(&site->proven, memory_order_relaxed),
 		.site_windows =
 			atomic_load_explicit(&site->windows, memory_order_relaxed),
-		.site_limit = ftsan_collide_site_limit(elapsed),
+		.site_limit = ftsan_window_site_limit(elapsed),
 		.object_limit = 1,
 		.spent_ns = ftsan_counted(window_ns),
 		.elapsed_ns = elapsed,

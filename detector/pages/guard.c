@@ -16,6 +16,7 @@
 #include "pages/publish.h"
 #include "pages/quarantine.h"
 #include "pages/store.h"
+#include "pages/window.h"
 #include "rules/rules.h"
 #include "threads/threads.h"
 
@@ -78,7 +79,7 @@ int ftsan_guard_init(const struct ftsan_options *options,
 	} else {
 		ftsan_sites_reset();
 	}
-	ftsan_collide_init();
+	ftsan_window_init();
 	error = ftsan_store_init(options->store);
 	if (error != 0)
 		return error;

@@ -11,7 +11,8 @@
  *   quarantine.c  freed buffers, kept inaccessible for a while
  *   recycle.c     their way back
  *   trap.c        faults: what a fault means, and what is done about it
- *   collide.c     holding a store up until a second thread touches the same thing
+ *   window.c      holding a store up until a second thread touches the same thing
+ *   collide.c     the second thread
  *   store.c       performing a trapped store
  */
 #ifndef FTSAN_GUARD_H

@@ -2,13 +2,13 @@
 #include <stdatomic.h>
 #include <sys/mman.h>
 
-#include "pages/collide.h"
 #include "pages/guard.h"
 #include "pages/guard_count.h"
 #include "pages/publish.h"
 #include "pages/quarantine.h"
 #include "pages/slot.h"
 #include "pages/store.h"
+#include "pages/window.h"
 
 /* --- halting ------------------------------------------------------------------ */
 
@@ -123,7 +123,7 @@ void ftsan_guard_fork_child(void)
 	ftsan_slots_rebuild();
 	ftsan_publish_fork_child();
 	ftsan_quarantine_fork_child();
-	ftsan_collide_fork_child();
+	ftsan_window_fork_child();
 }
 
 void ftsan_guard_count_live(void)

@@ -1,8 +1,8 @@
 #include "pages/guard_threads.h"
 
-#include "pages/collide.h"
 #include "pages/pages_thread.h"
 #include "pages/slot.h"
+#include "pages/window.h"
 
 static bool owns_window(const struct ftsan_thread *thread)
 {

@@ -10,6 +10,7 @@
 #include "pages/collide.h"
 #include "pages/pkey.h"
 #include "pages/slot.h"
+#include "pages/window.h"
 
 /* The trap flag of RFLAGS: SIGTRAP after the next instruction. */
 #define TRAP_FLAG 0x100L

@@ -11,6 +11,7 @@
 #include "pages/publish.h"
 #include "pages/slot.h"
 #include "pages/store.h"
+#include "pages/window.h"
 #include "threads/threads.h"
 
 /* Bit 1 of the page-fault error code: the access was a write. */

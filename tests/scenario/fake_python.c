@@ -19,6 +19,13 @@ EXPORT const uint64_t _PyRuntime[128] = {
 	[0] = 0x7970677562656478, /* "xdebugpy" */
 	[1] = 0x030d05f0,
 	[2] = 1,
+	/* The runtime and its one interpreter, which has not started. */
+	[3] = 1024,
+	[5] = 952,
+	[6] = 64,
+	[8] = 8,
+	[15] = 16,
+	[16] = 8,
 	[19] = 824,
 	[23] = 72,
 	[24] = 152,
