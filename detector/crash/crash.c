@@ -5,9 +5,9 @@
 #include "base/base.h"
 #include "crash/fault.h"
 #include "findings/findings.h"
-#include "view/view.h"
 #include "rules/rules.h"
 #include "stacks/stacks.h"
+#include "view/view.h"
 
 /* One process dies once; a hang is told once, too. */
 static struct {

@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "sampler/choose.h"
 #include "sampler/cache.h"
+#include "sampler/choose.h"
 #include "sampler/sweep.h"
 #include "stacks/stacks.h"
 
