@@ -1,0 +1,221 @@
+/* sampled, delay, choose: what a caught pair means, whom to hold, which modules. */
+#include <check.h>
+#include <stdlib.h>
+
+#include "rules/rules.h"
+#include "sampler/choose.h"
+
+static enum ftsan_plain_proof proof;
+
+static const struct ftsan_sampled_side load = {
+	.reads = true, .form = FTSAN_ACCESS_MOVE, .lock_free = true};
+static const struct ftsan_sampled_side store = {
+	.writes = true, .form = FTSAN_ACCESS_MOVE, .lock_free = true};
+
+static struct ftsan_sampled_question pair(struct ftsan_sampled_side held,
+					  struct ftsan_sampled_side other)
+{
+	return (struct ftsan_sampled_question){.held = held,
+					       .other = other,
+					       .read_before = true,
+					       .changed = true,
+					       .before = 16,
+					       .after = 32,
+					       .size = 8};
+}
+
+static enum ftsan_sampled_verdict ask(const struct ftsan_sampled_question *question)
+{
+	return ftsan_rule_sampled(question, &proof);
+}
+
+START_TEST(moves_may_be_atomics)
+{
+	struct ftsan_sampled_question q = pair(load, store);
+
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_POSSIBLY_ATOMIC);
+	q = pair(store, store);
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_POSSIBLY_ATOMIC);
+	q = pair(load, load);
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_NOTHING);
+}
+END_TEST
+
+START_TEST(one_side_is_no_atomic)
+{
+	struct ftsan_sampled_question q = pair(load, store);
+
+	q.held.form = FTSAN_ACCESS_FOLDED;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	ck_assert_int_eq(proof, FTSAN_PROOF_PAIR);
+	/* clang folds relaxed loads into arithmetic. */
+	q.held.folds = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_POSSIBLY_ATOMIC);
+	q.held.form = FTSAN_ACCESS_WIDE;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	q = pair(load, store);
+	q.other.unaligned = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	q = pair(load, store);
+	q.other.libc = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+}
+END_TEST
+
+START_TEST(who_locks_synchronises)
+{
+	struct ftsan_sampled_question q = pair(load, store);
+
+	q.other.locked = true;
+	q.held.form = FTSAN_ACCESS_WIDE;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_NOTHING);
+}
+END_TEST
+
+START_TEST(the_field_and_the_reference)
+{
+	struct ftsan_sampled_question q = pair(load, store);
+
+	q.plain_before = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	ck_assert_int_eq(proof, FTSAN_PROOF_FIELD);
+	q.plain_before = false;
+	q.reference = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	ck_assert_int_eq(proof, FTSAN_PROOF_REFERENCE);
+	/* Published once: NULL was no reference. */
+	q.before = 0;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_POSSIBLY_ATOMIC);
+}
+END_TEST
+
+START_TEST(both_modules_without_atomics)
+{
+	struct ftsan_sampled_question q = pair(load, store);
+
+	q.held.lock_free = false;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_POSSIBLY_ATOMIC);
+	q.other.lock_free = false;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	ck_assert_int_eq(proof, FTSAN_PROOF_MODULE);
+}
+END_TEST
+
+START_TEST(the_value_that_is_there)
+{
+	struct ftsan_sampled_question q = pair(load, store);
+
+	q.plain_before = true;
+	q.other.same = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_HARMLESS);
+	/* Made of what was loaded: another thread's change is undone. */
+	q.other.updates = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	q.other.updates = false;
+	q.other.form = FTSAN_ACCESS_FOLDED;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+}
+END_TEST
+
+START_TEST(nobody_loads_it)
+{
+	struct ftsan_sampled_question q = pair(store, store);
+
+	q.plain_before = true;
+	q.read_before = false;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_HARMLESS);
+	q.read_before = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+}
+END_TEST
+
+START_TEST(shared_words_first)
+{
+	struct ftsan_delay_question q = {.use = FTSAN_USE_SHARED_WRITTEN,
+					 .foreign = true,
+					 .tokens = 1,
+					 .burst = 100,
+					 .threads = 2,
+					 .budget_percent = 5};
+
+	ck_assert(ftsan_rule_delay(&q));
+	q.foreign = false;
+	ck_assert(!ftsan_rule_delay(&q));
+	q.tokens = 100;
+	ck_assert(ftsan_rule_delay(&q));
+	q.use = FTSAN_USE_PRIVATE;
+	ck_assert(ftsan_rule_delay(&q) && !ftsan_rule_interesting(&q));
+	q.tokens = 60;
+	ck_assert(!ftsan_rule_delay(&q));
+}
+END_TEST
+
+START_TEST(nobody_is_held_alone_or_beyond_the_budget)
+{
+	struct ftsan_delay_question q = {.use = FTSAN_USE_SHARED_WRITTEN,
+					 .foreign = true,
+					 .tokens = 100,
+					 .burst = 100,
+					 .threads = 1,
+					 .budget_percent = 5};
+
+	ck_assert(!ftsan_rule_delay(&q));
+	q.threads = 2;
+	q.spent_ns = 2000000000;
+	q.elapsed_ns = 10000000000;
+	ck_assert(!ftsan_rule_delay(&q));
+	q.threads = 20;
+	ck_assert(ftsan_rule_delay(&q));
+	q.fruitless = 1000;
+	q.tokens = 99;
+	ck_assert(!ftsan_rule_delay(&q));
+}
+END_TEST
+
+START_TEST(which_modules)
+{
+	static const char wheel[] = "/e/lib/python3.14t/site-packages/multidict/"
+				    "_multidict.cpython-314t-x86_64-linux-gnu.so";
+	static const char blas[] = "/e/lib/python3.14t/site-packages/numpy.libs/"
+				   "libscipy_openblas64_-8fb3d286.so";
+	static const char python[] = "/usr/bin/python3.14t";
+
+	ck_assert(ftsan_sample_chosen(wheel, "", false));
+	ck_assert(ftsan_sample_chosen("/home/me/mine.so", "", false));
+	ck_assert(!ftsan_sample_chosen(blas, "", false));
+	ck_assert(ftsan_sample_is_runtime(blas));
+	ck_assert(!ftsan_sample_chosen("/lib/x86_64-linux-gnu/libz.so.1", "", false));
+	ck_assert(!ftsan_sample_chosen(python, "", true));
+	ck_assert(ftsan_sample_chosen(python, "cpython", true));
+	ck_assert(ftsan_sample_chosen(wheel, "cpython", false));
+	ck_assert(ftsan_sample_chosen(wheel, "_multi*", false));
+	ck_assert(ftsan_sample_chosen(wheel, "numpy,multidict", false));
+	ck_assert(!ftsan_sample_chosen(wheel, "numpy", false));
+	ck_assert(!ftsan_sample_chosen(wheel, "-multidict", false));
+	ck_assert(!ftsan_sample_chosen("/x/libftsan.so", "*", false));
+}
+END_TEST
+
+int main(void)
+{
+	Suite *suite = suite_create("sampled");
+	TCase *test = tcase_create("sampled");
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	tcase_add_test(test, moves_may_be_atomics);
+	tcase_add_test(test, one_side_is_no_atomic);
+	tcase_add_test(test, who_locks_synchronises);
+	tcase_add_test(test, the_field_and_the_reference);
+	tcase_add_test(test, both_modules_without_atomics);
+	tcase_add_test(test, the_value_that_is_there);
+	tcase_add_test(test, nobody_loads_it);
+	tcase_add_test(test, shared_words_first);
+	tcase_add_test(test, nobody_is_held_alone_or_beyond_the_budget);
+	tcase_add_test(test, which_modules);
+	suite_add_tcase(suite, test);
+	srunner_run_all(runner, CK_ENV);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? 0 : 1;
+}
