@@ -55,11 +55,3 @@ void ftsan_patch_byte(uintptr_t at, uint8_t value)
 	else
 		store(at, value);
 }
-
-const char *ftsan_patch_name(void)
-{
-	if (atomic_load(&by_memory))
-		return "text written by /proc/self/mem";
-	return atomic_load(&refused) ? "text that can't be written"
-				     : "text written in place";
-}

@@ -20,7 +20,4 @@ bool ftsan_patch_open(uintptr_t begin, uintptr_t end);
 /* Changes one byte of what was opened. Async-signal-safe. */
 void ftsan_patch_byte(uintptr_t at, uint8_t value);
 
-/* "written in place", "written by /proc/self/mem", "refused". */
-const char *ftsan_patch_name(void);
-
 #endif

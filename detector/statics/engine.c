@@ -500,29 +500,3 @@ void ftsan_statics_thread_end(struct ftsan_thread *thread)
 	static_thread_of(thread)->n_runs = 0;
 	static_thread_of(thread)->step.kind = STATIC_STEP_NONE;
 }
-
-void ftsan_statics_summary(struct ftsan_static_summary *out)
-{
-	uint64_t now = ftsan_sys_now_ns(), watched = 0, open = 0;
-
-	memset(out, 0, sizeof(*out));
-	if (!atomic_load_explicit(&on, memory_order_acquire))
-		return;
-	out->modules = static_modules();
-	out->traps = ftsan_counted(statics_traps);
-	for (uint32_t i = 0; i < STATIC_PAGES; i++) {
-		struct static_page *page = static_page_at(i);
-		uint8_t state = atomic_load_explicit(&page->state, memory_order_relaxed);
-
-		if (state == STATIC_PAGE_NONE || state == STATIC_PAGE_GONE)
-			continue;
-		out->pages++;
-		watched += now - page->sealed_since;
-		open += atomic_load_explicit(&page->open_ns, memory_order_relaxed);
-		if (state == STATIC_PAGE_OPEN)
-			open += now - atomic_load_explicit(&page->open_since,
-							   memory_order_relaxed);
-	}
-	out->sealed_permille =
-		watched == 0 ? 0 : (uint32_t)((watched - open) / (watched / 1000 + 1));
-}

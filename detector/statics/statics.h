@@ -145,14 +145,6 @@ void ftsan_statics_ending(void);
 void ftsan_statics_flush(void);
 void ftsan_statics_inventory(void);
 
-/* The parts of the coverage record. */
-struct ftsan_static_summary {
-	uint32_t modules;
-	uint32_t pages;
-	uint64_t traps;
-	uint32_t sealed_permille; /* of the time since each page was sealed first */
-};
-void ftsan_statics_summary(struct ftsan_static_summary *out);
 /* A record for each module, with the share of time that it was sealed. */
 void ftsan_statics_record_modules(void);
 

@@ -32,15 +32,6 @@ int static_table_init(void)
 		       : -ENOMEM;
 }
 
-/* Everything opened before. Untouched pages of the tables stay untouched. */
-void static_table_reset(void)
-{
-	(void)ftsan_sys_unmap(words, STATIC_WORDS * sizeof(*words));
-	(void)ftsan_sys_unmap(writers, STATIC_WRITERS * sizeof(*writers));
-	words = NULL;
-	writers = NULL;
-}
-
 void static_records_lock(void)
 {
 	uint32_t free = 0;
@@ -169,17 +160,7 @@ struct static_writer *static_writer_of(uintptr_t pc, uintptr_t address, bool *is
 	return NULL;
 }
 
-struct static_word *static_word_at(uint32_t index)
-{
-	return &words[index];
-}
-
 struct static_writer *static_writer_at(uint32_t index)
 {
 	return &writers[index];
-}
-
-struct static_page *static_page_at(uint32_t index)
-{
-	return &pages[index];
 }

@@ -118,7 +118,6 @@ struct static_writer {
 };
 
 int static_table_init(void);
-void static_table_reset(void);
 
 /* Context: any, async-signal-safe. NULL: not there, or no room. */
 struct static_page *static_page_of(uintptr_t address);
@@ -132,9 +131,7 @@ struct static_module *static_module_add(uint16_t *index);
 unsigned static_modules(void);
 
 /* For walks over everything. */
-struct static_word *static_word_at(uint32_t index);
 struct static_writer *static_writer_at(uint32_t index);
-struct static_page *static_page_at(uint32_t index);
 
 /* One writer of records at a time. Nothing faults, and nobody waits, while it is held. */
 void static_records_lock(void);

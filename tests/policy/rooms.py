@@ -103,8 +103,13 @@ def objects(build, part):
     for directory, _, names in os.walk(os.path.join(build, part, "CMakeFiles")):
         inner = re.search(r"\.dir/(.*)", directory + "/")
         for name in names:
-            if name.endswith(".c.o") and inner and "__" not in inner[1]:
-                found[f"{part}/{inner[1]}{name[:-2]}"] = os.path.join(directory, name)
+            source, path = f"{part}/{(inner or ['', ''])[1]}{name[:-2]}", \
+                os.path.join(directory, name)
+            if not name.endswith(".c.o") or not inner or "__" in inner[1]:
+                continue
+            # A target of another name may have left one.
+            if source not in found or os.path.getmtime(found[source]) < os.path.getmtime(path):
+                found[source] = path
     return found
 
 
