@@ -18,6 +18,20 @@ set(FTSAN_INSTALL_DATADIR ${SKBUILD_DATA_DIR}/share)
 set(FTSAN_INSTALL_MANDIR ${SKBUILD_DATA_DIR}/share/man)
 set(FTSAN_LIBDIR_FROM_BINDIR .)
 
+set(FTSAN_PRIVATE_LIBRARIES "" CACHE PATH
+	"Made by tools/wheel/libraries.sh: what a wheel for other machines brings along")
+if(FTSAN_PRIVATE_LIBRARIES)
+	# They have names of their own already, and are found beside who needs them.
+	set(CMAKE_INSTALL_RPATH "$ORIGIN")
+	function(ftsan_bundle)
+		file(GLOB libraries ${FTSAN_PRIVATE_LIBRARIES}/lib/libftsan-*.so)
+		install(FILES ${libraries} DESTINATION ${FTSAN_INSTALL_BINDIR})
+		install(DIRECTORY ${FTSAN_PRIVATE_LIBRARIES}/licenses
+			DESTINATION ${FTSAN_INSTALL_BINDIR})
+	endfunction()
+	return()
+endif()
+
 find_program(FTSAN_PATCHELF patchelf REQUIRED)
 # ftsan_bundle(): to be called last, because installation goes in the order of the calls.
 function(ftsan_bundle)
