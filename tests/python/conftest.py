@@ -47,7 +47,7 @@ REPEAT = int(os.environ.get("FTSAN_REPEAT", "3"))
 TIMEOUT = 300
 
 # Takes arguments of its own; ctest runs it.
-collect_ignore = ["test_pyframes.py"]
+collect_ignore = ["test_pyframes.py", "example"]
 
 
 def tool(*command):

@@ -100,6 +100,7 @@ static json_t *item_json(const struct ftsan_item *item)
 	json_object_set_new(json, "last", json_real(item->found->last));
 	json_object_set_new(json, "tests", listed(&item->found->tests));
 	json_object_set_new(json, "suppressed", json_boolean(item->suppressed));
+	json_object_set_new(json, "seen", counted(&item->found->evidence));
 	set_text(json, "baseline", ftsan_news_word(item->news));
 	return json;
 }
