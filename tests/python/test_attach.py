@@ -316,7 +316,7 @@ def plain(interpreter, source):
         try:
             yield process
             assert process.communicate("\n", timeout=PATIENCE_S) == ("", "")
-            assert process.returncode == 0
+            assert process.returncode in (0, 67)  # it may have seen nothing yet
         finally:
             process.kill()
 
