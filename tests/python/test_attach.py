@@ -16,7 +16,7 @@ import pytest
 from conftest import BUILD, PROGRAMS, clean_environment, found, read_log
 
 PROGRAM = PROGRAMS / "attached.py"
-EXIT_FINDINGS, EXIT_FAILED = 66, 125
+EXIT_FINDINGS, EXIT_BLIND, EXIT_FAILED = 66, 67, 125
 PATIENCE_S = 60
 
 # A program with the bug may die of it, but not of anything else.
@@ -150,7 +150,7 @@ def repeat_found(attach, numpy_affected, work, mode, kind):
                                 program.pid)
         if work == "repeat" and program.process.poll() in DEATHS:
             return False
-        assert status in (0, EXIT_FINDINGS) and "detached from process" in words, words
+        assert status in (0, EXIT_FINDINGS, EXIT_BLIND) and "detached from process" in words, words
         attached = attach(program, "--options", f"mode={mode}")
         attached.wait_for("SUMMARY: ftsan:")
         died = program.process.poll()
@@ -231,7 +231,7 @@ def test_it_becomes_another_program(attach, numpy_fixed):
         attached = attach(program)
         program.process.stdin.write("exec\n")
         program.process.stdin.flush()
-        assert attached.process.wait(PATIENCE_S) == 0, attached.words
+        assert attached.process.wait(PATIENCE_S) in (0, EXIT_BLIND), attached.words
         assert attached.records("end")[-1]["reason"] == "exec"
         assert program.process.poll() is None
 
@@ -316,7 +316,7 @@ def plain(interpreter, source):
         try:
             yield process
             assert process.communicate("\n", timeout=PATIENCE_S) == ("", "")
-            assert process.returncode in (0, 67)  # it may have seen nothing yet
+            assert process.returncode == 0
         finally:
             process.kill()
 
@@ -482,7 +482,8 @@ def test_signals_are_given_back(attach, numpy_affected, mode):
             if mode != "race":
                 attached.wait_for("SUMMARY: ftsan:")
             time.sleep(0.2)
-            assert attached.stop() == (0 if mode == "race" else EXIT_FINDINGS), attached.words
+            expected = (0, EXIT_BLIND) if mode == "race" else (EXIT_FINDINGS,)
+            assert attached.stop() in expected, attached.words
             assert "signal handlers stay" not in attached.words
             assert signals(program.pid) == before
         assert program.end() == (0, "end 0\n", "")
