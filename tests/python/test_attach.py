@@ -152,7 +152,7 @@ def repeat_found(attach, numpy_affected, work, mode, kind):
             return False
         assert status in (0, EXIT_FINDINGS, EXIT_BLIND) and "detached from process" in words, words
         attached = attach(program, "--options", f"mode={mode}")
-        attached.wait_for("SUMMARY: ftsan:")
+        attached.wait_for("ftsan: found: ")
         died = program.process.poll()
         assert attached.stop() == EXIT_FINDINGS, attached.words
         status = program.end()[0] if died is None else died
@@ -193,7 +193,7 @@ def test_scikit_image(attach):
         attached = attach(program)
         assert "GIL off" in attached.words
         program.ask("raise")
-        attached.wait_for("SUMMARY: ftsan:")
+        attached.wait_for("ftsan: found: ")
         assert attached.stop() == EXIT_FINDINGS, attached.words
         assert program.end() == (0, "end 0\n", "")
     # If no thread let go of it in time, a cache that grows is guarded all the same.
@@ -480,7 +480,7 @@ def test_signals_are_given_back(attach, numpy_affected, mode):
         for _ in range(5):
             attached = attach(program, "--options", f"mode={mode}:sample=0")
             if mode != "race":
-                attached.wait_for("SUMMARY: ftsan:")
+                attached.wait_for("ftsan: found: ")
             time.sleep(0.2)
             expected = (0, EXIT_BLIND) if mode == "race" else (EXIT_FINDINGS,)
             assert attached.stop() in expected, attached.words
