@@ -14,6 +14,7 @@
 #include "base/counters.h"
 #include "base/fd.h"
 #include "base/fmt.h"
+#include "base/hang.h"
 #include "base/mem.h"
 #include "base/options.h"
 #include "base/safe_read.h"

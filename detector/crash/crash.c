@@ -15,6 +15,7 @@ static struct {
 	struct ftsan_party others[FTSAN_BYSTANDERS_MAX];
 	struct ftsan_incident incident;
 	struct ftsan_view_death death;
+	unsigned first; /* witness that it is about */
 	char title[400];
 	char detail[400];
 	char place[FTSAN_SYMBOL_MAX + 64];
@@ -35,18 +36,18 @@ static struct ftsan_deed deed_of(const struct ftsan_witness *witness)
 	};
 }
 
-/* The thread that has most in common with the first; 0: none has anything. */
+/* The thread that has most in common with the first; the first: none has anything. */
 static unsigned nearest(const struct ftsan_death *death, enum ftsan_relation *relation)
 {
-	struct ftsan_deed first = deed_of(&death->witness[0]);
-	unsigned best = 0;
+	struct ftsan_deed first = deed_of(&death->witness[work.first]);
+	unsigned best = work.first;
 
 	*relation = FTSAN_UNRELATED;
-	for (unsigned i = 1; i < death->n_witnesses; i++) {
+	for (unsigned i = 0; i < death->n_witnesses; i++) {
 		struct ftsan_deed other = deed_of(&death->witness[i]);
 		enum ftsan_relation now = ftsan_relate(&first, &other);
 
-		if (now > *relation) {
+		if (i != work.first && now > *relation) {
 			*relation = now;
 			best = i;
 		}
@@ -153,8 +154,9 @@ static const char *make_title(const struct ftsan_death *death, unsigned second,
 		ftsan_buf_str(&buf, " s,");
 	}
 	ftsan_buf_str(&buf, " in ");
-	ftsan_buf_str(&buf, place_of(&death->witness[0], work.place, sizeof(work.place)));
-	if (second != 0) {
+	ftsan_buf_str(&buf, place_of(&death->witness[work.first], work.place,
+				     sizeof(work.place)));
+	if (second != work.first) {
 		ftsan_buf_str(&buf, " while ");
 		put_thread(&buf, &death->witness[second]);
 		ftsan_buf_str(&buf, " was in ");
@@ -233,17 +235,18 @@ static void add_parties(struct ftsan_incident *incident, const struct ftsan_deat
 			unsigned second)
 {
 	incident->parties[0] =
-		party_of(&death->witness[0],
+		party_of(&death->witness[work.first],
 			 death->signal != 0 ? FTSAN_ROLE_CRASH : FTSAN_ROLE_CALL);
 	if (work.fault.has_access)
 		incident->parties[0].access = &work.fault.access;
 	incident->n_parties = 1;
-	if (second != 0)
+	if (second != work.first)
 		incident->parties[incident->n_parties++] =
 			party_of(&death->witness[second], FTSAN_ROLE_CALL);
 	incident->others = work.others;
-	for (unsigned i = 1; i < death->n_witnesses; i++)
-		if (i != second && incident->n_others < FTSAN_BYSTANDERS_MAX)
+	for (unsigned i = 0; i < death->n_witnesses; i++)
+		if (i != second && i != work.first &&
+		    incident->n_others < FTSAN_BYSTANDERS_MAX)
 			work.others[incident->n_others++] =
 				party_of(&death->witness[i], FTSAN_ROLE_CALL);
 }
@@ -260,6 +263,50 @@ static enum ftsan_confidence confidence_of(enum ftsan_certainty certainty)
 	}
 }
 
+static bool holds(const struct ftsan_witness *witness, uintptr_t lock)
+{
+	for (unsigned i = 0; i < witness->n_held; i++)
+		if (witness->held[i] == lock)
+			return true;
+	return false;
+}
+
+/* Who holds the lock that @i waits for; @i: nobody, or it is not known. */
+static unsigned holder(const struct ftsan_death *death, unsigned i)
+{
+	uintptr_t lock = death->witness[i].waits_for;
+
+	for (unsigned k = 0; lock != 0 && k < death->n_witnesses; k++)
+		if (k != i && holds(&death->witness[k], lock))
+			return k;
+	return i;
+}
+
+static void put_wait(struct ftsan_buf *buf, const struct ftsan_death *death, unsigned i)
+{
+	unsigned by = holder(death, i);
+
+	if (by == i)
+		return;
+	ftsan_buf_str(buf, buf->length > 0 ? "; " : "");
+	put_thread(buf, &death->witness[i]);
+	ftsan_buf_str(buf, " waits for the lock at ");
+	ftsan_buf_hex(buf, death->witness[i].waits_for);
+	ftsan_buf_str(buf, ", which ");
+	put_thread(buf, &death->witness[by]);
+	ftsan_buf_str(buf, " holds");
+}
+
+static const char *make_waits(const struct ftsan_death *death)
+{
+	struct ftsan_buf buf;
+
+	ftsan_buf_init(&buf, work.detail, sizeof(work.detail));
+	for (unsigned i = 0; i < death->n_witnesses; i++)
+		put_wait(&buf, death, i);
+	return ftsan_buf_cstr(&buf);
+}
+
 static void fill_death(const struct ftsan_death *death,
 		       const struct ftsan_crash_verdict *verdict,
 		       enum ftsan_relation relation, unsigned second)
@@ -269,7 +316,8 @@ static void fill_death(const struct ftsan_death *death,
 	work.death = (struct ftsan_view_death){
 		.signal = death->signal != 0 ? ftsan_signal_name(death->signal) : NULL,
 		.cause = verdict->sentence,
-		.detail = make_detail(death, fault),
+		.detail = death->signal != 0 ? make_detail(death, fault)
+					     : make_waits(death),
 		.race = verdict->race,
 		.relation = relation_names[relation],
 		.reg = fault->reg,
@@ -277,8 +325,51 @@ static void fill_death(const struct ftsan_death *death,
 		.silent = death->silent,
 		.n_silent = death->n_silent,
 		.untold = death->untold,
-		.n_guilty = second != 0 && relation > FTSAN_SAME_MODULE ? 2 : 1,
+		.n_guilty = second != work.first && (relation > FTSAN_SAME_MODULE ||
+						     death->signal == 0)
+				    ? 2
+				    : 1,
 	};
+}
+
+/* A circle of two: each holds what the other waits for. */
+static bool is_deadlock(const struct ftsan_death *death, unsigned *a, unsigned *b)
+{
+	for (unsigned i = 0; i < death->n_witnesses; i++) {
+		unsigned by = holder(death, i);
+
+		if (by == i || holder(death, by) != i)
+			continue;
+		*a = i;
+		*b = by;
+		return true;
+	}
+	return false;
+}
+
+/* Of a hang: the two that are at one thing, whoever was asked first. */
+static unsigned choose_first(const struct ftsan_death *death, unsigned *second,
+			     enum ftsan_relation *relation)
+{
+	unsigned best = 0;
+
+	*second = 0;
+	*relation = FTSAN_UNRELATED;
+	for (unsigned i = 0; i < death->n_witnesses; i++) {
+		enum ftsan_relation now;
+		unsigned other;
+
+		work.first = i;
+		other = nearest(death, &now);
+		if (now > *relation && now > FTSAN_SAME_METHOD) {
+			*relation = now;
+			*second = other;
+			best = i;
+		}
+	}
+	if (*relation == FTSAN_UNRELATED)
+		*second = best;
+	return best;
 }
 
 bool ftsan_crash_report(const struct ftsan_death *death)
@@ -289,7 +380,15 @@ bool ftsan_crash_report(const struct ftsan_death *death)
 	unsigned second;
 
 	memset(&work, 0, sizeof(work));
-	second = nearest(death, &relation);
+	second = death->signal != 0 ? nearest(death, &relation) : 0;
+	if (death->signal == 0) {
+		work.first = choose_first(death, &second, &relation);
+		if (is_deadlock(death, &work.first, &second))
+			verdict.sentence =
+				"two threads wait for each other's locks: a deadlock";
+		else
+			verdict.sentence = "nothing says why";
+	}
 	if (death->signal != 0) {
 		ftsan_fault_look(&work.fault, death->signal, death->info, death->ucontext,
 				 death->message);

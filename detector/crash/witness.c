@@ -4,6 +4,7 @@
 #include <ucontext.h>
 
 #include "base/base.h"
+#include "locks/locks.h"
 #include "operations/operations.h"
 #include "stacks/stacks.h"
 #include "threads/threads.h"
@@ -92,6 +93,28 @@ static void take_name(struct ftsan_witness *out)
 	out->name[sizeof(out->name) - 1] = '\0';
 }
 
+static void take_locks(struct ftsan_witness *out)
+{
+	const struct ftsan_thread *thread = ftsan_thread_mine;
+	const struct ftsan_held *held = thread != NULL ? ftsan_held_of(thread) : NULL;
+	uint32_t n;
+
+	out->n_held = 0;
+	out->waits_for = 0;
+	if (held == NULL)
+		return;
+	out->waits_for = atomic_load_explicit(&held->waits_for, memory_order_relaxed);
+	n = atomic_load_explicit(&held->n, memory_order_relaxed);
+	for (uint32_t i = 0; i < n && i < FTSAN_HELD_MAX; i++) {
+		uintptr_t lock = atomic_load_explicit(&held->locks[i].address,
+						      memory_order_relaxed);
+
+		if (lock != 0 && lock != out->waits_for &&
+		    out->n_held < FTSAN_WITNESS_LOCKS)
+			out->held[out->n_held++] = lock;
+	}
+}
+
 void ftsan_witness_take(struct ftsan_witness *out, const void *ucontext)
 {
 	const ucontext_t *uc = ucontext;
@@ -104,4 +127,5 @@ void ftsan_witness_take(struct ftsan_witness *out, const void *ucontext)
 	(void)ftsan_doing(&interpreter, tstate_of != NULL ? (uintptr_t)tstate_of() : 0,
 			  &out->stack, &out->doing);
 	add_operation(out);
+	take_locks(out);
 }

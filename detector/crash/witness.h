@@ -8,11 +8,12 @@
 #include "crash/doing.h"
 #include "stacks/stacks.h"
 
-enum { FTSAN_WITNESS_NAME = 16 };
+enum { FTSAN_WITNESS_NAME = 16, FTSAN_WITNESS_LOCKS = 12 };
 
 /**
  * struct ftsan_witness - filled by the thread itself, in a handler
  * @sp: its stack pointer
+ * @waits_for, @held: locks, as far as they are known
  */
 struct ftsan_witness {
 	int tid;
@@ -20,6 +21,9 @@ struct ftsan_witness {
 	uintptr_t sp;
 	struct ftsan_stack stack;
 	struct ftsan_doing doing;
+	uintptr_t waits_for;
+	unsigned n_held;
+	uintptr_t held[FTSAN_WITNESS_LOCKS];
 };
 
 /**

@@ -314,9 +314,40 @@ static void on_survived(void)
 		leave_room();
 }
 
+/*
+ * Whoever started us waits no longer: a finding with all stacks. The program goes on, and
+ * is ended by who asked.
+ */
+static bool is_hang(int sig, const siginfo_t *info, const void *ucontext)
+{
+	uint64_t value = (uint64_t)(uintptr_t)info->si_value.sival_ptr;
+	static struct ftsan_asked asked;
+	struct ftsan_death death = {.seconds = (uint32_t)value};
+
+	if (sig != SIGTRAP || info->si_code != SI_QUEUE ||
+	    (value & FTSAN_HANG_BITS) != FTSAN_HANG_MARK)
+		return false;
+	/* Asked in the middle of an unwind: it will be asked again. */
+	if (!ftsan_preload_own() || ftsan_stack_walking() || !become_reporter())
+		return true;
+	if (keep_room(0)) {
+		ftsan_ask_all(&asked, ucontext, ANSWER_NS, !is_traced());
+		death.witness = asked.witness;
+		death.n_witnesses = asked.n;
+		death.silent = asked.silent;
+		death.n_silent = asked.n_silent;
+		death.untold = asked.untold;
+		(void)ftsan_crash_report(&death);
+		leave_room();
+	}
+	atomic_store(&reporter, 0);
+	return true;
+}
+
 static bool on_sent(int sig, const siginfo_t *info, void *ucontext)
 {
-	return ftsan_ask_signal(sig, info, ucontext) || is_overdue(info, ucontext);
+	return ftsan_ask_signal(sig, info, ucontext) || is_overdue(info, ucontext) ||
+	       is_hang(sig, info, ucontext);
 }
 
 void ftsan_dying_start(void)

@@ -11,6 +11,7 @@ enum {
 	FTSAN_EXIT_FAILED =
 		125, /* ftsan's own failure, as env(1) and timeout(1) have it */
 	FTSAN_EXIT_NOT_EXECUTABLE = 126,
+	FTSAN_EXIT_TIMEOUT = 124, /* what timeout(1) says */
 	FTSAN_EXIT_NOT_FOUND = 127,
 	FTSAN_EXIT_SIGNAL = 128, /* plus the number of the signal */
 };

@@ -12,6 +12,7 @@
 #include "live/live.h"
 #include "run/github.h"
 #include "common/common.h"
+#include "run/timeout.h"
 
 static const char help[] =
 	"usage: ftsan run [OPTION...] [--] CMD ARGS...\n"
@@ -41,6 +42,9 @@ static const char help[] =
 	"terminal\n"
 	"  --no-findings  print the verdict and the summary only, unless CMD died of a "
 	"signal\n"
+	"  --timeout S    after S seconds without an end: a finding with the stacks of "
+	"all\n"
+	"                 threads, then SIGTERM, and SIGKILL 5 s later; exit status 124\n"
 	"  --full-stacks  print every frame, those of CPython and pytest, too\n"
 	"\n"
 	"Exit status: that of CMD; 66 when CMD succeeded and there are findings; 67 "
@@ -66,6 +70,7 @@ struct request {
 	bool progress;
 	bool no_findings;
 	bool help;
+	unsigned timeout;
 	char **command;
 	struct ftsan_suppressions suppressions;
 };
@@ -81,6 +86,22 @@ static void complain_unknown(const char *argument)
 		strncmp(argument, "--", 2) == 0 ? argument : letter);
 }
 
+static int parse_seconds(const char *text, unsigned *seconds)
+{
+	char *end;
+	unsigned long value;
+
+	errno = 0;
+	value = strtoul(text, &end, 10);
+	if (errno != 0 || *end != '\0' || text[0] == '-' || value == 0 ||
+	    value > 1000000) {
+		ftsan_error("run: --timeout takes seconds, 1 to 1000000, not %s", text);
+		return -EINVAL;
+	}
+	*seconds = (unsigned)value;
+	return 0;
+}
+
 static int parse_arguments(struct request *request, int argc, char **argv)
 {
 	static const struct option known[] = {
@@ -93,6 +114,7 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 		{"full-stacks", no_argument, NULL, 'f'},
 		{"progress", no_argument, NULL, 'p'},
 		{"no-findings", no_argument, NULL, 'n'},
+		{"timeout", required_argument, NULL, 't'},
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
@@ -130,6 +152,10 @@ static int parse_arguments(struct request *request, int argc, char **argv)
 			break;
 		case 'p':
 			request->progress = true;
+			break;
+		case 't':
+			if (parse_seconds(optarg, &request->timeout) != 0)
+				return -EINVAL;
 			break;
 		case 'h':
 			request->help = true;
@@ -175,17 +201,31 @@ static int exit_status(const struct run *run, int log_error)
 	return ftsan_live_status(&run->live);
 }
 
+static bool told_of_hang(const struct run *run)
+{
+	const struct ftsan_session *session = &run->live.session;
+
+	for (size_t i = 0; i < session->n_found; i++)
+		if (strcmp(session->found[i].kind, "hang") == 0)
+			return true;
+	return false;
+}
+
 static int follow_child(struct run *run, const struct request *request)
 {
 	enum { POLL_MS = 100 };
 	struct ftsan_progress progress;
+	struct ftsan_timeout timeout;
+	int status;
 	const char *nothing = run->unfit != NULL	  ? run->unfit
 			      : run->live.options.enabled ? "CMD ran no CPython"
 							  : "enabled=0";
 
 	ftsan_progress_begin(&progress, request->progress);
+	ftsan_timeout_begin(&timeout, request->timeout);
 	while (!ftsan_child_wait(&run->child, POLL_MS)) {
-		if (request->print_at_end && !progress.shown)
+		ftsan_timeout_poll(&timeout, run->child.pid, told_of_hang(run));
+		if (request->print_at_end && !progress.shown && request->timeout == 0)
 			continue;
 		if (request->print_at_end)
 			run->live.session.on_finding = NULL;
@@ -199,7 +239,8 @@ static int follow_child(struct run *run, const struct request *request)
 		ftsan_session_death(&run->live.session, run->child.pid,
 				    WTERMSIG(run->child.wait_status));
 	/* What processes left behind wrote so far; they are not waited for. */
-	return exit_status(run, ftsan_live_finish(&run->live, nothing));
+	status = exit_status(run, ftsan_live_finish(&run->live, nothing));
+	return ftsan_timeout_hit(&timeout) ? FTSAN_EXIT_TIMEOUT : status;
 }
 
 /* Where the suppressions are collected, until everything else was printed. */
