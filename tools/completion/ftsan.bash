@@ -41,7 +41,7 @@ _ftsan_run() {
 	at=$(_ftsan_run_command)
 	if [ -z "$at" ] || [[ $at = "$COMP_CWORD" && $word = -* ]]; then
 		_ftsan_choose "--log --options --keep-gil --suppressions --gen-suppressions \
-			--print-at-end --progress --no-findings --full-stacks \
+			--print-at-end --progress --timeout --no-findings --full-stacks \
 			--help" "$word"
 	elif [ "$at" -lt "$COMP_CWORD" ] && declare -F _command_offset >/dev/null; then
 		_command_offset "$at"

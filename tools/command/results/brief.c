@@ -76,12 +76,27 @@ static const char *deed_of(const struct ftsan_view_stack *stack, bool concurrent
 		{"read", "Read", "Concurrent read"},
 		{"free", "Freed", "Freed"},
 		{"call", "Called", "Called"},
+		{"crash", "Died", "Died"},
 	};
 
 	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++)
 		if (is(stack->role, deeds[i].role))
 			return concurrent ? deeds[i].joined : deeds[i].alone;
 	return "Access";
+}
+
+/* ", in Unpacker.feed of the Unpacker at 0x..." */
+static void put_operation(FILE *out, const struct ftsan_view_stack *stack)
+{
+	if (!known(stack->operation))
+		return;
+	fputs(", in ", out);
+	ftsan_put_text(out, stack->operation);
+	if (stack->object == 0)
+		return;
+	fputs(" of the ", out);
+	ftsan_put_text(out, known(stack->type) ? stack->type : "object");
+	fprintf(out, " at 0x%" PRIx64, stack->object);
 }
 
 static void put_stack(FILE *out, const struct ftsan_view *view, unsigned index,
@@ -94,6 +109,7 @@ static void put_stack(FILE *out, const struct ftsan_view *view, unsigned index,
 	if (stack->size != 0)
 		fprintf(out, " of size %u", stack->size);
 	put_thread(out, stack, view->pid);
+	put_operation(out, stack);
 	fputs(":\n", out);
 	ftsan_fold_stack(&fold, stack);
 	for (unsigned i = 0; i < fold.n; i++)
@@ -261,11 +277,38 @@ static void put_summary(FILE *out, const struct ftsan_view *view, const char *di
 	fputc('\n', out);
 }
 
+/* One line for each thread that is only told of. */
+static void put_others(FILE *out, const struct ftsan_view *view, unsigned from)
+{
+	enum { OTHERS = 12 };
+	const struct ftsan_view_death *death = view->death;
+	unsigned last = view->n_stacks < from + OTHERS ? view->n_stacks : from + OTHERS;
+
+	if (from < last)
+		fputs("  Meanwhile:\n", out);
+	for (unsigned i = from; i < last; i++) {
+		const struct ftsan_view_stack *stack = &view->stacks[i];
+
+		fputs("   ", out);
+		put_thread(out, stack, view->pid);
+		put_operation(out, stack);
+		fputc('\n', out);
+	}
+	if (view->n_stacks - last + death->untold > 0)
+		fprintf(out, "    %u more threads (the log has their stacks)\n",
+			view->n_stacks - last + death->untold);
+	if (death->n_silent > 0)
+		fprintf(out, "    %u threads that did not answer in time, such as %d\n",
+			death->n_silent, death->silent[0]);
+}
+
 void ftsan_brief_write(FILE *out, const struct ftsan_view *view,
 		       const struct ftsan_brief *brief)
 {
 	enum { STACKS = 2 };
-	unsigned shown = 0;
+	const struct ftsan_view_death *death = view->death;
+	unsigned shown = 0,
+		 most = death != NULL && death->n_guilty < STACKS ? death->n_guilty : STACKS;
 
 	fputs("WARNING: ftsan: ", out);
 	ftsan_put_text(out, ftsan_view_headline(view));
@@ -273,17 +316,23 @@ void ftsan_brief_write(FILE *out, const struct ftsan_view *view,
 	ftsan_explain_what(out, view);
 	fputc('\n', out);
 	put_tests(out, brief->found);
-	for (unsigned i = 0; i < view->n_stacks && shown < STACKS; i++) {
+	for (unsigned i = 0; i < view->n_stacks && shown < most; i++) {
 		if (is(view->stacks[i].role, "alloc"))
 			continue;
 		put_stack(out, view, i, brief->directory);
 		shown++;
 	}
-	put_memory(out, view, brief->directory);
-	fputs("  Danger:   ", out);
-	ftsan_explain_harm(out, view);
-	fputs("\n  Remedy:   ", out);
-	ftsan_explain_remedy(out, view);
+	if (death != NULL) {
+		put_others(out, view, most);
+		fputs("  Cause:    ", out);
+		ftsan_explain_harm(out, view);
+	} else {
+		put_memory(out, view, brief->directory);
+		fputs("  Danger:   ", out);
+		ftsan_explain_harm(out, view);
+		fputs("\n  Remedy:   ", out);
+		ftsan_explain_remedy(out, view);
+	}
 	fputc('\n', out);
 	put_again(out, view, brief);
 	if (brief->found != NULL)

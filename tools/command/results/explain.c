@@ -106,7 +106,11 @@ static void put_title(FILE *out, const struct ftsan_view *view)
 
 void ftsan_explain_what(FILE *out, const struct ftsan_view *view)
 {
-	if (is(view->kind, "race") && is(view->confidence, "confirmed")) {
+	/* The title says which two threads, and at what. */
+	if (view->death != NULL && known(view->title)) {
+		ftsan_put_text(out, view->title);
+		fputc('.', out);
+	} else if (is(view->kind, "race") && is(view->confidence, "confirmed")) {
 		ftsan_explain_culprit(out, view);
 		fputs(" stores to ", out);
 		ftsan_put_text(out, memory_of(view));
@@ -162,8 +166,29 @@ static const char *harm_of(const struct ftsan_view *view)
 	       "crash.";
 }
 
+/* What is known of the death. */
+static void put_death(FILE *out, const struct ftsan_view_death *death)
+{
+	ftsan_put_text(out, known(death->cause) ? death->cause
+						: "the cause is not known");
+	if (known(death->detail)) {
+		fputs(": ", out);
+		ftsan_put_text(out, death->detail);
+	}
+	fputc('.', out);
+	if (death->race)
+		fputs(" Two threads at the same thing at that moment are the likely "
+		      "reason.",
+		      out);
+}
+
 void ftsan_explain_harm(FILE *out, const struct ftsan_view *view)
 {
+	if (view->death != NULL) {
+		put_death(out, view->death);
+		return;
+	}
+
 	static const char prefix[] = "What can go wrong: ";
 	const char *note = view->note;
 
