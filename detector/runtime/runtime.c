@@ -111,6 +111,13 @@ static int start_guard(void)
 	return error;
 }
 
+/* The engine of statics steps over the instructions that the sampler patches: where it is
+ * asked for by name, it has them for itself. */
+static bool samples(void)
+{
+	return options->sampler && ftsan_options_race(options) && !ftsan_statics_on();
+}
+
 static void start_statics(void)
 {
 	static struct ftsan_static_host told;
@@ -140,13 +147,13 @@ static int start_engines(void)
 	ftsan_operation_init(options, ftsan_abi.free_threaded);
 	if (host->attached)
 		ftsan_workers_many();
-	if (options->sampler && ftsan_options_race(options))
+	start_statics();
+	if (samples())
 		(void)ftsan_sampler_init(options, host->iterate,
 					 (uintptr_t)host->py_runtime, host->cache, host->attached);
 	if (options->watch && watches())
 		(void)ftsan_watch_init();
 	ftsan_header_init(options, ftsan_abi.free_threaded);
-	start_statics();
 	return start_guard();
 }
 
@@ -159,7 +166,7 @@ static void record_engine(void)
 			    canary);
 	if (watches())
 		ftsan_record_watch();
-	if (options->sampler && ftsan_options_race(options))
+	if (samples())
 		ftsan_record_sampler();
 }
 

@@ -47,7 +47,8 @@ const char *ftsan_statics_choice(const struct ftsan_options *options)
 {
 	if (strcmp(options->statics, "auto") != 0)
 		return options->statics;
-	return ftsan_options_latent(options) ? "site" : "off";
+	/* The sampler sees statics, too, and patches the code that stores. */
+	return ftsan_options_race(options) ? "off" : "site";
 }
 
 int ftsan_statics_init(const struct ftsan_options *options,
