@@ -286,6 +286,12 @@ def assert_silent(outcome, status=0):
             if record["name"] == "guard"] == [True], outcome
 
 
+def version_in(python):
+    """Of NumPy."""
+    return subprocess.run([python, "-c", "import numpy; print(numpy.__version__)"],
+                          capture_output=True, text=True, check=True).stdout.strip()
+
+
 def build_extension(python, directory, name, *flags):
     """Compiles NAME.c of this directory for the interpreter and NumPy of a venv."""
     cc = next(filter(shutil.which, ("cc", "gcc", "clang")), None)

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 import pytest
-from conftest import BUILD, TIMEOUT, clean_environment
+from conftest import BUILD, TIMEOUT, clean_environment, version_in
 
 FTSAN = BUILD / "ftsan"
 OK, DEGRADED, UNUSABLE = range(3)
@@ -70,11 +70,6 @@ def test_all_is_well(numpy_affected, perf_allowed):
     assert checks["numpy"]["status"] == "note"
     assert set(checks) >= {"kernel", "pku", "perf", "mem", "maps", "ptrace", "libftsan",
                            "libunwind", "Zydis", "frames"}
-
-
-def version_in(python):
-    return subprocess.run([python, "-c", "import numpy; print(numpy.__version__)"],
-                          capture_output=True, text=True, check=True).stdout.strip()
 
 
 def test_fixed_numpy_is_no_note(numpy_fixed, perf_allowed):

@@ -9,7 +9,7 @@ import socket
 import subprocess
 
 import pytest
-from conftest import BUILD, TIMEOUT, clean_environment, found
+from conftest import BUILD, TIMEOUT, clean_environment, found, version_in
 
 FTSAN = BUILD / "ftsan"
 ABI = "cpython-313t-x86_64-linux-gnu"
@@ -144,7 +144,7 @@ def test_affected_environment():
 def test_fixed_environment(numpy_fixed):
     result = scanned(numpy_fixed)
     numpy, = result["numpy"]
-    assert (numpy["version"], numpy["hazards"]) == ("2.4.6", [])
+    assert (numpy["version"], numpy["hazards"]) == (version_in(numpy_fixed), [])
     assert all(module["hazards"] == [] for module in result["modules"])
     assert any(module["cython"] for module in result["modules"])
     scan("--exit-code", numpy_fixed, status=0)
