@@ -282,6 +282,9 @@ static unsigned fill_watch(const struct ftsan_operation_frame *frame, unsigned t
 			   struct ftsan_watchpoint *points)
 {
 	uint32_t mixed = turn * 0x9e3779b9u;
+	/* Where there are no watchpoints, values are compared, of all four. */
+	unsigned room = ftsan_watch_active() ? ftsan_watch_room() : FTSAN_WATCH_WORDS;
+	unsigned first = room < FTSAN_WATCH_WORDS ? mixed >> 28 : 0;
 	const struct ftsan_operation_array *array = choose(frame, mixed >> 16);
 	uintptr_t header = array->header;
 	const uint8_t *set = sets[(mixed >> 30) % FTSAN_ARRAY_LEN(sets)];
@@ -293,9 +296,10 @@ static unsigned fill_watch(const struct ftsan_operation_frame *frame, unsigned t
 	if (frame->operation->hands_out && !with_gil)
 		set = buffer_set;
 
-	for (unsigned i = 0; i < FTSAN_WATCH_WORDS; i++)
-		points[i] = point_of(header, set[i]);
-	return FTSAN_WATCH_WORDS;
+	/* With less room than words, others each time. */
+	for (unsigned i = 0; i < room; i++)
+		points[i] = point_of(header, set[(i + first) % FTSAN_WATCH_WORDS]);
+	return room;
 }
 
 /* A store to one of the arrays is held up just now: its word, for loads as well. */

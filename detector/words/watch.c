@@ -29,6 +29,11 @@ void ftsan_watch_reserve(unsigned registers)
 	ftsan_watch_config.reserved = registers;
 }
 
+unsigned ftsan_watch_room(void)
+{
+	return FTSAN_WATCH_WORDS - ftsan_watch_config.reserved;
+}
+
 void ftsan_watch_set_handler(ftsan_watch_hit_fn hit)
 {
 	ftsan_watch_config.on_hit = hit;

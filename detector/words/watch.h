@@ -61,6 +61,8 @@ bool ftsan_watch_is_own_text(uintptr_t pc);
  * the others only. Context: start-up, before the first word is armed.
  */
 void ftsan_watch_reserve(unsigned registers);
+/* How many words a thread can have watched. */
+unsigned ftsan_watch_room(void);
 
 /* NULL: hits are only counted. Context: start-up. */
 void ftsan_watch_set_handler(ftsan_watch_hit_fn hit);
