@@ -12,6 +12,7 @@
 
 #include "decode/before.h"
 #include "decode/insn.h"
+#include "decode/null_test.h"
 #include "decode/shape.h"
 
 /**

@@ -32,9 +32,23 @@ static bool only_stored(const struct ftsan_sampled_question *q)
 	       !q->read_before && !q->held.updates && !q->other.updates;
 }
 
+static bool asks_in_vain(const struct ftsan_sampled_side *reader,
+			 const struct ftsan_sampled_side *writer)
+{
+	return reader->tests_null && !reader->writes && writer->stores_one;
+}
+
+/* only_asked() - there is a pointer before and after, and nobody takes it. */
+static bool only_asked(const struct ftsan_sampled_question *q)
+{
+	return q->size == 8 && q->before != 0 && q->after != 0 &&
+	       (asks_in_vain(&q->held, &q->other) || asks_in_vain(&q->other, &q->held));
+}
+
 static bool is_harmless(const struct ftsan_sampled_question *q)
 {
-	return only_stored(q) || (harmless(&q->held) && harmless(&q->other));
+	return only_stored(q) || only_asked(q) ||
+	       (harmless(&q->held) && harmless(&q->other));
 }
 
 enum ftsan_sampled_verdict ftsan_rule_sampled(const struct ftsan_sampled_question *q,
@@ -65,6 +79,9 @@ const char *ftsan_rule_sampled_harm(const struct ftsan_sampled_question *q)
 	bool updates = q->held.updates || q->other.updates;
 	bool same = harmless(&q->held) && harmless(&q->other);
 
+	if (only_asked(q))
+		return "the reader asks for NULL and takes nothing, and there is a "
+		       "pointer before and after";
 	if (replaces_reference(q))
 		return "the reference is replaced while another thread takes it: that "
 		       "thread may use the object after it was freed";

@@ -10,7 +10,8 @@
  * A flag that every thread sets to the same value is a race by the letter, and harmless
  * on every processor that there is. It is no finding of its own, unless what is stored is
  * made of what was loaded: then another thread's change is undone by it. Nor is a word
- * that threads store to and that nobody was ever seen to load.
+ * that threads store to and that nobody was ever seen to load, or one that a thread only
+ * asks for being NULL while another puts a pointer in the place of a pointer.
  */
 #ifndef FTSAN_RULES_SAMPLED_H
 #define FTSAN_RULES_SAMPLED_H
@@ -42,6 +43,8 @@ enum ftsan_access_form {
  *             nobody knows which
  * @lock_free: its module has instructions that lock-free code is made of
  * @libc:      it is libc's memcpy or the like: never an atomic access
+ * @tests_null: it loads, and what it loads is looked at for being NULL only
+ * @stores_one: what it stores is known, and not 0
  */
 struct ftsan_sampled_side {
 	bool reads, writes;
@@ -53,6 +56,7 @@ struct ftsan_sampled_side {
 	bool folds;
 	bool lock_free;
 	bool libc;
+	bool tests_null, stores_one;
 };
 
 /**

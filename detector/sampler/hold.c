@@ -224,8 +224,10 @@ bool ftsan_hold_wait(struct ftsan_hold *hold, uint64_t length_ns)
 	if (!read_word(hold, &hold->after))
 		hold->after = hold->before;
 	/* Who came by the watchpoint has stored already. */
-	if (hold->other.stored)
+	if (hold->other.stored) {
 		hold->other.side.same = hold->after == hold->before;
+		hold->other.side.stores_one = hold->after != 0;
+	}
 	return hold->met;
 }
 
@@ -358,6 +360,8 @@ bool ftsan_hold_meet(struct ftsan_thread *self, const struct ftsan_access *acces
 		window->hold.other.side = *side;
 		ftsan_side_note_update(&window->hold.other.side,
 				       ftsan_context_ip(ucontext));
+		ftsan_side_note_test(&window->hold.other.side,
+				     ftsan_context_ip(ucontext));
 		ftsan_side_note_store(&window->hold.other.side, access,
 				      window->hold.before, window->hold.length, ucontext);
 		record(window, self, ucontext);

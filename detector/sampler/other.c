@@ -99,17 +99,49 @@ void ftsan_side_note_update(struct ftsan_sampled_side *side, uintptr_t pc)
 		side->updates = stores_update(pc);
 }
 
+/* copy_code() - from @pc on, with the first bytes of sites as they were. */
+static size_t copy_code(unsigned char *code, const struct ftsan_sample_module *module,
+			const struct ftsan_sample_site *site)
+{
+	uintptr_t begin = ftsan_site_address(module, site);
+	size_t room = module->text_end - begin;
+
+	if (room > FTSAN_NULL_TEST_BYTES)
+		room = FTSAN_NULL_TEST_BYTES;
+	memcpy(code, (const void *)begin, room);
+	for (const struct ftsan_sample_site *at = site;
+	     at < module->sites + module->n_sites && at->offset - site->offset < room;
+	     at++)
+		code[at->offset - site->offset] = at->original;
+	return room;
+}
+
+void ftsan_side_note_test(struct ftsan_sampled_side *side, uintptr_t pc)
+{
+	const struct ftsan_sample_module *module = ftsan_sample_module_of(pc);
+	const struct ftsan_sample_site *site =
+		module == NULL ? NULL : ftsan_sample_site_at(module, pc);
+	unsigned char code[FTSAN_NULL_TEST_BYTES];
+
+	if (site == NULL || side->writes || site->size != 8)
+		return;
+	side->tests_null = ftsan_decode_tests_null(code, copy_code(code, module, site));
+}
+
 void ftsan_side_note_store(struct ftsan_sampled_side *side,
 			   const struct ftsan_access *access, uint64_t there,
 			   uint8_t size, const void *ucontext)
 {
+	const uint64_t nothing = 0;
 	struct ftsan_insn insn;
 
 	if (!side->writes || access->size != size || size > sizeof(there))
 		return;
 	ftsan_decode_fault(&insn, ucontext, access->address, true);
-	side->same = insn.plan == FTSAN_PLAN_DIRECT && insn.access.size == size &&
-		     memcmp(insn.value, &there, size) == 0;
+	if (insn.plan != FTSAN_PLAN_DIRECT || insn.access.size != size)
+		return;
+	side->same = memcmp(insn.value, &there, size) == 0;
+	side->stores_one = memcmp(insn.value, &nothing, size) != 0;
 }
 
 static enum ftsan_role role_of(bool writes)
@@ -129,6 +161,7 @@ static bool learn_by_site(struct ftsan_hold *hold, uintptr_t pc)
 	/* Its registers may be others by now; that it covers the word is certain. */
 	ftsan_site_side(&hold->other.side, module, site, 0);
 	ftsan_side_note_update(&hold->other.side, ftsan_site_address(module, site));
+	ftsan_side_note_test(&hold->other.side, ftsan_site_address(module, site));
 	hold->other.access = (struct ftsan_access){
 		.address = hold->word,
 		.size = site->size < hold->length ? site->size : hold->length,

@@ -41,4 +41,7 @@ void ftsan_side_note_store(struct ftsan_sampled_side *side,
 /* Notes whether the store of the site at @pc is made of what was loaded from the word. */
 void ftsan_side_note_update(struct ftsan_sampled_side *side, uintptr_t pc);
 
+/* Notes whether what the site at @pc loads is looked at for being NULL only. */
+void ftsan_side_note_test(struct ftsan_sampled_side *side, uintptr_t pc);
+
 #endif

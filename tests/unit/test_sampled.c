@@ -1,6 +1,7 @@
 /* sampled, delay, choose: what a caught pair means, whom to hold, which modules. */
 #include <check.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "rules/rules.h"
 #include "sampler/choose.h"
@@ -69,6 +70,31 @@ START_TEST(who_locks_synchronises)
 	q.other.locked = true;
 	q.held.form = FTSAN_ACCESS_WIDE;
 	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_NOTHING);
+}
+END_TEST
+
+/* A pointer that is asked for, and loaded again under a lock, is taken by nobody. */
+START_TEST(who_asks_for_null_only_is_not_harmed)
+{
+	struct ftsan_sampled_question q = pair(load, store);
+
+	q.reference = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	q.held.tests_null = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE); /* NULL may be stored */
+	q.other.stores_one = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_HARMLESS);
+	ck_assert_ptr_nonnull(strstr(ftsan_rule_sampled_harm(&q), "asks for NULL"));
+	q.after = 0;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	q.after = 32;
+	q.held.tests_null = false;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	q = pair(store, load);
+	q.plain_before = q.held.stores_one = q.other.tests_null = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_HARMLESS);
+	q.before = 0;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
 }
 END_TEST
 
@@ -206,6 +232,7 @@ int main(void)
 	tcase_add_test(test, moves_may_be_atomics);
 	tcase_add_test(test, one_side_is_no_atomic);
 	tcase_add_test(test, who_locks_synchronises);
+	tcase_add_test(test, who_asks_for_null_only_is_not_harmed);
 	tcase_add_test(test, the_field_and_the_reference);
 	tcase_add_test(test, both_modules_without_atomics);
 	tcase_add_test(test, the_value_that_is_there);
