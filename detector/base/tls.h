@@ -30,4 +30,21 @@ static inline uintptr_t ftsan_tls_word(intptr_t offset)
 	return value;
 }
 
+void ftsan_tls_restore(void);
+
+/*
+ * The thread's own address is kept in its descriptor, twice, where a program that runs
+ * over the end of what lies below can overwrite it; and then nothing works that has to do
+ * with errno, so a handler that has to tell of the death puts it right first. Context:
+ * handlers, async-signal-safe; anything, while it does not use errno.
+ */
+static inline void ftsan_tls_mend(void)
+{
+	uintptr_t self = ftsan_tls_word(0);
+
+	if (__builtin_expect(
+		    self != ftsan_tls_word(16) || self % 64 != 0 || self >> 47 != 0, 0))
+		ftsan_tls_restore();
+}
+
 #endif

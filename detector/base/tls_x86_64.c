@@ -1,9 +1,12 @@
 #include "base/tls.h"
 
+#include <asm/prctl.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/syscall.h>
 
 #include "base/safe_read.h"
+#include "base/sys.h"
 
 enum { CODE_BYTES = 24, DISPLACEMENT = 4 };
 
@@ -58,4 +61,15 @@ intptr_t ftsan_tls_getter(uintptr_t function)
 	    code[sizeof(direct) + DISPLACEMENT] == RET)
 		return displacement(code + sizeof(direct));
 	return in_two_steps(code, function + (uintptr_t)(code - bytes));
+}
+
+/* glibc 2.36, sysdeps/x86_64/nptl/tls.h, tcbhead_t: tcb at 0 and self at 16 are the
+ * address of the descriptor; the psABI asks for the first only. */
+void ftsan_tls_restore(void)
+{
+	uintptr_t base = 0;
+
+	if (ftsan_sys_call6(SYS_arch_prctl, ARCH_GET_FS, (long)&base, 0, 0, 0, 0) != 0)
+		return;
+	__asm__ volatile("movq %0, %%fs:0\n\tmovq %0, %%fs:16" : : "r"(base) : "memory");
 }

@@ -33,8 +33,10 @@ static unsigned index_of(int sig)
 static void on_deadly(int sig, siginfo_t *info, void *uc)
 {
 	uintptr_t handler = atomic_load(&program[index_of(sig)].handler);
-	int error = errno;
+	int error;
 
+	ftsan_tls_mend();
+	error = errno;
 	if (handler == (uintptr_t)SIG_DFL) {
 		ftsan_signal_dying(sig, info, uc);
 		ftsan_signal_die(sig, info, uc);

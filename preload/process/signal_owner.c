@@ -52,9 +52,12 @@ static bool is_ours(int sig, siginfo_t *info, void *uc)
 
 static void on_signal(int sig, siginfo_t *info, void *uc)
 {
-	int error = errno;
-	bool handled = is_ours(sig, info, uc);
+	bool handled;
+	int error;
 
+	ftsan_tls_mend();
+	error = errno;
+	handled = is_ours(sig, info, uc);
 	errno = error;
 	if (!handled)
 		ftsan_signal_deliver(sig, info, uc);

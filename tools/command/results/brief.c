@@ -307,8 +307,9 @@ void ftsan_brief_write(FILE *out, const struct ftsan_view *view,
 {
 	enum { STACKS = 2 };
 	const struct ftsan_view_death *death = view->death;
-	unsigned shown = 0,
-		 most = death != NULL && death->n_guilty < STACKS ? death->n_guilty : STACKS;
+	unsigned shown = 0, most = death != NULL && death->n_guilty < STACKS
+					   ? death->n_guilty
+					   : STACKS;
 
 	fputs("WARNING: ftsan: ", out);
 	ftsan_put_text(out, ftsan_view_headline(view));

@@ -169,8 +169,8 @@ static const char *harm_of(const struct ftsan_view *view)
 /* What is known of the death. */
 static void put_death(FILE *out, const struct ftsan_view_death *death)
 {
-	ftsan_put_text(out, known(death->cause) ? death->cause
-						: "the cause is not known");
+	ftsan_put_text(out,
+		       known(death->cause) ? death->cause : "the cause is not known");
 	if (known(death->detail)) {
 		fputs(": ", out);
 		ftsan_put_text(out, death->detail);
