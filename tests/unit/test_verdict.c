@@ -77,6 +77,20 @@ START_TEST(nothing_to_be_seen)
 }
 END_TEST
 
+START_TEST(a_suppressed_finding_was_seen)
+{
+	struct ftsan_sight_question q = seeing();
+
+	q.told = false;
+	q.race = 0;
+	q.findings = 1;
+	ck_assert_int_eq(ftsan_sight_judge(&q), FTSAN_SEES);
+	/* A crash is found without engines, too. */
+	q.engines_off = true;
+	ck_assert_int_eq(ftsan_sight_judge(&q), FTSAN_BLIND_ENGINES);
+}
+END_TEST
+
 START_TEST(who_finds_is_not_blind)
 {
 	struct ftsan_verdict_question q = {.findings = 1};
@@ -242,6 +256,7 @@ int main(void)
 	tcase_add_test(rules, hazards_need_neither);
 	tcase_add_test(rules, an_unknown_python_is_the_gravest);
 	tcase_add_test(rules, nothing_to_be_seen);
+	tcase_add_test(rules, a_suppressed_finding_was_seen);
 	tcase_add_test(rules, who_finds_is_not_blind);
 	tcase_add_checked_fixture(logs, setup, teardown);
 	tcase_add_test(logs, no_process);

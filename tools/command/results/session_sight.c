@@ -99,6 +99,7 @@ void ftsan_sight_close(struct ftsan_session *session, const struct ftsan_source 
 	struct ftsan_sight_question question = {
 		.python_known = source->python_known,
 		.engines_off = source->engines > 0 && source->engines_on == 0,
+		.findings = source->findings,
 		.told = source->coverage_length > 0,
 		.latent = source->latent,
 		.gil_on = source->gil == FTSAN_GIL_ON,

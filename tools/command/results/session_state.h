@@ -28,6 +28,7 @@ enum ftsan_sight {
  * struct ftsan_sight_question - what is known of a process, to say whether it saw
  * @python_known: its layouts are
  * @engines_off:  no engine was active
+ * @findings:     records of findings, suppressed ones too
  * @told:         there is a coverage record
  * @latent:       hazards were looked for
  * @gil_on:       at the end
@@ -40,7 +41,7 @@ enum ftsan_sight {
 struct ftsan_sight_question {
 	bool python_known, engines_off, told;
 	bool latent, gil_on, numpy;
-	uint64_t extensions, threads, buffers_seen;
+	uint64_t findings, extensions, threads, buffers_seen;
 	uint64_t anytime, race;
 };
 

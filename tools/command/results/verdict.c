@@ -12,6 +12,9 @@ enum ftsan_sight ftsan_sight_judge(const struct ftsan_sight_question *q)
 		return FTSAN_BLIND_PYTHON;
 	if (q->engines_off)
 		return FTSAN_BLIND_ENGINES;
+	/* Be it suppressed: who found was not blind. */
+	if (q->findings > 0)
+		return FTSAN_SEES;
 	if (!q->told)
 		return FTSAN_BLIND_UNTOLD;
 	if (q->anytime > 0 || (q->race > 0 && !q->gil_on && q->threads > 1))
@@ -78,13 +81,13 @@ static void put_all_watched(FILE *out, const struct ftsan_session *session)
 	const struct ftsan_names *watched = &session->coverage.watched;
 	size_t hidden = session->n_found - session->n_shown;
 
-	fputs("CLEAN (watched: ", out);
+	fputs("CLEAN (", out);
 	for (size_t i = 0; i < watched->n; i++) {
-		fputs(i > 0 ? ", " : "", out);
+		fputs(i > 0 ? ", " : "watched: ", out);
 		put_watched(out, watched->texts[i], watched->counts[i]);
 	}
 	if (hidden > 0)
-		fprintf(out, "; %zu %s suppressed", hidden,
+		fprintf(out, "%s%zu %s suppressed", watched->n > 0 ? "; " : "", hidden,
 			ftsan_plural(hidden, "finding", "findings"));
 	fputc(')', out);
 }
