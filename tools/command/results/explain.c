@@ -177,9 +177,10 @@ static void put_death(FILE *out, const struct ftsan_view_death *death)
 	}
 	fputc('.', out);
 	if (death->race)
-		fputs(" Two threads at the same thing at that moment are the likely "
-		      "reason.",
-		      out);
+		fprintf(out,
+			" Two threads at the same %s at that moment are the likely "
+			"reason.",
+			is(death->relation, "function") ? "function" : "object");
 }
 
 void ftsan_explain_harm(FILE *out, const struct ftsan_view *view)

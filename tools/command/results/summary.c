@@ -89,10 +89,13 @@ static void write_engine(FILE *out, const struct ftsan_engine_state *engine,
 	fputc('\n', out);
 }
 
-/* An engine that works is no news. */
+/* An engine that works is no news; one that has to do without watchpoints is. */
 static bool is_news(const struct ftsan_engine_state *engine, uint64_t processes)
 {
+	static const char degraded[] = "recheck; perf_event_open refused";
+
 	return !engine->active || engine->processes < processes ||
+	       strncmp(engine->detail, degraded, sizeof(degraded) - 1) == 0 ||
 	       (engine->canary_known && !engine->canary);
 }
 
