@@ -245,6 +245,17 @@ void ftsan_record_sampler(void)
 	finish(&line);
 }
 
+void ftsan_record_statics(const char *choice)
+{
+	struct ftsan_buf line;
+
+	begin(&line, "engine");
+	put_str(&line, "name", "statics");
+	put_bool(&line, "active", true);
+	put_str(&line, "detail", choice);
+	finish(&line);
+}
+
 static void put_hooks(struct ftsan_buf *line, const struct ftsan_host *host)
 {
 	key(line, "hooks");

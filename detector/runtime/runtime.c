@@ -150,7 +150,8 @@ static int start_engines(void)
 	start_statics();
 	if (samples())
 		(void)ftsan_sampler_init(options, host->iterate,
-					 (uintptr_t)host->py_runtime, host->cache, host->attached);
+					 (uintptr_t)host->py_runtime, host->cache,
+					 host->attached);
 	if (options->watch && watches())
 		(void)ftsan_watch_init();
 	ftsan_header_init(options, ftsan_abi.free_threaded);
@@ -168,6 +169,8 @@ static void record_engine(void)
 		ftsan_record_watch();
 	if (samples())
 		ftsan_record_sampler();
+	if (ftsan_statics_on())
+		ftsan_record_statics(ftsan_statics_choice(options));
 }
 
 static void say_start(void)

@@ -319,6 +319,7 @@ static void seal_page(uintptr_t at, uint16_t module)
 		ftsan_count(statics_pages_left_out);
 		return;
 	}
+	ftsan_count(statics_pages);
 	page->sealed_since = ftsan_sys_now_ns();
 	atomic_store_explicit(&page->open_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&page->penalty, 0, memory_order_relaxed);
@@ -341,6 +342,7 @@ int ftsan_statics_seal(const struct ftsan_static_area *area)
 	module->module = ftsan_module_of(area->begin);
 	if (module->module == NULL)
 		return -ENOENT;
+	ftsan_count(statics_modules);
 	module->begin = area->begin;
 	module->end = area->end;
 	module->asks_for_gil = area->asks_for_gil;

@@ -114,7 +114,7 @@ def test_every_format_says_it(blind_log):
     summary = json.loads(report("json", blind_log).stdout)["summary"]
     assert summary["verdict"] == "nothing-watched"
     assert summary["verdict_text"].startswith("NOTHING WATCHED (")
-    assert "array data" in summary["not_watched"]
+    assert "reference counts" in summary["not_watched"]
     suite = xml.etree.ElementTree.fromstring(report("junit", blind_log).stdout)[0]
     assert int(suite.get("errors")) == 1
     assert len(suite.findall("testcase")) == int(suite.get("tests"))

@@ -175,6 +175,21 @@ def test_a_grade_is_asked_for(run, cases):
     assert sum(record["counters"]["statics_low"] for record in outcome.records("coverage")) > 0
 
 
+def watched(outcome):
+    return {what["engine"]: what["n"] for record in outcome.records("coverage")
+            for what in record["watched"]}
+
+
+def test_sealed_statics_are_something_watched(run, cases):
+    outcome = cases.run(run, "latent", 5, 1, "bad_mutex")
+    assert watched(outcome)["statics"] > 0, outcome
+    assert sum(record["counters"]["statics_modules"] for record in outcome.records("coverage")) > 0
+    assert [record["detail"] for record in outcome.records("engine")
+            if record["name"] == "statics"], outcome
+    outcome = cases.run(run, "latent", 5, 1, "bad_mutex", options="statics=off")
+    assert "statics" not in watched(outcome), outcome
+
+
 def test_names_choose_the_modules(run, cases):
     outcome = cases.run(run, "latent", 5, 1, "bad_mutex", options="statics=other*")
     assert outcome.findings == [] and traps(outcome) == 0, outcome

@@ -245,6 +245,34 @@ START_TEST(what_nobody_watches)
 }
 END_TEST
 
+START_TEST(who_samples_sees_statics)
+{
+	char *text;
+
+	line(PROCESS);
+	line("{\"v\":1,\"type\":\"engine\",\"name\":\"sampler\",\"active\":true}");
+	ftsan_source_finish(&session, &source);
+	text = ftsan_verdict_unwatched(&session);
+	ck_assert_ptr_null(strstr(text, "array data"));
+	ck_assert_ptr_null(strstr(text, "static variables"));
+	ck_assert_ptr_nonnull(strstr(text, "headers of arrays"));
+	free(text);
+}
+END_TEST
+
+START_TEST(neither_sees_statics)
+{
+	char *text;
+
+	line(PROCESS);
+	line("{\"v\":1,\"type\":\"engine\",\"name\":\"guard\",\"active\":true}");
+	ftsan_source_finish(&session, &source);
+	text = ftsan_verdict_unwatched(&session);
+	ck_assert_ptr_nonnull(strstr(text, "static variables"));
+	free(text);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("verdict");
@@ -268,6 +296,8 @@ int main(void)
 	tcase_add_test(logs, names_that_are_not_covered);
 	tcase_add_test(logs, odd_records);
 	tcase_add_test(logs, what_nobody_watches);
+	tcase_add_test(logs, who_samples_sees_statics);
+	tcase_add_test(logs, neither_sees_statics);
 	suite_add_tcase(suite, rules);
 	suite_add_tcase(suite, logs);
 	runner = srunner_create(suite);

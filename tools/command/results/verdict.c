@@ -254,16 +254,19 @@ static bool has_engine(const struct ftsan_session *session, const char *name)
 void ftsan_verdict_write_unwatched(FILE *out, const struct ftsan_session *session)
 {
 	static const struct {
-		const char *engine, *words;
+		const char *engine, *other, *words;
 	} memory[] = {
-		{"sampler", "array data, fields of objects, the heaps of extensions"},
-		{"statics", "static variables of extensions"},
-		{"watch", "the headers of arrays"},
-		{"guard", "the shapes and strides of arrays"},
+		{"sampler", "sampler",
+		 "array data, fields of objects, the heaps of extensions"},
+		/* The sampler sees statics as any other memory. */
+		{"statics", "sampler", "static variables of extensions"},
+		{"watch", "watch", "the headers of arrays"},
+		{"guard", "guard", "the shapes and strides of arrays"},
 	};
 
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(memory); i++)
-		if (!has_engine(session, memory[i].engine))
+		if (!has_engine(session, memory[i].engine) &&
+		    !has_engine(session, memory[i].other))
 			fprintf(out, "%s, ", memory[i].words);
 	fputs("reference counts, the interpreter's own memory", out);
 }
