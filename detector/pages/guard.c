@@ -23,7 +23,8 @@
 enum {
 	TICK_LOOK = 64,	  /* allocations of a thread between two looks at the clock */
 	SLOTS_MIN = 64,	  /* as of the option */
-	LIMIT_SHARE = 32, /* of a limit of the process's that the arena may take */
+	LIMIT_SHARE = 64, /* of a limit of the process's that the arena may take: the
+			    sampler's tables need about as much */
 };
 
 /* fitting() - a program that needs what its limit allows is to get it with us, too. */
