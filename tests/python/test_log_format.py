@@ -53,8 +53,8 @@ def test_every_option_and_counter_is_in_a_real_log(checker, run, interpreter):
     """The schema knows types only; this is what scripts may rely on."""
     outcome = run.ftsan(interpreter, run.script("pass"))
     process, coverage = outcome.records("process")[0], outcome.coverage
-    options = (REPOSITORY / "detector" / "options.def").read_text().count("\nFTSAN_OPTION(")
-    counters = (REPOSITORY / "detector" / "counters.def").read_text().count("\nFTSAN_COUNTER(")
+    options = (REPOSITORY / "detector" / "base" / "options.def").read_text().count("\nFTSAN_OPTION(")
+    counters = (REPOSITORY / "detector" / "base" / "counters.def").read_text().count("\nFTSAN_COUNTER(")
     assert len(process["options"]) == options
     assert len(coverage["counters"]) == counters
 

@@ -127,7 +127,7 @@ def test_a_silent_run_says_what_its_silence_is_worth(make, tmp_path):
     log.write(tmp_path / "log", log.process(), log.engine(active=False, reason="no memory"),
               log.coverage(gil="on", gil_requested_by=["badmod"]))
     words = "\n".join(Page(make("log").read_text()).texts)
-    for sentence in ("No findings.", "1 process had an engine that was not active", "no memory",
+    for sentence in ("NOTHING WATCHED (", "1 process had an engine that was not active", "no memory",
                      "1 process had the GIL on", "badmod", "1 process wrote no end record"):
         assert sentence in words
     log.write(tmp_path / "log", *log.run())
@@ -273,4 +273,4 @@ def test_layout(make, tmp_path, browser, width, dark):
 def test_the_script_is_sound(make, tmp_path):
     if shutil.which("node") is None:
         pytest.skip("no node to check the script's syntax")
-    subprocess.run(["node", "--check", REPOSITORY / "tools" / "page" / "page.js"], check=True)
+    subprocess.run(["node", "--check", REPOSITORY / "tools" / "command" / "report" / "page" / "page.js"], check=True)
