@@ -134,7 +134,7 @@ def test_a_silent_run_says_what_its_silence_is_worth(make, tmp_path):
     words = "\n".join(Page(make("log").read_text()).texts)
     assert "NOT ACTIVE" not in words and "had the GIL on" not in words
     log.write(tmp_path / "log", b"")
-    assert "nothing was checked" in "\n".join(Page(make("log").read_text()).texts)
+    assert "NOTHING WATCHED (the logs tell of no process" in "\n".join(Page(make("log").read_text()).texts)
 
 
 # --- in a browser ---
