@@ -54,9 +54,9 @@ static bool latent, race;
 static bool with_gil;
 static bool lost_updates; /* stores that change nothing are told */
 
-static void describe(const struct ftsan_watchpoint *point, struct ftsan_object *out)
+static void describe_word(const struct word *word, uintptr_t header,
+			  struct ftsan_object *out)
 {
-	const struct word *word = &words[point->tag < WORDS ? point->tag : 0];
 	struct ftsan_buf text;
 
 	ftsan_buf_init(&text, out->name, sizeof(out->name));
@@ -66,7 +66,36 @@ static void describe(const struct ftsan_watchpoint *point, struct ftsan_object *
 	ftsan_buf_str(&text, word->meaning);
 	ftsan_buf_str(&text, " of a numpy.ndarray");
 	(void)ftsan_buf_cstr(&text);
-	ftsan_numpy_describe_header(point->object, out);
+	ftsan_numpy_describe_header(header, out);
+}
+
+static void describe(const struct ftsan_watchpoint *point, struct ftsan_object *out)
+{
+	describe_word(&words[point->tag < WORDS ? point->tag : 0], point->object, out);
+}
+
+bool ftsan_header_name_field(const char *type, uintptr_t object, uint64_t offset,
+			     struct ftsan_object *out)
+{
+	/* Not watched: it changes with every resize and no operation but that. */
+	static const struct word data = {
+		.name = "data", .meaning = "the pointer to the data", .length = 8};
+
+	if (strcmp(type, "numpy.ndarray") != 0 || offset < ftsan_numpy_head())
+		return false;
+	offset -= ftsan_numpy_head();
+	if (offset == data.offset) {
+		describe_word(&data, object, out);
+		return true;
+	}
+	for (unsigned i = 0; i < WORDS; i++) {
+		if (offset < words[i].offset ||
+		    offset >= (uint64_t)words[i].offset + words[i].length)
+			continue;
+		describe_word(&words[i], object, out);
+		return true;
+	}
+	return false;
 }
 
 /* --- who is inside what ----------------------------------------------------------- */

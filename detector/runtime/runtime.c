@@ -152,6 +152,7 @@ static int start_engines(void)
 		(void)ftsan_sampler_init(options, host->iterate,
 					 (uintptr_t)host->py_runtime, host->cache,
 					 host->attached);
+	ftsan_sampler_names(ftsan_header_name_field);
 	if (options->watch && watches())
 		(void)ftsan_watch_init();
 	ftsan_header_init(options, ftsan_abi.free_threaded);

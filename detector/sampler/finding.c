@@ -8,6 +8,12 @@
 #include "words/words.h"
 
 static bool low_grade;
+static ftsan_sample_namer name_field;
+
+void ftsan_sample_finding_names(ftsan_sample_namer by)
+{
+	name_field = by;
+}
 
 void ftsan_sample_finding_init(bool low)
 {
@@ -38,6 +44,35 @@ static void sentence(char *storage, size_t capacity, const char *begin, const ch
 	(void)ftsan_buf_cstr(&text);
 }
 
+/* A field that another engine watches, too, is called what that one calls it, so that one
+ * bug stays one finding: which engine is first is chance. */
+static bool has_name(const struct ftsan_memory *memory, struct ftsan_object *object)
+{
+	char type[FTSAN_TYPE_NAME];
+
+	return memory->kind == FTSAN_MEMORY_OBJECT && name_field != NULL &&
+	       ftsan_memory_type_name(memory->type, type) &&
+	       name_field(type, memory->object, ftsan_memory_offset(memory), object);
+}
+
+/* Return: it is told by its object, whoever accesses it. */
+static bool describe(const struct ftsan_memory *memory, struct ftsan_object *object)
+{
+	struct ftsan_buf text;
+	bool by_object;
+
+	ftsan_object_clear(object);
+	if (has_name(memory, object))
+		return false;
+	ftsan_buf_init(&text, object->subject, sizeof(object->subject));
+	ftsan_memory_identity(memory, &text);
+	by_object = ftsan_buf_cstr(&text)[0] != '\0';
+	ftsan_buf_init(&text, object->description, sizeof(object->description));
+	ftsan_memory_describe(memory, &text);
+	(void)ftsan_buf_cstr(&text);
+	return by_object;
+}
+
 static bool write_finding(const struct ftsan_hold *hold,
 			  const struct ftsan_memory *memory,
 			  const struct ftsan_sampled_question *question,
@@ -46,7 +81,6 @@ static bool write_finding(const struct ftsan_hold *hold,
 {
 	char note[256], evidence[160];
 	struct ftsan_object object;
-	struct ftsan_buf text;
 	/* Who stores comes first: the reader is where it shows, not where it is wrong. */
 	bool held_first = question->held.writes || !question->other.writes;
 	struct ftsan_incident incident = {
@@ -71,13 +105,7 @@ static bool write_finding(const struct ftsan_hold *hold,
 	sentence(evidence, sizeof(evidence),
 		 proof == FTSAN_PROOF_NONE ? "It may be by design: " : "No atomics: ",
 		 ftsan_plain_proof_name(proof));
-	ftsan_object_clear(&object);
-	ftsan_buf_init(&text, object.subject, sizeof(object.subject));
-	ftsan_memory_identity(memory, &text);
-	incident.by_object = ftsan_buf_cstr(&text)[0] != '\0';
-	ftsan_buf_init(&text, object.description, sizeof(object.description));
-	ftsan_memory_describe(memory, &text);
-	(void)ftsan_buf_cstr(&text);
+	incident.by_object = describe(memory, &object);
 	return ftsan_report(&incident);
 }
 

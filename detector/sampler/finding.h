@@ -10,6 +10,12 @@
 /* Context: start-up. @low_grade: findings that may be atomics are reported, too. */
 void ftsan_sample_finding_init(bool low_grade);
 
+struct ftsan_object;
+typedef bool (*ftsan_sample_namer)(const char *type, uintptr_t object, uint64_t offset,
+				   struct ftsan_object *out);
+/* See ftsan_sampler_names(). */
+void ftsan_sample_finding_names(ftsan_sample_namer name_field);
+
 /**
  * ftsan_sample_finding() - judge it, and write it to the log
  * @memory:   of the word

@@ -45,6 +45,12 @@ static const uint64_t START_DELAY_NS = UINT64_C(3) * 1000 * 1000 * 1000;
 /* Who changes the table of modules. */
 static _Atomic uint32_t changing;
 
+void ftsan_sampler_names(bool (*name_field)(const char *type, uintptr_t object,
+					    uint64_t offset, struct ftsan_object *out))
+{
+	ftsan_sample_finding_names(name_field);
+}
+
 bool ftsan_sampler_active(void)
 {
 	return atomic_load_explicit(&active, memory_order_acquire);

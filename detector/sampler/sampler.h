@@ -45,6 +45,17 @@ int ftsan_sampler_init(const struct ftsan_options *options,
 		       const char *cache, bool attached);
 bool ftsan_sampler_active(void);
 
+struct ftsan_object;
+/**
+ * ftsan_sampler_names() - who names fields of objects, as other engines do
+ * @name_field: by the name of the type, the object and the offset in it; false: it has no
+ *              name for that one. Called in handlers. NULL: nobody
+ *
+ * Context: start-up.
+ */
+void ftsan_sampler_names(bool (*name_field)(const char *type, uintptr_t object,
+					    uint64_t offset, struct ftsan_object *out));
+
 /* How it works here, or why not: for the log. */
 const char *ftsan_sampler_name(void);
 
