@@ -116,16 +116,21 @@ COPIES = ["np.repeat(frozen, 2)", "np.repeat(frozen_m, 2, axis=1)", "np.repeat(a
           "np.repeat(frozen.view(Sub), 2)", "np.repeat(np.ma.array(a[::2]), 2)"]
 
 
+# The import of numpy.ma uses .flat, which writes flags back unchanged (test_header_words.py
+# has such stores): a finding of medium grade, and not what is looked for here.
+MA = ":grade=high"
+
+
 @pytest.mark.parametrize("statement", WRITES)
 def test_writes(latent, numpy_affected, statement):
     word, old, new = WRITES[statement]
-    outcome = latent(numpy_affected, ARRAYS + statement)
+    outcome = latent(numpy_affected, ARRAYS + statement, options=MA)
     finding = assert_hazard(outcome, "ndarray.repeat", f"dims[{word}]", old, new)
     assert script_lines(outcome, finding)[0] == ARRAYS.count("\n") + 1
 
 
 def test_copies(latent, affected):
-    outcome = latent(affected, ARRAYS + "\n".join(COPIES), options=":sample=0")
+    outcome = latent(affected, ARRAYS + "\n".join(COPIES), options=":sample=0" + MA)
     assert_silent(outcome)
     assert outcome.coverage["arrays_held"] >= len(COPIES), outcome.coverage
 
