@@ -37,7 +37,9 @@ def assert_found(outcome, function, kind, confidence):
                 finding["object"]["name"] == word]
     assert matching, outcome
     for finding in matching:
-        assert finding["object"]["old"] != finding["object"]["new"], finding
+        # Two threads may store the same, one right after the other.
+        assert (finding["object"]["old"] != finding["object"]["new"] or
+                kind == "race" and "lost update" in finding["title"]), finding
     return matching
 
 
@@ -75,7 +77,7 @@ def test_refused(run, numpy_fixed, directory, word):
     for threads in found:
         for _ in range(runs):
             outcome = call(run, numpy_fixed, directory, f"change_{word}", threads, "latent",
-                           before=[UNDER, "EPERM"])
+                           before=[UNDER, "EPERM"], options=":statics=off")
             assert "EPERM" in watch(outcome)[0] and "missed" in watch(outcome)[0], outcome
             assert "perf_event_open refused: EPERM" in outcome.stderr, outcome
             assert {f["confidence"] for f in outcome.findings} <= {"probable"}, outcome

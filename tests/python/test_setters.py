@@ -44,6 +44,8 @@ def confirmed(outcome, function):
     """The findings that show two threads, one of them inside `function`."""
     matching = []
     for finding in outcome.findings:
+        if finding["kind"] == "crash" and outcome.status in DEATHS:
+            continue
         assert finding["kind"] in ("race", "use-after-free"), finding
         assert finding["confidence"] in ("confirmed", "probable"), finding
         stacks = [stack for stack in finding["stacks"] if stack["role"] in ACCESSES]
@@ -106,7 +108,7 @@ def test_seen_before_it_is_complete(run, numpy_fixed, directory, what):
     found = assert_found(lambda: construct(run, numpy_fixed, directory, what, "early"),
                          CONSTRUCTORS[what])
     if what == "flags":
-        assert what in {finding["object"]["name"] for finding in found}, found
+        assert what in {finding["object"].get("name") for finding in found}, found
 
 
 @pytest.mark.parametrize("what", CONSTRUCTORS)
