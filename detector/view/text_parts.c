@@ -67,10 +67,15 @@ void ftsan_text_offset(struct ftsan_buf *out, const struct ftsan_view_frame *fra
 static void put_frame(struct ftsan_buf *out, unsigned number,
 		      const struct ftsan_view_frame *frame)
 {
+	char name[FTSAN_SHORT_NAME];
+
 	ftsan_buf_str(out, "    #");
 	ftsan_buf_u64(out, number);
 	ftsan_buf_char(out, ' ');
-	ftsan_text_put(out, known(frame->function) ? frame->function : "<unknown>");
+	ftsan_text_put(
+		out, known(frame->function)
+			     ? ftsan_view_short_name(frame->function, name, sizeof(name))
+			     : "<unknown>");
 	if (!frame->python && known(frame->module)) {
 		ftsan_buf_char(out, ' ');
 		ftsan_text_offset(out, frame);

@@ -167,4 +167,14 @@ const char *ftsan_view_headline(const struct ftsan_view *view);
 /* What ThreadSanitizer's headline would call the kind: "data race", ... Pure. */
 const char *ftsan_kind_headline(const char *kind);
 
+enum { FTSAN_SHORT_NAME = 512 };
+/**
+ * ftsan_view_short_name() - a function's name for people: of C++ template arguments that
+ * are long "<...>" is left
+ * @to: where it is made; what does not fit is cut off
+ *
+ * Pure, async-signal-safe. Return: @to.
+ */
+const char *ftsan_view_short_name(const char *name, char *to, size_t capacity_bytes);
+
 #endif

@@ -249,6 +249,7 @@ static const struct ftsan_view_frame *innermost(const struct ftsan_view *view,
 
 static void put_summary(struct ftsan_buf *out, const struct ftsan_view *view)
 {
+	char name[FTSAN_SHORT_NAME];
 	const struct ftsan_view_frame *native = innermost(view, false);
 	const struct ftsan_view_frame *place = innermost(view, true);
 
@@ -267,7 +268,7 @@ static void put_summary(struct ftsan_buf *out, const struct ftsan_view *view)
 	}
 	ftsan_buf_str(out, " in ");
 	if (known(native->function))
-		put(out, native->function);
+		put(out, ftsan_view_short_name(native->function, name, sizeof(name)));
 	else
 		ftsan_text_offset(out, native);
 	ftsan_buf_char(out, '\n');

@@ -335,6 +335,36 @@ START_TEST(no_buffer_is_overrun)
 }
 END_TEST
 
+static void assert_short(const char *name, const char *expected)
+{
+	char to[FTSAN_SHORT_NAME];
+
+	ck_assert_str_eq(ftsan_view_short_name(name, to, sizeof(to)), expected);
+}
+
+START_TEST(long_template_arguments_are_folded)
+{
+	char to[8];
+
+	assert_short(
+		"std::mersenne_twister_engine<unsigned long, 32ul, 624ul>::operator()",
+		"std::mersenne_twister_engine<...>::operator()");
+	assert_short("f<std::map<int, std::vector<long>>>(a<b>)", "f<...>(a<b>)");
+	assert_short("std::vector<int>::at", "std::vector<int>::at");
+	assert_short("std::operator<< <std::char_traits<char> >(x)",
+		     "std::operator<< <...>(x)");
+	assert_short("a::operator<(b const&, std::pair<c, d>)",
+		     "a::operator<(b const&, std::pair<c, d>)");
+	assert_short("a::operator->()", "a::operator->()");
+	assert_short("work.<locals>.<lambda>", "work.<locals>.<lambda>");
+	assert_short("open<of_something_that_never_ends",
+		     "open<of_something_that_never_ends");
+	assert_short("", "");
+	ck_assert_uint_lt(strlen(ftsan_view_short_name("a_long_name", to, sizeof(to))),
+			  sizeof(to));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("view");
@@ -357,6 +387,7 @@ int main(void)
 	tcase_add_test(tests, json_of_hostile_strings);
 	tcase_add_test(tests, json_time_has_no_exponent);
 	tcase_add_test(tests, no_buffer_is_overrun);
+	tcase_add_test(tests, long_template_arguments_are_folded);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

@@ -211,12 +211,16 @@ static void put_frame(FILE *out, const struct ftsan_item *item,
 		      const struct ftsan_view_frame *frame)
 {
 	bool inlined = ftsan_is_inlined(item->resolved, frame);
+	char name[FTSAN_SHORT_NAME];
 	const char *tag = frame->python ? "py" : inlined ? "inlined" : "c";
 
 	fprintf(out, "<li class=\"%s%s%s\">", frame->python ? "python" : "native",
 		inlined ? " inlined" : "", ftsan_view_is_libc(frame) ? " libc" : "");
-	ftsan_html_element(out, "b", NULL,
-			   frame->function != NULL ? frame->function : "<unknown>");
+	ftsan_html_element(
+		out, "b", NULL,
+		frame->function != NULL
+			? ftsan_view_short_name(frame->function, name, sizeof(name))
+			: "<unknown>");
 	ftsan_html_element(out, "i", NULL, tag);
 	put_frame_place(out, frame);
 	fputs("</li>\n", out);
@@ -227,8 +231,7 @@ static void put_stack_title(FILE *out, const struct ftsan_view_stack *stack, int
 {
 	static const char *const words[][2] = {
 		{"write", "Write"},	{"read", "Read"},   {"free", "Freed"},
-		{"alloc", "Allocated"}, {"call", "Called"},
-		{"crash", "Died"},
+		{"alloc", "Allocated"}, {"call", "Called"}, {"crash", "Died"},
 	};
 	const char *word = or_empty(stack->role);
 

@@ -42,11 +42,21 @@ static void put_place(FILE *out, const struct ftsan_view_frame *frame,
 	}
 }
 
+static void put_function(FILE *out, const struct ftsan_view_frame *frame)
+{
+	char name[FTSAN_SHORT_NAME];
+
+	ftsan_put_text(
+		out, known(frame->function)
+			     ? ftsan_view_short_name(frame->function, name, sizeof(name))
+			     : "<unknown>");
+}
+
 static void put_frame(FILE *out, unsigned number, const struct ftsan_view_frame *frame,
 		      const char *directory)
 {
 	fprintf(out, "    #%u ", number);
-	ftsan_put_text(out, known(frame->function) ? frame->function : "<unknown>");
+	put_function(out, frame);
 	put_place(out, frame, directory);
 	(void)ftsan_put_source_line(out, "  |  ", frame->file, frame->line);
 	fputc('\n', out);
@@ -377,8 +387,7 @@ static void note_stacks(FILE *out, const struct ftsan_view *view)
 				&stack->frames[fold.shown[j]];
 
 			fputs(j == 0 ? ": " : ", from ", out);
-			ftsan_put_text(out, known(frame->function) ? frame->function
-								   : "<unknown>");
+			put_function(out, frame);
 			put_place(out, frame, NULL);
 		}
 		fputc('\n', out);

@@ -36,8 +36,10 @@ static const struct ftsan_view_frame *innermost(const struct ftsan_view *view)
 
 static void put_named(FILE *out, const char *function, const char *module, int length)
 {
+	char name[FTSAN_SHORT_NAME];
+
 	if (known(function))
-		ftsan_put_text(out, function);
+		ftsan_put_text(out, ftsan_view_short_name(function, name, sizeof(name)));
 	if (known(function) && known(module))
 		fputs(" (", out);
 	for (int i = 0; known(module) && i < length && module[i] != '\0'; i++)
