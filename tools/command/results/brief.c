@@ -253,8 +253,15 @@ static void put_tests(FILE *out, const struct ftsan_found *found)
 {
 	enum { NAMED_MAX = 5 };
 
-	if (found == NULL || found->tests.n == 0)
+	if (found == NULL)
 		return;
+	if (found->tests.n == 0) {
+		if (found->between)
+			fputs("  In no test: none was running (collection, imports, or "
+			      "between tests).\n",
+			      out);
+		return;
+	}
 	fputs("  In the tests ", out);
 	put_names(out, &found->tests, NAMED_MAX);
 	fputs(".\n", out);

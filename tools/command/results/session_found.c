@@ -72,6 +72,7 @@ static void tell_tests(struct ftsan_session *session, struct ftsan_met *met,
 	bool hidden = suppressed != NULL;
 
 	note_tests(found, tests);
+	found->between |= json_is_array(tests) && json_array_size(tests) == 0;
 	if (suppressed != NULL)
 		ftsan_names_add(&session->hidden_by, suppressed, 1);
 	if (session->judge_tests != NULL)

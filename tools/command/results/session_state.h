@@ -107,6 +107,7 @@ struct ftsan_module_list {
  * @evidence:    what the records showed, and how many each
  * @first, @last: times of the records; 0 when they carry none
  * @tests:       tests that the records name, and how many records each
+ * @between:     a record says that no test was running
  * @line:        the best record as it stood in the log, @length bytes
  * @modules:     of the process that wrote it
  * @printed:     rank of the confidence that was printed, plus one; 0: nothing was
@@ -127,6 +128,7 @@ struct ftsan_found {
 	size_t length;
 	struct ftsan_module_list modules;
 	int printed;
+	bool between;
 };
 
 /**
