@@ -41,9 +41,16 @@ enum {
 	REPORTS_PER_SITE = 16,
 };
 
-/* Two sets of four: the first two words, which anybody can change by a macro, always. */
-static const uint8_t sets[2][FTSAN_WATCH_WORDS] = {{0, 1, 2, 3}, {0, 1, 4, 5}};
-static const uint8_t buffer_set[FTSAN_WATCH_WORDS] = {BUFFER_INFO, 0, 1, 2};
+/*
+ * Two sets of four: the first two words, which anybody can change by a macro, always.
+ * Where there are fewer registers, a set takes several turns; but for the first @always
+ * of its words, which are there in each.
+ */
+static const struct set {
+	uint8_t always;
+	uint8_t words[FTSAN_WATCH_WORDS];
+} sets[2] = {{0, {0, 1, 2, 3}}, {0, {0, 1, 4, 5}}},
+  buffer_set = {1, {BUFFER_INFO, 0, 1, 2}};
 
 /* Of PyObject without a GIL: ob_tid, 16 bits of flags, ob_mutex, whose lowest bit says
  * that it is taken (Include/object.h, Include/cpython/lock.h; 3.13 to 3.15). */
@@ -303,32 +310,31 @@ choose(const struct ftsan_operation_frame *frame, unsigned number)
 }
 
 /*
- * fill_watch() - four words of one array; another array and other words at other times.
- * Not in plain turns: a program's operations come in turns themselves, and the second of
- * every two would never see the other half.
+ * fill_watch() - words of one array, as many as there are registers; another array and
+ * other words at other times. Not in plain turns: a program's operations come in turns
+ * themselves, and the second of every two would never see the other half.
  */
-static unsigned fill_watch(const struct ftsan_operation_frame *frame, unsigned turn,
-			   struct ftsan_watchpoint *points)
+static unsigned fill_watch(const struct ftsan_operation_frame *frame, unsigned registers,
+			   unsigned turn, struct ftsan_watchpoint *points)
 {
 	uint32_t mixed = turn * 0x9e3779b9u;
-	/* Where there are no watchpoints, values are compared, of all four. */
-	unsigned room = ftsan_watch_active() ? ftsan_watch_room() : FTSAN_WATCH_WORDS;
-	unsigned first = room < FTSAN_WATCH_WORDS ? mixed >> 28 : 0;
 	const struct ftsan_operation_array *array = choose(frame, mixed >> 16);
-	uintptr_t header = array->header;
-	const uint8_t *set = sets[(mixed >> 30) % FTSAN_ARRAY_LEN(sets)];
+	const struct set *set = &sets[(mixed >> 30) % FTSAN_ARRAY_LEN(sets)];
 
 	/* Without dims it is the number of them that anybody would change. */
 	if (array->buffer == 0)
-		set = sets[0];
+		set = &sets[0];
 	/* With a GIL it is what orders them. */
 	if (frame->operation->hands_out && !with_gil)
-		set = buffer_set;
+		set = &buffer_set;
 
-	/* With less room than words, others each time. */
-	for (unsigned i = 0; i < room; i++)
-		points[i] = point_of(header, set[(i + first) % FTSAN_WATCH_WORDS]);
-	return room;
+	for (unsigned i = 0; i < registers; i++) {
+		unsigned at = ftsan_rule_watch_turn(FTSAN_WATCH_WORDS, set->always,
+						    registers, mixed >> 8, i);
+
+		points[i] = point_of(array->header, set->words[at]);
+	}
+	return registers;
 }
 
 /* A store to one of the arrays is held up just now: its word, for loads as well. */
@@ -347,7 +353,8 @@ static void watch(struct ftsan_thread *thread, struct ftsan_operation_frame *fra
 		frame->n_points = 1;
 	else
 		frame->n_points = (uint8_t)fill_watch(
-			frame, ftsan_operations_of(thread)->turn++, frame->points);
+			frame, ftsan_watch_registers(thread),
+			ftsan_operations_of(thread)->turn++, frame->points);
 	(void)ftsan_watch_arm(thread, frame->points, frame->n_points);
 }
 

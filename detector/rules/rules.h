@@ -16,5 +16,6 @@
 #include "rules/static_pair.h"
 #include "rules/static_store.h"
 #include "rules/verdict.h"
+#include "rules/watch_turn.h"
 
 #endif

@@ -29,9 +29,14 @@ void ftsan_watch_reserve(unsigned registers)
 	ftsan_watch_config.reserved = registers;
 }
 
-unsigned ftsan_watch_room(void)
+unsigned ftsan_watch_registers(const struct ftsan_thread *thread)
 {
-	return FTSAN_WATCH_WORDS - ftsan_watch_config.reserved;
+	unsigned limit_plus_1 = ftsan_words_of(thread)->watch.limit_plus_1;
+	unsigned registers = FTSAN_WATCH_WORDS - ftsan_watch_config.reserved;
+
+	if (limit_plus_1 != 0 && limit_plus_1 - 1 < registers)
+		registers = limit_plus_1 - 1;
+	return registers == 0 ? 1 : registers;
 }
 
 void ftsan_watch_set_handler(ftsan_watch_hit_fn hit)

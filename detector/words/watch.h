@@ -61,8 +61,13 @@ bool ftsan_watch_is_own_text(uintptr_t pc);
  * the others only. Context: start-up, before the first word is armed.
  */
 void ftsan_watch_reserve(unsigned registers);
-/* How many words a thread can have watched. */
-unsigned ftsan_watch_room(void);
+
+/*
+ * How many words can be watched for @thread at a time, as far as is known: what is
+ * reserved is not there, nor what the kernel has refused. From 1 to FTSAN_WATCH_WORDS.
+ * Any context.
+ */
+unsigned ftsan_watch_registers(const struct ftsan_thread *thread);
 
 /* NULL: hits are only counted. Context: start-up. */
 void ftsan_watch_set_handler(ftsan_watch_hit_fn hit);
