@@ -14,6 +14,7 @@
 #include "decode/insn.h"
 #include "decode/null_test.h"
 #include "decode/shape.h"
+#include "decode/use.h"
 
 /**
  * struct ftsan_operand - the memory that an instruction addresses

@@ -65,6 +65,11 @@ static int family_of(ZydisRegister reg)
 	return greg_of(reg);
 }
 
+int ftsan_zydis_greg(ZydisRegister reg)
+{
+	return family_of(reg);
+}
+
 ZydisRegister ftsan_zydis_whole(ZydisRegister reg)
 {
 	int greg = family_of(reg);

@@ -25,6 +25,9 @@ bool ftsan_zydis_address(const ZydisDecodedInstruction *insn,
 /* The 64-bit register that @reg is a part of; NONE for other kinds of registers. */
 ZydisRegister ftsan_zydis_whole(ZydisRegister reg);
 
+/* Index into gregs[] of the general register that @reg is a part of, or -1. */
+int ftsan_zydis_greg(ZydisRegister reg);
+
 /* Does it lock the bus? xchg with memory does so with or without the prefix. */
 bool ftsan_zydis_locked(const ZydisDecodedInstruction *insn);
 

@@ -45,9 +45,23 @@ static bool only_asked(const struct ftsan_sampled_question *q)
 	       (asks_in_vain(&q->held, &q->other) || asks_in_vain(&q->other, &q->held));
 }
 
+static bool leaves_out(const struct ftsan_sampled_side *reader,
+		       const struct ftsan_sampled_side *writer)
+{
+	return reader->ignores != 0 && !reader->writes && writer->changes_known &&
+	       (writer->changes & ~reader->ignores) == 0;
+}
+
+/* only_marked() - the store changes bits that the reader cuts off. */
+static bool only_marked(const struct ftsan_sampled_question *q)
+{
+	return q->size == 8 &&
+	       (leaves_out(&q->held, &q->other) || leaves_out(&q->other, &q->held));
+}
+
 static bool is_harmless(const struct ftsan_sampled_question *q)
 {
-	return only_stored(q) || only_asked(q) ||
+	return only_stored(q) || only_asked(q) || only_marked(q) ||
 	       (harmless(&q->held) && harmless(&q->other));
 }
 
@@ -82,6 +96,8 @@ const char *ftsan_rule_sampled_harm(const struct ftsan_sampled_question *q)
 	if (only_asked(q))
 		return "the reader asks for NULL and takes nothing, and there is a "
 		       "pointer before and after";
+	if (only_marked(q))
+		return "the store changes only bits that the reader cuts off";
 	if (replaces_reference(q))
 		return "the reference is replaced while another thread takes it: that "
 		       "thread may use the object after it was freed";

@@ -38,6 +38,8 @@ enum ftsan_access_form {
  * @updates:   it changes in place, or stores shortly after the same code has loaded the
  *             word: what it stores comes from what was there
  * @same:      it stores the value that was there already
+ * @ignores:   bits of the loaded value that are not used; 0: all may be
+ * @changes:   bits that its store changes, where @changes_known
  * @locked:    it locks the bus
  * @folds:     its module was made by a compiler that folds atomics (clang, rustc), or by
  *             nobody knows which
@@ -52,6 +54,8 @@ struct ftsan_sampled_side {
 	bool unaligned;
 	bool updates;
 	bool same;
+	bool changes_known;
+	uint64_t ignores, changes;
 	bool locked;
 	bool folds;
 	bool lock_free;

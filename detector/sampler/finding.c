@@ -129,6 +129,7 @@ void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *me
 
 	ftsan_side_note_update(&question.held, ftsan_context_ip(ucontext));
 	ftsan_side_note_test(&question.held, ftsan_context_ip(ucontext));
+	ftsan_side_note_mask(&question.held, ftsan_context_ip(ucontext), ucontext);
 	ftsan_side_note_store(&question.held, &hold->held.access, hold->before,
 			      hold->length, ucontext);
 	verdict = ftsan_rule_sampled(&question, &proof);

@@ -225,6 +225,8 @@ bool ftsan_hold_wait(struct ftsan_hold *hold, uint64_t length_ns)
 		hold->after = hold->before;
 	/* Who came by the watchpoint has stored already. */
 	if (hold->other.stored) {
+		hold->other.side.changes = hold->after ^ hold->before;
+		hold->other.side.changes_known = true;
 		hold->other.side.same = hold->after == hold->before;
 		hold->other.side.stores_one = hold->after != 0;
 	}
@@ -362,6 +364,8 @@ bool ftsan_hold_meet(struct ftsan_thread *self, const struct ftsan_access *acces
 				       ftsan_context_ip(ucontext));
 		ftsan_side_note_test(&window->hold.other.side,
 				     ftsan_context_ip(ucontext));
+		ftsan_side_note_mask(&window->hold.other.side, ftsan_context_ip(ucontext),
+				     ucontext);
 		ftsan_side_note_store(&window->hold.other.side, access,
 				      window->hold.before, window->hold.length, ucontext);
 		record(window, self, ucontext);

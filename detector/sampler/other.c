@@ -128,6 +128,19 @@ void ftsan_side_note_test(struct ftsan_sampled_side *side, uintptr_t pc)
 	side->tests_null = ftsan_decode_tests_null(code, copy_code(code, module, site));
 }
 
+void ftsan_side_note_mask(struct ftsan_sampled_side *side, uintptr_t pc,
+			  const void *ucontext)
+{
+	const struct ftsan_sample_module *module = ftsan_sample_module_of(pc);
+	const struct ftsan_sample_site *site =
+		module == NULL ? NULL : ftsan_sample_site_at(module, pc);
+	unsigned char code[FTSAN_NULL_TEST_BYTES];
+
+	if (site == NULL || side->writes || site->size != 8)
+		return;
+	side->ignores = ~ftsan_load_mask(code, copy_code(code, module, site), ucontext);
+}
+
 void ftsan_side_note_store(struct ftsan_sampled_side *side,
 			   const struct ftsan_access *access, uint64_t there,
 			   uint8_t size, const void *ucontext)
@@ -141,6 +154,9 @@ void ftsan_side_note_store(struct ftsan_sampled_side *side,
 	if (insn.plan != FTSAN_PLAN_DIRECT || insn.access.size != size)
 		return;
 	side->same = memcmp(insn.value, &there, size) == 0;
+	memcpy(&side->changes, insn.value, size);
+	side->changes ^= there;
+	side->changes_known = true;
 	side->stores_one = memcmp(insn.value, &nothing, size) != 0;
 }
 
@@ -150,7 +166,7 @@ static enum ftsan_role role_of(bool writes)
 }
 
 /* learn_by_site() - the instruction that ends where the thread is, if it is a site. */
-static bool learn_by_site(struct ftsan_hold *hold, uintptr_t pc)
+static bool learn_by_site(struct ftsan_hold *hold, uintptr_t pc, const void *ucontext)
 {
 	const struct ftsan_sample_module *module = ftsan_sample_module_of(pc - 1);
 	const struct ftsan_sample_site *site =
@@ -162,6 +178,8 @@ static bool learn_by_site(struct ftsan_hold *hold, uintptr_t pc)
 	ftsan_site_side(&hold->other.side, module, site, 0);
 	ftsan_side_note_update(&hold->other.side, ftsan_site_address(module, site));
 	ftsan_side_note_test(&hold->other.side, ftsan_site_address(module, site));
+	ftsan_side_note_mask(&hold->other.side, ftsan_site_address(module, site),
+			     ucontext);
 	hold->other.access = (struct ftsan_access){
 		.address = hold->word,
 		.size = site->size < hold->length ? site->size : hold->length,
@@ -208,7 +226,7 @@ bool ftsan_other_learn(struct ftsan_hold *hold, const void *ucontext)
 	struct ftsan_sampled_side *side = &hold->other.side;
 	struct ftsan_watch_insn insn;
 
-	if (learn_by_site(hold, pc))
+	if (learn_by_site(hold, pc, ucontext))
 		return true;
 	ftsan_decode_before(&insn, ucontext, hold->word, hold->length);
 	if (!ftsan_rule_watch_proves(&insn))

@@ -44,4 +44,9 @@ void ftsan_side_note_update(struct ftsan_sampled_side *side, uintptr_t pc);
 /* Notes whether what the site at @pc loads is looked at for being NULL only. */
 void ftsan_side_note_test(struct ftsan_sampled_side *side, uintptr_t pc);
 
+/* Notes which bits of what the site at @pc loads are used. @ucontext: registers at the
+ * load, or right behind it. */
+void ftsan_side_note_mask(struct ftsan_sampled_side *side, uintptr_t pc,
+			  const void *ucontext);
+
 #endif

@@ -143,6 +143,23 @@ START_TEST(the_value_that_is_there)
 }
 END_TEST
 
+START_TEST(bits_that_are_cut_off)
+{
+	struct ftsan_sampled_question q = pair(store, load);
+
+	q.plain_before = true;
+	q.held.changes_known = true;
+	q.held.changes = UINT64_C(1) << 63;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	q.other.ignores = UINT64_C(1) << 63;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_HARMLESS);
+	q.held.changes |= 1;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	q.held.changes_known = false;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+}
+END_TEST
+
 START_TEST(nobody_loads_it)
 {
 	struct ftsan_sampled_question q = pair(store, store);
@@ -236,6 +253,7 @@ int main(void)
 	tcase_add_test(test, the_field_and_the_reference);
 	tcase_add_test(test, both_modules_without_atomics);
 	tcase_add_test(test, the_value_that_is_there);
+	tcase_add_test(test, bits_that_are_cut_off);
 	tcase_add_test(test, nobody_loads_it);
 	tcase_add_test(test, shared_words_first);
 	tcase_add_test(test, nobody_is_held_alone_or_beyond_the_budget);
