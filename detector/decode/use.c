@@ -1,7 +1,6 @@
 #include "decode/use.h"
 
 #include "base/base.h"
-#include "decode/decode.h"
 #include "decode/zydis.h"
 
 /* load_into() - the whole register that a load is into; NONE: it is no plain load. */
