@@ -424,6 +424,12 @@ static bool on_int3(void *ucontext)
 		stale(self, module, site, pc);
 		return true;
 	}
+	/* A step of another engine is under way: a page is open, or a register points
+	 * elsewhere, until this instruction is done. Nothing may come between. */
+	if (ftsan_context_steps(ucontext)) {
+		ftsan_arm_later(module, site, false);
+		return true;
+	}
 	/* In a vfork child or a raw clone there is nobody to race with. */
 	if (self != NULL && ftsan_sampler_active() && !ftsan_thread_is_copy(self))
 		hit(self, module, site, ucontext);
