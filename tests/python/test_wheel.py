@@ -47,7 +47,7 @@ def hide():
 
 @pytest.fixture(scope="session")
 def installed(interpreter, wheel, tmp_path_factory):
-    directory = make_environment(interpreter, tmp_path_factory.mktemp("venv") / "a v")
+    directory = make_environment(interpreter, tmp_path_factory.mktemp("venv") / "v")
     pip(interpreter, "--python", directory / "bin" / "python", "install", "--no-deps", wheel)
     return directory
 
@@ -111,7 +111,7 @@ def test_must_report(installed, hide, numpy_fixed, tmp_path):
     outcome = run_hidden(hide, installed, tmp_path, numpy_fixed, PROGRAMS / "argsort_order.py", "1")
     assert outcome.status == EXIT_FINDINGS, outcome
     finding = next(finding for finding in outcome.findings if finding["kind"] == "hazard")
-    kinds = {frame["kind"] for stack in finding["stacks"] for frame in stack["frames"]}
+    kinds = {frame["type"] for stack in finding["stacks"] for frame in stack["frames"]}
     assert kinds == {"native", "python"}, finding
 
 
