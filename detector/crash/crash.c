@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 #include "crash/fault.h"
+#include "crash/words.h"
 #include "findings/findings.h"
 #include "rules/rules.h"
 #include "stacks/stacks.h"
@@ -16,10 +17,6 @@ static struct {
 	struct ftsan_incident incident;
 	struct ftsan_view_death death;
 	unsigned first; /* witness that it is about */
-	char title[400];
-	char detail[400];
-	char place[FTSAN_SYMBOL_MAX + 64];
-	char second[FTSAN_SYMBOL_MAX + 64];
 } work;
 
 static struct ftsan_deed deed_of(const struct ftsan_witness *witness)
@@ -55,82 +52,6 @@ static unsigned nearest(const struct ftsan_death *death, enum ftsan_relation *re
 	return best;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
-static bool is_libc(const struct ftsan_module *module)
-{
-	struct ftsan_view_frame frame = {.module = module->path};
-
-	return ftsan_view_is_libc(&frame);
-}
-
-/* Where a thread is, when its operation is not known: the first function that is named.
- */
-static void native_place(const struct ftsan_stack *stack, struct ftsan_buf *out)
-{
-	char name[FTSAN_SYMBOL_MAX];
-
-	for (unsigned i = 0; i < stack->n_native; i++) {
-		uintptr_t pc = stack->pc[i] - (i > 0);
-		const struct ftsan_module *module = ftsan_module_of(pc);
-
-		if (module == NULL || is_libc(module))
-			continue;
-		if (ftsan_symbol_name(pc, name) == 0) {
-			ftsan_buf_str(out, name);
-			return;
-		}
-		ftsan_buf_str(out, base_name(module->path));
-		ftsan_buf_char(out, '+');
-		ftsan_buf_hex(out, pc - module->bias);
-		return;
-	}
-	ftsan_buf_str(out,
-		      stack->n_python > 0 ? stack->python[0].function : "unknown code");
-}
-
-static const char *place_of(const struct ftsan_witness *witness, char *storage,
-			    size_t size)
-{
-	struct ftsan_buf buf;
-
-	ftsan_buf_init(&buf, storage, size);
-	if (witness->doing.name[0] != '\0')
-		ftsan_buf_str(&buf, witness->doing.name);
-	else
-		native_place(&witness->stack, &buf);
-	return ftsan_buf_cstr(&buf);
-}
-
-static void put_thread(struct ftsan_buf *buf, const struct ftsan_witness *witness)
-{
-	if (witness->tid == ftsan_sys_getpid()) {
-		ftsan_buf_str(buf, "the main thread");
-		return;
-	}
-	ftsan_buf_str(buf, "thread ");
-	ftsan_buf_i64(buf, witness->tid);
-	if (witness->name[0] != '\0') {
-		ftsan_buf_str(buf, " ('");
-		ftsan_buf_str(buf, witness->name);
-		ftsan_buf_str(buf, "')");
-	}
-}
-
-static const char *const relation_words[] = {
-	[FTSAN_UNRELATED] = "",
-	[FTSAN_SAME_MODULE] = " of the same module",
-	[FTSAN_SAME_METHOD] = " of another object",
-	[FTSAN_SAME_FUNCTION] = ", the same function",
-	[FTSAN_SHARED_ARGUMENT] = ", both with the same object",
-	[FTSAN_SAME_OBJECT] = " of the same object",
-};
-
 static const char *const relation_names[] = {
 	[FTSAN_UNRELATED] = NULL,
 	[FTSAN_SAME_MODULE] = "module",
@@ -139,83 +60,6 @@ static const char *const relation_names[] = {
 	[FTSAN_SHARED_ARGUMENT] = "argument",
 	[FTSAN_SAME_OBJECT] = "object",
 };
-
-static const char *make_title(const struct ftsan_death *death, unsigned second,
-			      enum ftsan_relation relation)
-{
-	struct ftsan_buf buf;
-
-	ftsan_buf_init(&buf, work.title, sizeof(work.title));
-	if (death->signal != 0) {
-		ftsan_buf_str(&buf, ftsan_signal_name(death->signal));
-	} else {
-		ftsan_buf_str(&buf, "no end after ");
-		ftsan_buf_u64(&buf, death->seconds);
-		ftsan_buf_str(&buf, " s,");
-	}
-	ftsan_buf_str(&buf, " in ");
-	ftsan_buf_str(&buf, place_of(&death->witness[work.first], work.place,
-				     sizeof(work.place)));
-	if (second != work.first) {
-		ftsan_buf_str(&buf, " while ");
-		put_thread(&buf, &death->witness[second]);
-		ftsan_buf_str(&buf, " was in ");
-		ftsan_buf_str(&buf, place_of(&death->witness[second], work.second,
-					     sizeof(work.second)));
-		ftsan_buf_str(&buf, relation_words[relation]);
-	}
-	return ftsan_buf_cstr(&buf);
-}
-
-static void put_access(struct ftsan_buf *buf, const struct ftsan_fault *fault)
-{
-	ftsan_buf_str(buf, fault->access.role == FTSAN_ROLE_WRITE ? "write" : "read");
-	if (fault->access.exact) {
-		ftsan_buf_str(buf, " of ");
-		ftsan_buf_u64(buf, fault->access.size);
-		ftsan_buf_str(buf, fault->access.size == 1 ? " byte" : " bytes");
-	}
-	ftsan_buf_str(buf, " at ");
-	ftsan_buf_str(buf, fault->operand);
-}
-
-static void put_pointer(struct ftsan_buf *buf, const struct ftsan_fault *fault)
-{
-	if (fault->reg[0] != '\0') {
-		ftsan_buf_str(buf, buf->length > 0 ? ": " : "");
-		ftsan_buf_str(buf, fault->reg);
-		ftsan_buf_str(buf, " = ");
-		ftsan_buf_hex(buf, fault->value);
-		ftsan_buf_str(buf, " is ");
-	} else if (buf->length > 0) {
-		ftsan_buf_str(buf, ": ");
-	}
-	ftsan_buf_str(buf, fault->pointer.text);
-}
-
-/* "read of 8 bytes at [rbx+0x18]: rbx = 0x0 is NULL", or what was said before. */
-static const char *make_detail(const struct ftsan_death *death,
-			       const struct ftsan_fault *fault)
-{
-	struct ftsan_buf buf;
-
-	ftsan_buf_init(&buf, work.detail, sizeof(work.detail));
-	if (fault->facts.fetch)
-		ftsan_buf_str(&buf, "a jump to no code");
-	else if (fault->has_access)
-		put_access(&buf, fault);
-	if (fault->pointer.kind != FTSAN_POINTER_NONE)
-		put_pointer(&buf, fault);
-	if (death->signal == SIGABRT && death->message != NULL)
-		ftsan_buf_str(&buf, death->message);
-	if (fault->sender != 0 && !fault->facts.by_itself) {
-		ftsan_buf_str(&buf, "sent by process ");
-		ftsan_buf_i64(&buf, fault->sender);
-	}
-	while (buf.length > 0 && buf.text[buf.length - 1] == '\n')
-		buf.length--;
-	return ftsan_buf_cstr(&buf);
-}
 
 static struct ftsan_party party_of(const struct ftsan_witness *witness,
 				   enum ftsan_role role)
@@ -263,50 +107,6 @@ static enum ftsan_confidence confidence_of(enum ftsan_certainty certainty)
 	}
 }
 
-static bool holds(const struct ftsan_witness *witness, uintptr_t lock)
-{
-	for (unsigned i = 0; i < witness->n_held; i++)
-		if (witness->held[i] == lock)
-			return true;
-	return false;
-}
-
-/* Who holds the lock that @i waits for; @i: nobody, or it is not known. */
-static unsigned holder(const struct ftsan_death *death, unsigned i)
-{
-	uintptr_t lock = death->witness[i].waits_for;
-
-	for (unsigned k = 0; lock != 0 && k < death->n_witnesses; k++)
-		if (k != i && holds(&death->witness[k], lock))
-			return k;
-	return i;
-}
-
-static void put_wait(struct ftsan_buf *buf, const struct ftsan_death *death, unsigned i)
-{
-	unsigned by = holder(death, i);
-
-	if (by == i)
-		return;
-	ftsan_buf_str(buf, buf->length > 0 ? "; " : "");
-	put_thread(buf, &death->witness[i]);
-	ftsan_buf_str(buf, " waits for the lock at ");
-	ftsan_buf_hex(buf, death->witness[i].waits_for);
-	ftsan_buf_str(buf, ", which ");
-	put_thread(buf, &death->witness[by]);
-	ftsan_buf_str(buf, " holds");
-}
-
-static const char *make_waits(const struct ftsan_death *death)
-{
-	struct ftsan_buf buf;
-
-	ftsan_buf_init(&buf, work.detail, sizeof(work.detail));
-	for (unsigned i = 0; i < death->n_witnesses; i++)
-		put_wait(&buf, death, i);
-	return ftsan_buf_cstr(&buf);
-}
-
 static void fill_death(const struct ftsan_death *death,
 		       const struct ftsan_crash_verdict *verdict,
 		       enum ftsan_relation relation, unsigned second)
@@ -316,8 +116,8 @@ static void fill_death(const struct ftsan_death *death,
 	work.death = (struct ftsan_view_death){
 		.signal = death->signal != 0 ? ftsan_signal_name(death->signal) : NULL,
 		.cause = verdict->sentence,
-		.detail = death->signal != 0 ? make_detail(death, fault)
-					     : make_waits(death),
+		.detail = death->signal != 0 ? ftsan_crash_detail(death, fault)
+					     : ftsan_crash_waits(death),
 		.race = verdict->race,
 		.relation = relation_names[relation],
 		.reg = fault->reg,
@@ -336,9 +136,9 @@ static void fill_death(const struct ftsan_death *death,
 static bool is_deadlock(const struct ftsan_death *death, unsigned *a, unsigned *b)
 {
 	for (unsigned i = 0; i < death->n_witnesses; i++) {
-		unsigned by = holder(death, i);
+		unsigned by = ftsan_crash_holder(death, i);
 
-		if (by == i || holder(death, by) != i)
+		if (by == i || ftsan_crash_holder(death, by) != i)
 			continue;
 		*a = i;
 		*b = by;
@@ -403,7 +203,7 @@ bool ftsan_crash_report(const struct ftsan_death *death)
 	incident->confidence =
 		death->signal != 0 ? confidence_of(verdict.certainty) : FTSAN_CONFIRMED;
 	incident->address = work.fault.has_access ? work.fault.access.address : 0;
-	incident->title = make_title(death, second, relation);
+	incident->title = ftsan_crash_title(death, work.first, second, relation);
 	incident->description = work.fault.pointer.kind != FTSAN_POINTER_NONE
 					? work.fault.pointer.text
 					: NULL;

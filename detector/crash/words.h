@@ -1,0 +1,27 @@
+/* The end of a process in words. Private to the room. */
+#ifndef FTSAN_CRASH_WORDS_H
+#define FTSAN_CRASH_WORDS_H
+
+#include "crash/death.h"
+#include "crash/fault.h"
+#include "rules/rules.h"
+
+/* Context of all: async-signal-safe, one caller in a process at a time. Texts stay until
+ * the next call of the same function, or of the other one that makes a detail. */
+
+/* "SIGSEGV in A.x while thread 7 was in A.y of the same object"; @second == @first: the
+ * other thread is left out. */
+const char *ftsan_crash_title(const struct ftsan_death *death, unsigned first,
+			      unsigned second, enum ftsan_relation relation);
+
+/* "read of 8 bytes at [rbx+0x18]: rbx = 0x0 is NULL", or what was said before. */
+const char *ftsan_crash_detail(const struct ftsan_death *death,
+			       const struct ftsan_fault *fault);
+
+/* Who holds the lock that witness @i waits for; @i: nobody, or it is not known. */
+unsigned ftsan_crash_holder(const struct ftsan_death *death, unsigned i);
+
+/* "thread 7 waits for the lock at 0x1, which thread 8 holds; ..."; "": none is known. */
+const char *ftsan_crash_waits(const struct ftsan_death *death);
+
+#endif
