@@ -210,8 +210,16 @@ static const char *nearest_name(struct slice key)
 	return best;
 }
 
+/* Names that options had before: taken as ever, and not shown. */
+static const struct {
+	const char *before, *now;
+} renamed[] = {{"young", "short_lived"}};
+
 static const struct option *find_option(struct slice key)
 {
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(renamed); i++)
+		if (slice_equal(key, renamed[i].before))
+			key = (struct slice){renamed[i].now, strlen(renamed[i].now)};
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(table); i++)
 		if (slice_equal(key, table[i].name))
 			return &table[i];

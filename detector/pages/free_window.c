@@ -9,7 +9,7 @@
 #include "threads/threads.h"
 
 /* Grows with every late access that was reported; futex. */
-static _Atomic uint32_t late;
+static _Atomic uint32_t late_accesses;
 
 /* Does the operation that the thread is in know the object, and does that still point
  * at the buffer? A destructor frees dims that the header points at, too, but nobody can
@@ -48,7 +48,7 @@ void ftsan_free_window(uint32_t slot)
 	const void *operation = thread == NULL ? NULL : freeing(thread, slot);
 	struct ftsan_site *site =
 		operation == NULL ? NULL : ftsan_site_of((uintptr_t)operation);
-	uint32_t before = atomic_load_explicit(&late, memory_order_acquire);
+	uint32_t before = atomic_load_explicit(&late_accesses, memory_order_acquire);
 	uint64_t began;
 
 	if (site == NULL || !may_open(site))
@@ -56,14 +56,15 @@ void ftsan_free_window(uint32_t slot)
 	ftsan_count(windows);
 	atomic_fetch_add_explicit(&site->windows, 1, memory_order_relaxed);
 	began = ftsan_sys_now_ns();
-	(void)ftsan_sys_futex_wait(&late, before, began + ftsan_guard_config.window_ns);
+	(void)ftsan_sys_futex_wait(&late_accesses, before,
+				   began + ftsan_guard_config.window_ns);
 	ftsan_count_add(window_ns, ftsan_sys_now_ns() - began);
-	if (atomic_load_explicit(&late, memory_order_acquire) != before)
+	if (atomic_load_explicit(&late_accesses, memory_order_acquire) != before)
 		atomic_store_explicit(&site->proven, true, memory_order_relaxed);
 }
 
 void ftsan_free_window_end(void)
 {
-	atomic_fetch_add_explicit(&late, 1, memory_order_release);
-	ftsan_sys_futex_wake(&late);
+	atomic_fetch_add_explicit(&late_accesses, 1, memory_order_release);
+	ftsan_sys_futex_wake(&late_accesses);
 }

@@ -11,7 +11,7 @@
 #include "pages/collide.h"
 #include "pages/free_window.h"
 #include "pages/guard_count.h"
-#include "pages/late.h"
+#include "pages/late_access.h"
 #include "pages/pages_thread.h"
 #include "pages/publish.h"
 #include "pages/quarantine.h"
@@ -62,13 +62,14 @@ int ftsan_guard_init(const struct ftsan_options *options,
 			  * next, so that nothing may stay sealed. */
 			 [FTSAN_ADAPTER_NUMPY] = race && free_threaded,
 			 [FTSAN_ADAPTER_CYTHON] = true},
-		/* A hazard takes one thread: no age is too young for it. */
-		.young = {[FTSAN_ADAPTER_CANARY] = FTSAN_YOUNG_NEVER,
-			  [FTSAN_ADAPTER_NUMPY] =
-				  ftsan_options_latent(options) || options->young == 0
-					  ? FTSAN_YOUNG_NEVER
-					  : options->young,
-			  [FTSAN_ADAPTER_CYTHON] = FTSAN_YOUNG_NEVER},
+		/* A hazard takes one thread: no site is too short-lived for it. */
+		.short_lived = {[FTSAN_ADAPTER_CANARY] = FTSAN_SHORT_LIVED_NEVER,
+				[FTSAN_ADAPTER_NUMPY] =
+					ftsan_options_latent(options) ||
+							options->short_lived == 0
+						? FTSAN_SHORT_LIVED_NEVER
+						: options->short_lived,
+				[FTSAN_ADAPTER_CYTHON] = FTSAN_SHORT_LIVED_NEVER},
 	};
 	ftsan_guard_host = host;
 	/* After a detach the arena is there, and buffers in it are in use. */
@@ -154,8 +155,9 @@ static uint32_t take(struct ftsan_thread *thread, uint32_t pages)
 static void look_at_clock(struct ftsan_pages_thread *part)
 {
 	/* Those that are left out don't come here, but they count. */
-	uint64_t n = atomic_load_explicit(&part->counts.seen, memory_order_relaxed) +
-		     atomic_load_explicit(&part->counts.young, memory_order_relaxed);
+	uint64_t n =
+		atomic_load_explicit(&part->counts.seen, memory_order_relaxed) +
+		atomic_load_explicit(&part->counts.short_lived, memory_order_relaxed);
 
 	if (n - part->looked < TICK_LOOK)
 		return;
@@ -244,10 +246,11 @@ static void learn_use(const struct ftsan_slot *slot)
 	    !atomic_load_explicit(&slot->shared, memory_order_relaxed) &&
 	    slot->alloc_tid == atomic_load_explicit(&thread->tid, memory_order_relaxed) &&
 	    atomic_load_explicit(&slot->parked, memory_order_relaxed) == FTSAN_PARKED_NOT)
-		ftsan_young_death(&ftsan_pages_of(thread)->young,
-				  ftsan_site_hash(slot->alloc.pc, slot->alloc.instr),
-				  ftsan_meetings(slot->site),
-				  ftsan_guard_config.young[slot->adapter]);
+		ftsan_short_lived_death(
+			&ftsan_pages_of(thread)->short_lived,
+			ftsan_site_hash(slot->alloc.pc, slot->alloc.instr),
+			ftsan_meetings(slot->site),
+			ftsan_guard_config.short_lived[slot->adapter]);
 }
 
 /* free_published() - PUBLISHED to QUARANTINED; false when the state was another. */

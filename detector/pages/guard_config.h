@@ -41,8 +41,8 @@ struct ftsan_guard_config {
 	uint32_t windows_per_site;
 	uint32_t window_budget_percent;
 	bool heal;
-	bool aged[FTSAN_ADAPTERS];	/* published once old enough */
-	uint32_t young[FTSAN_ADAPTERS]; /* limits of young.h */
+	bool aged[FTSAN_ADAPTERS];	      /* published once old enough */
+	uint32_t short_lived[FTSAN_ADAPTERS]; /* limits of short_lived.h */
 };
 
 extern FTSAN_HIDDEN struct ftsan_guard_config ftsan_guard_config;

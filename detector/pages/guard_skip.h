@@ -26,10 +26,10 @@ static inline bool ftsan_guard_skips(uintptr_t pc, uintptr_t instr)
 	uint64_t hash = ftsan_site_hash(pc, instr);
 
 	if (FTSAN_UNLIKELY(thread == NULL) ||
-	    !ftsan_young_skip(&ftsan_pages_of(thread)->young, hash,
-			      ftsan_meetings(ftsan_site_bucket(hash))))
+	    !ftsan_short_lived_skip(&ftsan_pages_of(thread)->short_lived, hash,
+				    ftsan_meetings(ftsan_site_bucket(hash))))
 		return false;
-	ftsan_own_count(&ftsan_pages_of(thread)->counts.young);
+	ftsan_own_count(&ftsan_pages_of(thread)->counts.short_lived);
 	return true;
 }
 

@@ -65,7 +65,7 @@ void ftsan_thread_counts_reset(void)
 			continue;
 		atomic_store_explicit(&part->counts.seen, 0, memory_order_relaxed);
 		atomic_store_explicit(&part->counts.guarded, 0, memory_order_relaxed);
-		atomic_store_explicit(&part->counts.young, 0, memory_order_relaxed);
+		atomic_store_explicit(&part->counts.short_lived, 0, memory_order_relaxed);
 	}
 }
 
@@ -84,6 +84,6 @@ void ftsan_thread_counts_sum(struct ftsan_thread_sums *sums)
 			continue;
 		sums->seen += of(&part->counts.seen);
 		sums->guarded += of(&part->counts.guarded);
-		sums->young += of(&part->counts.young);
+		sums->short_lived += of(&part->counts.short_lived);
 	}
 }

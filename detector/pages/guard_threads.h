@@ -23,7 +23,7 @@ void ftsan_thread_counts_reset(void);
 
 /* What the threads counted for themselves: of all threads, ended ones included. */
 struct ftsan_thread_sums {
-	uint64_t seen, guarded, young;
+	uint64_t seen, guarded, short_lived;
 };
 
 void ftsan_thread_counts_sum(struct ftsan_thread_sums *sums);

@@ -8,7 +8,7 @@
 
 #include "decode/decode.h"
 #include "pages/trapped_store.h"
-#include "pages/young.h"
+#include "pages/short_lived.h"
 #include "rules/rules.h"
 #include "stacks/stacks.h"
 #include "threads/threads.h"
@@ -89,7 +89,7 @@ struct ftsan_window {
 struct ftsan_thread_counts {
 	_Atomic uint64_t seen;
 	_Atomic uint64_t guarded;
-	_Atomic uint64_t young; /* besides those seen, not guarded: young.h */
+	_Atomic uint64_t short_lived; /* besides those seen, not guarded: short_lived.h */
 };
 
 /* One writer: a plain add of an atomic that others only read. */
@@ -111,7 +111,7 @@ struct ftsan_pages_thread {
 	uint32_t n_magazine;
 	uint32_t magazine[FTSAN_MAGAZINE];
 	uint64_t looked;
-	struct ftsan_young young;
+	struct ftsan_short_lived short_lived;
 	struct ftsan_thread_counts counts;
 	struct ftsan_step step;
 	struct ftsan_window window;

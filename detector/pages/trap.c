@@ -6,7 +6,7 @@
 #include "base/base.h"
 #include "pages/collide.h"
 #include "pages/guard_config.h"
-#include "pages/late.h"
+#include "pages/late_access.h"
 #include "pages/pkey.h"
 #include "pages/publish.h"
 #include "pages/slot.h"

@@ -170,7 +170,7 @@ static bool protects(const struct ftsan_static_lock *now,
 {
 	if (now == NULL || !now->inside)
 		return false;
-	return now->young || (before != NULL && now->serial != before->serial);
+	return now->recent || (before != NULL && now->serial != before->serial);
 }
 
 /* The same lock among those held now, if it protects; a recursive one may be held several

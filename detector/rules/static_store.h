@@ -106,13 +106,13 @@ const char *ftsan_static_advice(enum ftsan_static_class class);
  * @address: which
  * @serial:  which time it was taken, 0: unknown
  * @inside:  taken by code of the module's own package
- * @young:   taken a moment ago, or further up in a call that has not returned
+ * @recent:   taken a moment ago, or further up in a call that has not returned
  */
 struct ftsan_static_lock {
 	uintptr_t address;
 	uint32_t serial;
 	bool inside;
-	bool young;
+	bool recent;
 };
 
 enum { FTSAN_STATIC_LOCKS = 4 };

@@ -91,7 +91,7 @@ struct ftsan_publish_question {
 
 enum ftsan_publish_answer {
 	FTSAN_PUBLISH_NOW,
-	FTSAN_PUBLISH_LATER,	  /* too young */
+	FTSAN_PUBLISH_LATER,	  /* not old enough */
 	FTSAN_PUBLISH_UNBOUND,	  /* nobody's header points at it (yet) */
 	FTSAN_PUBLISH_OVER_LIMIT, /* left out: the bound on sealed pages */
 };

@@ -28,7 +28,7 @@ static uint64_t happened(void)
 	struct ftsan_thread_sums sums;
 
 	ftsan_thread_counts_sum(&sums);
-	return sums.seen + sums.young + ftsan_counted(operations_sampled) +
+	return sums.seen + sums.short_lived + ftsan_counted(operations_sampled) +
 	       ftsan_counted(watch_armed) + ftsan_counted(rechecks) +
 	       ftsan_counted(frames_checked) + ftsan_counted(buffers_published) +
 	       ftsan_counted(reports) + ftsan_counted(workers);

@@ -271,7 +271,7 @@ static void put_left_out(struct ftsan_buf *line)
 {
 	key(line, "buffers_left_out");
 	ftsan_buf_char(line, '{');
-	put_u64(line, "young", ftsan_counted(left_out_young));
+	put_u64(line, "short_lived", ftsan_counted(left_out_short_lived));
 	put_u64(line, "slots", ftsan_counted(left_out_slots));
 	put_u64(line, "size", ftsan_counted(left_out_size));
 	put_u64(line, "fragments", ftsan_counted(left_out_fragments));
@@ -318,11 +318,11 @@ static void sum_threads(void)
 	struct ftsan_thread_sums sums;
 
 	ftsan_thread_counts_sum(&sums);
-	atomic_store_explicit(&ftsan_counters.buffers_seen, sums.seen + sums.young,
+	atomic_store_explicit(&ftsan_counters.buffers_seen, sums.seen + sums.short_lived,
 			      memory_order_relaxed);
 	atomic_store_explicit(&ftsan_counters.buffers_guarded, sums.guarded,
 			      memory_order_relaxed);
-	atomic_store_explicit(&ftsan_counters.left_out_young, sums.young,
+	atomic_store_explicit(&ftsan_counters.left_out_short_lived, sums.short_lived,
 			      memory_order_relaxed);
 }
 

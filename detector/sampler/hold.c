@@ -306,7 +306,7 @@ bool ftsan_hold_trap(const siginfo_t *info, void *ucontext)
 	    signal.data >> DATA_MAGIC_SHIFT != DATA_MAGIC)
 		return false;
 	/* Blocked at the access: where that was is not known any more. */
-	if (signal.late || ftsan_watch_is_own_text(ftsan_context_ip(ucontext)))
+	if (signal.async || ftsan_watch_is_own_text(ftsan_context_ip(ucontext)))
 		return true;
 	self = ftsan_thread_self();
 	if (self == NULL || ftsan_thread_is_copy(self))

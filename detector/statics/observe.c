@@ -11,7 +11,7 @@
 
 /* A lock that was taken within about a quarter of a second belongs to the call: on a busy
  * machine a thread does not run for that long at times. */
-static const uint64_t YOUNG_TSC = 750u * 1000 * 1000;
+static const uint64_t RECENT_TSC = 750u * 1000 * 1000;
 /* A lock word that was never given back is one for so long: 20 ms. */
 static const uint64_t FIRST_TSC = 60u * 1000 * 1000;
 /* And one whose function has hardly returned. */
@@ -168,8 +168,8 @@ static void add_held(struct static_store *store, const struct ftsan_thread *thre
 			    .inside = python ? by_package(store, lock)
 					     : static_code_of(lock->pc) !=
 						       STATIC_CODE_FOREIGN,
-			    .young = now - lock->tsc < YOUNG_TSC ||
-				     store->sp < lock->sp + FRAME_BYTES,
+			    .recent = now - lock->tsc < RECENT_TSC ||
+				      store->sp < lock->sp + FRAME_BYTES,
 		    },
 		    lock->kind, lock->pc);
 	}
@@ -213,7 +213,7 @@ static void add_sections(struct static_store *store, uintptr_t tstate)
 			return;
 		add(store,
 		    (struct ftsan_static_lock){
-			    .address = pair[1], .inside = true, .young = true},
+			    .address = pair[1], .inside = true, .recent = true},
 		    FTSAN_LOCK_SECTION, 0);
 		at = pair[0];
 	}
@@ -253,8 +253,8 @@ static void add_lock_words(struct static_store *store, int tid)
 		    (struct ftsan_static_lock){.address = address,
 					       .serial = word->serial,
 					       .inside = true,
-					       .young = inside ||
-							now - word->tsc < YOUNG_TSC},
+					       .recent = inside ||
+							 now - word->tsc < RECENT_TSC},
 		    FTSAN_LOCK_WORD, 0);
 	}
 }

@@ -326,9 +326,9 @@ bool ftsan_watch_trap(const siginfo_t *info, void *ucontext)
 		ftsan_count(watch_stale);
 		/* What touched a word that nobody asks about would do so again. A late
 		 * signal may be of an earlier arming. */
-		if (slot != NULL && !signal.late)
+		if (slot != NULL && !signal.async)
 			ftsan_watch_slot_rest(&ftsan_words_of(thread)->watch, slot);
-	} else if (signal.late || is_own(ucontext)) {
+	} else if (signal.async || is_own(ucontext)) {
 		ftsan_count(watch_stale);
 	} else {
 		hit(thread, slot, ucontext);

@@ -125,6 +125,6 @@ bool ftsan_perf_signal_read(const siginfo_t *info, struct ftsan_perf_signal *out
 		return false;
 	*out = (struct ftsan_perf_signal){.address = raw.address,
 					  .data = raw.data,
-					  .late = (raw.flags & FLAG_ASYNC) != 0};
+					  .async = (raw.flags & FLAG_ASYNC) != 0};
 	return true;
 }

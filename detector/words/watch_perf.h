@@ -46,12 +46,12 @@ struct ftsan_perf_target {
 
 /**
  * struct ftsan_perf_signal - what SIGTRAP tells of an event
- * @late: SIGTRAP was blocked at the access: the context is of a later moment
+ * @async: SIGTRAP was blocked at the access: the context is of a later moment
  */
 struct ftsan_perf_signal {
 	uintptr_t address;
 	uint64_t data;
-	bool late;
+	bool async;
 };
 
 /* Opens an event that watches from now on. Return: 0 or -errno, nothing held then. */

@@ -9,8 +9,8 @@
 
 #include "base/base.h"
 #include "elf/elf.h"
-#include "attach/late_start.h"
-#include "attach/late_python.h"
+#include "attach/attach_start.h"
+#include "attach/attach_python.h"
 #include "hooks/hooks.h"
 #include "python/python.h"
 #include "runtime/runtime.h"
@@ -124,21 +124,21 @@ static void conclude(const struct request *request, const char *word, const char
 
 /* --- attaching ---------------------------------------------------------------------- */
 
-static void describe(struct ftsan_buf *text, const struct ftsan_late *late,
+static void describe(struct ftsan_buf *text, const struct ftsan_attach_found *found,
 		     const char *gil)
 {
 	ftsan_buf_str(text, "GIL ");
 	ftsan_buf_str(text, gil ? gil : "unknown");
 	ftsan_buf_str(text,
-		      late->numpy ? ", NumPy is loaded, " : ", NumPy is not loaded, ");
-	ftsan_buf_u64(text, late->modules);
+		      found->numpy ? ", NumPy is loaded, " : ", NumPy is not loaded, ");
+	ftsan_buf_u64(text, found->modules);
 	ftsan_buf_str(text, " extension modules are loaded");
-	if (late->caches.found == 0)
+	if (found->caches.found == 0)
 		return;
 	ftsan_buf_str(text, ", ");
-	ftsan_buf_u64(text, late->caches.moved);
+	ftsan_buf_u64(text, found->caches.moved);
 	ftsan_buf_str(text, " of ");
-	ftsan_buf_u64(text, late->caches.found);
+	ftsan_buf_u64(text, found->caches.found);
 	ftsan_buf_str(text, " Cython code caches are guarded");
 }
 
@@ -146,8 +146,8 @@ static void attach(const struct request *request)
 {
 	char storage[LINE_BYTES];
 	struct ftsan_buf text;
-	struct ftsan_late late;
-	const char *refusal = ftsan_late_python_refusal();
+	struct ftsan_attach_found found;
+	const char *refusal = ftsan_attach_python_refusal();
 	const char *gil;
 
 	if (refusal) {
@@ -155,24 +155,24 @@ static void attach(const struct request *request)
 		return;
 	}
 	say(request, "step: ", "waiting for the interpreter");
-	gil = ftsan_late_python_gil();
+	gil = ftsan_attach_python_gil();
 	ftsan_buf_init(&text, storage, sizeof(storage) - 1);
 	/* It may have taken long to get to the interpreter, and the command gave up. */
 	if (!say(request, "step: ", "taking signals, redirecting imports")) {
 		end_turn();
 		return;
 	}
-	if (ftsan_late_start(request->options, request->run, gil, &text) != 0) {
+	if (ftsan_attach_start(request->options, request->run, gil, &text) != 0) {
 		conclude(request, "failed: ", ftsan_buf_cstr(&text));
 		return;
 	}
 	(void)stop_draining();
 	ftsan_runtime_halt(false);
 	say(request, "step: ", "hooking what is loaded");
-	ftsan_late_python_hook(&late);
-	ftsan_late_ready();
+	ftsan_attach_python_hook(&found);
+	ftsan_attach_ready();
 	ftsan_statics_seal_all();
-	describe(&text, &late, gil);
+	describe(&text, &found, gil);
 	conclude(request, "done: ", ftsan_buf_cstr(&text));
 }
 
@@ -222,16 +222,16 @@ static void detach(const struct request *request)
 	say(request, "step: ", "waiting for the interpreter");
 	ftsan_scout_forbid(true);
 	ftsan_scout_stop();
-	ftsan_late_python_restore();
+	ftsan_attach_python_restore();
 	say(request, "step: ", "opening pages, giving signals and imports back");
-	if (ftsan_late_stop(&text) != 0) {
-		struct ftsan_late late;
-		ftsan_late_python_hook(&late);
-		ftsan_late_ready();
+	if (ftsan_attach_stop(&text) != 0) {
+		struct ftsan_attach_found found;
+		ftsan_attach_python_hook(&found);
+		ftsan_attach_ready();
 		conclude(request, "failed: ", ftsan_buf_cstr(&text));
 		return;
 	}
-	ftsan_late_cython_forget();
+	ftsan_attach_cython_forget();
 	atomic_store(&left, 0);
 	atomic_store(&draining, true);
 	ftsan_memory_tell_freed(count_freed);

@@ -15,7 +15,7 @@
  * @relro_begin, @relro_end: the pages it made read-only: both ends rounded down, as
  *                           glibc's _dl_protect_relro() does
  * @unlocked: the relro pages are writable just now, by us
- * @finished: the loader has made them read-only (looked at when @late only)
+ * @finished: the loader has made them read-only (looked at when @attached only)
  */
 struct object {
 	const struct dl_phdr_info *info;
@@ -140,7 +140,7 @@ static bool is_readonly(uintptr_t address)
  */
 static bool is_busy(const struct walk *walk, struct object *object)
 {
-	if (!walk->got->late || object->finished ||
+	if (!walk->got->attached || object->finished ||
 	    object->relro_begin >= object->relro_end)
 		return false;
 	object->finished = is_readonly(object->relro_begin);

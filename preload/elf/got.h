@@ -36,7 +36,7 @@ enum { FTSAN_GOT_MAX = 64 };
  * @n_seen:   objects, in the loader's order, that need no second look
  * @foreign:  slots that belong to somebody else's interposer and were left alone
  * @failed:   slots on pages that could not be made writable
- * @late:     calls of dlopen may be under way that know nothing of us: objects whose
+ * @attached: calls of dlopen may be under way that know nothing of us: objects whose
  *            relro pages are not read-only yet are being relocated, and left alone
  * @busy:     such objects at the last walk
  * @skip:     an address in an object that is left alone, NULL: none
@@ -49,7 +49,7 @@ struct ftsan_got {
 	unsigned n_seen;
 	uint32_t foreign;
 	uint32_t failed;
-	bool late;
+	bool attached;
 	unsigned busy;
 	const void *skip;
 };
@@ -62,7 +62,7 @@ struct ftsan_got {
  *
  * Context: normal context; one caller at a time, and none while another thread is
  *          inside dlopen: an object that is being relocated must not be touched
- *          (@late finds out).
+ *          (@attached finds out).
  * Return:  true if objects came or went.
  */
 bool ftsan_got_update(struct ftsan_got *got);

@@ -34,7 +34,7 @@ static struct ftsan_got got = {
 
 /* After a detach, while there are buffers of ours. */
 static bool draining;
-enum { LATE_LOOKS = 200, LATE_PAUSE_NS = 10000000 };
+enum { ATTACH_LOOKS = 200, ATTACH_PAUSE_NS = 10000000 };
 
 /* Set by the start-up, before anything is redirected. */
 static const struct ftsan_dl_host *host;
@@ -93,22 +93,22 @@ static uint64_t hooks_of_buffers(void)
 	       1ull << FTSAN_HOOK_PyMem_Realloc | 1ull << FTSAN_HOOK_PyMem_Free;
 }
 
-int ftsan_dl_start_late(void)
+int ftsan_dl_start_attached(void)
 {
 	if (!ftsan_lock_take(&loader_lock, LOADER_WAIT_NS))
 		return -EBUSY;
 	TELL(start);
 	fill_table();
-	got.late = true;
-	for (unsigned i = 0; i < LATE_LOOKS; i++) {
+	got.attached = true;
+	for (unsigned i = 0; i < ATTACH_LOOKS; i++) {
 		ftsan_got_forget(&got);
 		ftsan_got_update(&got);
 		if (got.busy == 0)
 			break;
-		ftsan_sys_sleep(LATE_PAUSE_NS);
+		ftsan_sys_sleep(ATTACH_PAUSE_NS);
 	}
 	/* From here on every dlopen is one of ours, but for those that wait just now. */
-	got.late = false;
+	got.attached = false;
 	draining = false;
 	TELL(update);
 	ftsan_lock_drop(&loader_lock);

@@ -31,12 +31,12 @@ void ftsan_dl_init(const struct ftsan_dl_host *provided);
 void ftsan_dl_start(void);
 
 /**
- * ftsan_dl_start_late() - the same in a process that runs already
+ * ftsan_dl_start_attached() - the same in a process that runs already
  *
  * Calls of dlopen that are under way are waited for, within bounds.
  * Return: 0; -EBUSY when an object was still being relocated, and its imports are left.
  */
-int ftsan_dl_start_late(void);
+int ftsan_dl_start_attached(void);
 
 /* Does every dlopen come to an end? Waits for it, within bounds. */
 bool ftsan_dl_is_free(void);

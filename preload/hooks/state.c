@@ -5,7 +5,7 @@
 
 _Atomic bool ftsan_preload_is_active;
 
-static bool came_late;
+static bool attached;
 static struct ftsan_options options;
 static int root_pid;
 
@@ -16,7 +16,7 @@ bool ftsan_preload_own(void)
 
 bool ftsan_preload_attached(void)
 {
-	return came_late && ftsan_preload_active();
+	return attached && ftsan_preload_active();
 }
 
 const struct ftsan_options *ftsan_preload_options(void)
@@ -29,9 +29,9 @@ bool ftsan_preload_root(void)
 	return root_pid == ftsan_sys_getpid();
 }
 
-void ftsan_preload_become_active(bool attached)
+void ftsan_preload_become_active(bool by_attach)
 {
-	came_late = attached;
+	attached = by_attach;
 	atomic_store_explicit(&ftsan_preload_is_active, true, memory_order_release);
 }
 

@@ -64,7 +64,7 @@ int ftsan_thread_start(void)
 	return 0;
 }
 
-int ftsan_thread_start_late(unsigned n)
+int ftsan_thread_start_attached(unsigned n)
 {
 	ftsan_thread_count_set(n + 1);
 	return ftsan_thread_start();

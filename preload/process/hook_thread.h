@@ -12,7 +12,7 @@ void ftsan_thread_begin_first(void);
  * will end; the program has @n threads. They have no alternate stack yet
  * (attach/visit.h).
  */
-int ftsan_thread_start_late(unsigned n);
+int ftsan_thread_start_attached(unsigned n);
 /* The calling thread was there before: we are to hear of its end. In a signal handler. */
 void ftsan_thread_adopt(void);
 /* Undoes it. Context: an activation that failed. */

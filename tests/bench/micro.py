@@ -82,12 +82,13 @@ def published_arrays(directory, n_sets, n_rounds):
     """What arrays that live for 10 ms cost. The machine's speed changes from one moment to
     the next, so the calls that they are compared with are made right beside them."""
     group = measure.Group("Arrays that are published", "They live for 15 ms, a second thread is "
-                          "alive, and young=0, or one in 32 would be guarded. Over bare: next to "
-                          "four mprotect calls of the same round.")
+                          "alive, and short_lived=0, or one in 32 would be guarded. Over bare: "
+                          "next to four mprotect calls of the same round.")
     rows = {name: group.row(name, "ns") for name in KEPT}
     over = {name: group.row(f"{name}: over bare", "ns", reference=FOUR_CALLS) for name in KEPT}
     for set_number in range(n_sets):
-        workers = start_workers(directory, f"kept-{set_number}", "--thread", options=":young=0")
+        workers = start_workers(directory, f"kept-{set_number}", "--thread",
+                                options=":short_lived=0")
         for name, n in KEPT.items():
             for worker in workers.values():
                 for _ in range(8):  # until the quarantine is full

@@ -234,7 +234,7 @@ def test_many_arrays_in_turn(run, numpy_fixed, program):
         for thread in threads: thread.start()
         for thread in threads: thread.join()
         print(results)
-    """)], "mode=race:young=0")
+    """)], "mode=race:short_lived=0")
     assert outcome.coverage["buffers_guarded"] > 2900000, outcome.coverage
 
 

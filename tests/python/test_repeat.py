@@ -7,7 +7,7 @@ from conftest import PROGRAMS, REPEAT, assert_repeat_race, assert_silent
 
 HOT = PROGRAMS / "repeat_hot.py"
 RARE = PROGRAMS / "repeat_rare.py"
-YOUNG = PROGRAMS / "repeat_young.py"
+SHORT_LIVED = PROGRAMS / "repeat_short_lived.py"
 EXIT_FINDINGS = 66
 
 # A program with this bug may die of it, but not of anything else.
@@ -56,15 +56,15 @@ def test_subclasses(run, numpy_affected, numpy_fixed, kind):
 def test_a_hot_site_comes_back(run, numpy_affected, numpy_fixed):
     """Once one of its arrays lives on, or is shared, all are guarded again."""
     for _ in range(3):
-        outcome = run.ftsan(numpy_affected, YOUNG)
+        outcome = run.ftsan(numpy_affected, SHORT_LIVED)
         if outcome.findings:
             break
-    assert_repeat_race(outcome, YOUNG)
-    outcome = run.ftsan(numpy_fixed, YOUNG)
+    assert_repeat_race(outcome, SHORT_LIVED)
+    outcome = run.ftsan(numpy_fixed, SHORT_LIVED)
     assert_silent(outcome)
-    assert 3000 < outcome.coverage["buffers_left_out"]["young"] < 5000, outcome.coverage
-    outcome = run.ftsan(numpy_fixed, YOUNG, options="young=0")
-    assert outcome.coverage["buffers_left_out"]["young"] == 0, outcome.coverage
+    assert 3000 < outcome.coverage["buffers_left_out"]["short_lived"] < 5000, outcome.coverage
+    outcome = run.ftsan(numpy_fixed, SHORT_LIVED, options="short_lived=0")
+    assert outcome.coverage["buffers_left_out"]["short_lived"] == 0, outcome.coverage
 
 
 def test_arrays_of_ones_own_are_no_race(run, numpy_affected):

@@ -67,6 +67,16 @@ START_TEST(entries_are_applied_in_order)
 }
 END_TEST
 
+START_TEST(a_former_name_is_taken)
+{
+	ck_assert_uint_eq(parse("young=7"), 0);
+	ck_assert_uint_eq(options.short_lived, 7);
+	assert_refused("young=x",
+		       "option 'short_lived': 'x' is not a number; it takes 0 to "
+		       "60000 buffers\n");
+}
+END_TEST
+
 START_TEST(booleans_are_words_too)
 {
 	ck_assert_uint_eq(parse("enabled=false:print=no:stats=yes:keep_gil=true"), 0);
@@ -240,6 +250,7 @@ int main(void)
 	tcase_add_test(tests, defaults_are_those_of_the_table);
 	tcase_add_test(tests, nothing_to_parse);
 	tcase_add_test(tests, entries_are_applied_in_order);
+	tcase_add_test(tests, a_former_name_is_taken);
 	tcase_add_test(tests, booleans_are_words_too);
 	tcase_add_test(tests, a_quoted_value_may_hold_separators);
 	tcase_add_test(tests, bad_quotes_are_refused);

@@ -173,7 +173,7 @@ END_TEST
 /* --- locks ------------------------------------------------------------------------ */
 
 static const struct ftsan_static_lock own = {
-	.address = 0x1000, .serial = 1, .inside = true, .young = true};
+	.address = 0x1000, .serial = 1, .inside = true, .recent = true};
 
 START_TEST(a_lock_that_is_always_held_stays)
 {
@@ -184,7 +184,7 @@ START_TEST(a_lock_that_is_always_held_stays)
 	ck_assert_int_eq(set.n, 1);
 	/* Old by now, but it is another acquisition. */
 	lock.serial = 2;
-	lock.young = false;
+	lock.recent = false;
 	ftsan_rule_static_locks(&set, &lock, 1);
 	ck_assert_int_eq(set.n, 1);
 }
@@ -227,7 +227,7 @@ START_TEST(a_lock_around_everything_does_not_count)
 	set = (struct ftsan_static_lockset){0};
 	outer = own;
 	ftsan_rule_static_locks(&set, &outer, 1);
-	outer.young = false;
+	outer.recent = false;
 	ftsan_rule_static_locks(&set, &outer, 1);
 	ck_assert_int_eq(set.n, 0);
 }

@@ -76,6 +76,12 @@ static void write_guard(FILE *out, const struct ftsan_session *session)
 	write_lost(out, session);
 }
 
+/* Not worth watching: no second thread uses such arrays. Older logs call them young. */
+static bool is_short_lived(const char *reason)
+{
+	return strcmp(reason, "short_lived") == 0 || strcmp(reason, "young") == 0;
+}
+
 /* Arrays that were worth watching, and for which there was no room. */
 static void write_bounds(FILE *out, const struct ftsan_session *session)
 {
@@ -83,8 +89,7 @@ static void write_bounds(FILE *out, const struct ftsan_session *session)
 	unsigned written = 0;
 
 	for (size_t i = 0; i < reasons->n; i++) {
-		/* Those that no second thread uses. */
-		if (reasons->counts[i] == 0 || strcmp(reasons->texts[i], "young") == 0)
+		if (reasons->counts[i] == 0 || is_short_lived(reasons->texts[i]))
 			continue;
 		fprintf(out, "%s%llu ", written++ == 0 ? "ftsan: left out: " : ", ",
 			(unsigned long long)reasons->counts[i]);

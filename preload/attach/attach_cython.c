@@ -1,4 +1,4 @@
-#include "attach/late_cython.h"
+#include "attach/attach_cython.h"
 
 #include <link.h>
 #include <stdatomic.h>
@@ -227,7 +227,7 @@ static void settle(const struct move *move)
 		(void)ftsan_guard_publish(move->to);
 }
 
-void ftsan_late_cython_forget(void)
+void ftsan_attach_cython_forget(void)
 {
 	while (n_left > 0)
 		dispose(left[--n_left]);
@@ -250,9 +250,10 @@ static bool try_once(const uintptr_t *objects, size_t n, unsigned *moved)
 	return *moved - before == n_moves;
 }
 
-static void move_caches(const uintptr_t *objects, size_t n, struct ftsan_late_caches *out)
+static void move_caches(const uintptr_t *objects, size_t n,
+			struct ftsan_attach_caches *out)
 {
-	*out = (struct ftsan_late_caches){0};
+	*out = (struct ftsan_attach_caches){0};
 	for (unsigned i = 0; i < TRIES; i++) {
 		bool all = try_once(objects, n, &out->moved);
 
@@ -264,19 +265,19 @@ static void move_caches(const uintptr_t *objects, size_t n, struct ftsan_late_ca
 	}
 }
 
-void ftsan_late_cython_guard(const uintptr_t *objects, size_t n,
-			     struct ftsan_late_caches *out)
+void ftsan_attach_cython_guard(const uintptr_t *objects, size_t n,
+			       struct ftsan_attach_caches *out)
 {
 	to_guarded = true;
-	ftsan_late_cython_forget();
+	ftsan_attach_cython_forget();
 	move_caches(objects, n, out);
 }
 
-void ftsan_late_cython_unguard(const uintptr_t *objects, size_t n)
+void ftsan_attach_cython_unguard(const uintptr_t *objects, size_t n)
 {
-	struct ftsan_late_caches unused;
+	struct ftsan_attach_caches unused;
 
 	to_guarded = false;
-	ftsan_late_cython_forget();
+	ftsan_attach_cython_forget();
 	move_caches(objects, n, &unused);
 }

@@ -1,4 +1,4 @@
-#include "attach/late_start.h"
+#include "attach/attach_start.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -24,7 +24,7 @@ static int fail(struct ftsan_buf *why, int error, const char *text)
 	return error;
 }
 
-static int describe_late(const char *run_id, const char *gil, struct ftsan_buf *why)
+static int describe_attached(const char *run_id, const char *gil, struct ftsan_buf *why)
 {
 	struct ftsan_host *host = ftsan_start_host();
 	const void *runtime = ftsan_real_lookup(RTLD_DEFAULT, "_PyRuntime");
@@ -49,7 +49,7 @@ static int describe_late(const char *run_id, const char *gil, struct ftsan_buf *
 	return 0;
 }
 
-static int options_late(const char *text, struct ftsan_buf *why)
+static int options_attached(const char *text, struct ftsan_buf *why)
 {
 	struct ftsan_options *options = ftsan_preload_set_options();
 
@@ -117,8 +117,8 @@ static int check_threads(unsigned *n, struct ftsan_buf *why)
 	return fail(why, -EBUSY, " blocks SIGTRAP, which ftsan needs");
 }
 
-int ftsan_late_start(const char *text, const char *run_id, const char *gil,
-		     struct ftsan_buf *why)
+int ftsan_attach_start(const char *text, const char *run_id, const char *gil,
+		       struct ftsan_buf *why)
 {
 	unsigned n_threads;
 	int error;
@@ -129,37 +129,37 @@ int ftsan_late_start(const char *text, const char *run_id, const char *gil,
 				    ? "ftsan is attached to it already"
 				    : "ftsan came with its start, and watches it");
 	(void)ftsan_start_decide();
-	error = options_late(text, why);
+	error = options_attached(text, why);
 	if (error == 0)
 		error = check_threads(&n_threads, why);
 	if (error == 0)
-		error = describe_late(run_id, gil, why);
+		error = describe_attached(run_id, gil, why);
 	if (error != 0)
 		return error;
 	ftsan_scout_forbid(true);
-	if (ftsan_thread_start_late(n_threads) != 0)
+	if (ftsan_thread_start_attached(n_threads) != 0)
 		return fail(why, -ENOMEM, "no memory for a signal stack");
 	error = start_engines(why);
 	if (error != 0)
 		return error;
 	ftsan_preload_become_active(true);
-	error = ftsan_dl_start_late();
+	error = ftsan_dl_start_attached();
 	if (error != 0)
 		ftsan_buf_str(why, BUSY_LOADER);
 	if (error == 0)
 		error = adopt_threads(why);
 	/* A lazy binding that was under way may have taken a slot back meanwhile. */
-	if (error == 0 && (error = ftsan_dl_start_late()) != 0)
+	if (error == 0 && (error = ftsan_dl_start_attached()) != 0)
 		ftsan_buf_str(why, BUSY_LOADER);
 	if (error == 0)
 		ftsan_module_life_start(ftsan_start_host()->py_runtime);
 	ftsan_runtime_modules_changed();
-	if (error != 0 && ftsan_late_stop(why) != 0)
+	if (error != 0 && ftsan_attach_stop(why) != 0)
 		ftsan_runtime_halt(true);
 	return error;
 }
 
-void ftsan_late_ready(void)
+void ftsan_attach_ready(void)
 {
 	ftsan_scout_forbid(false);
 	if (ftsan_thread_count() > 2)
@@ -183,7 +183,7 @@ static int go_on(struct ftsan_buf *why, const char *text)
 	return fail(why, -EBUSY, text);
 }
 
-int ftsan_late_stop(struct ftsan_buf *why)
+int ftsan_attach_stop(struct ftsan_buf *why)
 {
 	struct ftsan_visited visited;
 	bool open;

@@ -2,8 +2,8 @@
  * Late accesses: what a thread does to a buffer that was freed, while the quarantine
  * still keeps it apart.
  */
-#ifndef FTSAN_LATE_H
-#define FTSAN_LATE_H
+#ifndef FTSAN_LATE_ACCESS_H
+#define FTSAN_LATE_ACCESS_H
 
 #include <stdint.h>
 

@@ -1,4 +1,4 @@
-#include "attach/late_python.h"
+#include "attach/attach_python.h"
 
 #include <dlfcn.h>
 #include <stddef.h>
@@ -84,7 +84,7 @@ static bool answer_of(const char *name)
 	return ask != NULL && ask() != 0;
 }
 
-const char *ftsan_late_python_refusal(void)
+const char *ftsan_attach_python_refusal(void)
 {
 	if (!look_up())
 		return "this interpreter hides functions that an attach needs";
@@ -96,7 +96,7 @@ const char *ftsan_late_python_refusal(void)
 	return NULL;
 }
 
-const char *ftsan_late_python_gil(void)
+const char *ftsan_attach_python_gil(void)
 {
 	int state = py.ensure();
 	void *function = py.system("_is_gil_enabled"); /* 3.13 */
@@ -247,22 +247,22 @@ static bool hook_numpy(void)
 	return true;
 }
 
-void ftsan_late_python_hook(struct ftsan_late *out)
+void ftsan_attach_python_hook(struct ftsan_attach_found *out)
 {
 	int state = py.ensure();
 
-	*out = (struct ftsan_late){0};
+	*out = (struct ftsan_attach_found){0};
 	ftsan_ops_resume();
 	out->numpy = hook_numpy();
 	find_objects();
 	out->modules = n_objects;
 	for (unsigned i = 0; i < n_objects; i++)
 		ftsan_modules_hook((void *)objects[i], objects[i]);
-	ftsan_late_cython_guard(objects, n_objects, &out->caches);
+	ftsan_attach_cython_guard(objects, n_objects, &out->caches);
 	py.release(state);
 }
 
-void ftsan_late_python_restore(void)
+void ftsan_attach_python_restore(void)
 {
 	int state = py.ensure();
 
@@ -272,6 +272,6 @@ void ftsan_late_python_restore(void)
 	each_dictionary(ftsan_ufunc_restore_all);
 	ftsan_code_history_stop();
 	find_objects();
-	ftsan_late_cython_unguard(objects, n_objects);
+	ftsan_attach_cython_unguard(objects, n_objects);
 	py.release(state);
 }

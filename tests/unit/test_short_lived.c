@@ -1,25 +1,25 @@
-/* young: allocation sites whose buffers die before anybody else can meet them. */
+/* short_lived: allocation sites whose buffers die before anybody else can meet them. */
 #include <check.h>
 #include <stdlib.h>
 
-#include "pages/young.h"
+#include "pages/short_lived.h"
 
 enum { LIMIT = 100 };
 #define SITE 0x9e3779b97f4a7c15ull
 #define OTHER 0xc2b2ae3d27d4eb4full
 #define ALIAS (SITE + 1) /* shares the entry, not the tag */
 
-static struct ftsan_young young;
+static struct ftsan_short_lived sites;
 
 static void setup(void)
 {
-	young = (struct ftsan_young){0};
+	sites = (struct ftsan_short_lived){0};
 }
 
 static void die(uint64_t site, uint16_t meetings, unsigned n)
 {
 	while (n-- > 0)
-		ftsan_young_death(&young, site, meetings, LIMIT);
+		ftsan_short_lived_death(&sites, site, meetings, LIMIT);
 }
 
 static unsigned admitted(uint64_t site, uint16_t meetings, unsigned n)
@@ -27,7 +27,7 @@ static unsigned admitted(uint64_t site, uint16_t meetings, unsigned n)
 	unsigned count = 0;
 
 	while (n-- > 0)
-		count += !ftsan_young_skip(&young, site, meetings);
+		count += !ftsan_short_lived_skip(&sites, site, meetings);
 	return count;
 }
 
@@ -36,10 +36,10 @@ START_TEST(one_in_a_period_once_enough_died_in_a_row)
 	die(SITE, 0, LIMIT - 1);
 	ck_assert_uint_eq(admitted(SITE, 0, 1000), 1000);
 	die(SITE, 0, 1);
-	ck_assert_uint_eq(admitted(SITE, 0, 10 * FTSAN_YOUNG_PERIOD), 10);
+	ck_assert_uint_eq(admitted(SITE, 0, 10 * FTSAN_SHORT_LIVED_PERIOD), 10);
 	/* Those that are guarded die, too, and that keeps their turns as they are. */
 	die(SITE, 0, 5 * LIMIT);
-	ck_assert_uint_eq(admitted(SITE, 0, 10 * FTSAN_YOUNG_PERIOD), 10);
+	ck_assert_uint_eq(admitted(SITE, 0, 10 * FTSAN_SHORT_LIVED_PERIOD), 10);
 }
 END_TEST
 
@@ -69,16 +69,16 @@ END_TEST
 START_TEST(without_a_limit_none_is_left_out)
 {
 	for (unsigned i = 0; i < 100000; i++) {
-		ck_assert(!ftsan_young_skip(&young, SITE, 0));
-		ftsan_young_death(&young, SITE, 0, FTSAN_YOUNG_NEVER);
+		ck_assert(!ftsan_short_lived_skip(&sites, SITE, 0));
+		ftsan_short_lived_death(&sites, SITE, 0, FTSAN_SHORT_LIVED_NEVER);
 	}
 }
 END_TEST
 
 int main(void)
 {
-	Suite *suite = suite_create("young");
-	TCase *tests = tcase_create("sites");
+	Suite *suite = suite_create("short_lived");
+	TCase *tests = tcase_create("short_lived");
 	SRunner *runner = srunner_create(suite);
 	int failed;
 

@@ -7,30 +7,30 @@
  * few functions that use a cache, the array is moved into a guarded buffer, or out of
  * it.
  */
-#ifndef FTSAN_PRELOAD_LATE_CYTHON_H
-#define FTSAN_PRELOAD_LATE_CYTHON_H
+#ifndef FTSAN_PRELOAD_ATTACH_CYTHON_H
+#define FTSAN_PRELOAD_ATTACH_CYTHON_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* struct ftsan_late_caches - @found: caches; @moved: of these */
-struct ftsan_late_caches {
+/* struct ftsan_attach_caches - @found: caches; @moved: of these */
+struct ftsan_attach_caches {
 	unsigned found, moved;
 };
 
 /**
- * ftsan_late_cython_guard() - move what is not guarded into guarded buffers
- * ftsan_late_cython_unguard() - the other way round
+ * ftsan_attach_cython_guard() - move what is not guarded into guarded buffers
+ * ftsan_attach_cython_unguard() - the other way round
  * @objects: addresses in extension modules, each in another
  *
  * Context: normal context of a thread of ours that CPython knows; guarding goes on.
  */
-void ftsan_late_cython_guard(const uintptr_t *objects, size_t n,
-			     struct ftsan_late_caches *out);
-void ftsan_late_cython_unguard(const uintptr_t *objects, size_t n);
+void ftsan_attach_cython_guard(const uintptr_t *objects, size_t n,
+			       struct ftsan_attach_caches *out);
+void ftsan_attach_cython_unguard(const uintptr_t *objects, size_t n);
 
-/* Frees the guarded buffers that ftsan_late_cython_unguard() has emptied. Context: the
+/* Frees the guarded buffers that ftsan_attach_cython_unguard() has emptied. Context: the
  * end of a detach, when every page is open. */
-void ftsan_late_cython_forget(void);
+void ftsan_attach_cython_forget(void);
 
 #endif

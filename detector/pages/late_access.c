@@ -1,4 +1,4 @@
-#include "pages/late.h"
+#include "pages/late_access.h"
 
 #include "base/base.h"
 #include "findings/findings.h"
