@@ -50,6 +50,28 @@ static bool is_ours(int sig, siginfo_t *info, void *uc)
 	       (sig == SIGSEGV && ftsan_runtime_fault(info, uc));
 }
 
+static void on_signal(int sig, siginfo_t *info, void *uc);
+
+/*
+ * context_of() - where the signal happened
+ *
+ * A watchpoint that is hit while a handler of ours runs leaves a SIGTRAP waiting, because
+ * the handler blocks it. When that handler faults next, which ftsan_safe_read() may, the
+ * kernel sees that a signal of a fault can be delivered, and takes the first one in its
+ * queue, blocked or not (dequeue_synchronous_signal() in kernel/signal.c): the SIGTRAP.
+ * The fault's own comes on top, as if the first instruction of the handler had faulted.
+ * What did is in the context that this handler is about to be given, and will return to.
+ */
+static void *context_of(int sig, const siginfo_t *info, void *uc)
+{
+	const greg_t *gregs = ((const ucontext_t *)uc)->uc_mcontext.gregs;
+
+	if (info->si_code <= 0 || sig == SIGTRAP ||
+	    ftsan_context_ip(uc) != (uintptr_t)on_signal)
+		return uc;
+	return (void *)gregs[REG_RDX]; /* its third argument */
+}
+
 static void on_signal(int sig, siginfo_t *info, void *uc)
 {
 	bool handled;
@@ -57,6 +79,7 @@ static void on_signal(int sig, siginfo_t *info, void *uc)
 
 	ftsan_tls_mend();
 	error = errno;
+	uc = context_of(sig, info, uc);
 	handled = is_ours(sig, info, uc);
 	errno = error;
 	if (!handled)

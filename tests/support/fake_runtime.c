@@ -11,6 +11,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "base/base.h"
 #include "runtime/runtime.h"
@@ -72,21 +73,37 @@ bool ftsan_runtime_active(void)
 	return own_pid != 0;
 }
 
+/*
+ * A watchpoint is hit in the handler, where SIGTRAP is blocked, and then a read faults:
+ * the kernel delivers the trap first. It has to come back from both.
+ */
+static void trap_and_fault(void)
+{
+	siginfo_t hit = {.si_signo = SIGTRAP, .si_code = 6 /* TRAP_PERF */};
+	uint64_t value;
+
+	hit.si_addr = (void *)FAKE_PAGE;
+	if (ftsan_sys_call6(SYS_rt_tgsigqueueinfo, own_pid, ftsan_sys_gettid(), SIGTRAP,
+			    (long)&hit, 0, 0) != 0 ||
+	    ftsan_safe_u64(16, &value))
+		abort();
+}
+
 bool ftsan_runtime_fault(siginfo_t *info, void *ucontext)
 {
 	(void)ucontext;
 	errno = EBADF; /* to see that the wrapper keeps the program's */
 	if ((uintptr_t)info->si_addr - FAKE_PAGE >= 4096)
 		return false;
+	trap_and_fault();
 	mprotect((void *)FAKE_PAGE, 4096, PROT_READ | PROT_WRITE);
 	return true;
 }
 
 bool ftsan_runtime_trap(siginfo_t *info, void *ucontext)
 {
-	(void)info;
 	(void)ucontext;
-	return false;
+	return info->si_addr == (void *)FAKE_PAGE;
 }
 
 void ftsan_runtime_tick(uint32_t periods)
