@@ -128,13 +128,6 @@ static bool points_at(uintptr_t module, uintptr_t buffer)
 	return ftsan_cython_begins_cache((const void *)buffer);
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash == NULL ? path : slash + 1;
-}
-
 static void describe(uint32_t slot, uintptr_t address, struct ftsan_object *out)
 {
 	uintptr_t number =
@@ -153,7 +146,8 @@ static void describe(uint32_t slot, uintptr_t address, struct ftsan_object *out)
 	ftsan_buf_init(&text, out->description, sizeof(out->description));
 	ftsan_buf_str(&text, "the code-object cache of ");
 	if (module != NULL) {
-		ftsan_buf_str(&text, base_name(atomic_load(&module->module)->path));
+		ftsan_buf_str(&text,
+			      ftsan_str_base_name(atomic_load(&module->module)->path));
 		ftsan_buf_str(&text, " (Cython ");
 		ftsan_buf_str(&text, module->version);
 		ftsan_buf_char(&text, ')');

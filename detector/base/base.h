@@ -18,6 +18,7 @@
 #include "base/mem.h"
 #include "base/options.h"
 #include "base/safe_read.h"
+#include "base/str.h"
 #include "base/sys.h"
 #include "base/tls.h"
 

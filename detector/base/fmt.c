@@ -66,6 +66,12 @@ void ftsan_buf_hex(struct ftsan_buf *buf, uint64_t value)
 		ftsan_buf_char(buf, "0123456789abcdef"[(value >> shift) & 15]);
 }
 
+void ftsan_buf_hex16(struct ftsan_buf *buf, uint64_t value)
+{
+	for (int shift = 60; shift >= 0; shift -= 4)
+		ftsan_buf_char(buf, "0123456789abcdef"[(value >> shift) & 15]);
+}
+
 /* utf8_length() - bytes of the well-formed UTF-8 sequence at @s, or 0. */
 static size_t utf8_length(const unsigned char *s)
 {

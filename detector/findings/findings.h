@@ -10,6 +10,7 @@
 #define FTSAN_FINDINGS_ROOM_H
 
 #include "findings/log.h"
+#include "findings/log_line.h"
 #include "findings/object.h"
 #include "findings/report.h"
 #include "findings/seen.h"

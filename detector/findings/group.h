@@ -16,23 +16,19 @@
 
 #include <stdint.h>
 
+#include "findings/blame.h"
 #include "view/view.h"
 
 /**
  * struct ftsan_group - the parts of the name
  * @family:   "access" for races and hazards, which are one bug seen in two ways;
  *            "lifetime" for uses after free; else the kind
- * @module:   of @function: its file's name without directory, ABI tag, version and the
- *            hash that auditwheel adds. "" for a function of Python
- * @function: who stored; of a use after free who used; else who called. Without the
- *            suffixes of compilers' clones. Without a symbol "+0x1230", where the
- *            function begins in the module; "" where not even that is known
+ * @culprit:  who stored; of a use after free who used; else who called
  * @subject:  the kind of memory: "dims", "descr", what an engine said
  */
 struct ftsan_group {
 	char family[24];
-	char module[64];
-	char function[160];
+	struct ftsan_culprit culprit;
 	char subject[160];
 };
 
@@ -44,9 +40,7 @@ enum { FTSAN_GROUPS_MAX = 2 };
  *
  * There is a second one where two functions stored, or where an operation is known
  * besides the function: a finding of that group is the same bug, see
- * ftsan_seen_find(). The storing function is the innermost native one that is neither
- * libc's nor the interpreter's; of functions that are there to store (a.shape = ...)
- * it is their caller; below __Pyx_AddTraceback it is always Cython's cache.
+ * ftsan_seen_find().
  *
  * A finding that is the object's (ftsan_incident.by_object) has no function in its name.
  *

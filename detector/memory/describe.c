@@ -7,13 +7,6 @@
 
 enum { MAPS_BYTES = 2048, FIELD_NAME = 40 };
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash == NULL || slash[1] == '\0' ? path : slash + 1;
-}
-
 static void describe_object(const struct ftsan_memory *memory, struct ftsan_buf *out)
 {
 	char type[FTSAN_TYPE_NAME], field[FIELD_NAME];
@@ -54,7 +47,7 @@ static void describe_static(const struct ftsan_memory *memory, struct ftsan_buf 
 		}
 		ftsan_buf_str(out, " (");
 	}
-	ftsan_buf_str(out, base_name(memory->module->path));
+	ftsan_buf_str(out, ftsan_str_base_name(memory->module->path));
 	ftsan_buf_char(out, '+');
 	ftsan_buf_hex(out, ftsan_memory_offset(memory));
 	if (name[0] != '\0')
@@ -73,7 +66,7 @@ static void describe_mapping(const struct ftsan_memory *memory, struct ftsan_buf
 		ftsan_buf_str(out, "heap memory");
 	} else {
 		ftsan_buf_str(out, "the mapping of ");
-		ftsan_buf_str(out, name[0] == '[' ? name : base_name(name));
+		ftsan_buf_str(out, name[0] == '[' ? name : ftsan_str_base_name(name));
 	}
 }
 
@@ -114,7 +107,7 @@ void ftsan_memory_identity(const struct ftsan_memory *memory, struct ftsan_buf *
 		ftsan_buf_u64(out, ftsan_memory_offset(memory) & ~UINT64_C(3));
 		return;
 	}
-	ftsan_buf_str(out, base_name(memory->module->path));
+	ftsan_buf_str(out, ftsan_str_base_name(memory->module->path));
 	if (ftsan_symbol_object(memory->address, name, &into) == 0) {
 		ftsan_buf_char(out, ' ');
 		ftsan_buf_str(out, name);

@@ -27,54 +27,7 @@ static char cmdline[CMDLINE];
 
 static void begin(struct ftsan_buf *line, const char *type)
 {
-	ftsan_buf_init(line, storage, sizeof(storage) - 1);
-	ftsan_buf_str(line, "{\"v\":1,\"type\":\"");
-	ftsan_buf_str(line, type);
-	ftsan_buf_char(line, '"');
-}
-
-static void key(struct ftsan_buf *line, const char *name)
-{
-	if (line->text[line->length - 1] != '{')
-		ftsan_buf_char(line, ',');
-	ftsan_buf_json(line, name);
-	ftsan_buf_char(line, ':');
-}
-
-static void put_u64(struct ftsan_buf *line, const char *name, uint64_t value)
-{
-	key(line, name);
-	ftsan_buf_u64(line, value);
-}
-
-static void put_bool(struct ftsan_buf *line, const char *name, bool value)
-{
-	key(line, name);
-	ftsan_buf_str(line, value ? "true" : "false");
-}
-
-static void put_str(struct ftsan_buf *line, const char *name, const char *value)
-{
-	key(line, name);
-	ftsan_buf_json(line, value);
-}
-
-static void put_time(struct ftsan_buf *line)
-{
-	uint64_t now = ftsan_sys_wall_ns();
-	uint64_t micro = now / 1000 % 1000000;
-
-	key(line, "time");
-	ftsan_buf_u64(line, now / 1000000000u);
-	ftsan_buf_char(line, '.');
-	for (uint64_t digit = 100000; digit > 0; digit /= 10)
-		ftsan_buf_char(line, (char)('0' + micro / digit % 10));
-}
-
-static void finish(struct ftsan_buf *line)
-{
-	ftsan_buf_char(line, '}');
-	(void)ftsan_log_write(line);
+	ftsan_line_begin(line, storage, sizeof(storage), type);
 }
 
 static void put_argv(struct ftsan_buf *line)
@@ -87,7 +40,7 @@ static void put_argv(struct ftsan_buf *line)
 	if (n < 0)
 		n = 0;
 	cmdline[n] = '\0';
-	key(line, "argv");
+	ftsan_line_key(line, "argv");
 	ftsan_buf_char(line, '[');
 	for (ssize_t at = 0; at < n;) {
 		if (at > 0)
@@ -106,13 +59,13 @@ static void put_exe(struct ftsan_buf *line)
 				 sizeof(cmdline) - 1, 0, 0, 0);
 
 	cmdline[n > 0 ? n : 0] = '\0';
-	put_str(line, "exe", cmdline);
+	ftsan_line_str(line, "exe", cmdline);
 }
 
 /* PY_VERSION_HEX is 0xMMmmppLs. */
 static void put_python(struct ftsan_buf *line, uint32_t version)
 {
-	key(line, "python");
+	ftsan_line_key(line, "python");
 	ftsan_buf_char(line, '"');
 	ftsan_buf_u64(line, version >> 24);
 	ftsan_buf_char(line, '.');
@@ -124,11 +77,11 @@ static void put_python(struct ftsan_buf *line, uint32_t version)
 
 static void put_options(struct ftsan_buf *line, const struct ftsan_options *options)
 {
-	key(line, "options");
+	ftsan_line_key(line, "options");
 	ftsan_buf_char(line, '{');
-#define OPTION_bool(name) put_bool(line, #name, options->name);
-#define OPTION_uint(name) put_u64(line, #name, options->name);
-#define OPTION_string(name) put_str(line, #name, options->name);
+#define OPTION_bool(name) ftsan_line_bool(line, #name, options->name);
+#define OPTION_uint(name) ftsan_line_u64(line, #name, options->name);
+#define OPTION_string(name) ftsan_line_str(line, #name, options->name);
 #define FTSAN_OPTION(type, name, default_, min, max, unit, help) OPTION_##type(name)
 #include "base/options.def"
 #undef FTSAN_OPTION
@@ -156,24 +109,25 @@ void ftsan_record_process(const struct ftsan_host *host,
 	struct ftsan_buf line;
 
 	begin(&line, "process");
-	put_u64(&line, "pid", (uint64_t)ftsan_sys_getpid());
-	put_u64(&line, "ppid", (uint64_t)ftsan_sys_call6(SYS_getppid, 0, 0, 0, 0, 0, 0));
-	put_str(&line, "run", host->run_id);
-	put_bool(&line, "root", root);
+	ftsan_line_u64(&line, "pid", (uint64_t)ftsan_sys_getpid());
+	ftsan_line_u64(&line, "ppid",
+		       (uint64_t)ftsan_sys_call6(SYS_getppid, 0, 0, 0, 0, 0, 0));
+	ftsan_line_str(&line, "run", host->run_id);
+	ftsan_line_bool(&line, "root", root);
 	if (host->attached)
-		put_bool(&line, "attached", true);
+		ftsan_line_bool(&line, "attached", true);
 	put_exe(&line);
 	put_argv(&line);
-	put_time(&line);
+	ftsan_line_time(&line);
 	put_python(&line, abi->version != 0 ? abi->version : host->py_version);
-	put_bool(&line, "free_threaded", abi->free_threaded);
-	put_bool(&line, "python_frames", abi->known);
+	ftsan_line_bool(&line, "free_threaded", abi->free_threaded);
+	ftsan_line_bool(&line, "python_frames", abi->known);
 	if (!abi->known)
-		put_str(&line, "python_refused", abi->refusal);
-	put_str(&line, "gil", gil_word(host, abi, false));
-	put_str(&line, "ftsan", FTSAN_VERSION);
+		ftsan_line_str(&line, "python_refused", abi->refusal);
+	ftsan_line_str(&line, "gil", gil_word(host, abi, false));
+	ftsan_line_str(&line, "ftsan", FTSAN_VERSION);
 	put_options(&line, options);
-	finish(&line);
+	ftsan_line_finish(&line);
 }
 
 static void put_guard_detail(struct ftsan_buf *line, const struct ftsan_host *host)
@@ -197,7 +151,7 @@ static void put_guard_detail(struct ftsan_buf *line, const struct ftsan_host *ho
 					       ? host->unwinder_reason
 					       : "not found");
 	}
-	put_str(line, "detail", ftsan_buf_cstr(&detail));
+	ftsan_line_str(line, "detail", ftsan_buf_cstr(&detail));
 }
 
 void ftsan_record_engine(const struct ftsan_host *host, bool active, const char *reason,
@@ -206,14 +160,14 @@ void ftsan_record_engine(const struct ftsan_host *host, bool active, const char 
 	struct ftsan_buf line;
 
 	begin(&line, "engine");
-	put_str(&line, "name", "guard");
-	put_bool(&line, "active", active);
+	ftsan_line_str(&line, "name", "guard");
+	ftsan_line_bool(&line, "active", active);
 	if (active)
 		put_guard_detail(&line, host);
 	else
-		put_str(&line, "reason", reason);
-	put_bool(&line, "canary", canary);
-	finish(&line);
+		ftsan_line_str(&line, "reason", reason);
+	ftsan_line_bool(&line, "canary", canary);
+	ftsan_line_finish(&line);
 }
 
 void ftsan_record_watch(void)
@@ -227,10 +181,10 @@ void ftsan_record_watch(void)
 		ftsan_buf_str(&detail,
 			      "; a value that is put back between two looks is missed");
 	begin(&line, "engine");
-	put_str(&line, "name", "watch");
-	put_bool(&line, "active", true);
-	put_str(&line, "detail", ftsan_buf_cstr(&detail));
-	finish(&line);
+	ftsan_line_str(&line, "name", "watch");
+	ftsan_line_bool(&line, "active", true);
+	ftsan_line_str(&line, "detail", ftsan_buf_cstr(&detail));
+	ftsan_line_finish(&line);
 }
 
 void ftsan_record_sampler(void)
@@ -239,10 +193,10 @@ void ftsan_record_sampler(void)
 	bool active = ftsan_sampler_active();
 
 	begin(&line, "engine");
-	put_str(&line, "name", "sampler");
-	put_bool(&line, "active", active);
-	put_str(&line, active ? "detail" : "reason", ftsan_sampler_name());
-	finish(&line);
+	ftsan_line_str(&line, "name", "sampler");
+	ftsan_line_bool(&line, "active", active);
+	ftsan_line_str(&line, active ? "detail" : "reason", ftsan_sampler_name());
+	ftsan_line_finish(&line);
 }
 
 void ftsan_record_statics(const char *choice)
@@ -250,42 +204,42 @@ void ftsan_record_statics(const char *choice)
 	struct ftsan_buf line;
 
 	begin(&line, "engine");
-	put_str(&line, "name", "statics");
-	put_bool(&line, "active", true);
-	put_str(&line, "detail", choice);
-	finish(&line);
+	ftsan_line_str(&line, "name", "statics");
+	ftsan_line_bool(&line, "active", true);
+	ftsan_line_str(&line, "detail", choice);
+	ftsan_line_finish(&line);
 }
 
 static void put_hooks(struct ftsan_buf *line, const struct ftsan_host *host)
 {
-	key(line, "hooks");
+	ftsan_line_key(line, "hooks");
 	ftsan_buf_char(line, '{');
 	for (unsigned i = 0; i < host->n_hooks; i++)
-		put_u64(line, host->hook_names[i],
-			atomic_load_explicit(&host->hook_counts[i],
-					     memory_order_relaxed));
+		ftsan_line_u64(line, host->hook_names[i],
+			       atomic_load_explicit(&host->hook_counts[i],
+						    memory_order_relaxed));
 	ftsan_buf_char(line, '}');
 }
 
 static void put_left_out(struct ftsan_buf *line)
 {
-	key(line, "buffers_left_out");
+	ftsan_line_key(line, "buffers_left_out");
 	ftsan_buf_char(line, '{');
-	put_u64(line, "short_lived", ftsan_counted(left_out_short_lived));
-	put_u64(line, "slots", ftsan_counted(left_out_slots));
-	put_u64(line, "size", ftsan_counted(left_out_size));
-	put_u64(line, "fragments", ftsan_counted(left_out_fragments));
-	put_u64(line, "unbound", ftsan_counted(left_out_unbound));
-	put_u64(line, "kernel", ftsan_counted(left_out_kernel));
-	put_u64(line, "thread", ftsan_counted(left_out_thread));
+	ftsan_line_u64(line, "short_lived", ftsan_counted(left_out_short_lived));
+	ftsan_line_u64(line, "slots", ftsan_counted(left_out_slots));
+	ftsan_line_u64(line, "size", ftsan_counted(left_out_size));
+	ftsan_line_u64(line, "fragments", ftsan_counted(left_out_fragments));
+	ftsan_line_u64(line, "unbound", ftsan_counted(left_out_unbound));
+	ftsan_line_u64(line, "kernel", ftsan_counted(left_out_kernel));
+	ftsan_line_u64(line, "thread", ftsan_counted(left_out_thread));
 	ftsan_buf_char(line, '}');
 }
 
 static void put_counters(struct ftsan_buf *line)
 {
-	key(line, "counters");
+	ftsan_line_key(line, "counters");
 	ftsan_buf_char(line, '{');
-#define FTSAN_COUNTER(name, meaning) put_u64(line, #name, ftsan_counted(name));
+#define FTSAN_COUNTER(name, meaning) ftsan_line_u64(line, #name, ftsan_counted(name));
 #include "base/counters.def"
 #undef FTSAN_COUNTER
 	ftsan_buf_char(line, '}');
@@ -293,7 +247,7 @@ static void put_counters(struct ftsan_buf *line)
 
 static void put_gil_requests(struct ftsan_buf *line)
 {
-	key(line, "gil_requested_by");
+	ftsan_line_key(line, "gil_requested_by");
 	ftsan_buf_char(line, '[');
 	for (unsigned i = 0; i < ftsan_gil_requests(); i++) {
 		if (i > 0)
@@ -306,10 +260,10 @@ static void put_gil_requests(struct ftsan_buf *line)
 /* What the summary says only where there was any. */
 static void put_lost(struct ftsan_buf *line)
 {
-	put_u64(line, "reports_lost", ftsan_counted(reports_lost));
-	put_u64(line, "log_errors", ftsan_counted(log_errors));
-	put_u64(line, "stacks_refused", ftsan_counted(left_out_stacks));
-	put_u64(line, "scout_refused", ftsan_counted(left_out_scout));
+	ftsan_line_u64(line, "reports_lost", ftsan_counted(reports_lost));
+	ftsan_line_u64(line, "log_errors", ftsan_counted(log_errors));
+	ftsan_line_u64(line, "stacks_refused", ftsan_counted(left_out_stacks));
+	ftsan_line_u64(line, "scout_refused", ftsan_counted(left_out_scout));
 }
 
 /* sum_threads() - what the threads counted for themselves. */
@@ -335,33 +289,33 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	if (last)
 		ftsan_guard_count_live();
 	begin(&line, "coverage");
-	put_u64(&line, "buffers_seen", ftsan_counted(buffers_seen));
-	put_u64(&line, "buffers_guarded", ftsan_counted(buffers_guarded));
-	put_u64(&line, "buffers_published", ftsan_counted(buffers_published));
+	ftsan_line_u64(&line, "buffers_seen", ftsan_counted(buffers_seen));
+	ftsan_line_u64(&line, "buffers_guarded", ftsan_counted(buffers_guarded));
+	ftsan_line_u64(&line, "buffers_published", ftsan_counted(buffers_published));
 	put_left_out(&line);
-	put_u64(&line, "operations_watched", ftsan_counted(operations_sampled));
-	put_u64(&line, "arrays_held", ftsan_counted(held));
-	put_u64(&line, "headers_watched", ftsan_counted(watch_armed));
-	put_u64(&line, "header_word_ms", ftsan_counted(watch_ns) / 1000000);
-	put_u64(&line, "traps", ftsan_counted(traps));
-	put_u64(&line, "windows", ftsan_counted(windows));
-	put_u64(&line, "window_ms", ftsan_counted(window_ns) / 1000000);
-	put_u64(&line, "collisions", ftsan_counted(collisions));
-	put_u64(&line, "quarantined", ftsan_counted(quarantined));
-	put_u64(&line, "guard_bytes", ftsan_guard_bound_bytes());
-	put_u64(&line, "threads", ftsan_threads_seen());
-	put_u64(&line, "operating_threads", 1 + ftsan_counted(workers));
-	put_u64(&line, "arrays_over_10ms", ftsan_counted(old_buffers));
-	put_u64(&line, "arrays_over_10ms_published", ftsan_counted(old_published));
-	put_u64(&line, "arrays_over_10ms_left_out", ftsan_counted(old_left_out));
-	put_str(&line, "gil", gil_word(host, abi, true));
+	ftsan_line_u64(&line, "operations_watched", ftsan_counted(operations_sampled));
+	ftsan_line_u64(&line, "arrays_held", ftsan_counted(held));
+	ftsan_line_u64(&line, "headers_watched", ftsan_counted(watch_armed));
+	ftsan_line_u64(&line, "header_word_ms", ftsan_counted(watch_ns) / 1000000);
+	ftsan_line_u64(&line, "traps", ftsan_counted(traps));
+	ftsan_line_u64(&line, "windows", ftsan_counted(windows));
+	ftsan_line_u64(&line, "window_ms", ftsan_counted(window_ns) / 1000000);
+	ftsan_line_u64(&line, "collisions", ftsan_counted(collisions));
+	ftsan_line_u64(&line, "quarantined", ftsan_counted(quarantined));
+	ftsan_line_u64(&line, "guard_bytes", ftsan_guard_bound_bytes());
+	ftsan_line_u64(&line, "threads", ftsan_threads_seen());
+	ftsan_line_u64(&line, "operating_threads", 1 + ftsan_counted(workers));
+	ftsan_line_u64(&line, "arrays_over_10ms", ftsan_counted(old_buffers));
+	ftsan_line_u64(&line, "arrays_over_10ms_published", ftsan_counted(old_published));
+	ftsan_line_u64(&line, "arrays_over_10ms_left_out", ftsan_counted(old_left_out));
+	ftsan_line_str(&line, "gil", gil_word(host, abi, true));
 	put_lost(&line);
 	put_gil_requests(&line);
 	put_hooks(&line, host);
 	put_counters(&line);
 	ftsan_record_watched(&line, ftsan_latent());
 	ftsan_record_children(&line);
-	finish(&line);
+	ftsan_line_finish(&line);
 }
 
 void ftsan_record_child(int pid, int signal)
@@ -369,10 +323,10 @@ void ftsan_record_child(int pid, int signal)
 	struct ftsan_buf line;
 
 	begin(&line, "child");
-	put_u64(&line, "pid", (uint64_t)pid);
-	put_u64(&line, "signal", (uint64_t)signal);
-	put_time(&line);
-	finish(&line);
+	ftsan_line_u64(&line, "pid", (uint64_t)pid);
+	ftsan_line_u64(&line, "signal", (uint64_t)signal);
+	ftsan_line_time(&line);
+	ftsan_line_finish(&line);
 }
 
 static void put_duplicate(uint64_t fingerprint, uint32_t more, void *to)
@@ -382,9 +336,8 @@ static void put_duplicate(uint64_t fingerprint, uint32_t more, void *to)
 	struct ftsan_buf name;
 
 	ftsan_buf_init(&name, text, sizeof(text));
-	for (int shift = 60; shift >= 0; shift -= 4)
-		ftsan_buf_char(&name, "0123456789abcdef"[fingerprint >> shift & 15]);
-	put_u64(line, ftsan_buf_cstr(&name), more);
+	ftsan_buf_hex16(&name, fingerprint);
+	ftsan_line_u64(line, ftsan_buf_cstr(&name), more);
 }
 
 void ftsan_record_end(const char *reason, int status)
@@ -392,14 +345,14 @@ void ftsan_record_end(const char *reason, int status)
 	struct ftsan_buf line;
 
 	begin(&line, "end");
-	put_time(&line);
-	put_str(&line, "reason", reason);
+	ftsan_line_time(&line);
+	ftsan_line_str(&line, "reason", reason);
 	if (status >= 0)
-		put_u64(&line, "status", (uint64_t)status);
-	put_u64(&line, "findings", ftsan_report_records());
-	key(&line, "duplicates");
+		ftsan_line_u64(&line, "status", (uint64_t)status);
+	ftsan_line_u64(&line, "findings", ftsan_report_records());
+	ftsan_line_key(&line, "duplicates");
 	ftsan_buf_char(&line, '{');
 	ftsan_report_duplicates(put_duplicate, &line);
 	ftsan_buf_char(&line, '}');
-	finish(&line);
+	ftsan_line_finish(&line);
 }

@@ -56,17 +56,10 @@ struct extensions {
 	const char *paths[NAMED];
 };
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash == NULL ? path : slash + 1;
-}
-
 static void look(const struct ftsan_module *module, void *to)
 {
 	struct extensions *found = to;
-	const char *name = base_name(module->path);
+	const char *name = ftsan_str_base_name(module->path);
 
 	if (strstr(module->path, "/lib-dynload/") != NULL ||
 	    (strstr(name, ".cpython-") == NULL && strstr(name, ".abi3") == NULL))
@@ -83,7 +76,7 @@ static void put_name(struct ftsan_buf *line, const char *path)
 {
 	char text[64];
 	struct ftsan_buf name;
-	const char *base = base_name(path);
+	const char *base = ftsan_str_base_name(path);
 
 	ftsan_buf_init(&name, text, sizeof(text));
 	ftsan_buf_bytes(&name, base, strcspn(base, "."));

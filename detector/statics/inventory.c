@@ -14,54 +14,13 @@ enum { RECORDS_MAX = 40000, LINE = 4096 };
 
 static char storage[LINE]; /* one caller: the end of the process */
 
-static void put_key(struct ftsan_buf *out, const char *key)
-{
-	ftsan_buf_str(out, ",\"");
-	ftsan_buf_str(out, key);
-	ftsan_buf_str(out, "\":");
-}
-
-static void put_u64(struct ftsan_buf *out, const char *key, uint64_t value)
-{
-	put_key(out, key);
-	ftsan_buf_u64(out, value);
-}
-
-static void put_hex(struct ftsan_buf *out, const char *key, uint64_t value)
-{
-	put_key(out, key);
-	ftsan_buf_char(out, '"');
-	ftsan_buf_hex(out, value);
-	ftsan_buf_char(out, '"');
-}
-
-static void put_str(struct ftsan_buf *out, const char *key, const char *value)
-{
-	put_key(out, key);
-	ftsan_buf_json(out, value);
-}
-
-static void begin(struct ftsan_buf *out, const char *type)
-{
-	ftsan_buf_init(out, storage, sizeof(storage) - 1);
-	ftsan_buf_str(out, "{\"v\":1,\"type\":\"");
-	ftsan_buf_str(out, type);
-	ftsan_buf_char(out, '"');
-}
-
-static void finish(struct ftsan_buf *out)
-{
-	ftsan_buf_char(out, '}');
-	(void)ftsan_log_write(out);
-}
-
 static void put_code(struct ftsan_buf *out, const char *module, const char *offset,
 		     uintptr_t pc)
 {
 	const struct ftsan_module *of = ftsan_module_of(pc);
 
-	put_str(out, module, of == NULL ? "" : of->path);
-	put_hex(out, offset, of == NULL ? pc : pc - of->bias);
+	ftsan_line_str(out, module, of == NULL ? "" : of->path);
+	ftsan_line_hex(out, offset, of == NULL ? pc : pc - of->bias);
 }
 
 static void put_lock(struct ftsan_buf *out, const struct static_word *word)
@@ -72,11 +31,11 @@ static void put_lock(struct ftsan_buf *out, const struct static_word *word)
 	if (word->locks.n == 0)
 		return;
 	address = word->locks.locks[0].address;
-	put_str(out, "lock", ftsan_lock_kind_name(word->lock_kind));
+	ftsan_line_str(out, "lock", ftsan_lock_kind_name(word->lock_kind));
 	of = ftsan_module_of(address);
 	if (of != NULL) {
-		put_str(out, "lock_module", of->path);
-		put_hex(out, "lock_offset", address - of->bias);
+		ftsan_line_str(out, "lock_module", of->path);
+		ftsan_line_hex(out, "lock_offset", address - of->bias);
 	}
 	if (word->lock_pc != 0)
 		put_code(out, "taken_module", "taken_offset", word->lock_pc - 1);
@@ -86,20 +45,21 @@ static void put_facts(struct ftsan_buf *out, const struct static_word *word)
 {
 	const struct ftsan_static_facts *facts = &word->facts;
 
-	put_u64(out, "stores", atomic_load_explicit(&word->stores, memory_order_relaxed));
-	put_u64(out, "judged", facts->judged);
-	put_u64(out, "imported", facts->imported);
-	put_u64(out, "same", facts->same);
-	put_u64(out, "from_null", facts->from_null);
-	put_u64(out, "to_null", facts->to_null);
-	put_u64(out, "changed", facts->changed);
-	put_u64(out, "call_words", facts->call_words);
-	put_key(out, "detached");
+	ftsan_line_u64(out, "stores",
+		       atomic_load_explicit(&word->stores, memory_order_relaxed));
+	ftsan_line_u64(out, "judged", facts->judged);
+	ftsan_line_u64(out, "imported", facts->imported);
+	ftsan_line_u64(out, "same", facts->same);
+	ftsan_line_u64(out, "from_null", facts->from_null);
+	ftsan_line_u64(out, "to_null", facts->to_null);
+	ftsan_line_u64(out, "changed", facts->changed);
+	ftsan_line_u64(out, "call_words", facts->call_words);
+	ftsan_line_key(out, "detached");
 	ftsan_buf_str(out, facts->detached ? "true" : "false");
-	put_key(out, "threads");
+	ftsan_line_key(out, "threads");
 	ftsan_buf_str(out, word->several_threads ? "\"several\"" : "\"one\"");
-	put_hex(out, "old", word->last_old);
-	put_hex(out, "new", word->last_new);
+	ftsan_line_hex(out, "old", word->last_old);
+	ftsan_line_hex(out, "new", word->last_new);
 	put_lock(out, word);
 }
 
@@ -119,15 +79,15 @@ static void write_writer(const struct static_writer *writer, uintptr_t pc)
 	if (word == NULL || module->module == NULL)
 		return;
 	verdict = ftsan_rule_static(&word->facts);
-	begin(&out, "static");
-	put_str(&out, "module", module->module->path);
-	put_hex(&out, "offset", writer->address - module->module->bias);
-	put_u64(&out, "size", writer->size);
+	ftsan_line_begin(&out, storage, sizeof(storage), "static");
+	ftsan_line_str(&out, "module", module->module->path);
+	ftsan_line_hex(&out, "offset", writer->address - module->module->bias);
+	ftsan_line_u64(&out, "size", writer->size);
 	put_code(&out, "by_module", "by_offset", pc);
-	put_u64(&out, "by_stores",
-		atomic_load_explicit(&writer->stores, memory_order_relaxed));
-	put_str(&out, "class", ftsan_static_class_name(verdict.class));
-	put_str(&out, "grade", ftsan_grade_name(verdict.grade));
+	ftsan_line_u64(&out, "by_stores",
+		       atomic_load_explicit(&writer->stores, memory_order_relaxed));
+	ftsan_line_str(&out, "class", ftsan_static_class_name(verdict.class));
+	ftsan_line_str(&out, "grade", ftsan_grade_name(verdict.grade));
 	put_facts(&out, word);
 	for (unsigned i = 0; i < STATIC_CALLERS && writer->caller[i] != 0; i++) {
 		static const char *const keys[][2] = {
@@ -138,7 +98,7 @@ static void write_writer(const struct static_writer *writer, uintptr_t pc)
 
 		put_code(&out, keys[i][0], keys[i][1], writer->caller[i] - 1);
 	}
-	finish(&out);
+	ftsan_line_finish(&out);
 }
 
 void ftsan_statics_inventory(void)
@@ -192,16 +152,18 @@ void ftsan_statics_record_modules(void)
 		    atomic_load_explicit(&module->gone, memory_order_relaxed))
 			continue;
 		sum(module, now, &watched, &open);
-		begin(&out, "statics_module");
-		put_str(&out, "module", module->module->path);
-		put_hex(&out, "begin", module->begin - module->module->bias);
-		put_u64(&out, "pages", (module->end - module->begin) / 4096);
-		put_u64(&out, "stores",
+		ftsan_line_begin(&out, storage, sizeof(storage), "statics_module");
+		ftsan_line_str(&out, "module", module->module->path);
+		ftsan_line_hex(&out, "begin", module->begin - module->module->bias);
+		ftsan_line_u64(&out, "pages", (module->end - module->begin) / 4096);
+		ftsan_line_u64(
+			&out, "stores",
 			atomic_load_explicit(&module->traps, memory_order_relaxed));
-		put_u64(&out, "sealed_permille",
-			watched == 0 ? 0 : (watched - open) / (watched / 1000 + 1));
-		put_key(&out, "asks_for_gil");
+		ftsan_line_u64(&out, "sealed_permille",
+			       watched == 0 ? 0
+					    : (watched - open) / (watched / 1000 + 1));
+		ftsan_line_key(&out, "asks_for_gil");
 		ftsan_buf_str(&out, module->asks_for_gil ? "true" : "false");
-		finish(&out);
+		ftsan_line_finish(&out);
 	}
 }

@@ -26,18 +26,6 @@ enum { LOCK_BYTES = 64 };
 /* Critical sections in critical sections. */
 enum { SECTIONS_MAX = 4 };
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash == NULL ? path : slash + 1;
-}
-
-static bool begins(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
-}
-
 enum static_code static_code_of(uintptr_t pc)
 {
 	static const char *const libc[] = {"libc.so", "libc-2", "libpthread", "libm.so"};
@@ -49,12 +37,12 @@ enum static_code static_code_of(uintptr_t pc)
 
 	if (module == NULL || module == static_config.interpreter)
 		return STATIC_CODE_FOREIGN;
-	name = base_name(module->path);
+	name = ftsan_str_base_name(module->path);
 	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(libc); i++)
-		if (begins(name, libc[i]))
+		if (ftsan_str_begins(name, libc[i]))
 			return STATIC_CODE_LIBC;
 	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(foreign); i++)
-		if (begins(name, foreign[i]))
+		if (ftsan_str_begins(name, foreign[i]))
 			return STATIC_CODE_FOREIGN;
 	return STATIC_CODE_MODULE;
 }

@@ -4,24 +4,19 @@
 
 #include "view/text_parts.h"
 
-static bool known(const char *text)
-{
-	return text != NULL && text[0] != '\0';
-}
-
 /* "Memory was used after it was freed: read of 8 bytes at [rax]: rax = 0x0 is NULL." */
 static void put_cause(struct ftsan_buf *out, const struct ftsan_view_death *death)
 {
 	char first;
 
-	if (!known(death->cause))
+	if (!ftsan_str_some(death->cause))
 		return;
 	first = death->cause[0];
 	ftsan_buf_str(out, "  ");
 	ftsan_buf_char(out,
 		       first >= 'a' && first <= 'z' ? (char)(first - 'a' + 'A') : first);
 	ftsan_text_put(out, death->cause + 1);
-	if (known(death->detail)) {
+	if (ftsan_str_some(death->detail)) {
 		ftsan_buf_str(out, ": ");
 		ftsan_text_put(out, death->detail);
 	}
@@ -33,23 +28,23 @@ static void put_reason(struct ftsan_buf *out, const struct ftsan_view_death *dea
 	if (!death->race)
 		return;
 	ftsan_buf_str(out, "  Two threads at the same ");
-	ftsan_buf_str(out,
-		      known(death->relation) && strcmp(death->relation, "function") == 0
-			      ? "function"
-			      : "object");
+	ftsan_buf_str(out, ftsan_str_some(death->relation) &&
+					   strcmp(death->relation, "function") == 0
+				   ? "function"
+				   : "object");
 	ftsan_buf_str(out, " at that moment are the likely reason.\n");
 }
 
 static void put_operation(struct ftsan_buf *out, const struct ftsan_view_stack *stack)
 {
-	if (!known(stack->operation))
+	if (!ftsan_str_some(stack->operation))
 		return;
 	ftsan_buf_str(out, ", in ");
 	ftsan_text_put(out, stack->operation);
 	if (stack->object == 0)
 		return;
 	ftsan_buf_str(out, " of ");
-	ftsan_text_put(out, known(stack->type) ? stack->type : "the object");
+	ftsan_text_put(out, ftsan_str_some(stack->type) ? stack->type : "the object");
 	ftsan_buf_str(out, " at ");
 	ftsan_buf_hex(out, stack->object);
 }
@@ -59,11 +54,12 @@ static void put_guilty(struct ftsan_buf *out, const struct ftsan_view *view,
 {
 	const struct ftsan_view_stack *stack = &view->stacks[index];
 
-	ftsan_buf_str(out, known(stack->role) && strcmp(stack->role, "crash") == 0
-				   ? "  Died in "
-			   : known(stack->role) && strcmp(stack->role, "free") == 0
-				   ? "  Freed by "
-				   : "  Meanwhile ");
+	ftsan_buf_str(out,
+		      ftsan_str_some(stack->role) && strcmp(stack->role, "crash") == 0
+			      ? "  Died in "
+		      : ftsan_str_some(stack->role) && strcmp(stack->role, "free") == 0
+			      ? "  Freed by "
+			      : "  Meanwhile ");
 	ftsan_text_thread(out, stack, view->pid);
 	put_operation(out, stack);
 	ftsan_buf_str(out, ":\n");
@@ -90,9 +86,9 @@ static void put_bystander(struct ftsan_buf *out, const struct ftsan_view_stack *
 	put_operation(out, stack);
 	if (place != NULL) {
 		ftsan_buf_str(out, ": ");
-		ftsan_text_put(out,
-			       known(place->function) ? place->function : "<unknown>");
-		if (known(place->file)) {
+		ftsan_text_put(out, ftsan_str_some(place->function) ? place->function
+								    : "<unknown>");
+		if (ftsan_str_some(place->file)) {
 			ftsan_buf_char(out, ' ');
 			ftsan_text_put(out, place->file);
 			ftsan_buf_char(out, ':');

@@ -4,11 +4,6 @@
 
 #include "base/base.h"
 
-static bool known(const char *text)
-{
-	return text != NULL && text[0] != '\0';
-}
-
 const char *ftsan_kind_headline(const char *kind)
 {
 	static const struct {
@@ -26,7 +21,7 @@ const char *ftsan_kind_headline(const char *kind)
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(headlines); i++)
 		if (kind != NULL && strcmp(kind, headlines[i].kind) == 0)
 			return headlines[i].headline;
-	return known(kind) ? kind : "finding";
+	return ftsan_str_some(kind) ? kind : "finding";
 }
 
 /*
@@ -42,13 +37,6 @@ void ftsan_text_put(struct ftsan_buf *out, const char *text)
 	}
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
-}
-
 void ftsan_text_line(struct ftsan_buf *out, int32_t line)
 {
 	if (line <= 0)
@@ -59,7 +47,7 @@ void ftsan_text_line(struct ftsan_buf *out, int32_t line)
 
 void ftsan_text_offset(struct ftsan_buf *out, const struct ftsan_view_frame *frame)
 {
-	ftsan_text_put(out, base_name(frame->module));
+	ftsan_text_put(out, ftsan_str_base_name(frame->module));
 	ftsan_buf_char(out, '+');
 	ftsan_buf_hex(out, frame->offset);
 }
@@ -73,14 +61,14 @@ static void put_frame(struct ftsan_buf *out, unsigned number,
 	ftsan_buf_u64(out, number);
 	ftsan_buf_char(out, ' ');
 	ftsan_text_put(
-		out, known(frame->function)
+		out, ftsan_str_some(frame->function)
 			     ? ftsan_view_short_name(frame->function, name, sizeof(name))
 			     : "<unknown>");
-	if (!frame->python && known(frame->module)) {
+	if (!frame->python && ftsan_str_some(frame->module)) {
 		ftsan_buf_char(out, ' ');
 		ftsan_text_offset(out, frame);
 	}
-	if (known(frame->file)) {
+	if (ftsan_str_some(frame->file)) {
 		ftsan_buf_char(out, ' ');
 		ftsan_text_put(out, frame->file);
 		ftsan_text_line(out, frame->line);
@@ -102,13 +90,13 @@ void ftsan_text_frames(struct ftsan_buf *out, const struct ftsan_view_stack *sta
 void ftsan_text_thread(struct ftsan_buf *out, const struct ftsan_view_stack *stack,
 		       int pid)
 {
-	if (stack->tid == 0 && !known(stack->thread)) {
+	if (stack->tid == 0 && !ftsan_str_some(stack->thread)) {
 		ftsan_buf_str(out, "an unknown thread");
 		return;
 	}
 	if (stack->tid != 0 && stack->tid == pid) {
 		ftsan_buf_str(out, "main thread");
-	} else if (known(stack->thread)) {
+	} else if (ftsan_str_some(stack->thread)) {
 		ftsan_buf_str(out, "thread '");
 		ftsan_text_put(out, stack->thread);
 		ftsan_buf_char(out, '\'');

@@ -1,10 +1,5 @@
 #include "view/view.h"
 
-static bool known(const char *text)
-{
-	return text != NULL && text[0] != '\0';
-}
-
 /* Begins a member or (@name NULL) an element; the comma follows from what is there. */
 static void begin(struct ftsan_buf *out, const char *name)
 {
@@ -21,7 +16,7 @@ static void begin(struct ftsan_buf *out, const char *name)
 /* Each of these leaves the member out when it does not apply. */
 static void put_string(struct ftsan_buf *out, const char *name, const char *text)
 {
-	if (!known(text))
+	if (!ftsan_str_some(text))
 		return;
 	begin(out, name);
 	ftsan_buf_json(out, text);
@@ -108,7 +103,7 @@ static void put_frame(struct ftsan_buf *out, const struct ftsan_view_frame *fram
 	put_string(out, "type", frame->python ? "python" : "native");
 	if (!frame->python) {
 		put_string(out, "module", frame->module);
-		if (known(frame->module))
+		if (ftsan_str_some(frame->module))
 			put_address(out, "offset", frame->offset);
 	}
 	put_string(out, "function", frame->function);
@@ -168,7 +163,7 @@ static void put_death(struct ftsan_buf *out, const struct ftsan_view_death *deat
 	if (death->race)
 		put_bool(out, "race", true);
 	put_string(out, "relation", death->relation);
-	if (known(death->reg)) {
+	if (ftsan_str_some(death->reg)) {
 		put_string(out, "register", death->reg);
 		begin(out, "value");
 		ftsan_buf_char(out, '"');
@@ -205,7 +200,7 @@ static void put_stack(struct ftsan_buf *out, const struct ftsan_view_stack *stac
 
 static void put_culprit(struct ftsan_buf *out, const struct ftsan_view *view)
 {
-	if (!known(view->culprit))
+	if (!ftsan_str_some(view->culprit))
 		return;
 	begin(out, "culprit");
 	ftsan_buf_char(out, '{');

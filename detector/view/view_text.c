@@ -8,16 +8,6 @@
 
 static const char rule[] = "==================\n";
 
-static bool known(const char *text)
-{
-	return text != NULL && text[0] != '\0';
-}
-
-static bool equal(const char *a, const char *b)
-{
-	return a != NULL && strcmp(a, b) == 0;
-}
-
 static void put(struct ftsan_buf *out, const char *text)
 {
 	ftsan_text_put(out, text);
@@ -25,7 +15,8 @@ static void put(struct ftsan_buf *out, const char *text)
 
 const char *ftsan_view_headline(const struct ftsan_view *view)
 {
-	if (known(view->grade) && !known(view->operation) && equal(view->kind, "hazard"))
+	if (ftsan_str_some(view->grade) && !ftsan_str_some(view->operation) &&
+	    ftsan_str_equal(view->kind, "hazard"))
 		return "unsynchronized static";
 	return ftsan_kind_headline(view->kind);
 }
@@ -55,8 +46,10 @@ static void put_deed(struct ftsan_buf *out, const struct ftsan_view_stack *stack
 		{"free", "Freed", "free"},
 	};
 
-	if (equal(stack->role, "alloc") || equal(stack->role, "call")) {
-		ftsan_buf_str(out, equal(stack->role, "call") ? "Called" : "Allocated");
+	if (ftsan_str_equal(stack->role, "alloc") ||
+	    ftsan_str_equal(stack->role, "call")) {
+		ftsan_buf_str(out, ftsan_str_equal(stack->role, "call") ? "Called"
+									: "Allocated");
 		return;
 	}
 	if (concurrent)
@@ -64,13 +57,13 @@ static void put_deed(struct ftsan_buf *out, const struct ftsan_view_stack *stack
 	if (stack->atomic)
 		ftsan_buf_str(out, concurrent ? "atomic " : "Atomic ");
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(deeds); i++) {
-		if (equal(stack->role, deeds[i].role)) {
+		if (ftsan_str_equal(stack->role, deeds[i].role)) {
 			ftsan_buf_str(out, concurrent || stack->atomic ? deeds[i].joined
 								       : deeds[i].alone);
 			return;
 		}
 	}
-	put(out, known(stack->role) ? stack->role : "Access");
+	put(out, ftsan_str_some(stack->role) ? stack->role : "Access");
 }
 
 static void put_stack(struct ftsan_buf *out, const struct ftsan_view *view,
@@ -79,7 +72,7 @@ static void put_stack(struct ftsan_buf *out, const struct ftsan_view *view,
 	const struct ftsan_view_stack *stack = &view->stacks[index];
 
 	ftsan_buf_str(out, "  ");
-	put_deed(out, stack, index > 0 && equal(view->kind, "race"));
+	put_deed(out, stack, index > 0 && ftsan_str_equal(view->kind, "race"));
 	put_place(out, stack);
 	ftsan_buf_str(out, " by ");
 	ftsan_text_thread(out, stack, view->pid);
@@ -118,11 +111,12 @@ static void put_shape(struct ftsan_buf *out, const struct ftsan_view *view)
 
 static void put_location(struct ftsan_buf *out, const struct ftsan_view *view)
 {
-	if (!known(view->description) && !known(view->name) && view->address == 0)
+	if (!ftsan_str_some(view->description) && !ftsan_str_some(view->name) &&
+	    view->address == 0)
 		return;
 	ftsan_buf_str(out, "  Location is ");
-	put(out, known(view->description) ? view->description : "memory");
-	if (known(view->name)) {
+	put(out, ftsan_str_some(view->description) ? view->description : "memory");
+	if (ftsan_str_some(view->name)) {
 		ftsan_buf_str(out, ", ");
 		put(out, view->name);
 	} else if (view->word >= 0) {
@@ -135,7 +129,7 @@ static void put_location(struct ftsan_buf *out, const struct ftsan_view *view)
 		ftsan_buf_hex(out, view->address);
 	}
 	put_shape(out, view);
-	if (known(view->dtype)) {
+	if (ftsan_str_some(view->dtype)) {
 		ftsan_buf_str(out, ", dtype ");
 		put(out, view->dtype);
 	}
@@ -150,7 +144,7 @@ static void put_location(struct ftsan_buf *out, const struct ftsan_view *view)
 /* What makes the store of an operation a finding although nobody raced with it. */
 static void put_operation(struct ftsan_buf *out, const struct ftsan_view *view)
 {
-	if (!known(view->operation) || !equal(view->kind, "hazard"))
+	if (!ftsan_str_some(view->operation) || !ftsan_str_equal(view->kind, "hazard"))
 		return;
 	ftsan_buf_str(out, "  ");
 	put(out, view->operation);
@@ -164,12 +158,12 @@ static void put_operation(struct ftsan_buf *out, const struct ftsan_view *view)
 /* What a graded finding means, in words. */
 static void put_meaning(struct ftsan_buf *out, const struct ftsan_view *view)
 {
-	if (known(view->note)) {
+	if (ftsan_str_some(view->note)) {
 		ftsan_buf_str(out, "  ");
 		put(out, view->note);
 		ftsan_buf_char(out, '\n');
 	}
-	if (known(view->advice)) {
+	if (ftsan_str_some(view->advice)) {
 		ftsan_buf_str(out, "  ");
 		put(out, view->advice);
 		ftsan_buf_char(out, '\n');
@@ -179,12 +173,12 @@ static void put_meaning(struct ftsan_buf *out, const struct ftsan_view *view)
 static void put_evidence(struct ftsan_buf *out, const struct ftsan_view *view)
 {
 	ftsan_buf_str(out, "  Confidence ");
-	put(out, known(view->confidence) ? view->confidence : "unknown");
-	if (known(view->grade)) {
+	put(out, ftsan_str_some(view->confidence) ? view->confidence : "unknown");
+	if (ftsan_str_some(view->grade)) {
 		ftsan_buf_str(out, ", grade ");
 		put(out, view->grade);
 	}
-	if (known(view->fingerprint)) {
+	if (ftsan_str_some(view->fingerprint)) {
 		ftsan_buf_str(out, ", fingerprint ");
 		put(out, view->fingerprint);
 	}
@@ -201,7 +195,7 @@ bool ftsan_view_is_libc(const struct ftsan_view_frame *frame)
 					    "libpthread"};
 	const char *slash;
 
-	if (frame->python || !known(frame->module))
+	if (frame->python || !ftsan_str_some(frame->module))
 		return false;
 	slash = strrchr(frame->module, '/');
 	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(names); i++)
@@ -211,25 +205,18 @@ bool ftsan_view_is_libc(const struct ftsan_view_frame *frame)
 	return false;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
-}
-
 bool ftsan_view_is_interpreter(const struct ftsan_view_frame *frame)
 {
 	static const char *const names[] = {"python3", "libpython3"};
 	const char *name;
 
-	if (frame->python || !known(frame->module))
+	if (frame->python || !ftsan_str_some(frame->module))
 		return false;
-	name = base_name(frame->module);
+	name = ftsan_str_base_name(frame->module);
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(names); i++)
 		if (strncmp(name, names[i], strlen(names[i])) == 0)
 			return true;
-	return equal(name, "python");
+	return ftsan_str_equal(name, "python");
 }
 
 /* The innermost frame of a kind in the stack that a finding is named after. */
@@ -253,21 +240,22 @@ static void put_summary(struct ftsan_buf *out, const struct ftsan_view *view)
 	const struct ftsan_view_frame *native = innermost(view, false);
 	const struct ftsan_view_frame *place = innermost(view, true);
 
-	if (place == NULL || !known(place->file))
+	if (place == NULL || !ftsan_str_some(place->file))
 		place = native;
 	ftsan_buf_str(out, "SUMMARY: ftsan: ");
 	put(out, ftsan_view_headline(view));
-	if (place != NULL && known(place->file)) {
+	if (place != NULL && ftsan_str_some(place->file)) {
 		ftsan_buf_char(out, ' ');
 		put(out, place->file);
 		ftsan_text_line(out, place->line);
 	}
-	if (native == NULL || (!known(native->function) && !known(native->module))) {
+	if (native == NULL ||
+	    (!ftsan_str_some(native->function) && !ftsan_str_some(native->module))) {
 		ftsan_buf_char(out, '\n');
 		return;
 	}
 	ftsan_buf_str(out, " in ");
-	if (known(native->function))
+	if (ftsan_str_some(native->function))
 		put(out, ftsan_view_short_name(native->function, name, sizeof(name)));
 	else
 		ftsan_text_offset(out, native);
@@ -282,7 +270,7 @@ void ftsan_view_text(struct ftsan_buf *out, const struct ftsan_view *view)
 	ftsan_buf_str(out, " (pid=");
 	ftsan_buf_i64(out, view->pid);
 	ftsan_buf_str(out, ")\n");
-	if (known(view->title)) {
+	if (ftsan_str_some(view->title)) {
 		ftsan_buf_str(out, "  ");
 		put(out, view->title);
 		ftsan_buf_char(out, '\n');

@@ -5,13 +5,6 @@
 
 #include "base/base.h"
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash == NULL ? path : slash + 1;
-}
-
 static bool is_runtime(const char *name)
 {
 	static const char *const patterns[] = {
@@ -57,7 +50,7 @@ static bool is_named(const char *choice, const char *name)
 
 bool ftsan_statics_wants(const char *choice, const char *path, bool extension)
 {
-	const char *name = base_name(path);
+	const char *name = ftsan_str_base_name(path);
 
 	if (strcmp(choice, "off") == 0 || path[0] != '/')
 		return false;
@@ -82,7 +75,7 @@ void ftsan_statics_package(const char *path, char *out, size_t capacity_bytes)
 
 	ftsan_buf_init(&buf, out, capacity_bytes);
 	if (package == NULL) {
-		ftsan_buf_bytes(&buf, path, (size_t)(base_name(path) - path));
+		ftsan_buf_bytes(&buf, path, (size_t)(ftsan_str_base_name(path) - path));
 		(void)ftsan_buf_cstr(&buf);
 		return;
 	}

@@ -74,8 +74,8 @@ static uint64_t id(void)
 	do {                                                                             \
 		struct ftsan_group groups_[FTSAN_GROUPS_MAX];                            \
 		(void)ftsan_groups(&view, groups_);                                      \
-		ck_assert_str_eq(groups_[0].function, function_);                        \
-		ck_assert_str_eq(groups_[0].module, module_);                            \
+		ck_assert_str_eq(groups_[0].culprit.function, function_);                \
+		ck_assert_str_eq(groups_[0].culprit.module, module_);                    \
 	} while (0)
 
 START_TEST(the_run_does_not_count)
@@ -276,8 +276,8 @@ START_TEST(two_stores_are_told_by_either)
 
 	stacks[1].role = "write";
 	ck_assert_uint_eq(ftsan_groups(&view, groups), 2);
-	ck_assert_str_eq(groups[0].function, "array_dims");
-	ck_assert_str_eq(groups[1].function, "array_repeat");
+	ck_assert_str_eq(groups[0].culprit.function, "array_dims");
+	ck_assert_str_eq(groups[1].culprit.function, "array_repeat");
 	stacks[0] = stacks[1];
 	stacks[1] = first;
 	ck_assert_uint_eq(ftsan_groups(&view, turned), 2);

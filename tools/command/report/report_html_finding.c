@@ -11,13 +11,6 @@ static const char *or_empty(const char *text)
 	return text != NULL ? text : "";
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
-}
-
 static void put_attribute(FILE *out, const char *name, const char *value)
 {
 	fprintf(out, " %s=\"", name);
@@ -38,7 +31,7 @@ static void put_modules(FILE *out, const struct ftsan_view *view)
 			    strcmp(or_empty(stack->role), "alloc") != 0 &&
 			    !ftsan_view_is_libc(&stack->frames[j]))
 				ftsan_names_add(&modules,
-						base_name(stack->frames[j].module), 1);
+						ftsan_str_base_name(stack->frames[j].module), 1);
 	}
 	fputs(" data-modules=\"", out);
 	for (size_t i = 0; i < modules.n; i++) {
@@ -196,7 +189,7 @@ static void put_frame_place(FILE *out, const struct ftsan_view_frame *frame)
 {
 	fputs("<span>", out);
 	if (!frame->python && frame->module != NULL) {
-		ftsan_put_xml(out, base_name(frame->module));
+		ftsan_put_xml(out, ftsan_str_base_name(frame->module));
 		fprintf(out, "+0x%" PRIx64 " ", frame->offset);
 	}
 	if (frame->file != NULL) {

@@ -9,21 +9,9 @@
 #include "results/session_found.h"
 #include "results/source_line.h"
 
-static bool known(const char *text)
-{
-	return text != NULL && text[0] != '\0';
-}
-
 static bool is(const char *text, const char *word)
 {
 	return text != NULL && strcmp(text, word) == 0;
-}
-
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
 }
 
 /* --- stacks --------------------------------------------------------------------- */
@@ -31,13 +19,13 @@ static const char *base_name(const char *path)
 static void put_place(FILE *out, const struct ftsan_view_frame *frame,
 		      const char *directory)
 {
-	if (known(frame->file) && frame->line > 0) {
+	if (ftsan_str_some(frame->file) && frame->line > 0) {
 		fputc(' ', out);
 		ftsan_put_text(out, ftsan_short_path(frame->file, directory));
 		fprintf(out, ":%d", frame->line);
-	} else if (!frame->python && known(frame->module)) {
+	} else if (!frame->python && ftsan_str_some(frame->module)) {
 		fputc(' ', out);
-		ftsan_put_text(out, base_name(frame->module));
+		ftsan_put_text(out, ftsan_str_base_name(frame->module));
 		fprintf(out, "+0x%" PRIx64, frame->offset);
 	}
 }
@@ -47,7 +35,7 @@ static void put_function(FILE *out, const struct ftsan_view_frame *frame)
 	char name[FTSAN_SHORT_NAME];
 
 	ftsan_put_text(
-		out, known(frame->function)
+		out, ftsan_str_some(frame->function)
 			     ? ftsan_view_short_name(frame->function, name, sizeof(name))
 			     : "<unknown>");
 }
@@ -66,7 +54,7 @@ static void put_thread(FILE *out, const struct ftsan_view_stack *stack, int pid)
 {
 	if (stack->tid != 0 && stack->tid == pid) {
 		fputs(" by the main thread", out);
-	} else if (known(stack->thread)) {
+	} else if (ftsan_str_some(stack->thread)) {
 		fputs(" by thread '", out);
 		ftsan_put_text(out, stack->thread);
 		fputc('\'', out);
@@ -98,14 +86,14 @@ static const char *deed_of(const struct ftsan_view_stack *stack, bool concurrent
 /* ", in Unpacker.feed of the Unpacker at 0x..." */
 static void put_operation(FILE *out, const struct ftsan_view_stack *stack)
 {
-	if (!known(stack->operation))
+	if (!ftsan_str_some(stack->operation))
 		return;
 	fputs(", in ", out);
 	ftsan_put_text(out, stack->operation);
 	if (stack->object == 0)
 		return;
 	fputs(" of the ", out);
-	ftsan_put_text(out, known(stack->type) ? stack->type : "object");
+	ftsan_put_text(out, ftsan_str_some(stack->type) ? stack->type : "object");
 	fprintf(out, " at 0x%" PRIx64, stack->object);
 }
 
@@ -159,7 +147,7 @@ static void put_origin(FILE *out, const struct ftsan_view *view, const char *dir
 			return;
 		fputs("; made in ", out);
 		ftsan_put_text(out,
-			       known(stack->frames[fold.shown[fold.n - 1]].function)
+			       ftsan_str_some(stack->frames[fold.shown[fold.n - 1]].function)
 				       ? stack->frames[fold.shown[fold.n - 1]].function
 				       : "<unknown>");
 		put_place(out, &stack->frames[fold.shown[fold.n - 1]], directory);
@@ -169,11 +157,11 @@ static void put_origin(FILE *out, const struct ftsan_view *view, const char *dir
 
 static void put_memory(FILE *out, const struct ftsan_view *view, const char *directory)
 {
-	if (!known(view->description) && !known(view->name) && view->address == 0)
+	if (!ftsan_str_some(view->description) && !ftsan_str_some(view->name) && view->address == 0)
 		return;
 	fputs("  Location is ", out);
-	ftsan_put_text(out, known(view->description) ? view->description : "memory");
-	if (known(view->name)) {
+	ftsan_put_text(out, ftsan_str_some(view->description) ? view->description : "memory");
+	if (ftsan_str_some(view->name)) {
 		fputs(", ", out);
 		ftsan_put_text(out, view->name);
 	}
@@ -184,7 +172,7 @@ static void put_memory(FILE *out, const struct ftsan_view *view, const char *dir
 	if (view->address != 0)
 		fprintf(out, " at 0x%" PRIx64, view->address);
 	put_shape(out, view);
-	if (known(view->dtype)) {
+	if (ftsan_str_some(view->dtype)) {
 		fputs(", dtype ", out);
 		ftsan_put_text(out, view->dtype);
 	}
@@ -241,7 +229,7 @@ static void put_again(FILE *out, const struct ftsan_view *view,
 		fputs(latent ? " --ftsan-options=mode=latent '" : " '", out);
 		ftsan_put_text(out, found->tests.texts[0]);
 		fputs("'\n", out);
-	} else if (known(brief->command)) {
+	} else if (ftsan_str_some(brief->command)) {
 		fputs("  Again:    ftsan run", out);
 		fputs(latent ? " --options mode=latent -- " : " -- ", out);
 		ftsan_put_text(out, brief->command);
@@ -279,14 +267,14 @@ static void put_summary(FILE *out, const struct ftsan_view *view, const char *di
 		ftsan_fold_stack(&fold, &view->stacks[0]);
 	for (unsigned i = 0; i < fold.n; i++) {
 		frame = &view->stacks[0].frames[fold.shown[i]];
-		if (!frame->python && i + 1 < fold.n && !known(frame->file))
+		if (!frame->python && i + 1 < fold.n && !ftsan_str_some(frame->file))
 			continue;
 		put_place(out, frame, directory);
 		break;
 	}
 	fputs(" in ", out);
 	ftsan_explain_culprit(out, view);
-	if (known(view->fingerprint)) {
+	if (ftsan_str_some(view->fingerprint)) {
 		fputs(" [", out);
 		ftsan_put_text(out, view->fingerprint);
 		fputc(']', out);
@@ -355,11 +343,11 @@ void ftsan_brief_write(FILE *out, const struct ftsan_view *view,
 	put_again(out, view, brief);
 	if (brief->found != NULL)
 		put_evidence(out, brief->found);
-	if (known(brief->news))
+	if (ftsan_str_some(brief->news))
 		fprintf(out, "  Compared with the baseline: %s.\n", brief->news);
 	fputs("  Confidence ", out);
-	ftsan_put_text(out, known(view->confidence) ? view->confidence : "unknown");
-	if (known(view->grade)) {
+	ftsan_put_text(out, ftsan_str_some(view->confidence) ? view->confidence : "unknown");
+	if (ftsan_str_some(view->grade)) {
 		fputs(", grade ", out);
 		ftsan_put_text(out, view->grade);
 	}
@@ -372,7 +360,7 @@ void ftsan_brief_write(FILE *out, const struct ftsan_view *view,
 
 void ftsan_brief_notes(FILE *out, const struct ftsan_brief *brief)
 {
-	if (known(brief->news))
+	if (ftsan_str_some(brief->news))
 		fprintf(out, "  Compared with the baseline: %s.\n", brief->news);
 	put_tests(out, brief->found);
 	if (brief->found != NULL)
@@ -415,7 +403,7 @@ void ftsan_brief_note(FILE *out, const struct ftsan_view *view,
 		fputs("\nTests: ", out);
 		put_names(out, &found->tests, 3);
 	}
-	if (known(view->fingerprint)) {
+	if (ftsan_str_some(view->fingerprint)) {
 		fputs("\nfingerprint:", out);
 		ftsan_put_text(out, view->fingerprint);
 	}
@@ -425,7 +413,7 @@ void ftsan_brief_line(FILE *out, const struct ftsan_view *view)
 {
 	fputs("ftsan: found: ", out);
 	ftsan_explain_what(out, view);
-	if (known(view->fingerprint)) {
+	if (ftsan_str_some(view->fingerprint)) {
 		fputs(" [", out);
 		ftsan_put_text(out, view->fingerprint);
 		fputc(']', out);

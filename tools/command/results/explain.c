@@ -8,11 +8,6 @@
 #include "common/common.h"
 #include "results/fold.h"
 
-static bool known(const char *text)
-{
-	return text != NULL && text[0] != '\0';
-}
-
 static bool is(const char *text, const char *word)
 {
 	return text != NULL && strcmp(text, word) == 0;
@@ -20,7 +15,7 @@ static bool is(const char *text, const char *word)
 
 static const char *memory_of(const struct ftsan_view *view)
 {
-	return known(view->description) ? view->description : "the same memory";
+	return ftsan_str_some(view->description) ? view->description : "the same memory";
 }
 
 /* Of a log that does not say who is to blame: the innermost frame that is shown. */
@@ -38,13 +33,13 @@ static void put_named(FILE *out, const char *function, const char *module, int l
 {
 	char name[FTSAN_SHORT_NAME];
 
-	if (known(function))
+	if (ftsan_str_some(function))
 		ftsan_put_text(out, ftsan_view_short_name(function, name, sizeof(name)));
-	if (known(function) && known(module))
+	if (ftsan_str_some(function) && ftsan_str_some(module))
 		fputs(" (", out);
-	for (int i = 0; known(module) && i < length && module[i] != '\0'; i++)
+	for (int i = 0; ftsan_str_some(module) && i < length && module[i] != '\0'; i++)
 		fputc((unsigned char)module[i] < 0x20 ? '?' : module[i], out);
-	if (known(function) && known(module))
+	if (ftsan_str_some(function) && ftsan_str_some(module))
 		fputc(')', out);
 }
 
@@ -53,19 +48,19 @@ void ftsan_explain_culprit(FILE *out, const struct ftsan_view *view)
 	const struct ftsan_view_frame *frame;
 	const char *module;
 
-	if (known(view->culprit)) {
+	if (ftsan_str_some(view->culprit)) {
 		put_named(out, view->culprit, view->culprit_module, INT_MAX);
 		return;
 	}
 	frame = innermost(view);
-	if (frame == NULL || (!known(frame->function) && !known(frame->module))) {
+	if (frame == NULL || (!ftsan_str_some(frame->function) && !ftsan_str_some(frame->module))) {
 		fputs("Native code", out);
 		return;
 	}
-	module = known(frame->module) ? strrchr(frame->module, '/') : NULL;
+	module = ftsan_str_some(frame->module) ? strrchr(frame->module, '/') : NULL;
 	module = module != NULL ? module + 1 : frame->module;
 	put_named(out, frame->function, module,
-		  known(module) ? (int)strcspn(module, ".") : 0);
+		  ftsan_str_some(module) ? (int)strcspn(module, ".") : 0);
 }
 
 /* What the second party of a race did. */
@@ -83,7 +78,7 @@ static void put_hazard(FILE *out, const struct ftsan_view *view)
 	ftsan_explain_culprit(out, view);
 	fputs(" stores to ", out);
 	ftsan_put_text(out, memory_of(view));
-	if (known(view->operation)) {
+	if (ftsan_str_some(view->operation)) {
 		fputs(view->output ? ", which is where " : ", an input of ", out);
 		ftsan_put_text(out, view->operation);
 		fputs(view->output ? " was asked to put its result" : "", out);
@@ -96,10 +91,10 @@ static void put_hazard(FILE *out, const struct ftsan_view *view)
 static void put_title(FILE *out, const struct ftsan_view *view)
 {
 	const char *title =
-		known(view->title) ? view->title : ftsan_kind_headline(view->kind);
+		ftsan_str_some(view->title) ? view->title : ftsan_kind_headline(view->kind);
 
 	ftsan_put_text(out, title);
-	if (known(view->culprit)) {
+	if (ftsan_str_some(view->culprit)) {
 		fputs(", in ", out);
 		ftsan_explain_culprit(out, view);
 	}
@@ -109,7 +104,7 @@ static void put_title(FILE *out, const struct ftsan_view *view)
 void ftsan_explain_what(FILE *out, const struct ftsan_view *view)
 {
 	/* The title says which two threads, and at what. */
-	if (view->death != NULL && known(view->title)) {
+	if (view->death != NULL && ftsan_str_some(view->title)) {
 		ftsan_put_text(out, view->title);
 		fputc('.', out);
 	} else if (is(view->kind, "race") && is(view->confidence, "confirmed")) {
@@ -117,7 +112,7 @@ void ftsan_explain_what(FILE *out, const struct ftsan_view *view)
 		fputs(" stores to ", out);
 		ftsan_put_text(out, memory_of(view));
 		fprintf(out, " while another thread %s.", others_deed(view));
-	} else if (is(view->kind, "hazard") && !known(view->note)) {
+	} else if (is(view->kind, "hazard") && !ftsan_str_some(view->note)) {
 		put_hazard(out, view);
 	} else if (is(view->kind, "use-after-free")) {
 		ftsan_explain_culprit(out, view);
@@ -152,7 +147,7 @@ static const char *harm_of(const struct ftsan_view *view)
 			 "alive: use of freed memory."},
 	};
 
-	for (size_t i = 0; known(view->name) && i < FTSAN_ARRAY_LEN(harms); i++) {
+	for (size_t i = 0; ftsan_str_some(view->name) && i < FTSAN_ARRAY_LEN(harms); i++) {
 		size_t length = strlen(harms[i].name);
 
 		if (strncmp(view->name, harms[i].name, length) == 0 &&
@@ -172,8 +167,8 @@ static const char *harm_of(const struct ftsan_view *view)
 static void put_death(FILE *out, const struct ftsan_view_death *death)
 {
 	ftsan_put_text(out,
-		       known(death->cause) ? death->cause : "the cause is not known");
-	if (known(death->detail)) {
+		       ftsan_str_some(death->cause) ? death->cause : "the cause is not known");
+	if (ftsan_str_some(death->detail)) {
 		fputs(": ", out);
 		ftsan_put_text(out, death->detail);
 	}
@@ -195,7 +190,7 @@ void ftsan_explain_harm(FILE *out, const struct ftsan_view *view)
 	static const char prefix[] = "What can go wrong: ";
 	const char *note = view->note;
 
-	if (!known(note)) {
+	if (!ftsan_str_some(note)) {
 		fputs(harm_of(view), out);
 		return;
 	}
@@ -229,7 +224,7 @@ void ftsan_explain_remedy(FILE *out, const struct ftsan_view *view)
 			"Known upstream as %s (%s), fixed in %s %s: update, or rebuild "
 			"with it.",
 			hazard->issue, hazard->text, hazard->component, hazard->fixed);
-	else if (known(view->advice) && is(view->kind, "hazard"))
+	else if (ftsan_str_some(view->advice) && is(view->kind, "hazard"))
 		ftsan_put_text(out, view->advice);
 	else if (is_packages(view))
 		fputs("It is the package's to mend: look for a newer version, or report "
@@ -248,7 +243,7 @@ void ftsan_explain_remedy(FILE *out, const struct ftsan_view *view)
 
 static void put_value(FILE *out, const struct ftsan_view *view, int64_t value)
 {
-	bool number = known(view->name) && strchr(view->name, '[') != NULL;
+	bool number = ftsan_str_some(view->name) && strchr(view->name, '[') != NULL;
 
 	/* What is not a shape or a stride and this large is a pointer. */
 	if (!number && (value >= INT64_C(1) << 32 || value < -(INT64_C(1) << 32)))

@@ -7,11 +7,6 @@
 
 static const char packages[] = "/site-packages/";
 
-static bool begins(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
-}
-
 static bool is_runner(const char *in_packages)
 {
 	static const char *const names[] = {"_pytest/",	 "pytest/",	"pluggy/",
@@ -19,7 +14,7 @@ static bool is_runner(const char *in_packages)
 					    "coverage/", "hypothesis/", "ftsan/"};
 
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(names); i++)
-		if (begins(in_packages, names[i]))
+		if (ftsan_str_begins(in_packages, names[i]))
 			return true;
 	return false;
 }
@@ -29,7 +24,7 @@ static bool is_library(const char *file)
 {
 	const char *lib = strstr(file, "/lib/python3");
 
-	return begins(file, "<frozen") || lib != NULL;
+	return ftsan_str_begins(file, "<frozen") || lib != NULL;
 }
 
 static enum ftsan_owner python_owner(const char *file)

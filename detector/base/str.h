@@ -1,0 +1,42 @@
+/* Questions about strings that may be missing. Pure; async-signal-safe. */
+#ifndef FTSAN_STR_H
+#define FTSAN_STR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+
+/* Is there anything in it? */
+static inline bool ftsan_str_some(const char *text)
+{
+	return text != NULL && text[0] != '\0';
+}
+
+static inline bool ftsan_str_equal(const char *a, const char *b)
+{
+	return a != NULL && strcmp(a, b) == 0;
+}
+
+static inline bool ftsan_str_begins(const char *text, const char *with)
+{
+	return text != NULL && strncmp(text, with, strlen(with)) == 0;
+}
+
+/* What comes after the last slash; all of it where nothing does. */
+static inline const char *ftsan_str_base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash == NULL || slash[1] == '\0' ? path : slash + 1;
+}
+
+/* The first @length bytes of @from, as many as there is room for, and a NUL. */
+static inline void ftsan_str_copy(char *to, size_t size, const char *from, size_t length)
+{
+	if (length >= size)
+		length = size - 1;
+	memcpy(to, from, length);
+	to[length] = '\0';
+}
+
+#endif
