@@ -313,7 +313,8 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	put_gil_requests(&line);
 	put_hooks(&line, host);
 	put_counters(&line);
-	ftsan_record_watched(&line, ftsan_latent());
+	ftsan_record_watched(&line, ftsan_latent(),
+			     strcmp(gil_word(host, abi, true), "on") == 0);
 	ftsan_record_children(&line);
 	ftsan_line_finish(&line);
 }

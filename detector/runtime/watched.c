@@ -5,7 +5,12 @@
 #include "base/base.h"
 #include "stacks/stacks.h"
 
-enum needs { RACE, ANYTIME, MODE };
+enum needs { RACE, ANYTIME, MODE, GIL_OFF, GIL_ON };
+
+static bool counts(enum needs needs, bool gil_on)
+{
+	return !(needs == GIL_OFF && gil_on) && !(needs == GIL_ON && !gil_on);
+}
 
 static void put_one(struct ftsan_buf *line, bool first, const char *engine,
 		    const char *words, uint64_t n, bool race)
@@ -20,7 +25,7 @@ static void put_one(struct ftsan_buf *line, bool first, const char *engine,
 	ftsan_buf_str(line, race ? ",\"race\":true}" : ",\"race\":false}");
 }
 
-static void put_watched(struct ftsan_buf *line, bool latent)
+static void put_watched(struct ftsan_buf *line, bool latent, bool gil_on)
 {
 	const struct {
 		const char *engine, *words;
@@ -36,7 +41,7 @@ static void put_watched(struct ftsan_buf *line, bool latent)
 
 	ftsan_buf_str(line, ",\"watched\":[");
 	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(all); i++) {
-		if (all[i].n == 0)
+		if (all[i].n == 0 || !counts(all[i].needs, gil_on))
 			continue;
 		put_one(line, first, all[i].engine, all[i].words, all[i].n,
 			all[i].needs == RACE || (all[i].needs == MODE && !latent));
@@ -99,8 +104,8 @@ static void put_extensions(struct ftsan_buf *line)
 	ftsan_buf_str(line, "]}");
 }
 
-void ftsan_record_watched(struct ftsan_buf *line, bool latent)
+void ftsan_record_watched(struct ftsan_buf *line, bool latent, bool gil_on)
 {
-	put_watched(line, latent);
+	put_watched(line, latent, gil_on);
 	put_extensions(line);
 }

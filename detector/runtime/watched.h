@@ -10,9 +10,10 @@
  * ftsan_record_watched() - append the members `watched` and `extensions`
  * @line:   an object that is being written, with a member before
  * @latent: hazards are looked for
+ * @gil_on: threads took turns, but for what they did with the GIL released
  *
  * Context: as the other records; async-signal-safe.
  */
-void ftsan_record_watched(struct ftsan_buf *line, bool latent);
+void ftsan_record_watched(struct ftsan_buf *line, bool latent, bool gil_on);
 
 #endif

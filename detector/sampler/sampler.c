@@ -309,6 +309,8 @@ static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 		ftsan_kin_arm(key);
 	armed = ftsan_sys_now_ns();
 	ftsan_count(sampler_delays);
+	if (ftsan_pyquick_detached())
+		ftsan_count(sampler_detached);
 	met = ftsan_hold_wait(it, (uint64_t)options->sampler_delay * 1000);
 	if (met) {
 		ftsan_count(sampler_met);

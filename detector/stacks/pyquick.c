@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "stacks/alloc_site.h"
 #include "stacks/pyabi.h"
 #include "stacks/pytext.h"
 
@@ -56,6 +57,12 @@ bool ftsan_pyquick_attached(const struct ftsan_pyabi *abi, uintptr_t tstate)
 		return false;
 	return !abi->known ||
 	       (ftsan_safe_ptr(tstate + abi->tstate_thread_id, &id) && id == self);
+}
+
+bool ftsan_pyquick_detached(void)
+{
+	return ftsan_tstate_get != NULL &&
+	       !ftsan_pyquick_attached(&ftsan_abi, (uintptr_t)ftsan_tstate_get());
 }
 
 /* Lib/importlib/_bootstrap.py is frozen; its code has this for a file. */

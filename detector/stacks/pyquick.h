@@ -16,11 +16,14 @@ struct ftsan_pyabi;
  *
  * ftsan_pyquick_attached() - is @tstate, which the interpreter calls the current one, the
  *          calling thread's? Up to 3.11 the current one is that of whoever holds the GIL.
+ * ftsan_pyquick_detached() - is the calling thread not attached to the interpreter, so that
+ *          no GIL orders it? false: it is, or the interpreter is not known
  * ftsan_pyquick_importing() - is an import under way on the thread, however far up?
  * ftsan_pyquick_codes() - code objects of the innermost frames; the count
  * ftsan_pyquick_file() - co_filename of one, that may be gone; false: it is
  */
 bool ftsan_pyquick_attached(const struct ftsan_pyabi *abi, uintptr_t tstate);
+bool ftsan_pyquick_detached(void);
 bool ftsan_pyquick_importing(const struct ftsan_pyabi *abi, uintptr_t tstate);
 unsigned ftsan_pyquick_codes(const struct ftsan_pyabi *abi, uintptr_t tstate,
 			     uintptr_t *codes, unsigned max);
