@@ -155,8 +155,13 @@ def repeat_found(attach, numpy_affected, work, mode, kind):
         if work == "repeat" and program.process.poll() in DEATHS:
             return False
         assert status in (0, EXIT_FINDINGS, EXIT_BLIND) and "detached from process" in words, words
-        attached = attach(program, "--options", f"mode={mode}")
-        attached.wait_for("ftsan: found: ")
+        try:
+            attached = attach(program, "--options", f"mode={mode}")
+            attached.wait_for("ftsan: found: ")
+        except AssertionError:
+            if work == "repeat" and program.process.poll() in DEATHS:
+                return False
+            raise
         died = program.process.poll()
         assert attached.stop() == EXIT_FINDINGS, attached.words
         status = program.end()[0] if died is None else died
