@@ -67,7 +67,7 @@ static void start_stacks(void)
 	struct ftsan_pyabi abi;
 
 	(void)ftsan_pyabi_read(&abi, host->py_runtime, host->py_version);
-	ftsan_alloc_site_init(&abi, host->tstate_get);
+	ftsan_alloc_site_init(&abi, host->tstate_get, host->tstate_gilstate);
 	ftsan_stack_set_unwinder(host->unwinder);
 	ftsan_stack_set_own_range(host->own_begin, host->own_end);
 	ftsan_watch_set_own_text(host->own_begin, host->own_end);

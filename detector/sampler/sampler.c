@@ -309,8 +309,6 @@ static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 		ftsan_kin_arm(key);
 	armed = ftsan_sys_now_ns();
 	ftsan_count(sampler_delays);
-	if (ftsan_pyquick_detached())
-		ftsan_count(sampler_detached);
 	met = ftsan_hold_wait(it, (uint64_t)options->sampler_delay * 1000);
 	if (met) {
 		ftsan_count(sampler_met);
@@ -380,6 +378,8 @@ static void hit(struct ftsan_thread *self, struct ftsan_sample_module *module,
 	bool soon = false;
 
 	ftsan_count(sampler_hits);
+	if (ftsan_pyquick_detached())
+		ftsan_count(sampler_detached);
 	if (is_user(access.address) && !left_to_others(access.address) &&
 	    !on_stack_of(self, access.address)) {
 		ftsan_site_side(&side, module, site, access.address);

@@ -2,6 +2,7 @@
 
 struct ftsan_pyabi ftsan_abi;
 void *(*ftsan_tstate_get)(void);
+void *(*ftsan_tstate_kept)(void);
 intptr_t ftsan_tstate_tls;
 
 /* An allocation asks for the thread state, and its call would be a fifth of the cost. */
@@ -16,7 +17,8 @@ static void find_tstate(void *(*tstate_get)(void))
 	ftsan_tstate_tls = offset;
 }
 
-void ftsan_alloc_site_init(const struct ftsan_pyabi *abi, void *(*tstate_get)(void))
+void ftsan_alloc_site_init(const struct ftsan_pyabi *abi, void *(*tstate_get)(void),
+			   void *(*tstate_kept)(void))
 {
 	/* The next attach finds the same, and a thread that the detach before has
 	 * overtaken may be reading it. */
@@ -25,5 +27,6 @@ void ftsan_alloc_site_init(const struct ftsan_pyabi *abi, void *(*tstate_get)(vo
 	if (!ftsan_abi.known)
 		return;
 	ftsan_tstate_get = tstate_get;
+	ftsan_tstate_kept = tstate_kept;
 	find_tstate(tstate_get);
 }

@@ -30,6 +30,7 @@ struct ftsan_alloc_site {
  * neither is known). Set once, at start. */
 extern FTSAN_HIDDEN struct ftsan_pyabi ftsan_abi;
 extern FTSAN_HIDDEN void *(*ftsan_tstate_get)(void);
+extern FTSAN_HIDDEN void *(*ftsan_tstate_kept)(void);
 /* Where it takes it from (base/tls.h), 0: not known. */
 extern FTSAN_HIDDEN intptr_t ftsan_tstate_tls;
 
@@ -37,10 +38,12 @@ extern FTSAN_HIDDEN intptr_t ftsan_tstate_tls;
  * ftsan_alloc_site_init() - how to find out where a thread is
  * @abi:        layouts of the interpreter
  * @tstate_get: its own way to the calling thread's state; NULL: there is none
+ * @tstate_kept: the same, be the thread attached or not; NULL: there is none
  *
  * Context: start-up, and again after a detach.
  */
-void ftsan_alloc_site_init(const struct ftsan_pyabi *abi, void *(*tstate_get)(void));
+void ftsan_alloc_site_init(const struct ftsan_pyabi *abi, void *(*tstate_get)(void),
+			   void *(*tstate_kept)(void));
 
 static inline uintptr_t ftsan_member(uintptr_t base, uint32_t offset)
 {

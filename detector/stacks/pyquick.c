@@ -61,7 +61,9 @@ bool ftsan_pyquick_attached(const struct ftsan_pyabi *abi, uintptr_t tstate)
 
 bool ftsan_pyquick_detached(void)
 {
-	return ftsan_tstate_get != NULL &&
+	/* A thread without a state is one of C, or of a process that ends. */
+	return ftsan_tstate_get != NULL && ftsan_tstate_kept != NULL &&
+	       ftsan_tstate_kept() != NULL &&
 	       !ftsan_pyquick_attached(&ftsan_abi, (uintptr_t)ftsan_tstate_get());
 }
 

@@ -16,8 +16,8 @@ struct ftsan_pyabi;
  *
  * ftsan_pyquick_attached() - is @tstate, which the interpreter calls the current one, the
  *          calling thread's? Up to 3.11 the current one is that of whoever holds the GIL.
- * ftsan_pyquick_detached() - is the calling thread not attached to the interpreter, so that
- *          no GIL orders it? false: it is, or the interpreter is not known
+ * ftsan_pyquick_detached() - has the calling thread a state and is not attached, so that no
+ *          GIL orders it? false as well: the interpreter is not known
  * ftsan_pyquick_importing() - is an import under way on the thread, however far up?
  * ftsan_pyquick_codes() - code objects of the innermost frames; the count
  * ftsan_pyquick_file() - co_filename of one, that may be gone; false: it is
