@@ -7,6 +7,18 @@ enum { THREAD_SHIFT = 48, RECENT_MS = 200, MS_NS = 1000000 };
 /* The last two threads: index + 1 << 48 | time in ms. The first is the later one. */
 static _Atomic uint64_t last, before;
 
+static _Atomic int32_t threads = 1;
+
+void ftsan_active_count(int32_t more)
+{
+	atomic_fetch_add(&threads, more);
+}
+
+uint32_t ftsan_active_threads(void)
+{
+	return (uint32_t)atomic_load_explicit(&threads, memory_order_relaxed);
+}
+
 static uint64_t entry_of(uint32_t thread, uint64_t now_ns)
 {
 	return (uint64_t)(thread + 1) << THREAD_SHIFT | now_ns / MS_NS;
@@ -46,4 +58,5 @@ void ftsan_active_reset(void)
 {
 	atomic_store(&last, 0);
 	atomic_store(&before, 0);
+	atomic_store(&threads, 1);
 }

@@ -14,6 +14,11 @@ void ftsan_active_note(uint32_t thread, uint64_t now_ns);
 /* Was another one there in the last fifth of a second? */
 bool ftsan_active_others(uint32_t thread, uint64_t now_ns);
 
+/* Threads of the program that come, or are gone. The first one is counted already. */
+void ftsan_active_count(int32_t more);
+uint32_t ftsan_active_threads(void);
+
+/* There is one, and nobody was at work. */
 void ftsan_active_reset(void);
 
 #endif

@@ -8,8 +8,10 @@
  * of rules/sampled.h; which accesses are worth a delay one of rules/delay.h. (The idea is
  * DataCollider's: J. Erickson and others, OSDI 2010.)
  *
+ *   onset.c                       when sampling begins
  *   modules.c, choose.c, sweep.c  which modules, and their instructions
  *   arm.c, patch.c                int3 in and out
+ *   hit.c                         who has come to an armed site, and is it worth a delay
  *   words.c                       what is known of a word
  *   hold.c, other.c               a held thread, and who comes
  *   finding.c                     what that means

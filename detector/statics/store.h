@@ -115,6 +115,10 @@ void static_step_finish(struct static_thread *own, struct ftsan_thread *thread,
 			void *ucontext);
 void static_step_cancel(struct static_thread *own, void *ucontext);
 
+/* areas.c: all that were there are gone; all are writable, sealed ones open. */
+void static_areas_forget(void);
+void static_areas_open(void);
+
 /* pages.c: sealing and opening. */
 void static_page_open(struct static_page *page, uint64_t for_ns);
 void static_page_leave_open(struct static_page *page); /* for good */
@@ -157,6 +161,12 @@ struct static_config {
 	const struct ftsan_static_host *host;
 };
 extern struct static_config static_config;
+
+/* The engine has started; and is at rest, for a detach. */
+struct static_switch {
+	_Atomic bool on, halted;
+};
+extern struct static_switch static_switch;
 
 /* What kind of code an address belongs to, by its file's name. */
 enum static_code { STATIC_CODE_MODULE, STATIC_CODE_LIBC, STATIC_CODE_FOREIGN };

@@ -1,0 +1,199 @@
+#include "sampler/hit.h"
+
+#include "base/base.h"
+#include "memory/memory.h"
+#include "pages/pages.h"
+#include "rules/rules.h"
+#include "sampler/active.h"
+#include "sampler/arm.h"
+#include "sampler/budget.h"
+#include "sampler/finding.h"
+#include "sampler/hold.h"
+#include "sampler/kin.h"
+#include "sampler/modules.h"
+#include "sampler/other.h"
+#include "sampler/own.h"
+#include "sampler/words.h"
+#include "stacks/stacks.h"
+#include "threads/threads.h"
+
+static uint64_t delay_ns;
+
+void ftsan_hit_init(uint32_t delay_us)
+{
+	delay_ns = (uint64_t)delay_us * 1000;
+}
+
+static bool on_stack_of(const struct ftsan_thread *thread, uintptr_t address)
+{
+	return address < atomic_load_explicit(&ftsan_sampler_of(thread)->stack_end,
+					      memory_order_acquire) &&
+	       address >= atomic_load_explicit(&ftsan_sampler_of(thread)->stack_begin,
+					       memory_order_relaxed);
+}
+
+static bool on_some_stack(uintptr_t address)
+{
+	struct ftsan_thread *thread;
+
+	for (uint32_t i = 0; (thread = ftsan_thread_at(i)) != NULL; i++)
+		if (on_stack_of(thread, address))
+			return true;
+	return false;
+}
+
+static bool is_user(uintptr_t address)
+{
+	return address >= FTSAN_PAGE && address < UINT64_C(0x7ffffffff000);
+}
+
+/* What the pages' engine guards it also sees, every store of it. */
+static bool left_to_others(uintptr_t address)
+{
+	return ftsan_arena_holds(address);
+}
+
+/* hold() - false: nobody came. */
+static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
+		 const struct ftsan_sampled_side *side, const struct ftsan_memory *memory,
+		 uint64_t key, void *ucontext)
+{
+	uint64_t began = ftsan_sys_now_ns(), armed, waited;
+	bool met;
+	struct ftsan_hold *it = ftsan_hold_begin(self, access, side);
+
+	if (it == NULL) {
+		ftsan_count(sampler_no_window);
+		return true;
+	}
+	if (!ftsan_hold_watches())
+		ftsan_kin_arm(key);
+	armed = ftsan_sys_now_ns();
+	ftsan_count(sampler_delays);
+	met = ftsan_hold_wait(it, delay_ns);
+	if (met) {
+		ftsan_count(sampler_met);
+		ftsan_sample_finding(it, memory, key, ucontext);
+	}
+	waited = ftsan_sys_now_ns();
+	ftsan_hold_end(it);
+	ftsan_budget_spent(armed - began, waited - armed);
+	return met;
+}
+
+/*
+ * consider() - the thread is about to make this access: is it to be held for it? Returns
+ * whether the site is of interest.
+ */
+static bool consider(struct ftsan_thread *self, const struct ftsan_access *access,
+		     const struct ftsan_sampled_side *side,
+		     struct ftsan_sample_module *module, struct ftsan_sample_site *site,
+		     void *ucontext)
+{
+	struct ftsan_memory memory;
+	struct ftsan_delay_question question = {.writes = side->writes,
+						.threads = ftsan_active_threads()};
+	uint64_t site_key = ftsan_words_site_key(ftsan_site_address(module, site));
+	uint32_t at_site = ftsan_words_fruitless(site_key);
+	uint64_t key, now = ftsan_sys_now_ns();
+
+	ftsan_memory_look(access->address, &memory);
+	key = ftsan_words_key(&memory);
+	if (ftsan_rule_plain(side))
+		ftsan_words_note_plain(key);
+	if (side->reads)
+		ftsan_words_note_read(key);
+	if (!ftsan_hold_watches())
+		ftsan_kin_note(key, module, site);
+	if (ftsan_words_settled(key))
+		return false;
+	question.use = ftsan_words_touch(access->address, self->index, side->writes);
+	question.foreign = ftsan_memory_is_foreign(&memory);
+	question.fruitless = ftsan_words_fruitless(key);
+	if (question.fruitless < at_site)
+		question.fruitless = at_site;
+	ftsan_active_note(self->index, now);
+	if (!ftsan_active_others(self->index, now) || !ftsan_budget_may(&question, now))
+		return ftsan_rule_interesting(&question);
+	if (ftsan_memory_is_header(&memory) || on_some_stack(access->address))
+		return false;
+	if (ftsan_budget_take(&question, now) &&
+	    !hold(self, access, side, &memory, key, ucontext)) {
+		ftsan_words_note_fruitless(key);
+		ftsan_words_note_fruitless(site_key);
+	}
+	return ftsan_rule_interesting(&question);
+}
+
+static void hit(struct ftsan_thread *self, struct ftsan_sample_module *module,
+		struct ftsan_sample_site *site, void *ucontext)
+{
+	struct ftsan_access access = {
+		.address = ftsan_site_operand(module, site, ucontext),
+		.size = site->size,
+		.role = (site->traits & FTSAN_SITE_WRITES) != 0 ? FTSAN_ROLE_WRITE
+								: FTSAN_ROLE_READ,
+		.exact = true};
+	struct ftsan_sampled_side side;
+	bool soon = false;
+
+	ftsan_count(sampler_hits);
+	if (ftsan_pyquick_detached())
+		ftsan_count(sampler_detached);
+	if (is_user(access.address) && !left_to_others(access.address) &&
+	    !on_stack_of(self, access.address)) {
+		ftsan_site_side(&side, module, site, access.address);
+		soon = ftsan_hold_meet(self, &access, &side, ucontext) ||
+		       consider(self, &access, &side, module, site, ucontext);
+	}
+	ftsan_arm_later(module, site, soon);
+}
+
+/*
+ * A stale trap runs its instruction again, and traps again until the byte is back. One
+ * that stays busy belongs to a thread that is gone: in the child of a fork.
+ */
+static void stale(struct ftsan_thread *self, const struct ftsan_sample_module *module,
+		  struct ftsan_sample_site *site, uintptr_t pc)
+{
+	enum { PATIENCE = 20000 };
+
+	if (self == NULL)
+		return;
+	if (ftsan_sampler_of(self)->stale_pc != pc) {
+		ftsan_sampler_of(self)->stale_pc = pc;
+		ftsan_sampler_of(self)->stale = 0;
+	}
+	if (++ftsan_sampler_of(self)->stale < PATIENCE)
+		return;
+	ftsan_sampler_of(self)->stale = 0;
+	ftsan_arm_force(module, site);
+}
+
+bool ftsan_hit_int3(void *ucontext, bool active)
+{
+	uintptr_t pc = ftsan_context_ip(ucontext) - 1;
+	struct ftsan_sample_module *module = ftsan_sample_module_of(pc);
+	struct ftsan_sample_site *site =
+		module == NULL ? NULL : ftsan_sample_site_at(module, pc);
+	struct ftsan_thread *self;
+
+	if (site == NULL)
+		return false;
+	self = ftsan_thread_self();
+	ftsan_context_set_ip(ucontext, pc);
+	if (ftsan_arm_claim(module, site) == FTSAN_TRAP_STALE) {
+		stale(self, module, site, pc);
+		return true;
+	}
+	/* A step of another engine is under way: a page is open, or a register points
+	 * elsewhere, until this instruction is done. Nothing may come between. */
+	if (ftsan_context_steps(ucontext)) {
+		ftsan_arm_later(module, site, false);
+		return true;
+	}
+	/* In a vfork child or a raw clone there is nobody to race with. */
+	if (self != NULL && active && !ftsan_thread_is_copy(self))
+		hit(self, module, site, ucontext);
+	return true;
+}
