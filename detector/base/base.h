@@ -12,6 +12,7 @@
 #include "base/beat.h"
 #include "base/context.h"
 #include "base/counters.h"
+#include "base/cpu.h"
 #include "base/fd.h"
 #include "base/fmt.h"
 #include "base/hang.h"

@@ -1,4 +1,10 @@
-/* Registers of an interrupted instruction, out of a signal handler's context argument. */
+/*
+ * Registers of an interrupted instruction, out of a signal handler's context argument
+ * (a ucontext_t). Registers have an index: that of the context's own array. The processor
+ * numbers them otherwise in its instructions.
+ *
+ * Context: handlers, async-signal-safe, all of it.
+ */
 #ifndef FTSAN_BASE_CONTEXT_H
 #define FTSAN_BASE_CONTEXT_H
 
@@ -7,24 +13,35 @@
 #include <ucontext.h>
 
 /* Where the instruction is, or (after a trap) the one behind it. */
-static inline uintptr_t ftsan_context_ip(const void *ucontext)
-{
-	return (uintptr_t)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
-}
+static inline uintptr_t ftsan_context_ip(const void *ucontext);
+static inline void ftsan_context_set_ip(void *ucontext, uintptr_t ip);
+static inline uintptr_t ftsan_context_sp(const void *ucontext);
 
-/* The thread goes on there when the handler returns. */
-static inline void ftsan_context_set_ip(void *ucontext, uintptr_t ip)
-{
-	((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP] = (greg_t)ip;
-}
+/* Where a function is about to begin: its third argument. */
+static inline uintptr_t ftsan_context_third(const void *ucontext);
 
-/* The thread is single-stepped: x86's trap flag was set when it was interrupted. */
-static inline bool ftsan_context_steps(const void *ucontext)
-{
-	enum { TRAP_FLAG = 0x100 };
-	const ucontext_t *context = ucontext;
+/* The value of the register with that index; and @delta added to it. */
+static inline uintptr_t ftsan_context_register(const void *ucontext, int index);
+static inline void ftsan_context_move(void *ucontext, int index, intptr_t delta);
 
-	return (context->uc_mcontext.gregs[REG_EFL] & TRAP_FLAG) != 0;
-}
+/* The index of the general register that instructions call @number; -1: none. */
+static inline int ftsan_context_index(unsigned number);
+
+/* The thread is single-stepped; and whether it is to be from the handler's return on. */
+static inline bool ftsan_context_steps(const void *ucontext);
+static inline void ftsan_context_set_steps(void *ucontext, bool steps);
+
+/* Of a page fault: the access was a store; the fetch of an instruction. */
+static inline bool ftsan_context_writes(const void *ucontext);
+static inline bool ftsan_context_fetches(const void *ucontext);
+
+/* Fills in of @here, which is zero, what an unwinder needs to begin in the caller. */
+static inline void ftsan_context_here(ucontext_t *here);
+
+#if defined(__x86_64__)
+#include "base/context_x86_64.h"
+#else
+#error "docs/internals.md, Another architecture, says what has to be there"
+#endif
 
 #endif

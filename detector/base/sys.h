@@ -40,11 +40,6 @@ int ftsan_sys_sigmask(int how, const uint64_t *set, uint64_t *old);
 void ftsan_sys_sigpending(uint64_t *set);
 void ftsan_sys_sigtake(uint64_t set);
 void ftsan_sys_yield(void);
-/* For a loop that waits some hundred nanoseconds for another processor. */
-static inline void ftsan_sys_relax(void)
-{
-	__builtin_ia32_pause();
-}
 /* Waits while *word == expected, at most until the absolute monotonic time. */
 int ftsan_sys_futex_wait(_Atomic uint32_t *word, uint32_t expected, uint64_t deadline_ns);
 void ftsan_sys_futex_wake(_Atomic uint32_t *word);

@@ -12,20 +12,6 @@
 #define WAIT_OP (FUTEX_WAIT_BITSET | FUTEX_PRIVATE_FLAG)
 #define WAKE_OP (FUTEX_WAKE | FUTEX_PRIVATE_FLAG)
 
-long ftsan_sys_call6(long number, long a, long b, long c, long d, long e, long f)
-{
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-	long result;
-
-	__asm__ volatile("syscall"
-			 : "=a"(result)
-			 : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return result;
-}
-
 static long call3(long number, long a, long b, long c)
 {
 	return ftsan_sys_call6(number, a, b, c, 0, 0, 0);
@@ -65,7 +51,7 @@ ssize_t ftsan_sys_pwrite(int fd, const void *from, size_t size_bytes, uint64_t o
 
 int ftsan_sys_fstat(int fd, struct stat *out)
 {
-	/* On x86-64 the kernel's struct stat is libc's. */
+	/* On 64-bit machines the kernel's struct stat is libc's. */
 	return (int)call3(SYS_fstat, fd, (long)out, 0);
 }
 

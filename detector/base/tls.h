@@ -3,7 +3,7 @@
  *
  * An executable's thread-local variables, and those of objects that are there from the
  * start, lie at the same distance from the thread pointer in every thread (ELF handling
- * for thread-local storage, 3.4: the static models; x86-64: %fs:0). A function that does
+ * for thread-local storage, 3.4: the static models). A function that does
  * nothing but return such a variable tells the distance in its code.
  */
 #ifndef FTSAN_BASE_TLS_H
@@ -21,14 +21,10 @@
 intptr_t ftsan_tls_getter(uintptr_t function);
 
 /* The word at that distance. Context: any thread, async-signal-safe. */
-static inline uintptr_t ftsan_tls_word(intptr_t offset)
-{
-	uintptr_t value;
+static inline uintptr_t ftsan_tls_word(intptr_t offset);
 
-	/* Volatile: another call may have changed it. */
-	__asm__ volatile("movq %%fs:(%1), %0" : "=r"(value) : "r"(offset));
-	return value;
-}
+/* pthread_self() without the call. Context: any thread, async-signal-safe. */
+static inline uintptr_t ftsan_tls_self(void);
 
 void ftsan_tls_restore(void);
 
@@ -38,13 +34,12 @@ void ftsan_tls_restore(void);
  * with errno, so a handler that has to tell of the death puts it right first. Context:
  * handlers, async-signal-safe; anything, while it does not use errno.
  */
-static inline void ftsan_tls_mend(void)
-{
-	uintptr_t self = ftsan_tls_word(0);
+static inline void ftsan_tls_mend(void);
 
-	if (__builtin_expect(
-		    self != ftsan_tls_word(16) || self % 64 != 0 || self >> 47 != 0, 0))
-		ftsan_tls_restore();
-}
+#if defined(__x86_64__)
+#include "base/tls_x86_64.h"
+#else
+#error "docs/internals.md, Another architecture, says what has to be there"
+#endif
 
 #endif

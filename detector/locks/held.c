@@ -15,7 +15,7 @@ struct ftsan_held *ftsan_held_of(const struct ftsan_thread *thread)
 
 static uint64_t tsc(void)
 {
-	return __builtin_ia32_rdtsc();
+	return ftsan_cpu_ticks();
 }
 
 const char *ftsan_lock_kind_name(enum ftsan_lock_kind kind)

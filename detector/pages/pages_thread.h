@@ -30,7 +30,7 @@ enum ftsan_step_kind {
  * @kind:    FTSAN_STEP_NONE when there is none
  * @slot:    the slot the instruction touches; pinned while the step lasts
  * @mask:    the signal mask to give back: asynchronous signals wait for the trap
- * @base, @delta: REDIRECT: gregs[base] was moved by delta
+ * @base, @delta: REDIRECT: register base was moved by delta
  * @address, @size: the operand
  * @served:  index + 1 of the thread whose window waits for this, 0: none
  * @round:   of that window

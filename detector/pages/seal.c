@@ -183,7 +183,7 @@ bool ftsan_seal_begin(uint32_t index, uint64_t word)
 		if (i % YIELD_LOOKS == YIELD_LOOKS - 1)
 			ftsan_sys_yield();
 		else
-			ftsan_sys_relax();
+			ftsan_cpu_relax();
 	}
 	atomic_fetch_add(&beginning, 1);
 	ok = atomic_load(&held_off) == 0 && ftsan_slot_move(index, &word, FTSAN_SEALING);

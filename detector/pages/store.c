@@ -12,9 +12,6 @@
 #include "pages/slot.h"
 #include "pages/window.h"
 
-/* The trap flag of RFLAGS: SIGTRAP after the next instruction. */
-#define TRAP_FLAG 0x100L
-
 #define NO_KEY "; protection keys are not available: "
 
 /* Set once at start. */
@@ -71,14 +68,14 @@ static void arm(struct ftsan_thread *thread, ucontext_t *uc, enum ftsan_step_kin
 	step->closed = false;
 	memcpy(&step->mask, &uc->uc_sigmask, sizeof(step->mask));
 	memcpy(&uc->uc_sigmask, &mask, sizeof(mask));
-	uc->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
+	ftsan_context_set_steps(uc, true);
 }
 
 static void disarm(struct ftsan_thread *thread, ucontext_t *uc)
 {
 	memcpy(&uc->uc_sigmask, &ftsan_pages_of(thread)->step.mask,
 	       sizeof(ftsan_pages_of(thread)->step.mask));
-	uc->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+	ftsan_context_set_steps(uc, false);
 }
 
 /* close_again() - the window that a read was let through goes on, unless it ended. */
@@ -138,7 +135,7 @@ bool ftsan_step_finish(struct ftsan_thread *thread, void *ucontext)
 	case FTSAN_STEP_NONE:
 		return false;
 	case FTSAN_STEP_REDIRECT:
-		uc->uc_mcontext.gregs[step->base] -= step->delta;
+		ftsan_context_move(uc, step->base, -step->delta);
 		(void)ftsan_mem_write(step->address,
 				      thread->scratch + step->address % FTSAN_PAGE,
 				      step->size);
@@ -165,7 +162,7 @@ bool ftsan_step_cancel(struct ftsan_thread *thread, void *ucontext)
 	if (step->kind == FTSAN_STEP_NONE)
 		return false;
 	if (step->kind == FTSAN_STEP_REDIRECT)
-		uc->uc_mcontext.gregs[step->base] -= step->delta;
+		ftsan_context_move(uc, step->base, -step->delta);
 	if (step->kind == FTSAN_STEP_OPEN)
 		(void)ftsan_slot_protect(step->slot, 1, PROT_READ);
 	if (step->kind == FTSAN_STEP_KEY)
@@ -204,7 +201,7 @@ static bool store_direct(struct ftsan_thread *thread, ucontext_t *uc)
 	if (!emulates || insn->plan != FTSAN_PLAN_DIRECT ||
 	    ftsan_mem_write(insn->access.address, insn->value, insn->access.size) != 0)
 		return false;
-	uc->uc_mcontext.gregs[REG_RIP] += insn->length;
+	ftsan_context_set_ip(uc, ftsan_context_ip(uc) + insn->length);
 	ftsan_count(traps_direct);
 	return true;
 }
@@ -223,7 +220,7 @@ static bool store_redirected(struct ftsan_thread *thread, uint32_t slot, ucontex
 	step->address = insn->access.address;
 	step->size = insn->access.size;
 	step->delta = (intptr_t)copy - (intptr_t)insn->access.address;
-	uc->uc_mcontext.gregs[step->base] += step->delta;
+	ftsan_context_move(uc, step->base, step->delta);
 	arm(thread, uc, FTSAN_STEP_REDIRECT, slot, served);
 	ftsan_count(traps_redirected);
 	return true;

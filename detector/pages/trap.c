@@ -14,25 +14,10 @@
 #include "pages/window.h"
 #include "threads/threads.h"
 
-/* Bit 1 of the page-fault error code: the access was a write. */
-#define FAULT_WRITE 2
-/* Bit 4: it was the fetch of an instruction. A jump into data is the program's. */
-#define FAULT_FETCH 16
-
-static bool is_write(const ucontext_t *uc)
-{
-	return (uc->uc_mcontext.gregs[REG_ERR] & FAULT_WRITE) != 0;
-}
-
-static bool is_fetch(const ucontext_t *uc)
-{
-	return (uc->uc_mcontext.gregs[REG_ERR] & FAULT_FETCH) != 0;
-}
-
 static bool is_own(const ucontext_t *uc)
 {
 	const struct ftsan_guard_host *host = ftsan_guard_host;
-	uintptr_t ip = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+	uintptr_t ip = ftsan_context_ip(uc);
 
 	return ip - host->own_begin < host->own_end - host->own_begin &&
 	       ip - host->canary_begin >= host->canary_end - host->canary_begin;
@@ -56,7 +41,7 @@ static bool reconcile(uint32_t slot, int protection)
 /* on_closed() - the page is nobody's to guard, and the kernel refuses to open it. */
 static bool on_closed(struct ftsan_thread *thread, uint32_t slot, ucontext_t *uc)
 {
-	if (is_write(uc))
+	if (ftsan_context_writes(uc))
 		return ftsan_store_closed(thread, slot, uc);
 	/* Reading needs no room in any limit. */
 	(void)ftsan_slot_protect(slot, 1, PROT_READ);
@@ -75,7 +60,7 @@ static void give_up(uint32_t slot)
 
 static bool on_published(struct ftsan_thread *thread, uint32_t slot, ucontext_t *uc)
 {
-	if (!is_write(uc)) {
+	if (!ftsan_context_writes(uc)) {
 		(void)reconcile(slot, PROT_READ);
 		return true;
 	}
@@ -132,7 +117,7 @@ static bool dispatch(struct ftsan_thread *thread, uint32_t slot, uint64_t word,
 		if (reconcile(slot, PROT_READ | PROT_WRITE))
 			return true;
 		ftsan_decode_fault(&ftsan_pages_of(thread)->insn, uc, address,
-				   is_write(uc));
+				   ftsan_context_writes(uc));
 		return on_closed(thread, slot, uc);
 	case FTSAN_SEALING:
 	case FTSAN_SEALING_DEAD:
@@ -142,7 +127,8 @@ static bool dispatch(struct ftsan_thread *thread, uint32_t slot, uint64_t word,
 	default:
 		break;
 	}
-	ftsan_decode_fault(&ftsan_pages_of(thread)->insn, uc, address, is_write(uc));
+	ftsan_decode_fault(&ftsan_pages_of(thread)->insn, uc, address,
+			   ftsan_context_writes(uc));
 	if (ftsan_word_state(word) == FTSAN_PUBLISHED)
 		return on_published(thread, slot, uc);
 	if (ftsan_word_state(word) == FTSAN_WINDOWED)
@@ -157,7 +143,7 @@ static bool dispatch(struct ftsan_thread *thread, uint32_t slot, uint64_t word,
  */
 static bool is_denied_read(const siginfo_t *info, ucontext_t *uc)
 {
-	return info->si_code == SEGV_PKUERR && !is_write(uc) &&
+	return info->si_code == SEGV_PKUERR && !ftsan_context_writes(uc) &&
 	       ftsan_pkey_allow_reads(uc);
 }
 
@@ -184,7 +170,7 @@ bool ftsan_trap_fault(const siginfo_t *info, void *ucontext)
 	thread = ftsan_thread_self();
 	if (thread != NULL)
 		cancel_step(thread, uc);
-	if (!ftsan_arena_holds(address) || is_fetch(uc))
+	if (!ftsan_arena_holds(address) || ftsan_context_fetches(uc))
 		return false;
 	if (is_denied_read(info, uc))
 		return true;

@@ -2,32 +2,9 @@
 
 #include "base/base.h"
 #include "pages/pages.h"
+#include "runtime/canary_store.h"
 
 const struct ftsan_adapter ftsan_adapter_canary = {.name = "canary"};
-
-/* In assembly, so that its bounds are known. */
-__asm__(".text\n"
-	".p2align 4\n"
-	".local ftsan_canary_store\n"
-	".local ftsan_canary_end\n"
-	".type ftsan_canary_store, @function\n"
-	"ftsan_canary_store:\n" /* rdi = to, rsi = value */
-	".cfi_startproc\n"
-	"	movq %rsi, (%rdi)\n"
-	"	ret\n"
-	"ftsan_canary_end:\n"
-	".cfi_endproc\n"
-	".size ftsan_canary_store, . - ftsan_canary_store\n");
-
-void ftsan_canary_store(volatile uint64_t *to, uint64_t value)
-	__attribute__((visibility("hidden")));
-extern const char ftsan_canary_end[] __attribute__((visibility("hidden")));
-
-uintptr_t ftsan_canary_text(uintptr_t *end)
-{
-	*end = (uintptr_t)ftsan_canary_end;
-	return (uintptr_t)ftsan_canary_store;
-}
 
 bool ftsan_canary_run(void)
 {

@@ -49,14 +49,12 @@ static uintptr_t innermost(const struct ftsan_pyabi *abi, uintptr_t tstate)
 
 bool ftsan_pyquick_attached(const struct ftsan_pyabi *abi, uintptr_t tstate)
 {
-	uintptr_t id, self;
+	uintptr_t id;
 
-	__asm__("movq %%fs:0x10, %0"
-		: "=r"(self)); /* pthread_self(), glibc's tcbhead_t */
 	if (tstate == 0)
 		return false;
-	return !abi->known ||
-	       (ftsan_safe_ptr(tstate + abi->tstate_thread_id, &id) && id == self);
+	return !abi->known || (ftsan_safe_ptr(tstate + abi->tstate_thread_id, &id) &&
+			       id == ftsan_tls_self());
 }
 
 bool ftsan_pyquick_detached(void)

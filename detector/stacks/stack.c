@@ -132,25 +132,12 @@ void ftsan_stack_capture(struct ftsan_stack *out, const void *ucontext)
 	capture(out, ucontext, 0);
 }
 
-#define SAVE(reg, index) "movq %%" reg ", %c[" index "]*8(%[g])\n\t"
-
 /* Not inlined: the first program counter is this function's own, and is skipped. */
 FTSAN_NOINLINE void ftsan_stack_capture_here(struct ftsan_stack *out)
 {
 	ucontext_t here = {0};
 
-	/* What the unwind tables need: the stack, and the registers that calls preserve.
-	 */
-	__asm__ volatile(
-		SAVE("rbx", "rbx") SAVE("rbp", "rbp") SAVE("r12", "r12")
-			SAVE("r13", "r13") SAVE("r14", "r14") SAVE("r15", "r15")
-				SAVE("rsp", "rsp") "leaq 0f(%%rip), %%rax\n\t" SAVE(
-					"rax", "rip") "0:\n"
-		:
-		: [g] "r"(here.uc_mcontext.gregs), [rbx] "i"(REG_RBX), [rbp] "i"(REG_RBP),
-		  [r12] "i"(REG_R12), [r13] "i"(REG_R13), [r14] "i"(REG_R14),
-		  [r15] "i"(REG_R15), [rsp] "i"(REG_RSP), [rip] "i"(REG_RIP)
-		: "rax", "memory");
+	ftsan_context_here(&here);
 	capture(out, &here, 1);
 }
 

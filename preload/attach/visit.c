@@ -108,8 +108,8 @@ static void stand(struct guest *guest, uintptr_t ip, uintptr_t sp)
 
 static void answer(struct guest *guest, ucontext_t *uc)
 {
-	uintptr_t ip = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
-	uintptr_t sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+	uintptr_t ip = ftsan_context_ip(uc);
+	uintptr_t sp = ftsan_context_sp(uc);
 	bool done;
 
 	if (kind == FTSAN_VISIT_STAND) {

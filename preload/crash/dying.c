@@ -200,7 +200,7 @@ static bool is_suspect(int sig, const siginfo_t *info, uintptr_t sp)
 
 static void report(int sig, const siginfo_t *info, const void *uc)
 {
-	uintptr_t sp = (uintptr_t)((const ucontext_t *)uc)->uc_mcontext.gregs[REG_RSP];
+	uintptr_t sp = ftsan_context_sp(uc);
 	bool handled = is_suspect(sig, info, sp);
 	static struct ftsan_asked asked;
 

@@ -53,7 +53,8 @@ static bool loadable(const char *path)
 	ftsan_sys_close(fd);
 	if (n != (ssize_t)sizeof(header) || memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
 		return true; /* its error message is the loader's to give */
-	return header.e_ident[EI_CLASS] == ELFCLASS64 && header.e_machine == EM_X86_64;
+	return header.e_ident[EI_CLASS] == ELFCLASS64 &&
+	       header.e_machine == FTSAN_ELF_MACHINE;
 }
 
 static bool join(char *path, const char *directory, const char *name)

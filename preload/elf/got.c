@@ -91,7 +91,7 @@ static enum verdict judge(const struct object *object, const Elf64_Rela *rela,
 		return SLOT_LEAVE;
 	if (now == hook->original)
 		return SLOT_WRITE;
-	if (ELF64_R_TYPE(rela->r_info) == R_X86_64_JUMP_SLOT &&
+	if (ELF64_R_TYPE(rela->r_info) == FTSAN_ELF_JUMP_SLOT &&
 	    symbol->st_shndx == SHN_UNDEF && in_segment(object, now, PF_X))
 		return SLOT_WRITE;
 	return SLOT_FOREIGN;
@@ -203,7 +203,7 @@ static void visit_table(struct walk *walk, struct object *object, const Elf64_Re
 		uint32_t name;
 		unsigned index;
 
-		if (type != R_X86_64_JUMP_SLOT && type != R_X86_64_GLOB_DAT)
+		if (type != FTSAN_ELF_JUMP_SLOT && type != FTSAN_ELF_GLOB_DAT)
 			continue;
 		name = object->symbols[ELF64_R_SYM(table[i].r_info)].st_name;
 		if (name >= object->strings_size)

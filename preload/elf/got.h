@@ -3,8 +3,8 @@
  *
  * LD_PRELOAD does not reach calls that bind to the executable's own definitions, so the
  * slots themselves (JUMP_SLOT and GLOB_DAT relocations) are pointed at our wrappers.
- * Pointers in data (R_X86_64_64) are left alone: they are values of the program, which
- * may compare them, copy them, or have stored them elsewhere already.
+ * Pointers in data (absolute relocations) are left alone: they are values of the program,
+ * which may compare them, copy them, or have stored them elsewhere already.
  */
 #ifndef FTSAN_PRELOAD_GOT_H
 #define FTSAN_PRELOAD_GOT_H

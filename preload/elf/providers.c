@@ -57,17 +57,17 @@ static void open_unwinder(struct ftsan_host *host)
 	host->unwinder_reason = reason;
 	if (!library)
 		return;
-	host->unwinder =
-		ftsan_libunwind_init(ftsan_real_lookup(library, "_ULx86_64_init_local2"),
-				     ftsan_real_lookup(library, "_ULx86_64_step"),
-				     ftsan_real_lookup(library, "_ULx86_64_get_reg"));
+	host->unwinder = ftsan_libunwind_init(
+		ftsan_real_lookup(library, FTSAN_UNWIND "init_local2"),
+		ftsan_real_lookup(library, FTSAN_UNWIND "step"),
+		ftsan_real_lookup(library, FTSAN_UNWIND "get_reg"));
 	if (!host->unwinder) {
 		host->unwinder_reason =
-			FTSAN_LIBUNWIND_SONAME " lacks _ULx86_64_init_local2, "
+			FTSAN_LIBUNWIND_SONAME " lacks " FTSAN_UNWIND "init_local2, "
 					       "_step or _get_reg";
 		return;
 	}
-	ftsan_unwind_calls_replace(ftsan_real_lookup(library, "_ULx86_64_step"),
+	ftsan_unwind_calls_replace(ftsan_real_lookup(library, FTSAN_UNWIND "step"),
 				   FTSAN_REAL(sigprocmask));
 	ftsan_stack_set_unwinder(host->unwinder);
 	ftsan_stack_capture_here(&warm);

@@ -132,7 +132,7 @@ void ftsan_signal_deliver(int sig, siginfo_t *info, void *frame)
 	struct sigaction act;
 	uint64_t blocked;
 
-	drop_abandoned((uintptr_t)uc->uc_mcontext.gregs[REG_RSP]);
+	drop_abandoned(ftsan_context_sp(uc));
 	blocked = self.blocked;
 	if (blocked & FTSAN_SIGBIT(sig)) {
 		if (sent)

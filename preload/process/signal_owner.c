@@ -64,12 +64,10 @@ static void on_signal(int sig, siginfo_t *info, void *uc);
  */
 static void *context_of(int sig, const siginfo_t *info, void *uc)
 {
-	const greg_t *gregs = ((const ucontext_t *)uc)->uc_mcontext.gregs;
-
 	if (info->si_code <= 0 || sig == SIGTRAP ||
 	    ftsan_context_ip(uc) != (uintptr_t)on_signal)
 		return uc;
-	return (void *)gregs[REG_RDX]; /* its third argument */
+	return (void *)ftsan_context_third(uc);
 }
 
 static void on_signal(int sig, siginfo_t *info, void *uc)

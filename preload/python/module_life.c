@@ -8,11 +8,8 @@
 #include "base/base.h"
 #include "elf/elf.h"
 #include "python/module_slots.h"
+#include "python/module_stubs.h"
 #include "hooks/hooks.h"
-
-/* Each takes a number; a process with more keeps the originals for the rest. */
-#define STUBS 2048
-#define STUB_BYTES 16
 
 /* What a stub stands for; constant once @function is there. */
 struct entry {
@@ -24,7 +21,7 @@ struct entry {
 	bool last;
 };
 
-static struct entry entries[STUBS];
+static struct entry entries[FTSAN_MODULE_STUBS];
 static _Atomic unsigned n_entries;
 
 /* Of all files; made by the linker, absent when nobody listens. */
@@ -42,44 +39,17 @@ struct stage {
 
 static FTSAN_TLS struct stage *current;
 
-/*
- * The stubs: PyInit_x() has no argument, an exec slot one, a create slot two, so the
- * third one's register is free for the number. All of them leave by a jump, and nothing
- * returns into them.
- */
-FTSAN_HIDDEN void *ftsan_module_enter(void *a, void *b, unsigned number);
-extern const char ftsan_module_stubs[] FTSAN_HIDDEN;
-#define TEXT(x) #x
-#define TEXT_OF(x) TEXT(x)
-__asm__(".text\n"
-	".p2align 4\n"
-	".globl ftsan_module_stubs\n"
-	".hidden ftsan_module_stubs\n"
-	".type ftsan_module_stubs, @function\n"
-	"ftsan_module_stubs:\n"
-	".cfi_startproc\n"
-	".set number, 0\n"
-	".rept " TEXT_OF(STUBS) "\n"
-				".p2align 4\n"
-				"	endbr64\n"
-				"	movl $number, %edx\n"
-				"	jmp ftsan_module_enter\n"
-				".set number, number + 1\n"
-				".endr\n"
-				".p2align 4\n"
-				".cfi_endproc\n"
-				".size ftsan_module_stubs, . - ftsan_module_stubs\n");
-
 static bool is_stub(const void *function)
 {
 	uintptr_t first = (uintptr_t)ftsan_module_stubs;
 
-	return (uintptr_t)function - first < (uintptr_t)STUBS * STUB_BYTES;
+	return (uintptr_t)function - first <
+	       (uintptr_t)FTSAN_MODULE_STUBS * FTSAN_MODULE_STUB_BYTES;
 }
 
 static void *stub(unsigned number)
 {
-	return (void *)(ftsan_module_stubs + (size_t)number * STUB_BYTES);
+	return (void *)(ftsan_module_stubs + (size_t)number * FTSAN_MODULE_STUB_BYTES);
 }
 
 static bool is_same(struct entry *there, const struct entry *entry, uintptr_t function)
@@ -98,11 +68,11 @@ static void *stub_for(void *to, const struct entry *entry)
 	uintptr_t function = (uintptr_t)to;
 	unsigned n = atomic_load_explicit(&n_entries, memory_order_acquire);
 
-	for (unsigned i = 0; i < n && i < STUBS; i++)
+	for (unsigned i = 0; i < n && i < FTSAN_MODULE_STUBS; i++)
 		if (is_same(&entries[i], entry, function))
 			return stub(i);
-	n = n < STUBS ? atomic_fetch_add(&n_entries, 1) : n;
-	if (n >= STUBS)
+	n = n < FTSAN_MODULE_STUBS ? atomic_fetch_add(&n_entries, 1) : n;
+	if (n >= FTSAN_MODULE_STUBS)
 		return to;
 	entries[n].object = entry->object;
 	entries[n].name = entry->name;

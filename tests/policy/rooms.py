@@ -167,11 +167,12 @@ class Calls:
 
 
 def unit(path):
-    return os.path.splitext(path)[0]
+    """What is one processor's is a part of the file whose name has the rest."""
+    return os.path.splitext(path)[0].removesuffix("_x86_64")
 
 
 class Arrows:
-    """What each unit (a source and the header of its name) of a room needs of others."""
+    """What each unit (sources and headers of one name) of a room needs of others."""
 
     def __init__(self):
         self.to = collections.defaultdict(dict)

@@ -7,7 +7,7 @@
 
 #include "attach/elf_image.h"
 #include "attach/inject_point.h"
-#include "attach/inject_code.h"
+#include "attach/inject_registers.h"
 #include "attach/target.h"
 
 /* --- refusals ---------------------------------------------------------------------- */

@@ -44,7 +44,7 @@ static int read_headers(struct ftsan_elf_image *image, uint64_t begin)
 
 	if (!read_at(image, begin, &head, sizeof(head)) ||
 	    memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 ||
-	    head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_machine != EM_X86_64 ||
+	    head.e_ident[EI_CLASS] != ELFCLASS64 || head.e_machine != FTSAN_ELF_MACHINE ||
 	    head.e_phentsize != sizeof(Elf64_Phdr) || head.e_phnum > FTSAN_ELF_HEADERS)
 		return -ENOEXEC;
 	image->n_headers = head.e_phnum;

@@ -1,6 +1,5 @@
 #include "attach/inject.h"
 
-#include <cpuid.h>
 #include <dirent.h>
 #include <errno.h>
 #include <stdio.h>
@@ -9,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "attach/inject_registers.h"
 #include "attach/inject_thread.h"
 #include "common/common.h"
 
@@ -76,17 +76,6 @@ static uint64_t libc_symbol(const struct ftsan_target *target, const char *name)
 	return address != 0 ? address : ftsan_target_symbol(target, "libdl.so.", name);
 }
 
-static uint64_t xstate_bytes(void)
-{
-	unsigned a, b, c, d;
-
-	/* Bit 27 of leaf 1's ecx: the system uses XSAVE. */
-	if (__get_cpuid(1, &a, &b, &c, &d) == 0 || !(c >> 27 & 1) ||
-	    __get_cpuid_count(0xd, 0, &a, &b, &c, &d) == 0)
-		return 0;
-	return b + 64;
-}
-
 static int make_plan(struct ftsan_inject_plan *plan, const struct ftsan_target *target,
 		     const struct ftsan_call *call)
 {
@@ -100,7 +89,7 @@ static int make_plan(struct ftsan_inject_plan *plan, const struct ftsan_target *
 	block->dlsym = libc_symbol(target, "dlsym");
 	block->dlerror = libc_symbol(target, "dlerror");
 	block->errno_location = libc_symbol(target, "__errno_location");
-	block->xstate_bytes = xstate_bytes();
+	block->xstate_bytes = ftsan_registers_extended_bytes();
 	memcpy(block->prefix, "failed: ", sizeof(block->prefix));
 	if (block->dlopen == 0 || block->dlsym == 0 || block->dlerror == 0 ||
 	    block->errno_location == 0) {

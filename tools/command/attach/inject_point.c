@@ -3,8 +3,8 @@
 #include <string.h>
 #include <sys/ptrace.h>
 #include <sys/syscall.h>
-#include <sys/user.h>
 
+#include "attach/inject_registers.h"
 #include "attach/kernel_errors.h"
 
 enum { FUTEX_WAIT_BITSET_OP = 9, FUTEX_OP_BITS = 0x7f };
@@ -69,38 +69,39 @@ static bool is_pythons(const struct ftsan_target *target, uint64_t ip)
 /*
  * The main thread's stack grows by itself, up to its limit.
  *
- * glibc keeps what the fs register points at on top of a thread's stack: where that is
+ * glibc keeps what the thread pointer points at on top of a thread's stack: where that is
  * not, the thread is on another one (a signal's, a fiber's), and what lies below that is
  * not known. A stack that is younger than the list of mappings counts as none.
  */
 static uint64_t stack_room(const struct ftsan_target *target,
-			   const struct user_regs_struct *regs)
+			   const struct ftsan_thread_state *thread)
 {
-	const struct ftsan_mapping *mapping = ftsan_target_mapping(target, regs->rsp);
+	const struct ftsan_mapping *mapping = ftsan_target_mapping(target, thread->sp);
 
 	if (mapping == NULL)
 		return 0;
 	if (strcmp(mapping->path, "[stack]") == 0) {
-		uint64_t used = mapping->end - regs->rsp;
+		uint64_t used = mapping->end - thread->sp;
 		uint64_t limit = ftsan_target_stack_limit(target);
 
 		return limit > used ? limit - used : 0;
 	}
-	return regs->fs_base > regs->rsp && regs->fs_base < mapping->end
-		       ? regs->rsp - mapping->begin
+	return thread->descriptor > thread->sp && thread->descriptor < mapping->end
+		       ? thread->sp - mapping->begin
 		       : 0;
 }
 
 struct ftsan_stop ftsan_inject_describe(const struct ftsan_target *target, pid_t tid,
 					const struct user_regs_struct *regs)
 {
+	struct ftsan_thread_state thread = ftsan_registers_state(regs);
 	struct ftsan_stop stop = {
-		.in_syscall = (long)regs->orig_rax >= 0,
-		.number = (long)regs->orig_rax,
-		.result = (long)regs->rax,
-		.second = regs->rsi,
-		.in_python = is_pythons(target, regs->rip),
-		.stack_room = stack_room(target, regs),
+		.in_syscall = thread.in_syscall,
+		.number = thread.number,
+		.result = thread.result,
+		.second = thread.second,
+		.in_python = is_pythons(target, thread.ip),
+		.stack_room = stack_room(target, &thread),
 		.blocked = ~UINT64_C(0),
 	};
 

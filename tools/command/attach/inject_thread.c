@@ -10,52 +10,9 @@
 #include <unistd.h>
 
 #include "attach/inject_point.h"
-#include "attach/kernel_errors.h"
+#include "attach/inject_registers.h"
 
-enum { STOP_MS = 500, USER_CODE_SEGMENT = 0x33 };
-
-/* What the kernel does on the way out of a call that was interrupted, and will not do
- * once the thread is somewhere else. */
-static void restart(struct user_regs_struct *regs)
-{
-	if ((long)regs->orig_rax < 0)
-		return;
-	switch (-(long)regs->rax) {
-	case FTSAN_RESTARTSYS:
-	case FTSAN_RESTARTNOINTR:
-	case FTSAN_RESTARTNOHAND:
-		regs->rax = regs->orig_rax;
-		regs->rip -= 2;
-		break;
-	case FTSAN_RESTART_BLOCK:
-		regs->rax = SYS_restart_syscall;
-		regs->rip -= 2;
-		break;
-	}
-}
-
-static struct ftsan_saved save(const struct user_regs_struct *regs)
-{
-	return (struct ftsan_saved){
-		.r15 = regs->r15,
-		.r14 = regs->r14,
-		.r13 = regs->r13,
-		.r12 = regs->r12,
-		.rbp = regs->rbp,
-		.rbx = regs->rbx,
-		.r11 = regs->r11,
-		.r10 = regs->r10,
-		.r9 = regs->r9,
-		.r8 = regs->r8,
-		.rcx = regs->rcx,
-		.rdx = regs->rdx,
-		.rsi = regs->rsi,
-		.rdi = regs->rdi,
-		.rax = regs->rax,
-		.flags = regs->eflags,
-		.rip = regs->rip,
-	};
-}
+enum { STOP_MS = 500 };
 
 /* Of a process that has ended, nothing is written, and that is no error of the call's. */
 static int write_memory(const struct ftsan_inject_plan *plan, uint64_t address,
@@ -70,19 +27,18 @@ static int write_memory(const struct ftsan_inject_plan *plan, uint64_t address,
 static int send(struct ftsan_inject_plan *plan, pid_t tid, struct user_regs_struct *regs)
 {
 	size_t code = (size_t)(ftsan_inject_code_end - ftsan_inject_code);
-	uint64_t block = regs->rsp - FTSAN_RED_ZONE - sizeof(plan->block);
+	uint64_t block =
+		ftsan_registers_state(regs).sp - FTSAN_RED_ZONE - sizeof(plan->block);
 	int error;
 
-	restart(regs);
-	plan->block.saved = save(regs);
+	ftsan_registers_restart(regs);
+	plan->block.saved = ftsan_registers_save(regs);
 	error = write_memory(plan, plan->cave, ftsan_inject_code, code);
 	if (error == 0)
 		error = write_memory(plan, block, &plan->block, sizeof(plan->block));
 	if (error != 0)
 		return error;
-	regs->rip = plan->cave;
-	regs->rsp = block;
-	regs->orig_rax = (unsigned long long)-1;
+	ftsan_registers_divert(regs, plan->cave, block);
 	return ptrace(PTRACE_SETREGS, tid, NULL, regs) == 0 ? 0 : -errno;
 }
 
@@ -127,7 +83,7 @@ int ftsan_inject_thread(struct ftsan_inject_plan *plan, pid_t tid)
 	if (ptrace(PTRACE_INTERRUPT, tid, NULL, NULL) == 0 &&
 	    wait_for_stop(tid, &signal) &&
 	    ptrace(PTRACE_GETREGS, tid, NULL, &regs) == 0 &&
-	    regs.cs == USER_CODE_SEGMENT) {
+	    ftsan_registers_state(&regs).native) {
 		stop = ftsan_inject_describe(plan->target, tid, &regs);
 		if (ftsan_inject_may(&stop))
 			error = send(plan, tid, &regs);

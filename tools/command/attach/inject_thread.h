@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-#include "attach/inject_code.h"
+#include "attach/inject_registers.h"
 #include "attach/target.h"
 
 /* struct ftsan_inject_plan - what is the same for each thread that is tried */

@@ -1,11 +1,13 @@
 #include "attach/target.h"
 
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/base.h"
 #include "common/common.h"
 
 static int open_memory(struct ftsan_target *target)
@@ -33,13 +35,14 @@ static int look_at_exe(struct ftsan_target *target)
 		n = read(fd, head, sizeof(head));
 		close(fd);
 	}
-	/* EI_CLASS and e_machine: ELFCLASS64 and EM_X86_64. */
-	if (fd >= 0 && (head[4] != 2 || head[18] != 62))
+	/* e_machine is two bytes, of which the second is 0. */
+	if (fd >= 0 && (head[EI_CLASS] != ELFCLASS64 || head[18] != FTSAN_ELF_MACHINE))
 		return ftsan_target_complain(
 			target, -ENOEXEC,
-			head[4] == 1 ? "it is a 32-bit program; ftsan is for "
-				       "64-bit ones on x86-64"
-				     : "it is no program for x86-64");
+			head[EI_CLASS] == ELFCLASS32
+				? "it is a 32-bit program; ftsan is for "
+				  "64-bit ones on " FTSAN_CPU_NAME
+				: "it is no program for " FTSAN_CPU_NAME);
 	return 0;
 }
 

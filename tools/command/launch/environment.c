@@ -82,8 +82,8 @@ static char *find_library(void)
 		FTSAN_LIBDIR "/libftsan.so",
 		"../lib/ftsan/libftsan.so",
 		"../lib/libftsan.so",
-		"../lib/x86_64-linux-gnu/ftsan/libftsan.so",
-		"../lib/x86_64-linux-gnu/libftsan.so",
+		"../lib/" FTSAN_CPU_TRIPLE "/ftsan/libftsan.so",
+		"../lib/" FTSAN_CPU_TRIPLE "/libftsan.so",
 		"../lib64/ftsan/libftsan.so",
 		"../lib64/libftsan.so",
 	};

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "base/base.h"
 #include "common/common.h"
 
 extern char **environ;
@@ -172,7 +173,7 @@ bool ftsan_loadable(const char *command, const char *library, char **reason)
 	    memcmp(ident, ELFMAG, SELFMAG) != 0)
 		return true;
 	memcpy(&file, head.bytes, sizeof(file));
-	if (ident[EI_CLASS] != ELFCLASS64 || file.e_machine != EM_X86_64) {
+	if (ident[EI_CLASS] != ELFCLASS64 || file.e_machine != FTSAN_ELF_MACHINE) {
 		*reason = ftsan_xstrdup("it is a program of another architecture");
 		return false;
 	}

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base.h"
 #include "common/common.h"
 
 enum {
@@ -73,7 +74,7 @@ static int read_header(struct image *image, Elf64_Ehdr *header,
 	error = read_at(image, 0, header, sizeof(*header));
 	if (error == 0 && header->e_machine == EM_NONE)
 		return -EBADMSG;
-	facts->x86_64 = error == 0 && header->e_machine == EM_X86_64;
+	facts->native = error == 0 && header->e_machine == FTSAN_ELF_MACHINE;
 	return error;
 }
 
@@ -271,9 +272,9 @@ int ftsan_elf_scan(int fd, struct ftsan_elf_facts *facts)
 		return -errno;
 	image.size = (uint64_t)status.st_size;
 	error = read_header(&image, &header, facts);
-	if (error == 0 && facts->x86_64)
+	if (error == 0 && facts->native)
 		error = read_sections(&image, &header);
-	if (error == 0 && facts->x86_64)
+	if (error == 0 && facts->native)
 		error = look_at_sections(&image, facts);
 	free(image.sections);
 	return error;

@@ -7,14 +7,14 @@
 
 /**
  * struct ftsan_elf_facts - one file
- * @x86_64:    for the processors that ftsan knows
+ * @native:    for the processors that ftsan knows
  * @module:    exports a PyInit_ function
  * @pymem:     imports PyMem_ functions: that is where guarded buffers come from
  * @frame_new: imports PyFrame_New
  * @cython:    version that generated it, as "3.1.0a1", or "unknown"; empty when none did
  */
 struct ftsan_elf_facts {
-	bool x86_64;
+	bool native;
 	bool module;
 	bool pymem;
 	bool frame_new;

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base.h"
 #include "common/common.h"
 #include "scan/scanned.h"
 
@@ -92,7 +93,7 @@ static int look_at(struct ftsan_scan *scan, const char *path, int fd)
 		return 0;
 	if (error != 0)
 		return error;
-	if (facts.module || !facts.x86_64)
+	if (facts.module || !facts.native)
 		add_module(scan, path, &status, &facts);
 	else
 		scan->others++;
@@ -219,8 +220,8 @@ const char *ftsan_scanned_cython(const struct ftsan_scanned *module)
 
 const char *ftsan_scanned_unhookable(const struct ftsan_scanned *module)
 {
-	if (!module->facts.x86_64)
-		return "not for x86-64";
+	if (!module->facts.native)
+		return "not for " FTSAN_CPU_NAME;
 	if (strncmp(module->abi, "abi3", 4) == 0)
 		return "limited API";
 	if (!module->facts.pymem)

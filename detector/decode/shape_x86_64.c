@@ -2,7 +2,7 @@
 
 #include "base/base.h"
 #include "decode/insn.h"
-#include "decode/zydis.h"
+#include "decode/zydis_x86_64.h"
 
 enum { ATOMIC_MAX = 8, OPERAND_MAX = 64, STACK_POINTER = 4 };
 

@@ -1,7 +1,7 @@
 #include "decode/null_test.h"
 
 #include "base/base.h"
-#include "decode/zydis.h"
+#include "decode/zydis_x86_64.h"
 
 enum { STEPS = 12 };
 

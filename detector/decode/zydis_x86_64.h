@@ -1,6 +1,6 @@
 /* What the files of this room share: the decoder itself, and addresses of operands. */
-#ifndef FTSAN_DECODE_ZYDIS_H
-#define FTSAN_DECODE_ZYDIS_H
+#ifndef FTSAN_DECODE_ZYDIS_X86_64_H
+#define FTSAN_DECODE_ZYDIS_X86_64_H
 
 #include <stdbool.h>
 #include <stddef.h>

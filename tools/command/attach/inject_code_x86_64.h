@@ -1,6 +1,6 @@
 /* The code that is put into the process, and what it finds on the stack. */
-#ifndef FTSAN_TOOLS_INJECT_CODE_H
-#define FTSAN_TOOLS_INJECT_CODE_H
+#ifndef FTSAN_TOOLS_INJECT_CODE_X86_64_H
+#define FTSAN_TOOLS_INJECT_CODE_X86_64_H
 
 #include <stddef.h>
 #include <stdint.h>

@@ -1,6 +1,6 @@
 #include "base/base.h"
 #include "decode/decode.h"
-#include "decode/zydis.h"
+#include "decode/zydis_x86_64.h"
 
 /* Zydis numbers the registers as the processor does; ucontext does not. */
 static const int greg_index[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,

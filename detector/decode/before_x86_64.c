@@ -4,7 +4,7 @@
 
 #include "base/base.h"
 #include "decode/insn.h"
-#include "decode/zydis.h"
+#include "decode/zydis_x86_64.h"
 
 enum {
 	VECTOR = 16, /* bytes from which a load is one of vectors */

@@ -1,4 +1,4 @@
-#include "attach/inject_code.h"
+#include "attach/inject_code_x86_64.h"
 
 /*
  * Position-independent, and the same bytes every time: a second attach may find the

@@ -1,7 +1,7 @@
 #include "decode/use.h"
 
 #include "base/base.h"
-#include "decode/zydis.h"
+#include "decode/zydis_x86_64.h"
 
 /* load_into() - the whole register that a load is into; NONE: it is no plain load. */
 static ZydisRegister load_into(const struct ftsan_decoded *d)

@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "decode/zydis.h"
+#include "decode/zydis_x86_64.h"
 
 typedef ZyanStatus (*init_fn)(ZydisDecoder *, ZydisMachineMode, ZydisStackWidth);
 typedef ZyanStatus (*decode_fn)(const ZydisDecoder *, const void *, ZyanUSize,

@@ -1,0 +1,26 @@
+/* base/cpu.h on x86-64; included by that and by nothing else. */
+#ifndef FTSAN_BASE_CPU_X86_64_H
+#define FTSAN_BASE_CPU_X86_64_H
+
+/* Of <elf.h>: e_machine, and the relocations of a call's and a variable's import slot. */
+#define FTSAN_ELF_MACHINE EM_X86_64
+#define FTSAN_ELF_JUMP_SLOT R_X86_64_JUMP_SLOT
+#define FTSAN_ELF_GLOB_DAT R_X86_64_GLOB_DAT
+
+/* Its name for people, and Debian's name of the directory of its libraries. */
+#define FTSAN_CPU_NAME "x86-64"
+#define FTSAN_CPU_TRIPLE "x86_64-linux-gnu"
+/* What names begin with in a libunwind for it that unwinds its own process only. */
+#define FTSAN_UNWIND "_ULx86_64_"
+
+static inline uint64_t ftsan_cpu_ticks(void)
+{
+	return __builtin_ia32_rdtsc();
+}
+
+static inline void ftsan_cpu_relax(void)
+{
+	__builtin_ia32_pause();
+}
+
+#endif
