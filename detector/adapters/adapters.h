@@ -12,5 +12,6 @@
 #include "adapters/adapter_cython.h"
 #include "adapters/adapter_numpy.h"
 #include "adapters/numpy_header.h"
+#include "adapters/numpy_words.h"
 
 #endif

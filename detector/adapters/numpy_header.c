@@ -1,9 +1,8 @@
 #include "adapters/numpy_header.h"
 
-#include <stddef.h>
 #include <string.h>
 
-#include "adapters/adapter_numpy.h"
+#include "adapters/numpy_words.h"
 #include "base/base.h"
 #include "budget/budget.h"
 #include "findings/findings.h"
@@ -13,33 +12,7 @@
 #include "threads/threads.h"
 #include "words/words.h"
 
-/*
- * Offsets behind PyObject_HEAD (numpy/_core/include/numpy/ndarraytypes.h, struct
- * tagPyArrayObject_fields, 2.0 to HEAD of August 2026). In the order of what is most
- * often changed behind an array's back.
- */
-static const struct word {
-	const char *name;
-	const char *meaning;
-	uint8_t offset;
-	uint8_t length;
-} words[] = {
-	{"flags", "the flags", 48, 4},
-	{"descr", "the dtype", 40, 8},
-	{"nd", "the number of dimensions", 8, 4},
-	{"dimensions", "the pointer to the dimensions", 16, 8},
-	{"strides", "the pointer to the strides", 24, 8},
-	{"base", "the base", 32, 8},
-	/* A list of what was told of the array's buffer; under a lock since 2.4.2. */
-	{"_buffer_info", "the list of buffer requests", 64, 8},
-};
-enum {
-	FLAGS = 0,
-	BUFFER_INFO = 6,
-	WORDS = FTSAN_ARRAY_LEN(words),
-	COMPARED = BUFFER_INFO, /* the words before it */
-	REPORTS_PER_SITE = 16,
-};
+enum { REPORTS_PER_SITE = 16 };
 
 /*
  * Two sets of four: the first two words, which anybody can change by a macro, always.
@@ -49,8 +22,15 @@ enum {
 static const struct set {
 	uint8_t always;
 	uint8_t words[FTSAN_WATCH_WORDS];
-} sets[2] = {{0, {0, 1, 2, 3}}, {0, {0, 1, 4, 5}}},
-  buffer_set = {1, {BUFFER_INFO, 0, 1, 2}};
+} sets[2] = {{0,
+	      {FTSAN_HEADER_FLAGS, FTSAN_HEADER_DESCR, FTSAN_HEADER_ND,
+	       FTSAN_HEADER_DIMENSIONS}},
+	     {0,
+	      {FTSAN_HEADER_FLAGS, FTSAN_HEADER_DESCR, FTSAN_HEADER_STRIDES,
+	       FTSAN_HEADER_BASE}}},
+  buffer_set = {1,
+		{FTSAN_HEADER_BUFFER_INFO, FTSAN_HEADER_FLAGS, FTSAN_HEADER_DESCR,
+		 FTSAN_HEADER_ND}};
 
 /* Of PyObject without a GIL: ob_tid, 16 bits of flags, ob_mutex, whose lowest bit says
  * that it is taken (Include/object.h, Include/cpython/lock.h; 3.13 to 3.15). */
@@ -60,50 +40,6 @@ enum { OB_MUTEX = 10, MUTEX_LOCKED = 1 };
 static bool latent, race;
 static bool with_gil;
 static bool lost_updates; /* stores that change nothing are told */
-
-static void describe_word(const struct word *word, uintptr_t header,
-			  struct ftsan_object *out)
-{
-	struct ftsan_buf text;
-
-	ftsan_buf_init(&text, out->name, sizeof(out->name));
-	ftsan_buf_str(&text, word->name);
-	(void)ftsan_buf_cstr(&text);
-	ftsan_buf_init(&text, out->description, sizeof(out->description));
-	ftsan_buf_str(&text, word->meaning);
-	ftsan_buf_str(&text, " of a numpy.ndarray");
-	(void)ftsan_buf_cstr(&text);
-	ftsan_numpy_describe_header(header, out);
-}
-
-static void describe(const struct ftsan_watchpoint *point, struct ftsan_object *out)
-{
-	describe_word(&words[point->tag < WORDS ? point->tag : 0], point->object, out);
-}
-
-bool ftsan_header_name_field(const char *type, uintptr_t object, uint64_t offset,
-			     struct ftsan_object *out)
-{
-	/* Not watched: it changes with every resize and no operation but that. */
-	static const struct word data = {
-		.name = "data", .meaning = "the pointer to the data", .length = 8};
-
-	if (strcmp(type, "numpy.ndarray") != 0 || offset < ftsan_numpy_head())
-		return false;
-	offset -= ftsan_numpy_head();
-	if (offset == data.offset) {
-		describe_word(&data, object, out);
-		return true;
-	}
-	for (unsigned i = 0; i < WORDS; i++) {
-		if (offset < words[i].offset ||
-		    offset >= (uint64_t)words[i].offset + words[i].length)
-			continue;
-		describe_word(&words[i], object, out);
-		return true;
-	}
-	return false;
-}
 
 /* --- who is inside what ----------------------------------------------------------- */
 
@@ -149,11 +85,11 @@ static bool is_locked(uintptr_t header)
 
 static bool is_ordered(const struct ftsan_watchpoint *point)
 {
-	return point->tag == BUFFER_INFO && is_locked(point->object);
+	return point->tag == FTSAN_HEADER_BUFFER_INFO && is_locked(point->object);
 }
 
 static const struct ftsan_word_host word_host = {
-	.inside = inside, .describe = describe, .ordered = is_ordered};
+	.inside = inside, .describe = ftsan_header_describe, .ordered = is_ordered};
 
 /* --- what a change means ------------------------------------------------------------ */
 
@@ -168,7 +104,8 @@ static bool is_hazard(const struct ftsan_thread *thread,
 		.is_argument = array != NULL,
 		.mutator = frame != NULL && frame->operation->mutator,
 		.points_here = true,
-		.output_flags = array != NULL && array->output && point->tag == FLAGS,
+		.output_flags = array != NULL && array->output &&
+				point->tag == FTSAN_HEADER_FLAGS,
 		.locked = is_ordered(point),
 	};
 
@@ -202,7 +139,7 @@ static void report_hazard(struct ftsan_thread *thread,
 	if (now == point->value)
 		ftsan_word_lost_update(&incident);
 	ftsan_object_clear(&object);
-	describe(point, &object);
+	ftsan_header_describe(point, &object);
 	ftsan_operation_tell(frame, ftsan_operation_array_at(frame, point->object),
 			     &incident);
 	ftsan_thread_read_name(thread);
@@ -271,7 +208,7 @@ static void on_change(struct ftsan_thread *thread,
 	if (verdict == FTSAN_RECHECK_NOTHING || frame->changed)
 		return;
 	ftsan_object_clear(&object);
-	describe(&change->point, &object);
+	ftsan_header_describe(&change->point, &object);
 	if (verdict == FTSAN_RECHECK_HAZARD)
 		ftsan_operation_harm(frame->operation);
 	incident.kind =
@@ -282,16 +219,6 @@ static void on_change(struct ftsan_thread *thread,
 }
 
 /* --- what is watched ---------------------------------------------------------------- */
-
-static struct ftsan_watchpoint point_of(uintptr_t header, unsigned word)
-{
-	return (struct ftsan_watchpoint){
-		.address = header + ftsan_numpy_head() + words[word].offset,
-		.object = header,
-		.tag = word,
-		.length = words[word].length,
-	};
-}
 
 /* In race mode one that threads share: of the others nothing can be found. */
 static const struct ftsan_operation_array *
@@ -332,7 +259,7 @@ static unsigned fill_watch(const struct ftsan_operation_frame *frame, unsigned r
 		unsigned at = ftsan_rule_watch_turn(FTSAN_WATCH_WORDS, set->always,
 						    registers, mixed >> 8, i);
 
-		points[i] = point_of(array->header, set->words[at]);
+		points[i] = ftsan_header_point(array->header, set->words[at]);
 	}
 	return registers;
 }
@@ -360,12 +287,12 @@ static void watch(struct ftsan_thread *thread, struct ftsan_operation_frame *fra
 
 static void compare(struct ftsan_thread *thread, struct ftsan_operation_frame *frame)
 {
-	struct ftsan_watchpoint points[2 * COMPARED];
+	struct ftsan_watchpoint points[2 * FTSAN_HEADER_COMPARED];
 	unsigned n = 0;
 
 	for (unsigned i = 0; i < frame->n_arrays && i < 2; i++)
-		for (unsigned word = 0; word < COMPARED; word++)
-			points[n++] = point_of(frame->arrays[i].header, word);
+		for (unsigned word = 0; word < FTSAN_HEADER_COMPARED; word++)
+			points[n++] = ftsan_header_point(frame->arrays[i].header, word);
 	frame->recheck = ftsan_recheck_begin(thread, points, n);
 }
 

@@ -1,5 +1,5 @@
 /*
- * The words of an array's header: which there are, when they are watched, and what it
+ * The words of an array's header (numpy_words.h): when they are watched, and what it
  * means when one changes.
  *
  * They share a cache line with the reference count, so no page can guard them. Inside
@@ -13,25 +13,10 @@
 #define FTSAN_NUMPY_HEADER_H
 
 #include <stdbool.h>
-#include <stdint.h>
 
 #include "base/base.h"
 
 /* Context: start-up, after ftsan_watch_init() or its failure. */
 void ftsan_header_init(const struct ftsan_options *options, bool free_threaded);
-
-struct ftsan_object;
-/**
- * ftsan_header_name_field() - what a finding calls a field of an object, as the engine of
- * header words does
- * @type:   tp_name of the object's type
- * @object: the object; need not be one any more
- * @offset: bytes from its begin
- * @out:    cleared; filled in when the field has a name
- *
- * Context: any, async-signal-safe. Return: false: no array, or no field of it by name.
- */
-bool ftsan_header_name_field(const char *type, uintptr_t object, uint64_t offset,
-			     struct ftsan_object *out);
 
 #endif

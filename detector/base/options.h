@@ -9,9 +9,6 @@
 
 enum { FTSAN_OPTION_STRING_MAX = 1024 };
 
-#define FTSAN_OPTION_TYPE_bool bool
-#define FTSAN_OPTION_TYPE_uint uint32_t
-
 /* struct ftsan_options - one member for each line of options.def, same name */
 struct ftsan_options {
 #define FTSAN_OPTION(type, name, default_, min, max, unit, help)                         \

@@ -5,6 +5,7 @@
 #include "base/base.h"
 #include "budget/budget.h"
 #include "findings/findings.h"
+#include "operations/fresh.h"
 #include "operations/operation.h"
 #include "pages/pages.h"
 #include "rules/rules.h"

@@ -213,12 +213,6 @@ const void *ftsan_operation_with(const struct ftsan_thread *thread, uintptr_t bu
  * as an unknown one from now on. Async-signal-safe. */
 void ftsan_operation_harm(const struct ftsan_operation *operation);
 
-/* An array has come into being at @header in this thread. */
-void ftsan_operation_born(uintptr_t header);
-/* Something may have come into being unnoticed: until the outermost operation of this
- * thread ends, only its own arguments are taken for older than it. */
-void ftsan_operation_born_unnoticed(void);
-
 /* The first of the frame's arrays that has its header there; NULL: none, or no frame. */
 const struct ftsan_operation_array *
 ftsan_operation_array_at(const struct ftsan_operation_frame *frame, uintptr_t header);
@@ -227,9 +221,5 @@ ftsan_operation_array_at(const struct ftsan_operation_frame *frame, uintptr_t he
 void ftsan_operation_tell(const struct ftsan_operation_frame *frame,
 			  const struct ftsan_operation_array *array,
 			  struct ftsan_incident *incident);
-
-/* Was it made since the outermost operation of the thread was entered, or is that not
- * known? For the thread itself, handlers included. */
-bool ftsan_operation_is_fresh(const struct ftsan_thread *thread, uintptr_t header);
 
 #endif

@@ -9,6 +9,7 @@
 #ifndef FTSAN_OPERATIONS_ROOM_H
 #define FTSAN_OPERATIONS_ROOM_H
 
+#include "operations/fresh.h"
 #include "operations/hazard.h"
 #include "operations/operation.h"
 

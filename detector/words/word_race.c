@@ -7,52 +7,14 @@
 #include "budget/budget.h"
 #include "findings/findings.h"
 #include "rules/rules.h"
+#include "words/stall.h"
 
-/* Past its deadline, a stall whose thread waits for a report to be written stays this
- * long; symbol tables have to be read the first time. */
-static const uint64_t CLAIM_NS = 500u * 1000 * 1000;
 /* After a find the other thread gets ahead, as it would be without us. */
 static const uint64_t HEAD_START_NS = 2u * 1000 * 1000;
 /* What was exhausted gets one more stall in this time. */
 static const uint64_t REFILL_NS = 100u * 1000 * 1000;
 
-enum { STALLS = 16, OBJECTS = 256 };
-
-enum state {
-	FREE,	 /* nobody's */
-	FILLING, /* its thread's, and nobody else looks at it */
-	OPEN,	 /* its thread waits for somebody to come */
-	CLAIMED, /* somebody is looking at it: its thread waits for the report */
-	SERVED,	 /* the report is written: its thread may go on */
-	LEFT,	 /* its thread gave up waiting: who claimed it frees it */
-};
-
-/*
- * struct stall - a store that is held up. Everything below the first four is written in
- * FILLING and read by others in CLAIMED.
- *
- * @state:   enum state; futex of the stalled thread
- * @object, @address, @word: (tag and length) of the word, for those who look for a stall
- *           without stopping its clock
- */
-struct stall {
-	_Atomic uint32_t state;
-	_Atomic uintptr_t object;
-	_Atomic uintptr_t address;
-	_Atomic uint64_t word;
-	uint32_t thread;
-	int tid;
-	uintptr_t ip;
-	struct ftsan_watchpoint point;
-	uint64_t stored;
-	bool changed, ordered;
-	struct ftsan_access access;
-	struct ftsan_stack stack;
-};
-
-/* So many threads may stall at a time; others go on. Lock-free: by each one's state. */
-static struct stall stalls[STALLS];
-static _Atomic uint32_t n_stalls; /* not FREE; a hint */
+enum { OBJECTS = 256 };
 
 /* How often an object was held up; one that comes in another's place begins anew. */
 static struct {
@@ -81,15 +43,13 @@ void ftsan_word_race_init(const struct ftsan_options *options,
 
 void ftsan_word_race_fork_child(void)
 {
-	for (unsigned i = 0; i < STALLS; i++)
-		atomic_store_explicit(&stalls[i].state, FREE, memory_order_relaxed);
-	atomic_store_explicit(&n_stalls, 0, memory_order_relaxed);
+	ftsan_stalls_fork_child();
 	began_ns = ftsan_sys_now_ns();
 }
 
 /* --- reports ------------------------------------------------------------------ */
 
-static struct ftsan_party party_of(const struct stall *stall)
+static struct ftsan_party party_of(const struct ftsan_stall *stall)
 {
 	const struct ftsan_thread *thread = ftsan_thread_at(stall->thread);
 
@@ -111,7 +71,7 @@ void ftsan_word_lost_update(struct ftsan_incident *incident)
 }
 
 /* @unchanged: neither of the two stores has changed the value. */
-static bool report(const struct stall *stall, const struct ftsan_party *other,
+static bool report(const struct ftsan_stall *stall, const struct ftsan_party *other,
 		   enum ftsan_confidence confidence, bool unchanged)
 {
 	struct ftsan_object object;
@@ -140,56 +100,6 @@ static bool report(const struct stall *stall, const struct ftsan_party *other,
 
 /* --- who comes while a store is held up ----------------------------------------- */
 
-static void free_stall(struct stall *stall)
-{
-	atomic_store_explicit(&stall->object, 0, memory_order_relaxed);
-	atomic_fetch_sub_explicit(&n_stalls, 1, memory_order_relaxed);
-	atomic_store_explicit(&stall->state, FREE, memory_order_release);
-}
-
-static bool change(struct stall *stall, uint32_t from, uint32_t to)
-{
-	return atomic_compare_exchange_strong(&stall->state, &from, to);
-}
-
-/* give_back() - claimed by the caller, who is done with it. */
-static void give_back(struct stall *stall, uint32_t state)
-{
-	if (change(stall, CLAIMED, state))
-		ftsan_sys_futex_wake(&stall->state);
-	else
-		free_stall(stall);
-}
-
-static bool overlaps(const struct stall *stall, const struct ftsan_access *access)
-{
-	struct ftsan_access theirs = {
-		.address = atomic_load(&stall->address),
-		.size = 8, /* no word is longer; looked at again once it is claimed */
-	};
-
-	return ftsan_rule_overlap(&theirs, access);
-}
-
-/* claim() - another thread's stall at the word, its clock stopped; NULL: none. */
-static struct stall *claim(const struct ftsan_thread *thread,
-			   const struct ftsan_access *access)
-{
-	if (atomic_load(&n_stalls) == 0)
-		return NULL;
-	for (unsigned i = 0; i < STALLS; i++) {
-		struct stall *stall = &stalls[i];
-
-		if (!overlaps(stall, access) || !change(stall, OPEN, CLAIMED))
-			continue;
-		if (stall->thread != thread->index &&
-		    ftsan_rule_overlap(&stall->access, access))
-			return stall;
-		give_back(stall, OPEN);
-	}
-	return NULL;
-}
-
 static void prove(uintptr_t ip)
 {
 	struct ftsan_site *site = ftsan_site_of(ip);
@@ -198,7 +108,7 @@ static void prove(uintptr_t ip)
 		atomic_store_explicit(&site->proven, true, memory_order_relaxed);
 }
 
-static void report_met(struct ftsan_thread *thread, const struct stall *stall,
+static void report_met(struct ftsan_thread *thread, const struct ftsan_stall *stall,
 		       const struct ftsan_access *access, bool unchanged,
 		       const void *ucontext)
 {
@@ -233,7 +143,7 @@ static bool meet(struct ftsan_thread *thread, const struct ftsan_watchpoint *poi
 {
 	struct ftsan_access access = {
 		.address = point->address, .size = point->length, .exact = true};
-	struct stall *stall = claim(thread, &access);
+	struct ftsan_stall *stall = ftsan_stall_claim(thread, &access);
 	struct ftsan_word_question question;
 
 	if (stall == NULL)
@@ -245,36 +155,8 @@ static bool meet(struct ftsan_thread *thread, const struct ftsan_watchpoint *poi
 	if (ftsan_rule_word(&question) == FTSAN_WORD_CONFIRMED)
 		report_met(thread, stall, &access, !stall->changed && now == point->value,
 			   ucontext);
-	give_back(stall, SERVED);
+	ftsan_stall_give_back(stall, FTSAN_STALL_SERVED);
 	return true;
-}
-
-bool ftsan_word_stalled_any(void)
-{
-	return atomic_load_explicit(&n_stalls, memory_order_relaxed) != 0;
-}
-
-bool ftsan_word_stalled(uintptr_t object, struct ftsan_watchpoint *out)
-{
-	if (atomic_load(&n_stalls) == 0)
-		return false;
-	for (unsigned i = 0; i < STALLS; i++) {
-		struct stall *stall = &stalls[i];
-		uintptr_t address = atomic_load(&stall->address);
-		uint64_t word = atomic_load(&stall->word);
-
-		/* The object is written last and wiped first. */
-		if (atomic_load(&stall->object) != object ||
-		    atomic_load(&stall->address) != address)
-			continue;
-		*out = (struct ftsan_watchpoint){.address = address,
-						 .object = object,
-						 .tag = (uint32_t)(word >> 8),
-						 .length = (uint8_t)word,
-						 .reads = true};
-		return true;
-	}
-	return false;
 }
 
 /* --- holding a store up ------------------------------------------------------------ */
@@ -318,17 +200,7 @@ static uint64_t length_of(const struct ftsan_watchpoint *point, bool changed,
 	return ftsan_rule_open_window(&question) ? question.length_ns : 0;
 }
 
-static struct stall *take_stall(void)
-{
-	for (unsigned i = 0; i < STALLS; i++)
-		if (change(&stalls[i], FREE, FILLING)) {
-			atomic_fetch_add(&n_stalls, 1);
-			return &stalls[i];
-		}
-	return NULL;
-}
-
-static void fill(struct stall *stall, const struct ftsan_thread *thread,
+static void fill(struct ftsan_stall *stall, const struct ftsan_thread *thread,
 		 const struct ftsan_watchpoint *point, uint64_t now, void *ucontext)
 {
 	stall->thread = thread->index;
@@ -343,25 +215,7 @@ static void fill(struct stall *stall, const struct ftsan_thread *thread,
 					      .role = FTSAN_ROLE_WRITE,
 					      .exact = true};
 	ftsan_stack_capture(&stall->stack, ucontext);
-	atomic_store(&stall->word, (uint64_t)point->tag << 8 | point->length);
-	atomic_store(&stall->address, point->address);
-	atomic_store(&stall->object, point->object);
-}
-
-/* hold_up() - FILLING: nobody came; SERVED; LEFT: the stall is not ours any more. */
-static uint32_t hold_up(struct stall *stall, uint64_t until)
-{
-	uint32_t state;
-
-	while ((state = atomic_load(&stall->state)) == OPEN || state == CLAIMED) {
-		uint64_t limit = state == OPEN ? until : until + CLAIM_NS;
-
-		if (ftsan_sys_now_ns() < limit)
-			(void)ftsan_sys_futex_wait(&stall->state, state, limit);
-		else if (change(stall, state, state == OPEN ? FILLING : LEFT))
-			return state == OPEN ? FILLING : LEFT;
-	}
-	return state;
+	ftsan_stall_show(stall);
 }
 
 /* is_waiting() - does the kernel say that the thread sleeps? Unknown counts as yes. */
@@ -395,8 +249,8 @@ static bool inside(const struct ftsan_thread *thread, uintptr_t object,
 }
 
 /* conclude() - nobody hit the word; @before was inside when the stall began. */
-static void conclude(struct ftsan_thread *thread, struct stall *stall, bool was_inside,
-		     struct ftsan_party *before)
+static void conclude(struct ftsan_thread *thread, struct ftsan_stall *stall,
+		     bool was_inside, struct ftsan_party *before)
 {
 	struct ftsan_party after;
 	bool is_inside = inside(thread, stall->point.object, &after);
@@ -415,21 +269,22 @@ static void conclude(struct ftsan_thread *thread, struct stall *stall, bool was_
 	(void)report(stall, is_inside ? &after : before, FTSAN_PROBABLE, false);
 }
 
-static void wait_in(struct ftsan_thread *thread, struct stall *stall, uint64_t length)
+static void wait_in(struct ftsan_thread *thread, struct ftsan_stall *stall,
+		    uint64_t length)
 {
 	uint64_t began = ftsan_sys_now_ns();
 	struct ftsan_party who;
 	bool was_inside = inside(thread, stall->point.object, &who);
-	uint32_t state = hold_up(stall, began + length);
+	uint32_t state = ftsan_stall_hold(stall, began + length);
 
-	if (state == SERVED)
-		(void)ftsan_sys_futex_wait(&stall->state, SERVED,
+	if (state == FTSAN_STALL_SERVED)
+		(void)ftsan_sys_futex_wait(&stall->state, FTSAN_STALL_SERVED,
 					   ftsan_sys_now_ns() + HEAD_START_NS);
 	ftsan_count_add(stall_ns, ftsan_sys_now_ns() - began);
-	if (state == FILLING)
+	if (state == FTSAN_STALL_FILLING)
 		conclude(thread, stall, was_inside, &who);
-	if (state != LEFT)
-		free_stall(stall);
+	if (state != FTSAN_STALL_LEFT)
+		ftsan_stall_free(stall);
 }
 
 static void stall_at(struct ftsan_thread *thread, const struct ftsan_watchpoint *point,
@@ -437,7 +292,7 @@ static void stall_at(struct ftsan_thread *thread, const struct ftsan_watchpoint 
 {
 	struct ftsan_site *site = ftsan_site_of(ftsan_context_ip(ucontext));
 	uint64_t length = length_of(point, now != point->value, site);
-	struct stall *stall = length == 0 ? NULL : take_stall();
+	struct ftsan_stall *stall = length == 0 ? NULL : ftsan_stall_take();
 
 	if (stall == NULL)
 		return;
@@ -445,14 +300,14 @@ static void stall_at(struct ftsan_thread *thread, const struct ftsan_watchpoint 
 	ftsan_count(stalls);
 	atomic_fetch_add_explicit(&site->windows, 1, memory_order_relaxed);
 	atomic_fetch_add_explicit(stalls_of(point->object), 1, memory_order_relaxed);
-	atomic_store(&stall->state, OPEN);
+	ftsan_stall_open(stall);
 	/*
 	 * Another thread may have come to the word between our look and this. One of the
 	 * two sees the other now, or both do and both report; the stall has served then.
 	 */
 	if (meet(thread, point, now, ucontext)) {
-		if (hold_up(stall, 0) != LEFT)
-			free_stall(stall);
+		if (ftsan_stall_hold(stall, 0) != FTSAN_STALL_LEFT)
+			ftsan_stall_free(stall);
 		return;
 	}
 	wait_in(thread, stall, length);

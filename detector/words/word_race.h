@@ -62,18 +62,6 @@ void ftsan_word_hit(struct ftsan_thread *thread, const struct ftsan_watchpoint *
 /* Names an incident after what it is: a value that was read and written back. */
 void ftsan_word_lost_update(struct ftsan_incident *incident);
 
-/**
- * ftsan_word_stalled() - is some thread held up at a store to a word of @object?
- * @out: that word, to be armed for loads, too
- *
- * For a thread that enters an operation on the object. Normal context; cheap when there
- * is no stall anywhere.
- */
-bool ftsan_word_stalled(uintptr_t object, struct ftsan_watchpoint *out);
-
-/* Is any thread held up at a store to a word? A hint. Any context. */
-bool ftsan_word_stalled_any(void);
-
 /* The stalled threads are the parent's. */
 void ftsan_word_race_fork_child(void);
 

@@ -10,6 +10,7 @@
 #define FTSAN_WORDS_ROOM_H
 
 #include "words/recheck.h"
+#include "words/stalled.h"
 #include "words/watch.h"
 #include "words/watch_perf.h"
 #include "words/watch_proof.h"
