@@ -7,6 +7,11 @@
 #define FTSAN_ELF_JUMP_SLOT R_X86_64_JUMP_SLOT
 #define FTSAN_ELF_GLOB_DAT R_X86_64_GLOB_DAT
 
+/* int3: one byte, so that another thread never runs half of it (Intel SDM volume
+ * 3, 8.1.3).
+ */
+#define FTSAN_CPU_BREAKPOINT 0xcc
+
 /* Its name for people, and Debian's name of the directory of its libraries. */
 #define FTSAN_CPU_NAME "x86-64"
 #define FTSAN_CPU_TRIPLE "x86_64-linux-gnu"

@@ -36,16 +36,11 @@ bool ftsan_zydis_decode(struct ftsan_decoded *out, const void *code, size_t room
 	       ZYAN_SUCCESS(decode(&decoder, code, room, &out->insn, out->operand));
 }
 
-/* Zydis numbers the 64-bit registers as the processor does; ucontext does not. */
-static const int greg_index[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
-				   REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
-				   REG_R12, REG_R13, REG_R14, REG_R15};
-
 /* greg_of() - index into gregs[] of a 64-bit register, or -1. */
 static int greg_of(ZydisRegister reg)
 {
 	if (reg >= ZYDIS_REGISTER_RAX && reg <= ZYDIS_REGISTER_R15)
-		return greg_index[reg - ZYDIS_REGISTER_RAX];
+		return ftsan_context_index((unsigned)(reg - ZYDIS_REGISTER_RAX));
 	return -1;
 }
 
@@ -53,15 +48,15 @@ static int greg_of(ZydisRegister reg)
 static int family_of(ZydisRegister reg)
 {
 	if (reg >= ZYDIS_REGISTER_EAX && reg <= ZYDIS_REGISTER_R15D)
-		return greg_index[reg - ZYDIS_REGISTER_EAX];
+		return ftsan_context_index((unsigned)(reg - ZYDIS_REGISTER_EAX));
 	if (reg >= ZYDIS_REGISTER_AX && reg <= ZYDIS_REGISTER_R15W)
-		return greg_index[reg - ZYDIS_REGISTER_AX];
+		return ftsan_context_index((unsigned)(reg - ZYDIS_REGISTER_AX));
 	if (reg >= ZYDIS_REGISTER_AL && reg <= ZYDIS_REGISTER_BL)
-		return greg_index[reg - ZYDIS_REGISTER_AL];
+		return ftsan_context_index((unsigned)(reg - ZYDIS_REGISTER_AL));
 	if (reg >= ZYDIS_REGISTER_AH && reg <= ZYDIS_REGISTER_BH)
-		return greg_index[reg - ZYDIS_REGISTER_AH];
+		return ftsan_context_index((unsigned)(reg - ZYDIS_REGISTER_AH));
 	if (reg >= ZYDIS_REGISTER_SPL && reg <= ZYDIS_REGISTER_R15B)
-		return greg_index[reg - ZYDIS_REGISTER_SPL + 4];
+		return ftsan_context_index((unsigned)(reg - ZYDIS_REGISTER_SPL + 4));
 	return greg_of(reg);
 }
 
@@ -74,8 +69,8 @@ ZydisRegister ftsan_zydis_whole(ZydisRegister reg)
 {
 	int greg = family_of(reg);
 
-	for (int i = 0; greg >= 0 && i < 16; i++)
-		if (greg_index[i] == greg)
+	for (unsigned i = 0; greg >= 0 && i < 16; i++)
+		if (ftsan_context_index(i) == greg)
 			return (ZydisRegister)(ZYDIS_REGISTER_RAX + i);
 	return ZYDIS_REGISTER_NONE;
 }

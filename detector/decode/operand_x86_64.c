@@ -2,15 +2,10 @@
 #include "decode/decode.h"
 #include "decode/zydis_x86_64.h"
 
-/* Zydis numbers the registers as the processor does; ucontext does not. */
-static const int greg_index[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
-				   REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
-				   REG_R12, REG_R13, REG_R14, REG_R15};
-
 static int greg_of(ZydisRegister reg)
 {
 	if (reg >= ZYDIS_REGISTER_RAX && reg <= ZYDIS_REGISTER_R15)
-		return greg_index[reg - ZYDIS_REGISTER_RAX];
+		return ftsan_context_index((unsigned)(reg - ZYDIS_REGISTER_RAX));
 	return reg == ZYDIS_REGISTER_RIP ? REG_RIP : -1;
 }
 

@@ -73,7 +73,7 @@ static bool arm(const struct ftsan_sample_module *module, struct ftsan_sample_si
 {
 	if (!move(site, FTSAN_SITE_UNARMED, FTSAN_SITE_BUSY))
 		return false;
-	ftsan_patch_byte(ftsan_site_address(module, site), FTSAN_INT3);
+	ftsan_patch_byte(ftsan_site_address(module, site), FTSAN_CPU_BREAKPOINT);
 	atomic_store(&site->state, FTSAN_SITE_ARMED);
 	return true;
 }

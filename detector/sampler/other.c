@@ -9,27 +9,23 @@
 #include "sampler/modules.h"
 #include "stacks/stacks.h"
 
-/* The processor's numbers of its registers, as ucontext has them. */
-static const int gregs_of[16] = {REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP,
-				 REG_RSI, REG_RDI, REG_R8,  REG_R9,  REG_R10, REG_R11,
-				 REG_R12, REG_R13, REG_R14, REG_R15};
-
-static uintptr_t value_of(const greg_t *gregs, uint8_t number)
+/* @number: the processor's own; 0 where it is none. */
+static uintptr_t value_of(const void *ucontext, uint8_t number)
 {
-	return number < FTSAN_ARRAY_LEN(gregs_of) ? (uintptr_t)gregs[gregs_of[number]]
-						  : 0;
+	int index = ftsan_context_index(number);
+
+	return index >= 0 ? ftsan_context_register(ucontext, index) : 0;
 }
 
 uintptr_t ftsan_site_operand(const struct ftsan_sample_module *module,
 			     const struct ftsan_sample_site *site, const void *ucontext)
 {
-	const greg_t *gregs = ((const ucontext_t *)ucontext)->uc_mcontext.gregs;
 	uintptr_t sum = (uintptr_t)(intptr_t)site->displacement;
 
 	if (site->base == FTSAN_SHAPE_RIP)
 		return module->bias + sum;
-	return sum + value_of(gregs, site->base) +
-	       value_of(gregs, site->index) * site->scale;
+	return sum + value_of(ucontext, site->base) +
+	       value_of(ucontext, site->index) * site->scale;
 }
 
 void ftsan_site_side(struct ftsan_sampled_side *side,

@@ -1,15 +1,13 @@
 /*
  * Bytes of text, changed while other threads run it. Private to the room.
  *
- * One byte at a time: int3 is one byte long for that purpose (Intel SDM volume 3, 8.1.3).
+ * One byte at a time, which FTSAN_CPU_BREAKPOINT is made for.
  */
 #ifndef FTSAN_SAMPLER_PATCH_H
 #define FTSAN_SAMPLER_PATCH_H
 
 #include <stdbool.h>
 #include <stdint.h>
-
-enum { FTSAN_INT3 = 0xcc };
 
 /*
  * Makes [begin, end) changeable: writable, or (SELinux, MDWE) by way of /proc/self/mem.

@@ -11,9 +11,6 @@
 #include "statics/store.h"
 #include "threads/threads.h"
 
-/* Bits of the page-fault error code. */
-enum { FAULT_WRITE = 2, FAULT_FETCH = 16 };
-
 /* For a store of our own: a patch of a method table. */
 static const uint64_t OWN_NS = 10u * 1000 * 1000;
 
@@ -95,18 +92,13 @@ void ftsan_statics_flush(void)
 
 /* --- faults ----------------------------------------------------------------------- */
 
-static bool is_write(const ucontext_t *uc)
-{
-	return (uc->uc_mcontext.gregs[REG_ERR] & FAULT_WRITE) != 0;
-}
-
 static void begin(struct static_thread *own, struct static_page *page,
 		  const ucontext_t *uc, uintptr_t address)
 {
 	struct static_store *store = &own->store;
 	uint16_t index = atomic_load_explicit(&page->module, memory_order_relaxed);
 
-	ftsan_decode_fault(&own->insn, uc, address, is_write(uc));
+	ftsan_decode_fault(&own->insn, uc, address, ftsan_context_writes(uc));
 	memset(store, 0, offsetof(struct static_store, held));
 	store->page = page;
 	store->module = static_module_at(index);
@@ -114,7 +106,7 @@ static void begin(struct static_thread *own, struct static_page *page,
 	store->rmw = own->insn.rmw;
 	store->repeated = own->insn.repeated;
 	store->pc = ftsan_context_ip(uc);
-	store->sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+	store->sp = ftsan_context_sp(uc);
 }
 
 static void fill_store(struct static_thread *own, struct ftsan_thread *thread)
@@ -142,7 +134,7 @@ static void note_thread(struct static_module *module, const struct ftsan_thread 
 static bool on_sealed(struct static_thread *own, struct ftsan_thread *thread,
 		      struct static_page *page, ucontext_t *uc, uintptr_t address)
 {
-	if (!is_write(uc)) {
+	if (!ftsan_context_writes(uc)) {
 		static_page_protect(page);
 		return true;
 	}
@@ -167,12 +159,12 @@ static bool on_window(struct static_thread *own, struct ftsan_thread *thread,
 	enum static_meeting meeting;
 
 	begin(own, page, uc, address);
-	if (is_write(uc))
+	if (ftsan_context_writes(uc))
 		fill_store(own, thread);
 	meeting = static_meet(own, thread, uc);
 	if (meeting == STATIC_MEET_RETRY)
 		return true;
-	if (!is_write(uc)) {
+	if (!ftsan_context_writes(uc)) {
 		static_step_read(own, thread, uc, meeting == STATIC_MEET_RACED);
 		return true;
 	}
@@ -215,7 +207,7 @@ bool ftsan_statics_fault(const siginfo_t *info, void *ucontext)
 	struct static_thread *own;
 
 	if (info->si_code <= 0 || !ftsan_statics_near(address) ||
-	    (uc->uc_mcontext.gregs[REG_ERR] & FAULT_FETCH) != 0)
+	    ftsan_context_fetches(uc))
 		return false;
 	page = static_page_of(address);
 	if (page == NULL)

@@ -138,7 +138,7 @@ static void add_held(struct static_store *store, const struct ftsan_thread *thre
 {
 	const struct ftsan_held *held = ftsan_held_of(thread);
 	uint32_t n = atomic_load_explicit(&held->n, memory_order_relaxed);
-	uint64_t now = __builtin_ia32_rdtsc();
+	uint64_t now = ftsan_cpu_ticks();
 
 	for (uint32_t i = 0; i < n && i < FTSAN_HELD_MAX; i++) {
 		const struct ftsan_held_lock *lock = &held->locks[i];
@@ -220,7 +220,7 @@ static void add_lock_words(struct static_store *store, int tid)
 {
 	struct static_module *module = store->module;
 	uint32_t n = atomic_load_explicit(&module->n_lock_words, memory_order_acquire);
-	uint64_t now = __builtin_ia32_rdtsc();
+	uint64_t now = ftsan_cpu_ticks();
 
 	for (uint32_t i = 0; i < n && i < STATIC_LOCK_WORDS; i++) {
 		struct static_lock_word *word = &module->lock_words[i];
@@ -294,8 +294,8 @@ static bool locks_unknown(const struct static_module *module)
 {
 	return atomic_load_explicit(&module->open_locks, memory_order_relaxed) > 0 ||
 	       atomic_load_explicit(&module->lock_words_full, memory_order_relaxed) ||
-	       __builtin_ia32_rdtsc() - atomic_load_explicit(&module->sealed_tsc,
-							     memory_order_relaxed) <
+	       ftsan_cpu_ticks() - atomic_load_explicit(&module->sealed_tsc,
+							memory_order_relaxed) <
 		       SEALED_TSC;
 }
 

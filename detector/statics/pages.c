@@ -166,7 +166,7 @@ static void seal_again(struct static_page *page, uint64_t now)
 	static_page_protect(page);
 	if (!atomic_exchange_explicit(&page->counted, false, memory_order_relaxed))
 		return;
-	atomic_store_explicit(&module_of(page)->sealed_tsc, __builtin_ia32_rdtsc(),
+	atomic_store_explicit(&module_of(page)->sealed_tsc, ftsan_cpu_ticks(),
 			      memory_order_relaxed);
 	atomic_fetch_sub_explicit(&module_of(page)->open_locks, 1, memory_order_relaxed);
 }

@@ -12,9 +12,6 @@
 #include "statics/store.h"
 #include "threads/threads.h"
 
-/* The trap flag of RFLAGS: SIGTRAP after the next instruction. */
-#define TRAP_FLAG 0x100L
-
 /* Asynchronous signals wait for the trap: their handlers would run with the page open. */
 static uint64_t stepping_mask(void)
 {
@@ -27,16 +24,16 @@ static void arm(struct static_step *step, ucontext_t *uc, enum static_step_kind 
 	uint64_t mask = stepping_mask();
 
 	step->kind = kind;
-	step->pc = (uintptr_t)uc->uc_mcontext.gregs[REG_RIP];
+	step->pc = ftsan_context_ip(uc);
 	memcpy(&step->mask, &uc->uc_sigmask, sizeof(step->mask));
 	memcpy(&uc->uc_sigmask, &mask, sizeof(mask));
-	uc->uc_mcontext.gregs[REG_EFL] |= TRAP_FLAG;
+	ftsan_context_set_steps(uc, true);
 }
 
 static void disarm(struct static_step *step, ucontext_t *uc)
 {
 	memcpy(&uc->uc_sigmask, &step->mask, sizeof(step->mask));
-	uc->uc_mcontext.gregs[REG_EFL] &= ~TRAP_FLAG;
+	ftsan_context_set_steps(uc, false);
 	step->kind = STATIC_STEP_NONE;
 }
 
@@ -68,7 +65,7 @@ static bool perform_direct(struct static_thread *own, struct ftsan_thread *threa
 	static_settle(own, thread, uc);
 	if (ftsan_mem_write(insn->access.address, insn->value, insn->access.size) != 0)
 		return false;
-	uc->uc_mcontext.gregs[REG_RIP] += insn->length;
+	ftsan_context_set_ip(uc, ftsan_context_ip(uc) + insn->length);
 	return true;
 }
 
@@ -87,7 +84,7 @@ static bool perform_redirected(struct static_thread *own, struct ftsan_thread *t
 	step->size = insn->access.size;
 	step->delta = (intptr_t)copy - (intptr_t)insn->access.address;
 	step->n_pages = 0;
-	uc->uc_mcontext.gregs[step->base] += step->delta;
+	ftsan_context_move(uc, step->base, step->delta);
 	arm(step, uc, STATIC_STEP_REDIRECT);
 	return true;
 }
@@ -194,7 +191,7 @@ void static_step_finish(struct static_thread *own, struct ftsan_thread *thread,
 	bool serves = step->serves;
 
 	if (step->kind == STATIC_STEP_REDIRECT)
-		uc->uc_mcontext.gregs[step->base] -= step->delta;
+		ftsan_context_move(uc, step->base, -step->delta);
 	if (step->kind != STATIC_STEP_READ)
 		finish_store(own, thread, uc);
 	close_pages(step);
@@ -212,7 +209,7 @@ void static_step_cancel(struct static_thread *own, void *ucontext)
 	if (step->kind == STATIC_STEP_NONE)
 		return;
 	if (step->kind == STATIC_STEP_REDIRECT)
-		uc->uc_mcontext.gregs[step->base] -= step->delta;
+		ftsan_context_move(uc, step->base, -step->delta);
 	close_pages(step);
 	if (step->serves)
 		static_window_serve();

@@ -188,7 +188,7 @@ static void follow_lock_word(const struct static_store *store, int tid)
 		word->counts = true;
 	if (old == 0) {
 		word->serial++;
-		word->tsc = __builtin_ia32_rdtsc();
+		word->tsc = ftsan_cpu_ticks();
 		word->tid = tid;
 		word->sp = store->sp;
 	}
