@@ -55,8 +55,21 @@ unpack() {
 make_tools() {
 	mkdir -p "$prefix/bin"
 	zig=$("$python" -c 'import os, ziglang; print(os.path.dirname(ziglang.__file__))')/zig
-	printf '#!/bin/sh\nexec "%s" cc -target %s -fno-sanitize=all "$@"\n' "$zig" "$target" \
-		>"$prefix/bin/cc"
+	# Zig renames what it has preprocessed to the name after -o; configure says -o /dev/null,
+	# which root would have a file in place of then.
+	cat >"$prefix/bin/cc" <<-TEXT
+		#!/bin/sh
+		last=
+		for word; do
+			shift
+			case \$last\$word in
+			-o/dev/null) set -- "\$@" "$prefix/nothing" ;;
+			*) set -- "\$@" "\$word" ;;
+			esac
+			last=\$word
+		done
+		exec "$zig" cc -target $target -fno-sanitize=all "\$@"
+	TEXT
 	for tool in ar ranlib; do
 		printf '#!/bin/sh\nexec "%s" %s "$@"\n' "$zig" $tool >"$prefix/bin/$tool"
 	done
