@@ -2,6 +2,7 @@
 
 #include <dlfcn.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
@@ -10,20 +11,25 @@
 
 enum { REASON_MAX = 256 };
 
-/* "DIRECTORY of libftsan.so/soname"; false if that is not known or too long. */
+/*
+ * "DIRECTORY of libftsan.so/soname"; false if that is not known or too long. The loader
+ * may have been given a link, for a directory that LD_PRELOAD can't name.
+ */
 static bool beside_us(const char *soname, char *path)
 {
+	char own[PATH_MAX];
 	struct ftsan_buf buf;
 	const char *slash;
 	Dl_info info;
 
-	if (!dladdr((void *)ftsan_providers_open, &info))
+	if (!dladdr((void *)ftsan_providers_open, &info) ||
+	    !realpath(info.dli_fname, own))
 		return false;
-	slash = strrchr(info.dli_fname, '/');
+	slash = strrchr(own, '/');
 	if (!slash)
 		return false;
 	ftsan_buf_init(&buf, path, PATH_MAX);
-	ftsan_buf_bytes(&buf, info.dli_fname, (size_t)(slash + 1 - info.dli_fname));
+	ftsan_buf_bytes(&buf, own, (size_t)(slash + 1 - own));
 	ftsan_buf_str(&buf, soname);
 	ftsan_buf_char(&buf, '\0');
 	return !buf.truncated;

@@ -167,14 +167,41 @@ def test_library_is_missing(ftsan, environment):
     assert "FTSAN_LIBRARY: /nonexistent/libftsan.so" in result.stderr
 
 
-def test_library_with_a_space_in_its_name(ftsan, environment, inert_library, tmp_path):
+@pytest.fixture
+def library_with_a_space(environment, inert_library, tmp_path):
     directory = tmp_path / "a b"
     directory.mkdir()
-    shutil.copy(inert_library, directory)
-    environment.setenv("FTSAN_LIBRARY", str(directory / inert_library.name))
-    result = ftsan("run", "true")
-    assert result.returncode == 125
-    assert "LD_PRELOAD can't name" in result.stderr
+    shutil.copy(inert_library, directory / "libftsan.so")
+    environment.setenv("FTSAN_LIBRARY", str(directory / "libftsan.so"))
+    return directory / "libftsan.so"
+
+
+def preloaded_by(ftsan):
+    result = ftsan("run", "sh", "-c", 'echo "$LD_PRELOAD"')
+    assert "LD_PRELOAD" not in result.stderr, result.stderr
+    return pathlib.Path(result.stdout.strip())
+
+
+def test_library_with_a_space_in_its_name(ftsan, environment, library_with_a_space, tmp_path):
+    """The loader splits LD_PRELOAD at it: a link stands for the library, the same each time."""
+    environment.setenv("XDG_CACHE_HOME", str(tmp_path))
+    link = preloaded_by(ftsan)
+    assert link.resolve() == library_with_a_space.resolve()
+    assert link.name == "libftsan.so" and " " not in str(link)
+    assert link.parent.stat().st_mode & 0o777 == 0o700
+    assert preloaded_by(ftsan) == link
+
+
+def test_no_link_where_others_can_write(ftsan, environment, library_with_a_space, tmp_path):
+    """Who can write there could have the program load something else."""
+    open_to_all = tmp_path / "ftsan"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o777)
+    environment.setenv("XDG_CACHE_HOME", str(tmp_path))
+    environment.setenv("HOME", str(tmp_path / "home"))
+    (tmp_path / "home").mkdir()
+    link = preloaded_by(ftsan)
+    assert link.parent.parent == tmp_path / "home" / ".cache" / "ftsan" / "links"
 
 
 def test_log_must_not_be_a_symbolic_link(ftsan, tmp_path):

@@ -126,13 +126,6 @@ static int give_log_away(const struct work *work)
 	return 0;
 }
 
-/* LD_PRELOAD's first entry is the library; no path with a colon gets there. */
-static const char *library_of(struct ftsan_environment *environment)
-{
-	environment->preload[strcspn(environment->preload, ":")] = '\0';
-	return environment->preload;
-}
-
 static int attach_with_log(struct work *work)
 {
 	int status = FTSAN_EXIT_FAILED;
@@ -142,7 +135,7 @@ static int attach_with_log(struct work *work)
 		return status;
 	work->delivery.library = work->target.library != NULL
 					 ? work->target.library
-					 : library_of(&work->live.environment);
+					 : work->live.environment.library;
 	work->delivery.options = work->live.environment.options;
 	work->delivery.run = work->live.environment.run_id;
 	if (strchr(work->delivery.options, '\n') != NULL)

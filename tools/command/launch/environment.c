@@ -11,6 +11,7 @@
 #include "base/base.h"
 #include "common/common.h"
 #include "launch/loadable.h"
+#include "launch/preloadable.h"
 
 /* Prints what was wrong in @source, a line each. */
 static void print_errors(const char *source, struct ftsan_buf *errors)
@@ -121,34 +122,25 @@ static char *named_library(const char *name)
 char *ftsan_library_path(void)
 {
 	const char *named = getenv("FTSAN_LIBRARY");
-	char *library;
 
-	library =
-		named != NULL && named[0] != '\0' ? named_library(named) : find_library();
-	if (library != NULL && strpbrk(library, ": \t\n") != NULL) {
-		ftsan_error(
-			"%s: LD_PRELOAD can't name a file with a space or a colon in "
-			"its path; link or copy the library somewhere else and name it "
-			"by FTSAN_LIBRARY",
-			library);
-		free(library);
-		library = NULL;
-	}
-	return library;
+	return named != NULL && named[0] != '\0' ? named_library(named) : find_library();
 }
 
 static int make_preload(struct ftsan_environment *environment)
 {
 	const char *inherited = getenv("LD_PRELOAD");
-	char *library = ftsan_library_path();
+	char *name;
 
-	if (library == NULL)
+	environment->library = ftsan_library_path();
+	name = environment->library != NULL ? ftsan_preloadable(environment->library)
+					    : NULL;
+	if (name == NULL)
 		return -ENOENT;
 	if (inherited != NULL && inherited[0] != '\0')
-		environment->preload = ftsan_xprintf("%s:%s", library, inherited);
+		environment->preload = ftsan_xprintf("%s:%s", name, inherited);
 	else
-		environment->preload = ftsan_xstrdup(library);
-	free(library);
+		environment->preload = ftsan_xstrdup(name);
+	free(name);
 	return 0;
 }
 
@@ -228,19 +220,18 @@ int ftsan_environment_make(struct ftsan_environment *environment, const char *us
 char *ftsan_environment_fit(struct ftsan_environment *environment, const char *command)
 {
 	const char *inherited = getenv("LD_PRELOAD");
-	char *library = ftsan_library_path();
 	char *reason = NULL;
 
-	if (library != NULL && !ftsan_loadable(command, library, &reason)) {
+	if (!ftsan_loadable(command, environment->library, &reason)) {
 		free(environment->preload);
 		environment->preload = ftsan_xstrdup(inherited != NULL ? inherited : "");
 	}
-	free(library);
 	return reason;
 }
 
 void ftsan_environment_release(struct ftsan_environment *environment)
 {
+	free(environment->library);
 	free(environment->preload);
 	free(environment->options);
 	free(environment->run_id);

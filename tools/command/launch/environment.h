@@ -8,6 +8,7 @@
 
 /* struct ftsan_environment - values of variables; owned */
 struct ftsan_environment {
+	char *library; /* where it is; LD_PRELOAD may have a link to it */
 	char *preload; /* LD_PRELOAD */
 	char *options; /* FTSAN_OPTIONS */
 	char *run_id;  /* FTSAN_RUN_ID */
@@ -32,8 +33,7 @@ int ftsan_print_options(void);
  * ftsan_library_path() - the libftsan.so that goes with this command
  *
  * That of FTSAN_LIBRARY, else the one beside the command or in its installation.
- * Return: malloc'ed; NULL when there is none that LD_PRELOAD can name, and the reason was
- *         printed.
+ * Return: malloc'ed; NULL when there is none, and the reason was printed.
  */
 char *ftsan_library_path(void);
 

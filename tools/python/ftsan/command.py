@@ -8,8 +8,17 @@ and --prefix).
 import os
 import sys
 
-NATIVE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "_native", "ftsan")
 EXIT_FAILED = 125
+
+
+def _native():
+    """An editable install has the package in two places: the sources', and pip's."""
+    places = [os.path.join(os.path.abspath(directory), "_native", "ftsan")
+              for directory in sys.modules[__package__].__path__]
+    return next((path for path in places if os.access(path, os.X_OK)), places[0])
+
+
+NATIVE = _native()
 
 
 def main():
