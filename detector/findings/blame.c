@@ -1,7 +1,6 @@
 #include "findings/blame.h"
 
 #include "base/base.h"
-#include "findings/lasting_name.h"
 
 /* Code that stores where it is told to. */
 static bool names_nobody(const struct ftsan_view_frame *frame)

@@ -277,6 +277,8 @@ void ftsan_statics_fork_child(void)
 {
 	static_records_fork_child();
 	static_window_fork_child();
+	if (static_config.inventory)
+		static_writers_begin_anew();
 	static_config.began_ns = ftsan_sys_now_ns();
 }
 

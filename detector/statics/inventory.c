@@ -10,9 +10,45 @@
 #include "statics/statics.h"
 #include "statics/store.h"
 
-enum { RECORDS_MAX = 40000, LINE = 4096 };
+enum { RECORDS_MAX = 40000, LINE = 16384 };
 
 static char storage[LINE]; /* one caller: the end of the process */
+
+/* Where the function begins, for code that has no name; nothing when that is unknown. */
+static void put_start(struct ftsan_buf *out, uintptr_t pc)
+{
+	const struct ftsan_module *of = ftsan_module_of(pc);
+	struct ftsan_function_table table;
+	uintptr_t begin, end;
+
+	if (of != NULL && ftsan_function_table_find(&table, of->begin, of->bias) &&
+	    ftsan_function_range(&table, pc, &begin, &end))
+		ftsan_line_hex(out, "by_start", begin - of->bias);
+}
+
+/* Seconds since the epoch, as everywhere in the log. */
+static void put_moments(struct ftsan_buf *out, const struct static_writer *writer)
+{
+	const char *before = "";
+
+	ftsan_line_key(out, "times");
+	ftsan_buf_char(out, '[');
+	for (unsigned i = 0; i < STATIC_MOMENTS; i++) {
+		uint64_t us = atomic_load_explicit(&writer->moments[i],
+						   memory_order_relaxed) /
+			      1000;
+
+		if (us == 0)
+			continue;
+		ftsan_buf_str(out, before);
+		ftsan_buf_u64(out, us / 1000000);
+		ftsan_buf_char(out, '.');
+		for (uint64_t digit = 100000; digit > 0; digit /= 10)
+			ftsan_buf_char(out, (char)('0' + us / digit % 10));
+		before = ",";
+	}
+	ftsan_buf_char(out, ']');
+}
 
 static void put_code(struct ftsan_buf *out, const char *module, const char *offset,
 		     uintptr_t pc)
@@ -63,7 +99,8 @@ static void put_facts(struct ftsan_buf *out, const struct static_word *word)
 	put_lock(out, word);
 }
 
-static void write_writer(const struct static_writer *writer, uintptr_t pc)
+/* Return: whether there was anything to write. */
+static bool write_writer(const struct static_writer *writer, uintptr_t pc)
 {
 	struct static_page *page = static_page_of(writer->address);
 	struct ftsan_static_verdict verdict;
@@ -71,21 +108,25 @@ static void write_writer(const struct static_writer *writer, uintptr_t pc)
 	const struct static_module *module;
 	struct ftsan_buf out;
 
-	if (page == NULL)
-		return;
+	/* None in this process: a fork has brought it along. */
+	if (page == NULL ||
+	    atomic_load_explicit(&writer->stores, memory_order_relaxed) == 0)
+		return false;
 	module = static_module_at(
 		atomic_load_explicit(&page->module, memory_order_relaxed));
 	word = static_word_of(writer->address, 0);
 	if (word == NULL || module->module == NULL)
-		return;
-	verdict = ftsan_rule_static(&word->facts);
+		return false;
+	verdict = static_verdict_of(word);
 	ftsan_line_begin(&out, storage, sizeof(storage), "static");
 	ftsan_line_str(&out, "module", module->module->path);
 	ftsan_line_hex(&out, "offset", writer->address - module->module->bias);
 	ftsan_line_u64(&out, "size", writer->size);
 	put_code(&out, "by_module", "by_offset", pc);
+	put_start(&out, pc);
 	ftsan_line_u64(&out, "by_stores",
 		       atomic_load_explicit(&writer->stores, memory_order_relaxed));
+	put_moments(&out, writer);
 	ftsan_line_str(&out, "class", ftsan_static_class_name(verdict.class));
 	ftsan_line_str(&out, "grade", ftsan_grade_name(verdict.grade));
 	put_facts(&out, word);
@@ -99,23 +140,39 @@ static void write_writer(const struct static_writer *writer, uintptr_t pc)
 		put_code(&out, keys[i][0], keys[i][1], writer->caller[i] - 1);
 	}
 	ftsan_line_finish(&out);
+	return true;
+}
+
+/* The last record of an inventory: without it, it is not all there. */
+static void write_end(uint32_t written, uint32_t left_out)
+{
+	struct ftsan_buf out;
+
+	ftsan_line_begin(&out, storage, sizeof(storage), "statics_inventory");
+	ftsan_line_u64(&out, "records", written);
+	ftsan_line_u64(&out, "left_out", left_out + ftsan_counted(statics_lost));
+	ftsan_line_finish(&out);
 }
 
 void ftsan_statics_inventory(void)
 {
-	uint32_t written = 0;
+	uint32_t written = 0, left_out = 0;
 
 	if (!static_config.inventory)
 		return;
-	for (uint32_t i = 0; i < STATIC_WRITERS && written < RECORDS_MAX; i++) {
+	for (uint32_t i = 0; i < STATIC_WRITERS; i++) {
 		struct static_writer *writer = static_writer_at(i);
 		uintptr_t pc = atomic_load_explicit(&writer->pc, memory_order_acquire);
 
 		if (pc == 0)
 			continue;
-		write_writer(writer, pc);
-		written++;
+		if (written == RECORDS_MAX) {
+			left_out++;
+			continue;
+		}
+		written += write_writer(writer, pc);
 	}
+	write_end(written, left_out);
 }
 
 /* Of the module's pages: how long they were sealed, and how long they could have been. */
@@ -154,6 +211,7 @@ void ftsan_statics_record_modules(void)
 		sum(module, now, &watched, &open);
 		ftsan_line_begin(&out, storage, sizeof(storage), "statics_module");
 		ftsan_line_str(&out, "module", module->module->path);
+		ftsan_line_str(&out, "build_id", module->module->build_id);
 		ftsan_line_hex(&out, "begin", module->begin - module->module->bias);
 		ftsan_line_u64(&out, "pages", (module->end - module->begin) / 4096);
 		ftsan_line_u64(

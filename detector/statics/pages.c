@@ -17,14 +17,15 @@ enum {
 };
 
 /* Traps that bring nothing new, in one period, before a page is left open. */
-enum { BURST = 48, BURST_WHEN_OVER_BUDGET = 3 };
+enum { BURST = 48, BURST_WHEN_OVER_BUDGET = 3, BURST_INVENTORY = 400 };
 static const uint64_t PERIOD_NS = 10u * 1000 * 1000;
 
 /* What a trap costs, signal and step and all, and how much of the run time they may
- * take together, in percent. A run that has just begun may spend the rest first. */
+ * take together, in percent. A run that has just begun may spend the rest first. Whoever
+ * asks for an inventory would rather have it complete. */
 static const uint64_t TRAP_NS = 8u * 1000;
 static const uint64_t TRAP_BURST_NS = 300u * 1000 * 1000;
-enum { LATENT_PERCENT = 8, RACE_PERCENT = 4 };
+enum { LATENT_PERCENT = 8, RACE_PERCENT = 4, INVENTORY_PERCENT = 30 };
 
 static struct static_page *_Atomic open_pages[OPEN_MAX];
 static _Atomic unsigned n_open;	  /* places ever used */
@@ -34,7 +35,9 @@ static _Atomic uint32_t frozen;
 
 static bool over_budget(void)
 {
-	uint64_t percent = static_config.latent ? LATENT_PERCENT : RACE_PERCENT;
+	uint64_t percent = static_config.inventory ? INVENTORY_PERCENT
+			   : static_config.latent  ? LATENT_PERCENT
+						   : RACE_PERCENT;
 	uint64_t elapsed = ftsan_sys_now_ns() - static_config.began_ns;
 
 	return ftsan_counted(statics_traps) * TRAP_NS >
@@ -54,7 +57,8 @@ bool static_page_is_hot(struct static_page *page, bool is_new)
 	if (is_new)
 		return false;
 	burst = atomic_fetch_add_explicit(&page->burst, 1, memory_order_relaxed) + 1;
-	return burst > BURST || (burst > BURST_WHEN_OVER_BUDGET && over_budget());
+	return burst > (static_config.inventory ? BURST_INVENTORY : BURST) ||
+	       (burst > BURST_WHEN_OVER_BUDGET && over_budget());
 }
 
 void static_page_protect(struct static_page *page)

@@ -320,12 +320,28 @@ static void note_callers(const struct static_store *store, struct ftsan_thread *
 		store->writer->caller[i] = stack->pc[1 + i];
 }
 
+/* @stores: the writer's, this one counted. */
+static void note_moment(struct static_writer *writer, uint32_t stores)
+{
+	unsigned power = 31 - (unsigned)__builtin_clz(stores);
+
+	if ((stores & (stores - 1)) != 0)
+		return;
+	if (power >= STATIC_MOMENTS)
+		power = STATIC_MOMENTS - 1;
+	atomic_store_explicit(&writer->moments[power], ftsan_sys_wall_ns(),
+			      memory_order_relaxed);
+}
+
 static void note_writer(struct static_thread *own, struct ftsan_thread *thread,
 			const void *ucontext)
 {
 	const struct static_store *store = &own->store;
+	uint32_t stores = 1 + atomic_fetch_add_explicit(&store->writer->stores, 1,
+							memory_order_relaxed);
 
-	atomic_fetch_add_explicit(&store->writer->stores, 1, memory_order_relaxed);
+	if (static_config.inventory && stores > 0)
+		note_moment(store->writer, stores);
 	if (!store->is_new)
 		return;
 	store->writer->size = (uint16_t)store->access.size;
@@ -343,7 +359,7 @@ static bool rests_on_words(struct ftsan_static_verdict verdict)
 }
 
 /* Calls are told by the stack pointer, which other functions may have had as well. */
-static struct ftsan_static_verdict verdict_of(const struct static_word *word)
+struct ftsan_static_verdict static_verdict_of(const struct static_word *word)
 {
 	struct ftsan_static_facts facts = word->facts;
 
@@ -377,11 +393,11 @@ void static_settle(struct static_thread *own, struct ftsan_thread *thread,
 	count_run(own);
 	static_records_lock();
 	take_in(store->word, store, tid);
-	verdict = verdict_of(store->word);
+	verdict = static_verdict_of(store->word);
 	static_records_unlock();
 	if (rests_on_words(verdict) && !static_words_together(own)) {
 		static_records_lock();
-		verdict = verdict_of(store->word);
+		verdict = static_verdict_of(store->word);
 		static_records_unlock();
 	}
 	if (store->reason == STATIC_JUDGED && static_config.latent)

@@ -105,6 +105,9 @@ void static_settle(struct static_thread *own, struct ftsan_thread *thread,
  * costs something: a few times a word. */
 bool static_words_together(struct static_thread *own);
 
+/* What the rules say of a word, with what is known of the others of its calls. */
+struct ftsan_static_verdict static_verdict_of(const struct static_word *word);
+
 /* perform.c. True: done, or the page is open; false: a step is under way. */
 bool static_perform(struct static_thread *own, struct ftsan_thread *thread,
 		    void *ucontext);

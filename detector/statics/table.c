@@ -164,3 +164,15 @@ struct static_writer *static_writer_at(uint32_t index)
 {
 	return &writers[index];
 }
+
+void static_writers_begin_anew(void)
+{
+	for (uint32_t i = 0; i < STATIC_WRITERS; i++) {
+		if (atomic_load_explicit(&writers[i].pc, memory_order_relaxed) == 0)
+			continue;
+		atomic_store_explicit(&writers[i].stores, 0, memory_order_relaxed);
+		for (unsigned at = 0; at < STATIC_MOMENTS; at++)
+			atomic_store_explicit(&writers[i].moments[at], 0,
+					      memory_order_relaxed);
+	}
+}

@@ -105,9 +105,14 @@ struct static_word {
 	uint64_t first_old, first_new, last_old, last_new;
 };
 
-enum { STATIC_CALLERS = 4 };
+enum { STATIC_CALLERS = 4, STATIC_MOMENTS = 8 };
 
-/* An instruction that stored to a word. @caller: return addresses, innermost first. */
+/*
+ * An instruction that stored to a word. @caller: return addresses, innermost first.
+ * @moments: wall clock in ns of the first store, the second, the fourth, the eighth and so
+ * on, the last place being that of the latest of them: spread over the run, so that they
+ * say in which tests it stores. Those two with the inventory only.
+ */
 struct static_writer {
 	_Atomic uintptr_t pc;
 	uintptr_t address;
@@ -115,6 +120,7 @@ struct static_writer {
 	uint16_t size;
 	bool atomic, rmw, by_libc;
 	uintptr_t caller[STATIC_CALLERS];
+	_Atomic uint64_t moments[STATIC_MOMENTS];
 };
 
 int static_table_init(void);
@@ -132,6 +138,9 @@ unsigned static_modules(void);
 
 /* For walks over everything. */
 struct static_writer *static_writer_at(uint32_t index);
+
+/* In a fork's child: the parent tells of what it stored itself. Costs a walk. */
+void static_writers_begin_anew(void);
 
 /* One writer of records at a time. Nothing faults, and nobody waits, while it is held. */
 void static_records_lock(void);

@@ -177,4 +177,17 @@ enum { FTSAN_SHORT_NAME = 512 };
  */
 const char *ftsan_view_short_name(const char *name, char *to, size_t capacity_bytes);
 
+/*
+ * Names of modules and functions without what another build of them has different. What
+ * does not fit is cut off. Pure, async-signal-safe.
+ */
+
+/* "_mcp.cpython-314t-x86_64-linux-gnu.so", "libopenblas64_p-r0-0cf96a72.3.23.dev.so" and
+ * "libpython3.14t.so.1.0" are "_mcp", "libopenblas64_p-r0" and "python3". */
+void ftsan_lasting_module(char *to, size_t size, const char *path);
+
+/* Without .isra.0, .constprop.1, .part.0, .cold, .llvm.123, which are the compiler's, and
+ * without the numbers that Cython gives its functions. */
+void ftsan_lasting_function(char *to, size_t size, const char *name);
+
 #endif

@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "attach/attach.h"
+#include "audit/audit.h"
 #include "doctor/doctor.h"
 #include "launch/launch.h"
 #include "report/report.h"
@@ -40,6 +41,8 @@ static const struct command {
 	{"run", "run a command with ftsan", ftsan_command_run},
 	{"attach", "watch a Python program that runs already", ftsan_command_attach},
 	{"detach", "leave a program that was attached to", ftsan_command_detach},
+	{"audit", "list the statics that extension modules write, and under which locks",
+	 ftsan_command_audit},
 	{"report", "print the findings of a log", ftsan_command_report},
 	{"doctor", "say what works on this machine and what to do about the rest",
 	 ftsan_command_doctor},

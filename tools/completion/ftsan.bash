@@ -16,6 +16,7 @@ _ftsan_run_command() {
 			# A value, perhaps in pieces: bash cuts words at '=' and ':'.
 			case ${COMP_WORDS[i - 1]} in
 			--log | --options | --suppressions | = | :) ;;
+			-o | --output | --format | --baseline | --grade | --from) ;;
 			*) [[ ${COMP_WORDS[i]} == [=:] ]] || break ;;
 			esac
 			;;
@@ -50,15 +51,39 @@ _ftsan_run() {
 	fi
 }
 
+_ftsan_audit() {
+	local word=$1 last=$2 at
+	case $last in
+	-o | --output | --baseline | --from | --log)
+		mapfile -t COMPREPLY < <(compgen -f -- "$word")
+		return
+		;;
+	--format) _ftsan_choose "text json html" "$word" && return ;;
+	--grade) _ftsan_choose "low medium high" "$word" && return ;;
+	--options | :)
+		_ftsan_run "$word" "$last"
+		return
+		;;
+	esac
+	at=$(_ftsan_run_command)
+	if [ -z "$at" ] || [[ $at = "$COMP_CWORD" && $word = -* ]]; then
+		_ftsan_choose "--output --format --baseline --grade --all --log --options \
+			--keep-gil --progress --from --help" "$word"
+	else
+		_ftsan_run "$word" "$last"
+	fi
+}
+
 _ftsan() {
 	local word=${COMP_WORDS[COMP_CWORD]} last=${COMP_WORDS[COMP_CWORD - 1]}
 	COMPREPLY=()
 	if [ "$COMP_CWORD" = 1 ]; then
-		_ftsan_choose "run attach detach report doctor scan options version --help --version" "$word"
+		_ftsan_choose "run attach detach audit report doctor scan options version --help --version" "$word"
 		return
 	fi
 	case ${COMP_WORDS[1]}:$last:$word in
 	run:*) _ftsan_run "$word" "$last" ;;
+	audit:*) _ftsan_audit "$word" "$last" ;;
 	attach:--by:* | detach:--by:*) _ftsan_choose "ptrace remote" "$word" ;;
 	attach:--log:* | attach:--suppressions:* | attach:--python:* | detach:--python:*)
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")

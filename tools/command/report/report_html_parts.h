@@ -4,10 +4,8 @@
 
 #include <stdio.h>
 
+#include "report/html_page.h"
 #include "report/report_model.h"
-
-/* <tag class="...">text</tag>; @class may be NULL, @text is escaped. */
-void ftsan_html_element(FILE *out, const char *tag, const char *class, const char *text);
 
 /* --- report_html_finding.c --- */
 

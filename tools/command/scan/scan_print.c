@@ -87,6 +87,10 @@ static void print_sum(FILE *out, const struct ftsan_scan *scan)
 			ftsan_plural(scan->problems.n, "place", "places"));
 	fprintf(out, "ftsan: %zu known %s\n", hazards,
 		ftsan_plural(hazards, "hazard", "hazards"));
+	if (scan->n_modules > 0)
+		fputs("ftsan: what they write to statics, and under which locks, shows "
+		      "`ftsan audit -- CMD`\n",
+		      out);
 }
 
 void ftsan_scan_print(FILE *out, const struct ftsan_scan *scan)

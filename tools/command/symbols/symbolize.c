@@ -7,6 +7,7 @@
 #include "symbols/demangle.h"
 #include "common/common.h"
 #include "symbols/symbolize_file.h"
+#include "symbols/variable.h"
 
 /**
  * struct ftsan_symbolizer - what was looked up
@@ -303,6 +304,26 @@ const struct ftsan_chain *ftsan_symbolize(struct ftsan_symbolizer *symbolizer,
 			   exact);
 	}
 	return &symbolizer->chains[number];
+}
+
+bool ftsan_symbolize_static(struct ftsan_symbolizer *symbolizer, const char *module,
+			    const char *build_id, uint64_t offset,
+			    struct ftsan_static_name *name)
+{
+	const struct ftsan_symbol_file *file;
+	struct ftsan_variable variable;
+
+	if (module[0] != '/')
+		return false;
+	file = get_module(symbolizer, module, build_id);
+	if (file->handle == NULL ||
+	    !ftsan_variable_find(&variable, file->handle, offset + file->bias))
+		return false;
+	name->name = keep_name(symbolizer, variable.name);
+	name->part = variable.part[0] != '\0' ? keep_string(symbolizer, variable.part)
+					      : "";
+	ftsan_variable_release(&variable);
+	return name->name != NULL;
 }
 
 unsigned ftsan_symbolizer_mismatches(const struct ftsan_symbolizer *symbolizer)

@@ -41,6 +41,26 @@ const struct ftsan_chain *ftsan_symbolize(struct ftsan_symbolizer *symbolizer,
 					  const struct ftsan_view_frame *frame,
 					  const char *build_id, bool exact);
 
+/**
+ * struct ftsan_static_name - a static variable; strings live as long as the symbolizer
+ * @name: demangled
+ * @part: of it: ".code_cache.count", "[3]"; "" when it is not known
+ */
+struct ftsan_static_name {
+	const char *name, *part;
+};
+
+/**
+ * ftsan_symbolize_static() - the variable that holds a word of a module's data
+ * @module:   absolute path; @build_id: as above
+ * @offset:   in the file's own addresses
+ *
+ * Return: false: it has no name.
+ */
+bool ftsan_symbolize_static(struct ftsan_symbolizer *symbolizer, const char *module,
+			    const char *build_id, uint64_t offset,
+			    struct ftsan_static_name *name);
+
 /* Modules whose file is not (or no longer) the one that ran. */
 unsigned ftsan_symbolizer_mismatches(const struct ftsan_symbolizer *symbolizer);
 

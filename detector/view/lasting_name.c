@@ -1,4 +1,4 @@
-#include "findings/lasting_name.h"
+#include "view/view.h"
 
 #include "base/base.h"
 
