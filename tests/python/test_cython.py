@@ -165,11 +165,22 @@ def assert_gil_was_asked_for(outcome, module):
     assert {finding["gil_forced"] for finding in outcome.findings} == {True}, outcome.findings
 
 
+def died_of_it(outcome):
+    """Its cache hands out entries that are half made, and some runs die of one."""
+    culprits = {finding["culprit"]["function"] for finding in outcome.findings
+                if finding["kind"] == "crash"}
+    return culprits == {"__Pyx_AddTraceback"} and outcome.status in (
+        -signal.SIGSEGV, 128 + signal.SIGSEGV)
+
+
 @pytest.mark.parametrize("attempt", range(SUITE_REPEAT))
 def test_scikit_image_suite(run, skimage, attempt):
     """The report that cython#6718 began with."""
     outcome = run.ftsan(skimage, "-m", "pytest", "-q", "-p", "no:cacheprovider",
                         "--pyargs", "skimage.graph", "--parallel-threads=4")
+    if died_of_it(outcome):
+        assert races_of(outcome, "_mcp"), outcome
+        return
     assert re.search(r"^44 passed", outcome.stdout, re.MULTILINE), outcome
     assert outcome.status == EXIT_FINDINGS, outcome
     assert races_of(outcome, "_mcp"), outcome
@@ -181,7 +192,7 @@ def test_scikit_image_suite(run, skimage, attempt):
 @pytest.mark.parametrize("how", ["ftsan", "preload"])
 def test_scikit_image_script(run, skimage, how, attempt):
     outcome = getattr(run, how)(skimage, run.script(RAISE_IN_MCP))
-    assert (outcome.status, outcome.stdout) == (
+    assert died_of_it(outcome) or (outcome.status, outcome.stdout) == (
         EXIT_FINDINGS, "unexpected successes: 0\n"), outcome
     assert races_of(outcome, "_mcp"), outcome
 
@@ -191,7 +202,7 @@ def test_gil_of_scikit_image(run, skimage, import_morphology):
     module = "skimage.morphology._skeletonize_lee_cy"
     program = (f"import {module}\n" if import_morphology else "") + RAISE_IN_MCP
     outcome = run.ftsan(skimage, run.script(program))
-    assert outcome.status == EXIT_FINDINGS, outcome
+    assert died_of_it(outcome) or outcome.status == EXIT_FINDINGS, outcome
     assert races_of(outcome, "_mcp"), outcome
     if import_morphology:
         assert_gil_was_asked_for(outcome, "_skeletonize_lee_cy")
