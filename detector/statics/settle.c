@@ -1,124 +1,10 @@
 /* Takes a store into the records, and asks the rules what to think of it. */
-#include <stddef.h>
-#include <string.h>
-
 #include "base/base.h"
 #include "locks/locks.h"
 #include "memory/memory.h"
 #include "stacks/stacks.h"
 #include "statics/store.h"
 #include "threads/threads.h"
-
-/* Functions are smaller, and what is further apart is not one call of one function. */
-enum { FUNCTION_BYTES = 16384 };
-
-/* --- words of one call ------------------------------------------------------------ */
-
-static bool belongs(const struct static_run *run, const struct static_store *store)
-{
-	uintptr_t apart = store->pc > run->pc ? store->pc - run->pc : run->pc - store->pc;
-
-	return run->sp == store->sp && apart < FUNCTION_BYTES;
-}
-
-/* The call that the store belongs to; those that have returned since are dropped. */
-static struct static_run *run_of(struct static_thread *own)
-{
-	const struct static_store *store = &own->store;
-	struct static_run *run;
-
-	while (own->n_runs > 0 && own->runs[own->n_runs - 1].sp < store->sp)
-		own->n_runs--;
-	if (own->n_runs > 0 && belongs(&own->runs[own->n_runs - 1], store))
-		return &own->runs[own->n_runs - 1];
-	if (own->n_runs == STATIC_RUNS) {
-		for (unsigned i = 0; i + 1 < STATIC_RUNS; i++)
-			own->runs[i] = own->runs[i + 1];
-		own->n_runs--;
-	}
-	run = &own->runs[own->n_runs++];
-	*run = (struct static_run){
-		.sp = store->sp, .pc = store->pc, .serial = ++own->run_serial};
-	return run;
-}
-
-/* The same instruction at the same word again: another call, or another turn of a loop.
- */
-static bool begins_anew(const struct static_run *run, uintptr_t word, uintptr_t pc)
-{
-	for (unsigned i = 0; i < run->n; i++)
-		if (run->words[i] == word)
-			return run->pcs[i] == pc;
-	return false;
-}
-
-static void add_word(struct static_run *run, uintptr_t word, uintptr_t pc, bool repeated)
-{
-	for (unsigned i = 0; i < run->n; i++)
-		if (run->words[i] == word)
-			return;
-	if (run->n == STATIC_RUN_WORDS)
-		return;
-	run->pcs[run->n] = pc;
-	run->words[run->n++] = word;
-	run->repeated += repeated;
-}
-
-/* Without names code that is close by is taken for one function. */
-enum { NAMELESS_BYTES = 512, CHECKS = 3 };
-
-static bool is_same_function(uintptr_t a, uintptr_t b)
-{
-	char first[FTSAN_SYMBOL_MAX], second[FTSAN_SYMBOL_MAX];
-
-	if (ftsan_symbol_name(a, first) == 0 && ftsan_symbol_name(b, second) == 0)
-		return strcmp(first, second) == 0;
-	return (a > b ? a - b : b - a) < NAMELESS_BYTES;
-}
-
-bool static_words_together(struct static_thread *own)
-{
-	struct static_word *word = own->store.word;
-	const struct static_run *run;
-
-	if (word->together || word->checked >= CHECKS || own->n_runs == 0)
-		return word->together;
-	word->checked++;
-	run = &own->runs[own->n_runs - 1];
-	if (own->store.access.size > 8 || own->store.repeated)
-		word->together = true;
-	for (unsigned i = 0; i < run->n && !word->together; i++)
-		word->together =
-			run->words[i] != (own->store.access.address & ~(uintptr_t)7) &&
-			is_same_function(run->pcs[i], own->store.pc);
-	return word->together;
-}
-
-static void count_run(struct static_thread *own)
-{
-	struct static_store *store = &own->store;
-	struct static_run *run;
-	uintptr_t word = store->access.address & ~(uintptr_t)7;
-	uint32_t words = (store->access.size + 7) / 8;
-	/* Stored to in another call before, or never 0. */
-	bool repeated = store->old != 0 || atomic_load_explicit(&store->word->stores,
-								memory_order_relaxed) > 1;
-
-	/* Atomics are none of those that belong together, nor is what stays as it was. */
-	if (store->access.atomic || store->word->facts.atomic ||
-	    (store->has_new && store->new == store->old && store->access.size <= 8))
-		return;
-	run = run_of(own);
-	if (begins_anew(run, word, store->pc))
-		run->n = run->repeated = 0;
-	for (uint32_t i = 0; i < words && i < STATIC_RUN_WORDS; i++)
-		add_word(run, word + 8 * i, store->pc, repeated);
-	if (store->repeated)
-		run->n = run->repeated = STATIC_RUN_WORDS;
-	store->run = run->serial;
-	store->run_words = run->n;
-	store->run_repeated = run->repeated;
-}
 
 /* --- lock words ------------------------------------------------------------------- */
 
@@ -390,7 +276,7 @@ void static_settle(struct static_thread *own, struct ftsan_thread *thread,
 	}
 	if (store->known)
 		return;
-	count_run(own);
+	static_count_run(own);
 	static_records_lock();
 	take_in(store->word, store, tid);
 	verdict = static_verdict_of(store->word);

@@ -101,6 +101,8 @@ void static_observe(struct static_thread *own, struct ftsan_thread *thread);
 void static_settle(struct static_thread *own, struct ftsan_thread *thread,
 		   const void *ucontext);
 
+/* runs.c: the store and the word are counted to their call. */
+void static_count_run(struct static_thread *own);
 /* Does one function store to the word and to others, in one call? By the symbols, which
  * costs something: a few times a word. */
 bool static_words_together(struct static_thread *own);

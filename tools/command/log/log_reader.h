@@ -9,7 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "view/view.h"
+#include "log/read_finding.h"
 
 enum ftsan_record_type {
 	FTSAN_RECORD_NONE, /* also: a type that this version does not know */
@@ -84,20 +84,6 @@ struct ftsan_tests_record {
 	const char *fingerprint;
 	const char *suppressed;
 	json_t *tests;
-};
-
-/*
- * @view points into @stacks and @frames, which the holder may improve upon.
- * @tests: list of the tests that ran, or NULL
- * @death: that @view points at, or zeroed
- */
-struct ftsan_finding_record {
-	struct ftsan_view view;
-	json_t *tests;
-	struct ftsan_view_stack *stacks;
-	struct ftsan_view_frame *frames;
-	struct ftsan_view_death death;
-	int *silent;
 };
 
 /**

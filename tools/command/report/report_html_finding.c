@@ -30,8 +30,9 @@ static void put_modules(FILE *out, const struct ftsan_view *view)
 			if (!stack->frames[j].python && stack->frames[j].module != NULL &&
 			    strcmp(or_empty(stack->role), "alloc") != 0 &&
 			    !ftsan_view_is_libc(&stack->frames[j]))
-				ftsan_names_add(&modules,
-						ftsan_str_base_name(stack->frames[j].module), 1);
+				ftsan_names_add(
+					&modules,
+					ftsan_str_base_name(stack->frames[j].module), 1);
 	}
 	fputs(" data-modules=\"", out);
 	for (size_t i = 0; i < modules.n; i++) {

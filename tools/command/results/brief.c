@@ -4,122 +4,10 @@
 #include <string.h>
 
 #include "common/common.h"
+#include "results/brief_stack.h"
 #include "results/explain.h"
 #include "results/fold.h"
 #include "results/session_found.h"
-#include "results/source_line.h"
-
-static bool is(const char *text, const char *word)
-{
-	return text != NULL && strcmp(text, word) == 0;
-}
-
-/* --- stacks --------------------------------------------------------------------- */
-
-static void put_place(FILE *out, const struct ftsan_view_frame *frame,
-		      const char *directory)
-{
-	if (ftsan_str_some(frame->file) && frame->line > 0) {
-		fputc(' ', out);
-		ftsan_put_text(out, ftsan_short_path(frame->file, directory));
-		fprintf(out, ":%d", frame->line);
-	} else if (!frame->python && ftsan_str_some(frame->module)) {
-		fputc(' ', out);
-		ftsan_put_text(out, ftsan_str_base_name(frame->module));
-		fprintf(out, "+0x%" PRIx64, frame->offset);
-	}
-}
-
-static void put_function(FILE *out, const struct ftsan_view_frame *frame)
-{
-	char name[FTSAN_SHORT_NAME];
-
-	ftsan_put_text(
-		out, ftsan_str_some(frame->function)
-			     ? ftsan_view_short_name(frame->function, name, sizeof(name))
-			     : "<unknown>");
-}
-
-static void put_frame(FILE *out, unsigned number, const struct ftsan_view_frame *frame,
-		      const char *directory)
-{
-	fprintf(out, "    #%u ", number);
-	put_function(out, frame);
-	put_place(out, frame, directory);
-	(void)ftsan_put_source_line(out, "  |  ", frame->file, frame->line);
-	fputc('\n', out);
-}
-
-static void put_thread(FILE *out, const struct ftsan_view_stack *stack, int pid)
-{
-	if (stack->tid != 0 && stack->tid == pid) {
-		fputs(" by the main thread", out);
-	} else if (ftsan_str_some(stack->thread)) {
-		fputs(" by thread '", out);
-		ftsan_put_text(out, stack->thread);
-		fputc('\'', out);
-	} else {
-		fputs(" by a thread", out);
-	}
-	if (stack->tid != 0)
-		fprintf(out, " (tid=%d)", stack->tid);
-}
-
-static const char *deed_of(const struct ftsan_view_stack *stack, bool concurrent)
-{
-	static const struct {
-		const char *role, *alone, *joined;
-	} deeds[] = {
-		{"write", "Write", "Concurrent write"},
-		{"read", "Read", "Concurrent read"},
-		{"free", "Freed", "Freed"},
-		{"call", "Called", "Called"},
-		{"crash", "Died", "Died"},
-	};
-
-	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++)
-		if (is(stack->role, deeds[i].role))
-			return concurrent ? deeds[i].joined : deeds[i].alone;
-	return "Access";
-}
-
-/* ", in Unpacker.feed of the Unpacker at 0x..." */
-static void put_operation(FILE *out, const struct ftsan_view_stack *stack)
-{
-	if (!ftsan_str_some(stack->operation))
-		return;
-	fputs(", in ", out);
-	ftsan_put_text(out, stack->operation);
-	if (stack->object == 0)
-		return;
-	fputs(" of the ", out);
-	ftsan_put_text(out, ftsan_str_some(stack->type) ? stack->type : "object");
-	fprintf(out, " at 0x%" PRIx64, stack->object);
-}
-
-static void put_stack(FILE *out, const struct ftsan_view *view, unsigned index,
-		      const char *directory)
-{
-	const struct ftsan_view_stack *stack = &view->stacks[index];
-	struct ftsan_fold fold;
-
-	fprintf(out, "  %s", deed_of(stack, index > 0 && is(view->kind, "race")));
-	if (stack->size != 0)
-		fprintf(out, " of size %u", stack->size);
-	put_thread(out, stack, view->pid);
-	put_operation(out, stack);
-	fputs(":\n", out);
-	ftsan_fold_stack(&fold, stack);
-	for (unsigned i = 0; i < fold.n; i++)
-		put_frame(out, fold.shown[i], &stack->frames[fold.shown[i]], directory);
-	if (stack->n_frames == 0)
-		fputs("    [no stack]\n", out);
-	if (fold.n == stack->n_frames)
-		return;
-	fputs("    ... ", out);
-	ftsan_fold_write(out, &fold);
-	fputc('\n', out);
-}
 
 /* --- the memory ------------------------------------------------------------------- */
 
@@ -140,27 +28,30 @@ static void put_origin(FILE *out, const struct ftsan_view *view, const char *dir
 		const struct ftsan_view_stack *stack = &view->stacks[i];
 		struct ftsan_fold fold;
 
-		if (!is(stack->role, "alloc") || stack->n_frames == 0)
+		if (!ftsan_str_equal(stack->role, "alloc") || stack->n_frames == 0)
 			continue;
 		ftsan_fold_stack(&fold, stack);
 		if (fold.n == 0)
 			return;
 		fputs("; made in ", out);
-		ftsan_put_text(out,
-			       ftsan_str_some(stack->frames[fold.shown[fold.n - 1]].function)
-				       ? stack->frames[fold.shown[fold.n - 1]].function
-				       : "<unknown>");
-		put_place(out, &stack->frames[fold.shown[fold.n - 1]], directory);
+		ftsan_put_text(
+			out,
+			ftsan_str_some(stack->frames[fold.shown[fold.n - 1]].function)
+				? stack->frames[fold.shown[fold.n - 1]].function
+				: "<unknown>");
+		ftsan_brief_place(out, &stack->frames[fold.shown[fold.n - 1]], directory);
 		return;
 	}
 }
 
 static void put_memory(FILE *out, const struct ftsan_view *view, const char *directory)
 {
-	if (!ftsan_str_some(view->description) && !ftsan_str_some(view->name) && view->address == 0)
+	if (!ftsan_str_some(view->description) && !ftsan_str_some(view->name) &&
+	    view->address == 0)
 		return;
 	fputs("  Location is ", out);
-	ftsan_put_text(out, ftsan_str_some(view->description) ? view->description : "memory");
+	ftsan_put_text(out,
+		       ftsan_str_some(view->description) ? view->description : "memory");
 	if (ftsan_str_some(view->name)) {
 		fputs(", ", out);
 		ftsan_put_text(out, view->name);
@@ -222,7 +113,7 @@ static void put_again(FILE *out, const struct ftsan_view *view,
 		      const struct ftsan_brief *brief)
 {
 	const struct ftsan_found *found = brief->found;
-	bool latent = is(view->confidence, "latent");
+	bool latent = ftsan_str_equal(view->confidence, "latent");
 
 	if (found != NULL && found->tests.n > 0) {
 		fputs("  Again:    pytest --ftsan", out);
@@ -269,7 +160,7 @@ static void put_summary(FILE *out, const struct ftsan_view *view, const char *di
 		frame = &view->stacks[0].frames[fold.shown[i]];
 		if (!frame->python && i + 1 < fold.n && !ftsan_str_some(frame->file))
 			continue;
-		put_place(out, frame, directory);
+		ftsan_brief_place(out, frame, directory);
 		break;
 	}
 	fputs(" in ", out);
@@ -295,8 +186,8 @@ static void put_others(FILE *out, const struct ftsan_view *view, unsigned from)
 		const struct ftsan_view_stack *stack = &view->stacks[i];
 
 		fputs("   ", out);
-		put_thread(out, stack, view->pid);
-		put_operation(out, stack);
+		ftsan_brief_thread(out, stack, view->pid);
+		ftsan_brief_operation(out, stack);
 		fputc('\n', out);
 	}
 	if (view->n_stacks - last + death->untold > 0)
@@ -323,9 +214,9 @@ void ftsan_brief_write(FILE *out, const struct ftsan_view *view,
 	fputc('\n', out);
 	put_tests(out, brief->found);
 	for (unsigned i = 0; i < view->n_stacks && shown < most; i++) {
-		if (is(view->stacks[i].role, "alloc"))
+		if (ftsan_str_equal(view->stacks[i].role, "alloc"))
 			continue;
-		put_stack(out, view, i, brief->directory);
+		ftsan_brief_stack(out, view, i, brief->directory);
 		shown++;
 	}
 	if (death != NULL) {
@@ -346,7 +237,8 @@ void ftsan_brief_write(FILE *out, const struct ftsan_view *view,
 	if (ftsan_str_some(brief->news))
 		fprintf(out, "  Compared with the baseline: %s.\n", brief->news);
 	fputs("  Confidence ", out);
-	ftsan_put_text(out, ftsan_str_some(view->confidence) ? view->confidence : "unknown");
+	ftsan_put_text(out,
+		       ftsan_str_some(view->confidence) ? view->confidence : "unknown");
 	if (ftsan_str_some(view->grade)) {
 		fputs(", grade ", out);
 		ftsan_put_text(out, view->grade);
@@ -373,17 +265,19 @@ static void note_stacks(FILE *out, const struct ftsan_view *view)
 		const struct ftsan_view_stack *stack = &view->stacks[i];
 		struct ftsan_fold fold;
 
-		if (is(stack->role, "alloc"))
+		if (ftsan_str_equal(stack->role, "alloc"))
 			continue;
 		ftsan_fold_stack(&fold, stack);
-		fprintf(out, "%s", deed_of(stack, i > 0 && is(view->kind, "race")));
+		fprintf(out, "%s",
+			ftsan_brief_deed(stack,
+					 i > 0 && ftsan_str_equal(view->kind, "race")));
 		for (unsigned j = 0; j<fold.n; j += fold.n> 1 ? fold.n - 1 : 1) {
 			const struct ftsan_view_frame *frame =
 				&stack->frames[fold.shown[j]];
 
 			fputs(j == 0 ? ": " : ", from ", out);
-			put_function(out, frame);
-			put_place(out, frame, NULL);
+			ftsan_brief_function(out, frame);
+			ftsan_brief_place(out, frame, NULL);
 		}
 		fputc('\n', out);
 	}

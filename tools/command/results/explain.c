@@ -53,7 +53,8 @@ void ftsan_explain_culprit(FILE *out, const struct ftsan_view *view)
 		return;
 	}
 	frame = innermost(view);
-	if (frame == NULL || (!ftsan_str_some(frame->function) && !ftsan_str_some(frame->module))) {
+	if (frame == NULL ||
+	    (!ftsan_str_some(frame->function) && !ftsan_str_some(frame->module))) {
 		fputs("Native code", out);
 		return;
 	}
@@ -90,8 +91,8 @@ static void put_hazard(FILE *out, const struct ftsan_view *view)
 
 static void put_title(FILE *out, const struct ftsan_view *view)
 {
-	const char *title =
-		ftsan_str_some(view->title) ? view->title : ftsan_kind_headline(view->kind);
+	const char *title = ftsan_str_some(view->title) ? view->title
+							: ftsan_kind_headline(view->kind);
 
 	ftsan_put_text(out, title);
 	if (ftsan_str_some(view->culprit)) {
@@ -147,7 +148,8 @@ static const char *harm_of(const struct ftsan_view *view)
 			 "alive: use of freed memory."},
 	};
 
-	for (size_t i = 0; ftsan_str_some(view->name) && i < FTSAN_ARRAY_LEN(harms); i++) {
+	for (size_t i = 0; ftsan_str_some(view->name) && i < FTSAN_ARRAY_LEN(harms);
+	     i++) {
 		size_t length = strlen(harms[i].name);
 
 		if (strncmp(view->name, harms[i].name, length) == 0 &&
@@ -166,8 +168,8 @@ static const char *harm_of(const struct ftsan_view *view)
 /* What is known of the death. */
 static void put_death(FILE *out, const struct ftsan_view_death *death)
 {
-	ftsan_put_text(out,
-		       ftsan_str_some(death->cause) ? death->cause : "the cause is not known");
+	ftsan_put_text(out, ftsan_str_some(death->cause) ? death->cause
+							 : "the cause is not known");
 	if (ftsan_str_some(death->detail)) {
 		fputs(": ", out);
 		ftsan_put_text(out, death->detail);

@@ -1,0 +1,163 @@
+#include "runtime/engines.h"
+
+#include <errno.h>
+
+#include "adapters/adapters.h"
+#include "base/base.h"
+#include "crash/crash.h"
+#include "decode/decode.h"
+#include "locks/locks.h"
+#include "memory/memory.h"
+#include "operations/operations.h"
+#include "pages/pages.h"
+#include "runtime/canary.h"
+#include "runtime/records.h"
+#include "sampler/sampler.h"
+#include "stacks/stacks.h"
+#include "statics/statics.h"
+#include "threads/threads.h"
+#include "words/words.h"
+
+/* Set at start. */
+static const struct ftsan_host *host;
+static const struct ftsan_options *options;
+static int guard_error;
+static bool canary;
+
+static void *own_tstate(void)
+{
+	void *tstate = host->tstate_get != NULL ? host->tstate_get() : NULL;
+
+	/* A detached thread has none of that kind, but its frames are still there. */
+	if (!ftsan_pyquick_attached(&ftsan_abi, (uintptr_t)tstate))
+		tstate = NULL;
+	if (tstate == NULL && host->tstate_gilstate != NULL)
+		tstate = host->tstate_gilstate();
+	return tstate;
+}
+
+static unsigned walk_python(struct ftsan_pyframe *out, unsigned max, bool *more)
+{
+	void *tstate = own_tstate();
+
+	if (tstate == NULL)
+		return 0;
+	return ftsan_pyframes_walk(&ftsan_abi, (uintptr_t)tstate, host->py_code_type, out,
+				   max, more);
+}
+
+void ftsan_engines_stacks(const struct ftsan_host *the_host,
+			  const struct ftsan_options *the_options)
+{
+	struct ftsan_pyabi abi;
+
+	host = the_host;
+	options = the_options;
+	(void)ftsan_pyabi_read(&abi, host->py_runtime, host->py_version);
+	ftsan_alloc_site_init(&abi, host->tstate_get, host->tstate_gilstate);
+	ftsan_stack_set_unwinder(host->unwinder);
+	ftsan_stack_set_own_range(host->own_begin, host->own_end);
+	ftsan_watch_set_own_text(host->own_begin, host->own_end);
+	if (ftsan_abi.known)
+		ftsan_stack_set_python(walk_python);
+	(void)ftsan_modules_refresh(host->iterate);
+	ftsan_symbols_set_eval(host->py_eval);
+	ftsan_witness_init(&(struct ftsan_interpreter){.abi = &ftsan_abi,
+						       .code_type = host->py_code_type,
+						       .type_type = host->py_type_type,
+						       .own_begin = host->own_begin,
+						       .own_end = host->own_end},
+			   own_tstate);
+}
+
+/* Is there anything to be seen in array headers? */
+static bool watches(void)
+{
+	return ftsan_options_latent(options) ||
+	       (ftsan_options_race(options) && ftsan_abi.free_threaded);
+}
+
+/* What the engine of guarded buffers asks those above it. */
+static struct ftsan_guard_host guard_host = {
+	.adapters = {[FTSAN_ADAPTER_CANARY] = &ftsan_adapter_canary,
+		     [FTSAN_ADAPTER_NUMPY] = &ftsan_adapter_numpy,
+		     [FTSAN_ADAPTER_CYTHON] = &ftsan_adapter_cython},
+	.freeing = ftsan_operation_with,
+};
+
+static int start_guard(void)
+{
+	int error = 0;
+
+	guard_host.on_store = ftsan_latent() ? ftsan_hazard_look : NULL;
+	guard_host.own_begin = host->own_begin;
+	guard_host.own_end = host->own_end;
+	guard_host.canary_begin = ftsan_canary_text(&guard_host.canary_end);
+	if (options->guard)
+		error = ftsan_guard_init(options, &guard_host, ftsan_abi.free_threaded);
+	return error;
+}
+
+/* The engine of statics steps over the instructions that the sampler patches: where it is
+ * asked for by name, it has them for itself. */
+static bool samples(void)
+{
+	return options->sampler && ftsan_options_race(options) && !ftsan_statics_on();
+}
+
+static void start_statics(void)
+{
+	static struct ftsan_static_host told;
+
+	told = (struct ftsan_static_host){
+		.abi = &ftsan_abi,
+		.interpreter = (uintptr_t)host->py_runtime,
+		.code_type = host->py_code_type,
+		.tstate_get = host->tstate_get,
+		.tstate_gilstate = host->tstate_gilstate,
+		.finalizing = host->finalizing,
+		.gil_kept_off = host->gil_kept_off,
+		.own_begin = host->own_begin,
+		.own_end = host->own_end,
+	};
+	ftsan_memory_init(&ftsan_abi, host->py_type_type);
+	(void)ftsan_statics_init(options, &told);
+}
+
+void ftsan_engines_start(void)
+{
+	(void)ftsan_mem_init();
+	ftsan_decode_init(host->zydis_init, host->zydis_decode);
+	ftsan_numpy_init(ftsan_abi.object_size);
+	ftsan_cython_init(ftsan_abi.ob_type, host->py_code_type);
+	ftsan_operation_init(options, ftsan_abi.free_threaded);
+	if (host->attached)
+		ftsan_workers_many();
+	start_statics();
+	if (samples())
+		(void)ftsan_sampler_init(options, host->iterate,
+					 (uintptr_t)host->py_runtime, host->cache,
+					 host->attached);
+	ftsan_sampler_names(ftsan_header_name_field);
+	if (options->watch && watches())
+		(void)ftsan_watch_init();
+	ftsan_header_init(options, ftsan_abi.free_threaded);
+	guard_error = start_guard();
+	canary = guard_error == 0 && options->guard && options->canary &&
+		 ftsan_canary_run();
+}
+
+void ftsan_engines_record(void)
+{
+	ftsan_record_engine(host, guard_error == 0 && options->guard,
+			    !options->guard	     ? "switched off (guard=0)"
+			    : guard_error == -EINVAL ? "unknown value of the option store"
+						     : "no memory for the arena",
+			    canary);
+	if (watches())
+		ftsan_record_watch();
+	if (samples())
+		ftsan_record_sampler();
+	if (ftsan_statics_on())
+		ftsan_record_statics(ftsan_statics_choice(options));
+}
