@@ -56,9 +56,8 @@ static void print_help(FILE *out)
 {
 	fputs("usage: ftsan COMMAND ...\n"
 	      "\n"
-	      "Finds data races on array metadata and invalid code objects in native "
-	      "extension\n"
-	      "modules on free-threaded CPython, without rebuilding anything.\n"
+	      "Finds data races, unlocked statics and the causes of crashes in native\n"
+	      "extension modules on free-threaded CPython, without rebuilding anything.\n"
 	      "\n",
 	      out);
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(commands); i++)

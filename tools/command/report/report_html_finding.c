@@ -225,7 +225,7 @@ static void put_stack_title(FILE *out, const struct ftsan_view_stack *stack, int
 {
 	static const char *const words[][2] = {
 		{"write", "Write"},	{"read", "Read"},   {"free", "Freed"},
-		{"alloc", "Allocated"}, {"call", "Called"}, {"crash", "Died"},
+		{"alloc", "Allocated"}, {"call", "Called"}, {"crash", "Fatal access"},
 	};
 	const char *word = or_empty(stack->role);
 

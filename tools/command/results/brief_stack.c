@@ -64,7 +64,7 @@ const char *ftsan_brief_deed(const struct ftsan_view_stack *stack, bool concurre
 		{"read", "Read", "Concurrent read"},
 		{"free", "Freed", "Freed"},
 		{"call", "Called", "Called"},
-		{"crash", "Died", "Died"},
+		{"crash", "Fatal access", "Fatal access"},
 	};
 
 	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++)

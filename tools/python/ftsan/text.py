@@ -14,7 +14,7 @@ HEADLINES = {
     "hang": "hang",
 }
 DEEDS = {"write": "Write", "read": "Read", "free": "Freed", "alloc": "Allocated",
-         "call": "Called", "crash": "Died"}
+         "call": "Called", "crash": "Fatal access"}
 
 
 def clean(value):
