@@ -11,11 +11,7 @@
 /* "dims[3]" and "dims[0]" are the same thing in different arrays. */
 static void take_subject(struct ftsan_group *group, const struct ftsan_view *view)
 {
-	if (!ftsan_str_some(view->subject) && view->by_object &&
-	    ftsan_str_some(view->description))
-		ftsan_str_copy(group->subject, sizeof(group->subject), view->description,
-			       strlen(view->description));
-	else if (ftsan_str_some(view->subject))
+	if (ftsan_str_some(view->subject))
 		ftsan_str_copy(group->subject, sizeof(group->subject), view->subject,
 			       strlen(view->subject));
 	else if (ftsan_str_some(view->name))
@@ -141,7 +137,7 @@ unsigned ftsan_groups(const struct ftsan_view *view,
 		stack = next(view, is_party, &at);
 	}
 	begin(&groups[0], view);
-	if (stack == NULL || (view->by_object && groups[0].subject[0] != '\0'))
+	if (stack == NULL)
 		return 1;
 	ftsan_blame(&groups[0].culprit, stack);
 	take_cython_cache(&groups[0]);

@@ -42,8 +42,6 @@ enum { FTSAN_GROUPS_MAX = 2 };
  * besides the function: a finding of that group is the same bug, see
  * ftsan_seen_find().
  *
- * A finding that is the object's (ftsan_incident.by_object) has no function in its name.
- *
  * Context: pure; async-signal-safe.
  * Return:  1 or 2.
  */

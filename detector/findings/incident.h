@@ -68,7 +68,6 @@ enum { FTSAN_PARTIES_MAX = 4 };
  * @operation, @operation_owner: name of the innermost operation at the time, and what it
  *           is one of ("": nothing); NULL: none, or not of interest
  * @output:  the object was given to it to be written to
- * @by_object: the finding is named after the object's word, whoever touched it where
  * @alloc, @alloc_tid: where the memory was allocated; borrowed, NULL: unknown
  * @death: how the process died, NULL: it did not; borrowed
  * @others, @n_others: what other threads were doing; borrowed
@@ -90,7 +89,6 @@ struct ftsan_incident {
 	const char *operation;
 	const char *operation_owner;
 	bool output;
-	bool by_object;
 	bool has_old, has_new;
 	int64_t old_value, new_value;
 	const struct ftsan_view_death *death;

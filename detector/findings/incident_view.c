@@ -265,7 +265,6 @@ struct ftsan_view *ftsan_incident_view(const struct ftsan_incident *incident)
 	view->note = incident->note;
 	view->advice = incident->advice;
 	view->output = incident->output;
-	view->by_object = incident->by_object;
 	name_operation(view, incident);
 	for (unsigned i = 0; i < n; i++)
 		fill_stack(i, &incident->parties[i], FRAMES_MAX);

@@ -99,22 +99,12 @@ void ftsan_memory_identity(const struct ftsan_memory *memory, struct ftsan_buf *
 	if (!ftsan_memory_is_field(memory))
 		return;
 	if (memory->kind == FTSAN_MEMORY_OBJECT) {
-		if (!ftsan_memory_type_name(memory->type, name))
-			return;
-		ftsan_buf_str(out, name);
-		ftsan_buf_char(out, '+');
-		/* Flags of one word are one. */
-		ftsan_buf_u64(out, ftsan_memory_offset(memory) & ~UINT64_C(3));
+		if (ftsan_memory_type_name(memory->type, name))
+			ftsan_buf_str(out, name);
 		return;
 	}
-	ftsan_buf_str(out, ftsan_str_base_name(memory->module->path));
-	if (ftsan_symbol_object(memory->address, name, &into) == 0) {
-		ftsan_buf_char(out, ' ');
+	if (ftsan_symbol_object(memory->address, name, &into) == 0)
 		ftsan_buf_str(out, name);
-	} else {
-		ftsan_buf_char(out, '+');
-		ftsan_buf_hex(out, ftsan_memory_offset(memory));
-	}
 }
 
 /* --- /proc/self/maps --------------------------------------------------------------- */

@@ -120,8 +120,11 @@ void ftsan_memory_describe(const struct ftsan_memory *memory, struct ftsan_buf *
  */
 bool ftsan_memory_is_field(const struct ftsan_memory *memory);
 
-/* A name for it that stays from run to run: "wrapt.ObjectProxy+40", "_liblinear...so
- * mt_rand". Empty where it is none by itself. */
+/*
+ * What a field or a static is one of, in words that stay from run to run and build to
+ * build: the type "wrapt.ObjectProxy", the variable "mt_rand". Empty where it is neither,
+ * or has no name.
+ */
 void ftsan_memory_identity(const struct ftsan_memory *memory, struct ftsan_buf *out);
 
 /*

@@ -55,22 +55,27 @@ static bool has_name(const struct ftsan_memory *memory, struct ftsan_object *obj
 	       name_field(type, memory->object, ftsan_memory_offset(memory), object);
 }
 
-/* Return: it is told by its object, whoever accesses it. */
-static bool describe(const struct ftsan_memory *memory, struct ftsan_object *object)
+/*
+ * @name: gets a static's, FTSAN_SYMBOL_MAX bytes: the engine of statics calls it that,
+ * too, and a bug has one name in every mode.
+ */
+static void describe(const struct ftsan_memory *memory, struct ftsan_object *object,
+		     char *name)
 {
+	bool is_static = memory->kind == FTSAN_MEMORY_STATIC;
 	struct ftsan_buf text;
-	bool by_object;
 
+	name[0] = '\0';
 	ftsan_object_clear(object);
 	if (has_name(memory, object))
-		return false;
-	ftsan_buf_init(&text, object->subject, sizeof(object->subject));
+		return;
+	ftsan_buf_init(&text, is_static ? name : object->subject,
+		       is_static ? FTSAN_SYMBOL_MAX : sizeof(object->subject));
 	ftsan_memory_identity(memory, &text);
-	by_object = ftsan_buf_cstr(&text)[0] != '\0';
+	(void)ftsan_buf_cstr(&text);
 	ftsan_buf_init(&text, object->description, sizeof(object->description));
 	ftsan_memory_describe(memory, &text);
 	(void)ftsan_buf_cstr(&text);
-	return by_object;
 }
 
 static bool write_finding(const struct ftsan_hold *hold,
@@ -79,7 +84,7 @@ static bool write_finding(const struct ftsan_hold *hold,
 			  enum ftsan_sampled_verdict verdict,
 			  enum ftsan_plain_proof proof)
 {
-	char note[256], evidence[160];
+	char note[256], evidence[160], name[FTSAN_SYMBOL_MAX];
 	struct ftsan_object object;
 	/* Who stores comes first: the reader is where it shows, not where it is wrong. */
 	bool held_first = question->held.writes || !question->other.writes;
@@ -105,7 +110,9 @@ static bool write_finding(const struct ftsan_hold *hold,
 	sentence(evidence, sizeof(evidence),
 		 proof == FTSAN_PROOF_NONE ? "It may be by design: " : "No atomics: ",
 		 ftsan_plain_proof_name(proof));
-	incident.by_object = describe(memory, &object);
+	describe(memory, &object, name);
+	if (name[0] != '\0')
+		incident.name = name;
 	return ftsan_report(&incident);
 }
 

@@ -21,30 +21,13 @@ void ftsan_lasting_module(char *to, size_t size, const char *path)
 }
 
 /*
- * Cython numbers functions by their place in the module, and has a wrapper for each that
- * may be inlined or not: __pyx_pw_4_mcp_3MCP_5find and __pyx_pf_4_mcp_3MCP_4find are one.
+ * Cython has a wrapper or two for each function that may be inlined or not, numbered by
+ * their place in the module: __pyx_pw_4_mcp_3MCP_5find and __pyx_f_4_mcp_3MCP_find are one.
  */
-static void name_cython(char *to, size_t size, const char *name, size_t length)
-{
-	size_t n = 0, at = strlen("__pyx_p?_");
-
-	for (const char *prefix = "__pyx_"; *prefix != '\0'; prefix++)
-		to[n++] = *prefix;
-	at += strspn(name + at, "0123456789");
-	while (at < length && n + 1 < size) {
-		to[n++] = name[at];
-		if (name[at++] == '_')
-			at += strspn(name + at, "0123456789");
-	}
-	to[n] = '\0';
-}
-
 void ftsan_lasting_function(char *to, size_t size, const char *name)
 {
-	size_t length = name[0] == '.' ? strlen(name) : strcspn(name, ".@");
-
-	if (ftsan_str_begins(name, "__pyx_pw_") || ftsan_str_begins(name, "__pyx_pf_"))
-		name_cython(to, size, name, length);
-	else
-		ftsan_str_copy(to, size, name, length);
+	if (ftsan_view_cython_name(name, to, size))
+		return;
+	ftsan_str_copy(to, size, name,
+		       name[0] == '.' ? strlen(name) : strcspn(name, ".@"));
 }

@@ -109,7 +109,6 @@ enum { FTSAN_VIEW_DIMS_MAX = 64 };
  * @output:      the operation was given the object to write to
  * @grade:       "high", "medium", "low"; NULL: not graded
  * @note, @advice: what happens then, and what helps; NULL: not said
- * @by_object:   the fingerprint is made of the object, not of who touched it
  * @death:       the process died, or did not end; NULL: neither
  * @n_shape:     entries of @shape, -1 when the shape is unknown
  */
@@ -141,7 +140,6 @@ struct ftsan_view {
 	const char *grade;
 	const char *note;
 	const char *advice;
-	bool by_object;
 	uint32_t size;
 	const struct ftsan_view_death *death;
 	const struct ftsan_view_stack *stacks;
@@ -186,8 +184,20 @@ const char *ftsan_view_short_name(const char *name, char *to, size_t capacity_by
  * "libpython3.14t.so.1.0" are "_mcp", "libopenblas64_p-r0" and "python3". */
 void ftsan_lasting_module(char *to, size_t size, const char *path);
 
-/* Without .isra.0, .constprop.1, .part.0, .cold, .llvm.123, which are the compiler's, and
- * without the numbers that Cython gives its functions. */
+/* Without .isra.0, .constprop.1, .part.0, .cold, .llvm.123, which are the compiler's: of
+ * Cython's functions the method's name, as in "_mcp.MCP.find". */
 void ftsan_lasting_function(char *to, size_t size, const char *name);
+
+/**
+ * ftsan_view_cython_name() - the method behind the name of the C function that Cython made
+ * @to: gets "running.Mean.add" of "__pyx_f_7running_4Mean_add" and of
+ *      "__pyx_pw_7running_4Mean_1add"; what does not fit is cut off
+ *
+ * Each part has its length in front, and the last one a number that tells functions of one
+ * name apart (Cython/Compiler/, 3.0 to 3.2). What compilers add to names is left out.
+ *
+ * Pure, async-signal-safe. Return: false, and @to is as it was: it is no such name.
+ */
+bool ftsan_view_cython_name(const char *name, char *to, size_t capacity_bytes);
 
 #endif

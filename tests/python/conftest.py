@@ -292,8 +292,8 @@ def version_in(python):
                           capture_output=True, text=True, check=True).stdout.strip()
 
 
-def build_extension(python, directory, name, *flags):
-    """Compiles NAME.c of this directory for the interpreter and NumPy of a venv."""
+def build_extension(python, directory, name, *flags, source=None):
+    """Compiles NAME.c of this directory, or `source`, for the interpreter and NumPy of a venv."""
     cc = next(filter(shutil.which, ("cc", "gcc", "clang")), None)
     if cc is None:
         pytest.skip("no C compiler")
@@ -305,4 +305,4 @@ def build_extension(python, directory, name, *flags):
     if has_header != "True":
         pytest.skip(f"no Python.h of {python} in {include}")
     subprocess.run([cc, "-shared", "-fPIC", "-g", "-O1", f"-I{include}", f"-I{numpy}", *flags,
-                    "-o", directory / f"{name}{suffix}", HERE / f"{name}.c"], check=True)
+                    "-o", directory / f"{name}{suffix}", source or HERE / f"{name}.c"], check=True)

@@ -365,6 +365,37 @@ START_TEST(long_template_arguments_are_folded)
 }
 END_TEST
 
+START_TEST(functions_of_cython_have_their_names_back)
+{
+	static const struct {
+		const char *name, *expected;
+	} names[] = {
+		{"__pyx_f_7running_4Mean_add", "running.Mean.add"},
+		{"__pyx_pw_7running_4Mean_1add", "running.Mean.add"},
+		{"__pyx_pf_7running_4Mean_12add.isra.0", "running.Mean.add"},
+		{"__pyx_pw_5scipy_8_ckdtree_3query_7ball", "scipy._ckdtree.query_7ball"},
+		{"__pyx_f_1a_1b", "a.b"},
+		{"__pyx_f_9999999_a", NULL},
+		{"__pyx_f_7running", NULL},
+		{"__pyx_f_7running_", NULL},
+		{"__pyx_f_", NULL},
+		{"__pyx_fatalerror", NULL},
+		{"", NULL},
+	};
+	char to[64];
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		bool is = ftsan_view_cython_name(names[i].name, to, sizeof(to));
+
+		ck_assert_int_eq(is, names[i].expected != NULL);
+		if (is)
+			ck_assert_str_eq(to, names[i].expected);
+	}
+	ck_assert(ftsan_view_cython_name(names[0].name, to, 8));
+	ck_assert_uint_lt(strlen(to), 8);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("view");
@@ -388,6 +419,7 @@ int main(void)
 	tcase_add_test(tests, json_time_has_no_exponent);
 	tcase_add_test(tests, no_buffer_is_overrun);
 	tcase_add_test(tests, long_template_arguments_are_folded);
+	tcase_add_test(tests, functions_of_cython_have_their_names_back);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);

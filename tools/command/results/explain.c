@@ -217,6 +217,24 @@ static bool is_packages(const struct ftsan_view *view)
 	return false;
 }
 
+/* The project's own function stored where another thread was. */
+static const char *remedy_of(const struct ftsan_view *view)
+{
+	if (ftsan_str_some(view->description) &&
+	    strncmp(view->description, "static ", 7) == 0)
+		return "Give each call, each thread or each module object its own (a "
+		       "local variable, thread_local, the module's state), or let all "
+		       "who use it hold the same lock.";
+	if (ftsan_str_some(view->description) &&
+	    strncmp(view->description, "field ", 6) == 0 &&
+	    strstr(view->description, " of a numpy.ndarray") == NULL)
+		return "Let all methods that use the object hold its lock "
+		       "(Py_BEGIN_CRITICAL_SECTION(self); in Cython: with "
+		       "cython.critical_section(self)), or make the field an atomic.";
+	return "Work on a view or a copy instead of what was passed in, or let all who "
+	       "use the object hold the same lock (Py_BEGIN_CRITICAL_SECTION).";
+}
+
 void ftsan_explain_remedy(FILE *out, const struct ftsan_view *view)
 {
 	const struct ftsan_hazard *hazard = ftsan_hazard_of(view->culprit);
@@ -236,11 +254,7 @@ void ftsan_explain_remedy(FILE *out, const struct ftsan_view *view)
 		      "lock around all uses of it.",
 		      out);
 	else
-		fputs("Work on a view or a copy instead of what was passed in, or let "
-		      "all "
-		      "who use the object hold the same lock "
-		      "(Py_BEGIN_CRITICAL_SECTION).",
-		      out);
+		fputs(remedy_of(view), out);
 }
 
 static void put_value(FILE *out, const struct ftsan_view *view, int64_t value)
@@ -263,7 +277,8 @@ void ftsan_explain_values(FILE *out, const struct ftsan_view *view)
 		put_value(out, view, view->old_value);
 	else
 		fputc('?', out);
-	if (view->has_new) {
+	/* The same again is no change: what was seen is the store itself. */
+	if (view->has_new && !(view->has_old && view->old_value == view->new_value)) {
 		fputs(" -> ", out);
 		put_value(out, view, view->new_value);
 	}

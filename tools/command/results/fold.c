@@ -40,6 +40,18 @@ static enum ftsan_owner python_owner(const char *file)
 	return is_library(file) ? FTSAN_OWNER_CPYTHON : FTSAN_OWNER_PROJECT;
 }
 
+/* What Cython puts between a method and its caller. */
+static bool is_cythons(const char *function)
+{
+	static const char *const begins_with[] = {"__Pyx_CyFunction_", "__Pyx_PyObject_",
+						  "__Pyx_PyVectorcall_"};
+
+	for (size_t i = 0; function != NULL && i < FTSAN_ARRAY_LEN(begins_with); i++)
+		if (ftsan_str_begins(function, begins_with[i]))
+			return true;
+	return false;
+}
+
 enum ftsan_owner ftsan_frame_owner(const struct ftsan_view_frame *frame)
 {
 	if (frame->python)
@@ -48,7 +60,7 @@ enum ftsan_owner ftsan_frame_owner(const struct ftsan_view_frame *frame)
 		return FTSAN_OWNER_LIBC;
 	if (ftsan_view_is_interpreter(frame) || frame->module == NULL ||
 	    strstr(frame->module, "/libftsan") != NULL ||
-	    strstr(frame->module, "/libstdc++") != NULL)
+	    strstr(frame->module, "/libstdc++") != NULL || is_cythons(frame->function))
 		return FTSAN_OWNER_CPYTHON;
 	return strstr(frame->module, packages) != NULL ? FTSAN_OWNER_PACKAGE
 						       : FTSAN_OWNER_PROJECT;
@@ -69,6 +81,17 @@ static unsigned own_line(const struct ftsan_view_stack *stack)
 	return stack->n_frames;
 }
 
+/* The wrapper of a method around the method itself (Cython's), or a call of itself. */
+static bool repeats(const struct ftsan_view_stack *stack, unsigned i)
+{
+	const struct ftsan_view_frame *frame = &stack->frames[i], *inner = frame - 1;
+
+	return i > 0 && !frame->python && !inner->python && frame->function != NULL &&
+	       inner->function != NULL && frame->module != NULL &&
+	       inner->module != NULL && strcmp(frame->function, inner->function) == 0 &&
+	       strcmp(frame->module, inner->module) == 0;
+}
+
 void ftsan_fold_stack(struct ftsan_fold *fold, const struct ftsan_view_stack *stack)
 {
 	unsigned own = own_line(stack);
@@ -80,7 +103,7 @@ void ftsan_fold_stack(struct ftsan_fold *fold, const struct ftsan_view_stack *st
 		unsigned room = own > i && own < stack->n_frames ? FTSAN_FOLD_SHOWN - 1
 								 : FTSAN_FOLD_SHOWN;
 
-		if (is_shown(owner) && fold->n < room)
+		if (is_shown(owner) && fold->n < room && !repeats(stack, i))
 			fold->shown[fold->n++] = i;
 		else
 			fold->hidden[owner]++;

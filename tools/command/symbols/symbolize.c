@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "symbols/cython.h"
 #include "symbols/demangle.h"
 #include "common/common.h"
 #include "symbols/symbolize_file.h"
@@ -95,8 +96,13 @@ static const char *keep_string(struct ftsan_symbolizer *symbolizer, const char *
 
 static const char *keep_name(struct ftsan_symbolizer *symbolizer, const char *name)
 {
+	char cython[FTSAN_SHORT_NAME];
 	char *demangled = name != NULL ? ftsan_demangle(name) : NULL;
-	const char *kept = keep_string(symbolizer, demangled != NULL ? demangled : name);
+	const char *kept;
+
+	if (name != NULL && ftsan_view_cython_name(name, cython, sizeof(cython)))
+		name = cython;
+	kept = keep_string(symbolizer, demangled != NULL ? demangled : name);
 
 	free(demangled);
 	return kept;
@@ -154,6 +160,17 @@ static int number_of_die(Dwarf_Die *die, unsigned name)
 	return (int)value;
 }
 
+/* A line of C that Cython made is a line of the .pyx file, where that is here. */
+static void set_place(struct ftsan_symbolizer *symbolizer, struct ftsan_view_frame *place,
+		      const char *file, int line)
+{
+	char *source = ftsan_cython_line(file, &line);
+
+	place->file = keep_string(symbolizer, source != NULL ? source : file);
+	place->line = line;
+	free(source);
+}
+
 /* Where the inlined function @die was called: the place of the frame around it. */
 static void set_call_place(struct ftsan_symbolizer *symbolizer,
 			   struct ftsan_view_frame *place, Dwarf_Die *unit,
@@ -167,9 +184,9 @@ static void set_call_place(struct ftsan_symbolizer *symbolizer,
 	place->line = 0;
 	if (file > 0 && dwarf_getsrcfiles(unit, &files, &n_files) == 0 &&
 	    (size_t)file < n_files) {
-		place->file = keep_string(symbolizer,
-					  dwarf_filesrc(files, (size_t)file, NULL, NULL));
-		place->line = number_of_die(die, DW_AT_call_line);
+		set_place(symbolizer, place,
+			  dwarf_filesrc(files, (size_t)file, NULL, NULL),
+			  number_of_die(die, DW_AT_call_line));
 	}
 }
 
@@ -234,8 +251,7 @@ static void set_line(struct ftsan_symbolizer *symbolizer,
 
 	if (name == NULL)
 		return;
-	place->file = keep_string(symbolizer, name);
-	place->line = number;
+	set_place(symbolizer, place, name, number);
 }
 
 static void look_up(struct ftsan_symbolizer *symbolizer,
