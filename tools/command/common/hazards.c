@@ -7,7 +7,10 @@
 
 #include "base/base.h"
 
-/* Sources: the issues named, and the release notes of the versions with the fix. */
+/*
+ * Sources: the issues named, and the release notes of the versions with the fix. What has
+ * no number was found by ftsan (docs/findings.md).
+ */
 static const struct ftsan_hazard hazards[] = {
 	{"numpy", "numpy#28197", "2.1.0", "2.2.3",
 	 "np.repeat stores to the shape of its input: wrong results, heap overflow",
@@ -18,6 +21,10 @@ static const struct ftsan_hazard hazards[] = {
 	 "StringDType stores to a descriptor that arrays share", NULL},
 	{"numpy", "numpy#30234", "2.1.0", "2.4.0",
 	 "the hash of a dtype is cached without synchronisation", "PyArray_DescrHash"},
+	{"numpy", "numpy-argsort-order", "2.2.1", NULL,
+	 "argsort(order=) and argpartition(order=) put another dtype into their input: "
+	 "wrong results, use after free",
+	 NULL},
 	{"cython", "cython#6718", "0.29", "3.1.0b1",
 	 "the module's cache of code objects is not synchronised: crashes in tracebacks",
 	 "__Pyx_AddTraceback"},
@@ -97,7 +104,8 @@ bool ftsan_hazard_is_in(const struct ftsan_hazard *hazard, const char *component
 {
 	return version != NULL && strcmp(hazard->component, component) == 0 &&
 	       ftsan_version_compare(version, hazard->from) >= 0 &&
-	       ftsan_version_compare(version, hazard->fixed) < 0;
+	       (hazard->fixed == NULL ||
+		ftsan_version_compare(version, hazard->fixed) < 0);
 }
 
 const struct ftsan_hazard *ftsan_hazard_next(const struct ftsan_hazard *last,
@@ -129,7 +137,7 @@ json_t *ftsan_hazards_json(const char *component, const char *version)
 	json_t *list = json_array();
 
 	while ((hazard = ftsan_hazard_next(hazard, component, version)) != NULL)
-		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "issue",
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s?}", "issue",
 						      hazard->issue, "text", hazard->text,
 						      "fixed", hazard->fixed));
 	return list;

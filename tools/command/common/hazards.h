@@ -8,9 +8,10 @@
 /**
  * struct ftsan_hazard - one defect of a range of versions
  * @component: "numpy", "cython"
- * @issue:     "numpy#28197"
+ * @issue:     "numpy#28197", or a name of ours where upstream has no number for it
  * @from:      first version that has it
- * @fixed:     first version that has it no more
+ * @fixed:     first version that has it no more; NULL: the newest that was looked at has
+ * it
  * @text:      what goes wrong
  * @function:  that a finding of it blames, or what its name begins with; NULL: unknown
  */

@@ -230,8 +230,8 @@ static void check_engines(struct ftsan_checks *checks, const struct answers *ans
 				 "please report this");
 }
 
-/* "numpy#1, numpy#2"; @fixed: the version without any of them, NULL when there is none.
- */
+/* "numpy#1, numpy#2": those that a newer version has fixed; @fixed: that without any of
+ * them, NULL when there is none. */
 static char *name_hazards(const char *component, const char *version, const char **fixed)
 {
 	const struct ftsan_hazard *hazard = NULL;
@@ -239,6 +239,8 @@ static char *name_hazards(const char *component, const char *version, const char
 
 	*fixed = NULL;
 	while ((hazard = ftsan_hazard_next(hazard, component, version)) != NULL) {
+		if (hazard->fixed == NULL)
+			continue;
 		longer = ftsan_xprintf("%s%s%s", text, *fixed != NULL ? ", " : "",
 				       hazard->issue);
 		free(text);

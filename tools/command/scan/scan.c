@@ -27,7 +27,8 @@ static const char help[] =
 	"its\n"
 	"packages are.\n"
 	"\n"
-	"  --exit-code    exit with 66 when there are hazards\n"
+	"  --exit-code    exit with 66 when there are hazards that a newer version has\n"
+	"                 fixed\n"
 	"\n"
 	"Exit status: 0; 125 when PATH can't be read.\n";
 
@@ -188,6 +189,7 @@ int ftsan_command_scan(int argc, char **argv)
 {
 	struct request request = {.json = false};
 	struct ftsan_scan scan = {.n_modules = 0};
+	size_t mended;
 	int status = 0;
 
 	if (parse_arguments(&request, argc, argv) != 0)
@@ -200,7 +202,8 @@ int ftsan_command_scan(int argc, char **argv)
 		status = scan_argument(&scan, *path);
 	if (status == 0)
 		status = print(&request, &scan);
-	if (status == 0 && request.exit_code && ftsan_scan_hazards(&scan) > 0)
+	(void)ftsan_scan_hazards(&scan, &mended);
+	if (status == 0 && request.exit_code && mended > 0)
 		status = FTSAN_EXIT_FINDINGS;
 	ftsan_scan_release(&scan);
 	return status;

@@ -37,7 +37,10 @@ static void print_module(FILE *out, const struct ftsan_scanned *module)
 	if (module->facts.cython[0] != '\0')
 		fprintf(out, ", Cython %s", module->facts.cython);
 	if (unhookable != NULL)
-		fprintf(out, ", not hooked: %s", unhookable);
+		fprintf(out,
+			module->facts.native ? ", statics and sampler only (%s)"
+					     : ", not watched (%s)",
+			unhookable);
 	print_names(out, "cython", ftsan_scanned_cython(module));
 }
 
@@ -61,32 +64,41 @@ static void print_legend(FILE *out, const struct ftsan_scan *scan)
 	while ((hazard = ftsan_hazard_next(hazard, NULL, NULL)) != NULL) {
 		size_t n = count_of(scan, hazard);
 
-		if (n > 0)
-			fprintf(out, "%s (%zu %s): %s; fixed in %s %s\n", hazard->issue,
-				n, ftsan_plural(n, "place", "places"), hazard->text,
-				hazard->component, hazard->fixed);
+		if (n == 0)
+			continue;
+		fprintf(out, "%s (%zu %s): %s; ", hazard->issue, n,
+			ftsan_plural(n, "place", "places"), hazard->text);
+		if (hazard->fixed != NULL)
+			fprintf(out, "fixed in %s %s\n", hazard->component,
+				hazard->fixed);
+		else
+			fprintf(out, "no %s has it fixed so far\n", hazard->component);
 	}
 }
 
 static void print_sum(FILE *out, const struct ftsan_scan *scan)
 {
-	size_t free_threaded = 0, hookable = 0, hazards = ftsan_scan_hazards(scan);
+	size_t free_threaded = 0, hookable = 0, mended = 0;
+	size_t hazards = ftsan_scan_hazards(scan, &mended);
 
 	for (size_t i = 0; i < scan->n_modules; i++) {
 		free_threaded += ftsan_scanned_is_free_threaded(&scan->modules[i]);
 		hookable += ftsan_scanned_unhookable(&scan->modules[i]) == NULL;
 	}
 	fprintf(out,
-		"ftsan: %zu extension %s, %zu for free-threaded interpreters, %zu can be "
-		"hooked; %zu other shared %s\n",
+		"ftsan: %zu extension %s, %zu for free-threaded interpreters, %zu with "
+		"arrays or code caches to guard; %zu other shared %s\n",
 		scan->n_modules, ftsan_plural(scan->n_modules, "module", "modules"),
 		free_threaded, hookable, scan->others,
 		ftsan_plural(scan->others, "object", "objects"));
 	if (scan->problems.n > 0)
 		fprintf(out, "ftsan: %zu %s could not be looked at\n", scan->problems.n,
 			ftsan_plural(scan->problems.n, "place", "places"));
-	fprintf(out, "ftsan: %zu known %s\n", hazards,
+	fprintf(out, "ftsan: %zu known %s", hazards,
 		ftsan_plural(hazards, "hazard", "hazards"));
+	if (hazards > 0)
+		fprintf(out, ", %zu fixed in a newer version", mended);
+	fputc('\n', out);
 	if (scan->n_modules > 0)
 		fputs("ftsan: what they write to statics, and under which locks, shows "
 		      "`ftsan audit -- CMD`\n",
@@ -155,6 +167,7 @@ static json_t *numpy_json(const struct ftsan_scan_note *numpy)
 json_t *ftsan_scan_json(const struct ftsan_scan *scan)
 {
 	json_t *numpy = json_array(), *modules = json_array(), *problems = json_array();
+	size_t hazards, mended;
 
 	for (size_t i = 0; i < scan->numpy.n; i++)
 		json_array_append_new(numpy, numpy_json(&scan->numpy.list[i]));
@@ -166,8 +179,9 @@ json_t *ftsan_scan_json(const struct ftsan_scan *scan)
 						path_json(scan->problems.list[i].path),
 						"reason",
 						path_json(scan->problems.list[i].text)));
-	return json_pack("{s:i, s:o, s:o, s:o, s:I, s:I}", "v", 1, "numpy", numpy,
+	hazards = ftsan_scan_hazards(scan, &mended);
+	return json_pack("{s:i, s:o, s:o, s:o, s:I, s:I, s:I}", "v", 1, "numpy", numpy,
 			 "modules", modules, "problems", problems, "other_objects",
-			 (json_int_t)scan->others, "hazards",
-			 (json_int_t)ftsan_scan_hazards(scan));
+			 (json_int_t)scan->others, "hazards", (json_int_t)hazards,
+			 "hazards_fixed", (json_int_t)mended);
 }

@@ -225,27 +225,30 @@ const char *ftsan_scanned_unhookable(const struct ftsan_scanned *module)
 	if (strncmp(module->abi, "abi3", 4) == 0)
 		return "limited API";
 	if (!module->facts.pymem)
-		return "takes no memory that is watched";
+		return "takes no memory that is guarded";
 	return NULL;
 }
 
-static size_t count(const char *component, const char *version)
+static size_t count(const char *component, const char *version, size_t *mended)
 {
 	const struct ftsan_hazard *hazard = NULL;
 	size_t n = 0;
 
-	while ((hazard = ftsan_hazard_next(hazard, component, version)) != NULL)
+	while ((hazard = ftsan_hazard_next(hazard, component, version)) != NULL) {
 		n++;
+		*mended += hazard->fixed != NULL;
+	}
 	return n;
 }
 
-size_t ftsan_scan_hazards(const struct ftsan_scan *scan)
+size_t ftsan_scan_hazards(const struct ftsan_scan *scan, size_t *mended)
 {
 	size_t n = 0;
 
+	*mended = 0;
 	for (size_t i = 0; i < scan->numpy.n; i++)
-		n += count("numpy", scan->numpy.list[i].text);
+		n += count("numpy", scan->numpy.list[i].text, mended);
 	for (size_t i = 0; i < scan->n_modules; i++)
-		n += count("cython", ftsan_scanned_cython(&scan->modules[i]));
+		n += count("cython", ftsan_scanned_cython(&scan->modules[i]), mended);
 	return n;
 }

@@ -63,11 +63,12 @@ bool ftsan_scanned_is_free_threaded(const struct ftsan_scanned *module);
 /* The Cython that its hazards are those of; NULL when it has none. */
 const char *ftsan_scanned_cython(const struct ftsan_scanned *module);
 
-/* Why nothing in it can be watched; NULL when something can. */
+/* Why it has nothing for the engine of arrays and code caches; NULL when it has. */
 const char *ftsan_scanned_unhookable(const struct ftsan_scanned *module);
 
-/* Hazards of the modules and of NumPy, counted a module each. */
-size_t ftsan_scan_hazards(const struct ftsan_scan *scan);
+/* Hazards of the modules and of NumPy, counted a module each; @mended: those of them that
+ * a newer version has not. */
+size_t ftsan_scan_hazards(const struct ftsan_scan *scan, size_t *mended);
 
 void ftsan_scan_print(FILE *out, const struct ftsan_scan *scan);
 json_t *ftsan_scan_json(const struct ftsan_scan *scan);
