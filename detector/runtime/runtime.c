@@ -1,10 +1,13 @@
 #include "runtime/runtime.h"
 
+#include <string.h>
+
 #include "base/base.h"
 #include "findings/findings.h"
 #include "locks/locks.h"
 #include "operations/operations.h"
 #include "pages/pages.h"
+#include "runtime/blind.h"
 #include "runtime/children.h"
 #include "runtime/engines.h"
 #include "runtime/flush.h"
@@ -305,6 +308,9 @@ unsigned ftsan_runtime_end(const char *reason, int status)
 		ftsan_statics_inventory();
 		ftsan_record_coverage(host, &ftsan_abi, true);
 		ftsan_record_end(reason, status);
+		if (options->print && root && strcmp(reason, "exec") != 0 &&
+		    strcmp(reason, "detach") != 0)
+			ftsan_blind_tell(host, &ftsan_abi);
 		if (entered)
 			ftsan_flush_leave();
 	}

@@ -25,26 +25,61 @@ static void put_one(struct ftsan_buf *line, bool first, const char *engine,
 	ftsan_buf_str(line, race ? ",\"race\":true}" : ",\"race\":false}");
 }
 
-static void put_watched(struct ftsan_buf *line, bool latent, bool gil_on)
+/* struct watched - a line of watched.def */
+struct watched {
+	const char *engine, *words;
+	uint64_t n;
+	enum needs needs;
+};
+
+enum {
+#define FTSAN_WATCHED(engine, counter, needs, words) +1
+	N_WATCHED =
+#include "base/watched.def"
+#undef FTSAN_WATCHED
+};
+
+static void count_watched(struct watched all[N_WATCHED])
 {
-	const struct {
-		const char *engine, *words;
-		uint64_t n;
-		enum needs needs;
-	} all[] = {
+	const struct watched now[N_WATCHED] = {
 #define FTSAN_WATCHED(engine, counter, needs, words)                                     \
 	{#engine, words, ftsan_counted(counter), needs},
 #include "base/watched.def"
 #undef FTSAN_WATCHED
 	};
+
+	memcpy(all, now, sizeof(now));
+}
+
+static bool takes_threads(enum needs needs, bool latent)
+{
+	return needs == RACE || (needs == MODE && !latent);
+}
+
+bool ftsan_watched_anything(bool latent, bool gil_on, bool threads)
+{
+	struct watched all[N_WATCHED];
+
+	count_watched(all);
+	for (unsigned i = 0; i < N_WATCHED; i++)
+		if (all[i].n > 0 && counts(all[i].needs, gil_on) &&
+		    (!takes_threads(all[i].needs, latent) || (threads && !gil_on)))
+			return true;
+	return false;
+}
+
+static void put_watched(struct ftsan_buf *line, bool latent, bool gil_on)
+{
+	struct watched all[N_WATCHED];
 	bool first = true;
 
+	count_watched(all);
 	ftsan_buf_str(line, ",\"watched\":[");
-	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(all); i++) {
+	for (unsigned i = 0; i < N_WATCHED; i++) {
 		if (all[i].n == 0 || !counts(all[i].needs, gil_on))
 			continue;
 		put_one(line, first, all[i].engine, all[i].words, all[i].n,
-			all[i].needs == RACE || (all[i].needs == MODE && !latent));
+			takes_threads(all[i].needs, latent));
 		first = false;
 	}
 	ftsan_buf_char(line, ']');
@@ -86,6 +121,14 @@ static void put_name(struct ftsan_buf *line, const char *path)
 	ftsan_buf_init(&name, text, sizeof(text));
 	ftsan_buf_bytes(&name, base, strcspn(base, "."));
 	ftsan_buf_json(line, ftsan_buf_cstr(&name));
+}
+
+unsigned ftsan_watched_extensions(void)
+{
+	struct extensions found = {.n = 0};
+
+	ftsan_modules_each(look, &found);
+	return found.n;
 }
 
 static void put_extensions(struct ftsan_buf *line)

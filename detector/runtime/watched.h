@@ -16,4 +16,13 @@
  */
 void ftsan_record_watched(struct ftsan_buf *line, bool latent, bool gil_on);
 
+/**
+ * ftsan_watched_anything() - does any line of watched.def count?
+ * @threads: more than one worked with what is watched
+ *
+ * The rest as above. Extension modules that are loaded and not CPython's own: below.
+ */
+bool ftsan_watched_anything(bool latent, bool gil_on, bool threads);
+unsigned ftsan_watched_extensions(void);
+
 #endif
