@@ -63,6 +63,20 @@ def test_nothing_imported(run, interpreter):
     assert run.ftsan(interpreter, "-c", "pass", options="blindcode=0").status == 0
 
 
+def test_preloaded_alone(run, numpy_fixed, interpreter, shared):
+    """Nobody gives a verdict on all processes then: the first one speaks for itself."""
+    nothing = run.preload(interpreter, "-c", "pass")
+    assert nothing.status == 0
+    assert "NOTHING WATCHED in process " in nothing.stderr
+    assert "(no extension module was loaded)" in nothing.stderr
+    alone = run.preload(numpy_fixed, shared, "0")
+    assert "(only one thread worked with arrays, and a race takes two)" in alone.stderr
+    for quiet in (run.preload(numpy_fixed, shared, "3"),
+                  run.preload(numpy_fixed, shared, "0", options="mode=latent"),
+                  run.preload(interpreter, "-c", "pass", options="print=0")):
+        assert (quiet.status, quiet.stderr) == (0, ""), quiet
+
+
 def test_races_need_threads(run, numpy_fixed, shared):
     alone = run.ftsan(numpy_fixed, shared, "0")
     assert alone.status == 67

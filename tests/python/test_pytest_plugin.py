@@ -256,7 +256,7 @@ def test_pid_in_the_name_of_the_log(run, project, affected, tmp_path):
         outcome = run.bare(affected, "-m", "pytest", "-p", "no:cacheprovider", "-n1", "--ftsan",
                            "--ftsan-log=../l.%p.jsonl", cwd=project.directory,
                            environment=project.environment)
-        if "ftsan: 1 finding" in outcome.stdout:
+        if "ftsan: FOUND 1 bug" in outcome.stdout:
             break
     assert_named(outcome, "test_it.py::test_shared")
     # The one that pytest runs in and the worker; another if the race has killed that one.
@@ -479,6 +479,16 @@ def test_everything_happens_once(run, project, fixed, start, tmp_path):
     assert (project.directory / "loaded").read_text() == (
         f"{project.directory} {arguments} True ['default', 'ignore::UserWarning:a b']\n")
     assert list(tmp_path.glob("ftsan-*")) == []  # a log that nobody asked for
+
+
+@pytest.mark.parametrize("how", ["plugin", "ftsan"])
+def test_nothing_was_watched(project, fixed, how):
+    """All tests pass, and it must not look like a success."""
+    project.write("def test_nothing(): pass\n", "test_bare.py")
+    outcome = project.pytest(fixed, how=how)
+    assert outcome.status == 67, outcome
+    assert "1 passed" in outcome.stdout and "ftsan: no verdict yet" in outcome.stdout, outcome
+    assert "ftsan: NOTHING WATCHED (" in outcome.stderr, outcome
 
 
 def test_already_under_ftsan(project, fixed):

@@ -106,7 +106,7 @@ class Findings:
         result = self.summary()
         found = list(result.found.values())
         if found:
-            terminalreporter.write_sep("=", f"ftsan: {_count(len(found), 'finding')}", red=True,
+            terminalreporter.write_sep("=", f"ftsan: FOUND {_count(len(found), 'bug')}", red=True,
                                      bold=True)
             texts = self._texts(result, terminalreporter)
             for one in found:
@@ -122,6 +122,10 @@ class Findings:
             terminalreporter.write_line(
                 f"ftsan: {_count(len(found), 'finding')}, {len(result.suppressed)} suppressed, in "
                 f"{_count(result.processes, 'process', 'processes')}")
+        if not found:
+            # What this process has watched is told when it ends.
+            terminalreporter.write_line(
+                "ftsan: no verdict yet: CLEAN or NOTHING WATCHED is said when pytest is done")
 
     def _texts(self, result, terminalreporter):
         """In full, unless they were printed with the tests that failed, or the command will
