@@ -67,6 +67,8 @@ const char *ftsan_brief_deed(const struct ftsan_view_stack *stack, bool concurre
 		{"crash", "Fatal access", "Fatal access"},
 	};
 
+	if (ftsan_str_equal(stack->role, "crash") && stack->size == 0)
+		return "Fatal instruction";
 	for (size_t i = 0; i < sizeof(deeds) / sizeof(deeds[0]); i++)
 		if (ftsan_str_equal(stack->role, deeds[i].role))
 			return concurrent ? deeds[i].joined : deeds[i].alone;
