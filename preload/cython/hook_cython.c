@@ -4,6 +4,7 @@
 #include "adapters/adapters.h"
 #include "stacks/stacks.h"
 #include "base/base.h"
+#include "cython/cython.h"
 #include "pages/pages.h"
 #include "hooks/hooks.h"
 #include "python/python.h"
@@ -122,5 +123,4 @@ void *ftsan_hook_PyMem_Realloc(void *block, size_t size)
 	return ftsan_memory_move(block, size, ftsan_real.PyMem_Malloc(size));
 }
 
-static const struct ftsan_listener listener = {.frame = publish_filled};
-FTSAN_LISTENER(listener);
+const struct ftsan_listener ftsan_cython_listener = {.frame = publish_filled};

@@ -48,16 +48,11 @@ void ftsan_dl_init(const struct ftsan_dl_host *provided)
 		host->opened(opened_early);
 }
 
-/* Of all files; made by the linker, absent when nobody listens. */
-typedef const struct ftsan_loader_listener *listener;
-extern const listener __start_ftsan_loader_listeners[]
-	__attribute__((weak, visibility("hidden")));
-extern const listener __stop_ftsan_loader_listeners[]
-	__attribute__((weak, visibility("hidden")));
-
+/* Nobody is told of what comes before ftsan_dl_init(). */
 #define TELL(what)                                                                       \
-	for (const listener *at = __start_ftsan_loader_listeners;                        \
-	     at < __stop_ftsan_loader_listeners; at++)                                   \
+	for (const struct ftsan_loader_listener *const *at = host ? host->listeners      \
+								  : NULL;                \
+	     at && *at; at++)                                                            \
 		if ((*at)->what)                                                         \
 	(*at)->what()
 

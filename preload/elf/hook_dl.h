@@ -5,6 +5,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "elf/loader_listen.h"
+
 /* struct ftsan_wrapper - @wrapper: address of ftsan_hook_NAME(); @exported: of the name
  * that libftsan.so exports, 0: none */
 struct ftsan_wrapper {
@@ -15,11 +17,13 @@ struct ftsan_wrapper {
 /**
  * struct ftsan_dl_host - what the loader's hooks are told, and whom they tell
  * @wrappers: one for each line of table.def
+ * @listeners: who is told of what happens here; ends with NULL
  * @opened:   a library was opened in a process that is not active: does it bring CPython?
  *            Context: normal context, loader's lock free to take
  */
 struct ftsan_dl_host {
 	const struct ftsan_wrapper *wrappers;
+	const struct ftsan_loader_listener *const *listeners;
 	void (*opened)(void *handle);
 };
 

@@ -1,6 +1,6 @@
 /*
- * What rooms above want to be told of the loader, each by a constant of its own: lower
- * code knows none of them.
+ * What rooms above want to be told of the loader, each by a constant of its own that
+ * ftsan_dl_init() is given: lower code knows none of them.
  */
 #ifndef FTSAN_PRELOAD_LOADER_LISTEN_H
 #define FTSAN_PRELOAD_LOADER_LISTEN_H
@@ -22,10 +22,5 @@ struct ftsan_loader_listener {
 	void (*before_close)(void);
 	void (*after_close)(void);
 };
-
-/* Makes a listener of a constant of that type; no order among them. */
-#define FTSAN_LOADER_LISTENER(listener)                                                  \
-	static const struct ftsan_loader_listener *const listener##_listens              \
-		__attribute__((used, section("ftsan_loader_listeners"))) = &(listener)
 
 #endif

@@ -6,6 +6,7 @@
 #include "elf/elf.h"
 #include "hooks/hooks.h"
 #include "locks/hook_locks.h"
+#include "locks/python_locks.h"
 #include "runtime/runtime.h"
 #include "statics/statics.h"
 
@@ -113,6 +114,5 @@ static void stop(void)
 	has_cxx = false;
 }
 
-static const struct ftsan_loader_listener listener = {
+const struct ftsan_loader_listener ftsan_locks_loader_listener = {
 	.start = start, .update = update, .stop = stop};
-FTSAN_LOADER_LISTENER(listener);

@@ -11,10 +11,15 @@
 #ifndef FTSAN_PRELOAD_PYTHON_LOCKS_H
 #define FTSAN_PRELOAD_PYTHON_LOCKS_H
 
+#include "elf/elf.h"
+
 /*
  * Wraps the methods of _thread.lock and _thread.RLock, once. Context: normal context of a
  * thread that is attached to the interpreter and holds no exception that matters.
  */
 void ftsan_locks_python(void);
+
+/* The import slots of locks come and go with all the others. */
+extern const struct ftsan_loader_listener ftsan_locks_loader_listener;
 
 #endif

@@ -108,12 +108,11 @@ static void see_capsule(void *pointer, uintptr_t caller)
 	ftsan_ufunc_see_capsule(pointer);
 }
 
-static const struct ftsan_listener listener = {
+const struct ftsan_listener ftsan_numpy_listener = {
 	.capsule = see_capsule,
 	.item = ftsan_ufunc_see_item,
 	.module = ftsan_modules_hook,
 };
-FTSAN_LISTENER(listener);
 
 static void see_exported(const struct ftsan_module_stage *stage)
 {
@@ -121,5 +120,4 @@ static void see_exported(const struct ftsan_module_stage *stage)
 		ftsan_modules_hook_slots(stage->name, stage->slots, stage->object);
 }
 
-static const struct ftsan_module_listener exported = {.end = see_exported};
-FTSAN_MODULE_LISTENER(exported);
+const struct ftsan_module_listener ftsan_numpy_module_listener = {.end = see_exported};

@@ -8,6 +8,8 @@
 
 #include <stdint.h>
 
+#include "python/python.h"
+
 /*
  * Is @table, which code at @caller made a capsule of, NumPy's API table? Then the type,
  * its allocator, methods and attributes are hooked. Once.
@@ -23,5 +25,8 @@ void ftsan_numpy_see_arrays(void *table, uintptr_t caller);
 typedef void (*ftsan_each_subclass)(void *type, void (*visit)(void *subtype));
 void ftsan_numpy_follow(ftsan_each_subclass each);
 void ftsan_numpy_restore(ftsan_each_subclass each);
+
+extern const struct ftsan_listener ftsan_numpy_listener;
+extern const struct ftsan_module_listener ftsan_numpy_module_listener;
 
 #endif

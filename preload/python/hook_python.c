@@ -4,6 +4,7 @@
 
 #include "hooks/hooks.h"
 #include "python/hook_frames.h"
+#include "python/hook_python.h"
 #include "python/listen.h"
 #include "python/module_gil.h"
 #include "python/module_life.h"
@@ -49,8 +50,7 @@ static void see_exported(const struct ftsan_module_stage *stage)
 		ftsan_module_exported(stage->name, stage->slots);
 }
 
-static const struct ftsan_module_listener exported = {.end = see_exported};
-FTSAN_MODULE_LISTENER(exported);
+const struct ftsan_module_listener ftsan_python_module_listener = {.end = see_exported};
 
 int ftsan_hook_PyUnstable_Module_SetGIL(void *module, void *gil)
 {

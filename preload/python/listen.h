@@ -25,10 +25,9 @@ struct ftsan_listener {
 	void (*frame)(void);
 };
 
-/* Makes a listener of a constant of that type; no order among them. */
-#define FTSAN_LISTENER(listener)                                                         \
-	static const struct ftsan_listener *const listener##_listens                     \
-		__attribute__((used, section("ftsan_listeners"))) = &(listener)
+/* Who listens from now on: @all ends with NULL; borrowed for good. Context: start-up,
+ * before any wrapper calls in. */
+void ftsan_listen(const struct ftsan_listener *const *all);
 
 /* --- for the wrappers -----------------------------------------------------------------
  */

@@ -24,12 +24,13 @@ struct entry {
 static struct entry entries[FTSAN_MODULE_STUBS];
 static _Atomic unsigned n_entries;
 
-/* Of all files; made by the linker, absent when nobody listens. */
-typedef const struct ftsan_module_listener *listener;
-extern const listener __start_ftsan_module_listeners[]
-	__attribute__((weak, visibility("hidden")));
-extern const listener __stop_ftsan_module_listeners[]
-	__attribute__((weak, visibility("hidden")));
+static const struct ftsan_module_listener *const nobody[] = {NULL};
+static const struct ftsan_module_listener *const *listeners = nobody;
+
+void ftsan_module_life_listen(const struct ftsan_module_listener *const *all)
+{
+	listeners = all;
+}
 
 /* struct stage - @follow: there are slots that create or execute the module */
 struct stage {
@@ -185,16 +186,14 @@ static void *exported(struct stage *stage, void *slots)
 
 static void tell_begin(const struct ftsan_module_stage *stage)
 {
-	for (const listener *it = __start_ftsan_module_listeners;
-	     it != __stop_ftsan_module_listeners; it++)
+	for (const struct ftsan_module_listener *const *it = listeners; *it != NULL; it++)
 		if ((*it)->begin != NULL)
 			(*it)->begin(stage);
 }
 
 static void tell_end(const struct ftsan_module_stage *stage)
 {
-	for (const listener *it = __start_ftsan_module_listeners;
-	     it != __stop_ftsan_module_listeners; it++)
+	for (const struct ftsan_module_listener *const *it = listeners; *it != NULL; it++)
 		if ((*it)->end != NULL)
 			(*it)->end(stage);
 }

@@ -50,10 +50,9 @@ struct ftsan_module_listener {
 	void (*end)(const struct ftsan_module_stage *stage);
 };
 
-/* Makes a listener of a constant of that type; no order among them. */
-#define FTSAN_MODULE_LISTENER(listener)                                                  \
-	static const struct ftsan_module_listener *const listener##_listens              \
-		__attribute__((used, section("ftsan_module_listeners"))) = &(listener)
+/* Who listens from now on: @all ends with NULL; borrowed for good. Context: start-up,
+ * before ftsan_module_life_start(). */
+void ftsan_module_life_listen(const struct ftsan_module_listener *const *all);
 
 /* The stage that the calling thread is in, NULL: none. Async-signal-safe. */
 const struct ftsan_module_stage *ftsan_module_stage(void);

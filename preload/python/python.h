@@ -10,6 +10,7 @@
 
 #include "python/code_history.h"
 #include "python/hook_memory.h"
+#include "python/hook_python.h"
 #include "python/listen.h"
 #include "python/module_life.h"
 #include "python/module_slots.h"

@@ -14,6 +14,7 @@
 #include "hooks/hooks.h"
 #include "process/process.h"
 #include "python/python.h"
+#include "start/listeners.h"
 #include "start/wrappers.h"
 
 enum { HELP_BYTES = 32 * 1024, ERRORS_BYTES = 4096, STDERR = 2, STDOUT = 1 };
@@ -225,6 +226,7 @@ __attribute__((constructor)) static void on_load(void)
 
 	ftsan_real_resolve_libc();
 	loader.wrappers = ftsan_start_wrappers();
+	loader.listeners = ftsan_start_listeners();
 	ftsan_dl_init(&loader);
 	if (!is_late())
 		activate(_PyRuntime);

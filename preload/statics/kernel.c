@@ -20,6 +20,7 @@
 #include "elf/elf.h"
 #include "hooks/hooks.h"
 #include "runtime/runtime.h"
+#include "statics/statics_seal.h"
 #include "statics/statics.h"
 
 enum kernel_hook {
@@ -94,6 +95,5 @@ static void stop(void)
 	started = false;
 }
 
-static const struct ftsan_loader_listener listener = {
+const struct ftsan_loader_listener ftsan_statics_kernel_listener = {
 	.start = start, .update = update, .stop = stop};
-FTSAN_LOADER_LISTENER(listener);

@@ -184,5 +184,5 @@ static void end(const struct ftsan_module_stage *stage)
 	on_exit(on_exit_of_modules, NULL);
 }
 
-static const struct ftsan_module_listener listener = {.begin = begin, .end = end};
-FTSAN_MODULE_LISTENER(listener);
+const struct ftsan_module_listener ftsan_statics_module_listener = {.begin = begin,
+								    .end = end};

@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "elf/elf.h"
+#include "statics/statics_seal.h"
 #include "statics/statics.h"
 
 static bool is_loaded(uintptr_t address)
@@ -23,6 +24,5 @@ static void after_close(void)
 	ftsan_statics_unload_end(is_loaded);
 }
 
-static const struct ftsan_loader_listener listener = {.before_close = before_close,
-						      .after_close = after_close};
-FTSAN_LOADER_LISTENER(listener);
+const struct ftsan_loader_listener ftsan_statics_unload_listener = {
+	.before_close = before_close, .after_close = after_close};
