@@ -1,6 +1,7 @@
 /*
  * The room of what every command needs: its own messages and exit statuses, memory that
- * is there or ends the command, texts of strangers made harmless, sets of names.
+ * is there or ends the command, texts of strangers made harmless, sets of names, the
+ * command lines of those that take little.
  *
  * May use: detector/base.
  */
@@ -14,6 +15,7 @@
 #include "common/names.h"
 #include "common/pattern.h"
 #include "common/plural.h"
+#include "common/simple_request.h"
 #include "common/xmemory.h"
 
 #endif

@@ -1,7 +1,6 @@
 /* ftsan doctor: what works here, and what to do about what doesn't. */
 #include "doctor/doctor.h"
 
-#include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -66,56 +65,13 @@ static void print_json(const struct ftsan_checks *checks)
 	json_decref(whole);
 }
 
-/* struct request - the command line; @python is borrowed, NULL for the default */
-struct request {
-	bool json;
-	bool help;
-	const char *python;
-};
-
-static int parse_arguments(struct request *request, int argc, char **argv)
-{
-	static const struct option known[] = {
-		{"format", required_argument, NULL, 'f'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	int choice;
-
-	opterr = 0;
-	optind = 1;
-	while ((choice = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
-		if (choice == 'h') {
-			request->help = true;
-			return 0;
-		}
-		if (choice != 'f') {
-			ftsan_error("doctor: %s; see ftsan doctor --help",
-				    choice == ':' ? "--format needs a value"
-						  : "unknown option");
-			return -1;
-		}
-		request->json = strcmp(optarg, "json") == 0;
-		if (!request->json && strcmp(optarg, "text") != 0) {
-			ftsan_error("doctor: --format is text or json, not %s", optarg);
-			return -1;
-		}
-	}
-	if (argc - optind > 1) {
-		ftsan_error("doctor: one interpreter at a time");
-		return -1;
-	}
-	request->python = argv[optind];
-	return 0;
-}
-
-static int diagnose(const struct request *request)
+static int diagnose(const struct ftsan_simple_request *request)
 {
 	struct ftsan_checks checks = {.n = 0};
 	int status;
 
 	ftsan_check_system(&checks);
-	ftsan_check_python(&checks, request->python);
+	ftsan_check_python(&checks, request->arguments[0]);
 	if (request->json)
 		print_json(&checks);
 	else
@@ -136,13 +92,17 @@ static int diagnose(const struct request *request)
 
 int ftsan_command_doctor(int argc, char **argv)
 {
-	struct request request = {.json = false};
+	struct ftsan_simple_request request;
 
-	if (parse_arguments(&request, argc, argv) != 0)
+	if (ftsan_simple_parse(&request, "doctor", NULL, argc, argv) != 0)
 		return FTSAN_EXIT_FAILED;
 	if (request.help) {
 		fputs(help, stdout);
 		return 0;
+	}
+	if (request.arguments[0] != NULL && request.arguments[1] != NULL) {
+		ftsan_error("doctor: one interpreter at a time");
+		return FTSAN_EXIT_FAILED;
 	}
 	return diagnose(&request);
 }

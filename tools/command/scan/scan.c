@@ -2,7 +2,6 @@
 #include "scan/scan.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -55,53 +54,6 @@ static const char where[] =
 	"                       'python3/dist-packages')]\n"
 	"print(json.dumps(list(dict.fromkeys(\n"
 	"    os.path.realpath(path) for path in found if os.path.isdir(path)))))\n";
-
-struct request {
-	bool json;
-	bool exit_code;
-	bool help;
-	char **paths;
-};
-
-static int parse_arguments(struct request *request, int argc, char **argv)
-{
-	static const struct option known[] = {
-		{"format", required_argument, NULL, 'f'},
-		{"exit-code", no_argument, NULL, 'x'},
-		{"help", no_argument, NULL, 'h'},
-		{NULL, 0, NULL, 0},
-	};
-	int choice;
-
-	opterr = 0;
-	optind = 1;
-	while ((choice = getopt_long(argc, argv, ":h", known, NULL)) != -1) {
-		if (choice == 'h') {
-			request->help = true;
-			return 0;
-		}
-		if (choice == 'x') {
-			request->exit_code = true;
-			continue;
-		}
-		if (choice != 'f') {
-			ftsan_error("scan: %s; see ftsan scan --help",
-				    choice == ':' ? "--format needs a value"
-						  : "unknown option");
-			return -1;
-		}
-		request->json = strcmp(optarg, "json") == 0;
-		if (!request->json && strcmp(optarg, "text") != 0) {
-			ftsan_error("scan: --format is text or json, not %s", optarg);
-			return -1;
-		}
-	}
-	request->paths = argv + optind;
-	if (request->paths[0] != NULL)
-		return 0;
-	ftsan_error("scan: no path to look at; see ftsan scan --help");
-	return -1;
-}
 
 static int fail(const char *path, const char *reason)
 {
@@ -170,7 +122,8 @@ static int scan_argument(struct ftsan_scan *scan, const char *path)
 	return error != 0 ? fail(path, strerror(-error)) : 0;
 }
 
-static int print(const struct request *request, const struct ftsan_scan *scan)
+static int print(const struct ftsan_simple_request *request,
+		 const struct ftsan_scan *scan)
 {
 	json_t *json;
 
@@ -187,23 +140,27 @@ static int print(const struct request *request, const struct ftsan_scan *scan)
 
 int ftsan_command_scan(int argc, char **argv)
 {
-	struct request request = {.json = false};
+	struct ftsan_simple_request request;
 	struct ftsan_scan scan = {.n_modules = 0};
 	size_t mended;
 	int status = 0;
 
-	if (parse_arguments(&request, argc, argv) != 0)
+	if (ftsan_simple_parse(&request, "scan", "exit-code", argc, argv) != 0)
 		return FTSAN_EXIT_FAILED;
 	if (request.help) {
 		fputs(help, stdout);
 		return 0;
 	}
-	for (char **path = request.paths; *path != NULL && status == 0; path++)
+	if (request.arguments[0] == NULL) {
+		ftsan_error("scan: no path to look at; see ftsan scan --help");
+		return FTSAN_EXIT_FAILED;
+	}
+	for (char **path = request.arguments; *path != NULL && status == 0; path++)
 		status = scan_argument(&scan, *path);
 	if (status == 0)
 		status = print(&request, &scan);
 	(void)ftsan_scan_hazards(&scan, &mended);
-	if (status == 0 && request.exit_code && mended > 0)
+	if (status == 0 && request.flag && mended > 0)
 		status = FTSAN_EXIT_FINDINGS;
 	ftsan_scan_release(&scan);
 	return status;
