@@ -201,13 +201,6 @@ static bool say_block(struct ftsan_pointer *out, uintptr_t value)
 	return true;
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
 static void say_mapped(struct ftsan_pointer *out, const struct ftsan_mapping *mapping,
 		       uintptr_t sp)
 {
@@ -219,7 +212,7 @@ static void say_mapped(struct ftsan_pointer *out, const struct ftsan_mapping *ma
 		    mapping->access[1] == 'w'	? "a variable of "
 		    : mapping->access[2] == 'x' ? "code of "
 						: "a constant of ",
-		    base_name(mapping->name));
+		    ftsan_str_base_name(mapping->name));
 	else if (mapping->access[0] != 'r')
 		say(out, FTSAN_POINTER_UNMAPPED, "an address in memory without access",
 		    "");

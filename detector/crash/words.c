@@ -14,13 +14,6 @@ static struct {
 	char second[FTSAN_SYMBOL_MAX + 64];
 } words;
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
-}
-
 static bool is_libc(const struct ftsan_module *module)
 {
 	struct ftsan_view_frame frame = {.module = module->path};
@@ -44,7 +37,7 @@ static void native_place(const struct ftsan_stack *stack, struct ftsan_buf *out)
 			ftsan_buf_str(out, name);
 			return;
 		}
-		ftsan_buf_str(out, base_name(module->path));
+		ftsan_buf_str(out, ftsan_str_base_name(module->path));
 		ftsan_buf_char(out, '+');
 		ftsan_buf_hex(out, pc - module->bias);
 		return;

@@ -21,6 +21,7 @@
 
 #include "base/base.h"
 #include "support/expect.h"
+#include "support/handle.h"
 #include "threads/threads.h"
 #include "words/words.h"
 #include "words/words_thread.h"
@@ -46,22 +47,6 @@ static void on_trap(int signal, siginfo_t *info, void *uc)
 	(void)signal;
 	if (!ftsan_watch_trap(info, uc))
 		atomic_fetch_add(&others_signals, 1);
-}
-
-static void on_fault(int signal, siginfo_t *info, void *uc)
-{
-	(void)signal;
-	(void)info;
-	EXPECT(ftsan_safe_read_fixup(uc));
-}
-
-static void handle(int signal, void (*handler)(int, siginfo_t *, void *))
-{
-	struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
-
-	sigfillset(&action.sa_mask);
-	sigdelset(&action.sa_mask, SIGSEGV);
-	EXPECT(sigaction(signal, &action, NULL) == 0);
 }
 
 static struct ftsan_watchpoint point_of(unsigned word, bool reads)

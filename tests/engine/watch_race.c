@@ -14,6 +14,7 @@
 #include "decode/decode.h"
 #include "findings/findings.h"
 #include "support/expect.h"
+#include "support/handle.h"
 #include "threads/threads.h"
 #include "words/words.h"
 
@@ -44,22 +45,6 @@ static void on_trap(int signal, siginfo_t *info, void *uc)
 		fflush(stdout);
 		EXPECT(false);
 	}
-}
-
-static void on_fault(int signal, siginfo_t *info, void *uc)
-{
-	(void)signal;
-	(void)info;
-	EXPECT(ftsan_safe_read_fixup(uc));
-}
-
-static void handle(int signal, void (*handler)(int, siginfo_t *, void *))
-{
-	struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_SIGINFO};
-
-	sigfillset(&action.sa_mask);
-	sigdelset(&action.sa_mask, SIGSEGV);
-	EXPECT(sigaction(signal, &action, NULL) == 0);
 }
 
 static struct ftsan_watchpoint point_of(volatile uint64_t *word)

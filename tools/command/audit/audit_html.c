@@ -7,8 +7,6 @@
 #include "audit/compare.h"
 #include "report/report.h"
 
-enum { NAMED_MAX = 20 };
-
 static const char *badge_of(enum ftsan_audit_grade grade)
 {
 	return grade == FTSAN_AUDIT_HIGH     ? "badge strong"
@@ -27,20 +25,6 @@ static void put_fact(FILE *out, const char *name, const char *text)
 {
 	fprintf(out, "<dt>%s</dt><dd>", name);
 	ftsan_put_xml(out, text);
-	fputs("</dd>\n", out);
-}
-
-static void put_list(FILE *out, const char *name, const struct ftsan_names *names)
-{
-	if (names->n == 0)
-		return;
-	fprintf(out, "<dt>%s</dt><dd>", name);
-	for (size_t i = 0; i < names->n && i < NAMED_MAX; i++) {
-		fputs(i > 0 ? "<br>" : "", out);
-		ftsan_html_element(out, "code", NULL, names->texts[i]);
-	}
-	if (names->n > NAMED_MAX)
-		fprintf(out, "<br>and %zu more", names->n - NAMED_MAX);
 	fputs("</dd>\n", out);
 }
 
@@ -63,13 +47,13 @@ static void put_facts(FILE *out, const struct ftsan_audit_entry *entry)
 		" to %zu %s, the first at +0x%" PRIx64 "</dd>\n",
 		entry->stores, entry->words.n,
 		ftsan_plural(entry->words.n, "word", "words"), entry->offset);
-	put_list(out, "Locks", &entry->locks);
+	ftsan_html_names(out, "Locks", &entry->locks);
 	if (entry->detached)
 		put_fact(out, "GIL", "released at some store: it does not order this");
 	if (entry->several)
 		put_fact(out, "Threads", "several stored");
-	put_list(out, "Called by", &entry->callers);
-	put_list(out, "Tests", &entry->tests);
+	ftsan_html_names(out, "Called by", &entry->callers);
+	ftsan_html_names(out, "Tests", &entry->tests);
 	fputs("<dt>Id</dt><dd>", out);
 	ftsan_html_element(out, "code", NULL, entry->id);
 	fputs("</dd>\n</dl>\n", out);

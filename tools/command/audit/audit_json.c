@@ -5,71 +5,41 @@
 #include "audit/audit_write.h"
 #include "audit/compare.h"
 
-static void set_text(json_t *object, const char *name, const char *text)
-{
-	if (text != NULL && text[0] != '\0')
-		json_object_set_new(object, name, ftsan_json_text(text));
-}
-
-static void set_number(json_t *object, const char *name, uint64_t number)
-{
-	json_object_set_new(object, name, json_integer((json_int_t)number));
-}
-
 static void set_bool(json_t *object, const char *name, bool value)
 {
 	json_object_set_new(object, name, json_boolean(value));
 }
 
-static json_t *listed(const struct ftsan_names *names)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < names->n; i++)
-		json_array_append_new(list, ftsan_json_text(names->texts[i]));
-	return list;
-}
-
-static json_t *counted(const struct ftsan_names *names)
-{
-	json_t *object = json_object();
-
-	for (size_t i = 0; i < names->n; i++)
-		json_object_set_new(object, names->texts[i],
-				    json_integer((json_int_t)names->counts[i]));
-	return object;
-}
-
 static void set_news(json_t *json, const struct ftsan_audit_entry *entry)
 {
-	set_text(json, "baseline", ftsan_audit_news_word(entry->news));
+	ftsan_json_set_text(json, "baseline", ftsan_audit_news_word(entry->news));
 	if (entry->news != FTSAN_AUDIT_CHANGED)
 		return;
-	set_text(json, "old_class", entry->old_class);
-	set_text(json, "old_grade", ftsan_audit_grade_name(entry->old_grade));
+	ftsan_json_set_text(json, "old_class", entry->old_class);
+	ftsan_json_set_text(json, "old_grade", ftsan_audit_grade_name(entry->old_grade));
 }
 
 static json_t *entry_json(const struct ftsan_audit_entry *entry)
 {
 	json_t *json = json_object();
 
-	set_text(json, "id", entry->id);
+	ftsan_json_set_text(json, "id", entry->id);
 	json_object_set_new(json, "static", ftsan_json_text(entry->name));
 	json_object_set_new(json, "offset", json_sprintf("0x%" PRIx64, entry->offset));
-	set_number(json, "words", entry->words.n);
-	set_text(json, "writer", entry->writer);
-	set_text(json, "writer_module", entry->writer_module);
-	set_text(json, "file", entry->file);
+	ftsan_json_set_number(json, "words", entry->words.n);
+	ftsan_json_set_text(json, "writer", entry->writer);
+	ftsan_json_set_text(json, "writer_module", entry->writer_module);
+	ftsan_json_set_text(json, "file", entry->file);
 	if (entry->line > 0)
-		set_number(json, "line", (uint64_t)entry->line);
-	set_text(json, "grade", ftsan_audit_grade_name(entry->grade));
-	set_text(json, "class", entry->class);
-	set_text(json, "meaning", ftsan_audit_class_text(entry->class));
-	json_object_set_new(json, "classes", counted(&entry->classes));
-	set_number(json, "stores", entry->stores);
-	json_object_set_new(json, "locks", listed(&entry->locks));
-	json_object_set_new(json, "tests", listed(&entry->tests));
-	json_object_set_new(json, "callers", listed(&entry->callers));
+		ftsan_json_set_number(json, "line", (uint64_t)entry->line);
+	ftsan_json_set_text(json, "grade", ftsan_audit_grade_name(entry->grade));
+	ftsan_json_set_text(json, "class", entry->class);
+	ftsan_json_set_text(json, "meaning", ftsan_audit_class_text(entry->class));
+	json_object_set_new(json, "classes", ftsan_json_counted(&entry->classes));
+	ftsan_json_set_number(json, "stores", entry->stores);
+	json_object_set_new(json, "locks", ftsan_json_listed(&entry->locks));
+	json_object_set_new(json, "tests", ftsan_json_listed(&entry->tests));
+	json_object_set_new(json, "callers", ftsan_json_listed(&entry->callers));
 	set_bool(json, "gil_released", entry->detached);
 	set_bool(json, "several_threads", entry->several);
 	set_news(json, entry);
@@ -81,11 +51,11 @@ static json_t *module_json(const struct ftsan_audit *audit, size_t number)
 	const struct ftsan_audit_module *module = &audit->modules[number];
 	json_t *json = json_object(), *statics = json_array();
 
-	set_text(json, "name", module->name);
-	set_text(json, "path", module->path);
-	set_text(json, "build_id", module->build_id);
-	set_number(json, "pages", module->pages);
-	set_number(json, "stores", module->stores);
+	ftsan_json_set_text(json, "name", module->name);
+	ftsan_json_set_text(json, "path", module->path);
+	ftsan_json_set_text(json, "build_id", module->build_id);
+	ftsan_json_set_number(json, "pages", module->pages);
+	ftsan_json_set_number(json, "stores", module->stores);
 	json_object_set_new(json, "sealed_percent",
 			    json_real(ftsan_audit_sealed_percent(module)));
 	set_bool(json, "asks_for_gil", module->asks_for_gil);
@@ -102,11 +72,12 @@ static json_t *totals_json(const struct ftsan_audit *audit)
 	struct ftsan_names classes = {.n = 0};
 
 	for (int grade = FTSAN_AUDIT_COUNTED; grade < FTSAN_AUDIT_GRADES; grade++)
-		set_number(json, ftsan_audit_grade_name((enum ftsan_audit_grade)grade),
-			   ftsan_audit_count(audit, (enum ftsan_audit_grade)grade));
+		ftsan_json_set_number(
+			json, ftsan_audit_grade_name((enum ftsan_audit_grade)grade),
+			ftsan_audit_count(audit, (enum ftsan_audit_grade)grade));
 	for (size_t i = 0; i < audit->n_entries; i++)
 		ftsan_names_add(&classes, audit->entries[i].class, 1);
-	json_object_set_new(json, "classes", counted(&classes));
+	json_object_set_new(json, "classes", ftsan_json_counted(&classes));
 	ftsan_names_release(&classes);
 	return json;
 }
@@ -115,12 +86,12 @@ static json_t *gone_json(const struct ftsan_audit_entry *entry)
 {
 	json_t *json = json_object();
 
-	set_text(json, "id", entry->id);
+	ftsan_json_set_text(json, "id", entry->id);
 	json_object_set_new(json, "static", ftsan_json_text(entry->name));
-	set_text(json, "writer", entry->writer);
-	set_text(json, "module", entry->writer_module);
-	set_text(json, "grade", ftsan_audit_grade_name(entry->grade));
-	set_text(json, "class", entry->class);
+	ftsan_json_set_text(json, "writer", entry->writer);
+	ftsan_json_set_text(json, "module", entry->writer_module);
+	ftsan_json_set_text(json, "grade", ftsan_audit_grade_name(entry->grade));
+	ftsan_json_set_text(json, "class", entry->class);
 	return json;
 }
 
@@ -134,12 +105,15 @@ static json_t *comparison_json(const struct ftsan_audit_paper *paper)
 			json_array_append_new(bad, json_string(audit->entries[i].id));
 	for (size_t i = 0; i < audit->n_gone; i++)
 		json_array_append_new(gone, gone_json(&audit->gone[i]));
-	set_number(json, "new", ftsan_audit_count_news(audit, FTSAN_AUDIT_NEW));
-	set_number(json, "changed", ftsan_audit_count_news(audit, FTSAN_AUDIT_CHANGED));
-	set_number(json, "same", ftsan_audit_count_news(audit, FTSAN_AUDIT_SAME));
+	ftsan_json_set_number(json, "new",
+			      ftsan_audit_count_news(audit, FTSAN_AUDIT_NEW));
+	ftsan_json_set_number(json, "changed",
+			      ftsan_audit_count_news(audit, FTSAN_AUDIT_CHANGED));
+	ftsan_json_set_number(json, "same",
+			      ftsan_audit_count_news(audit, FTSAN_AUDIT_SAME));
 	json_object_set_new(json, "gone", gone);
 	json_object_set_new(json, "worse", bad);
-	set_text(json, "grade", ftsan_audit_grade_name(paper->least));
+	ftsan_json_set_text(json, "grade", ftsan_audit_grade_name(paper->least));
 	return json;
 }
 
@@ -161,15 +135,16 @@ void ftsan_audit_write_json(FILE *out, const struct ftsan_audit_paper *paper)
 	json_t *json = json_object(), *modules = json_array();
 	char *verdict = ftsan_audit_verdict(paper);
 
-	set_number(json, "v", 1);
-	set_text(json, "type", "audit");
-	set_text(json, "ftsan", FTSAN_VERSION);
-	set_text(json, "verdict", audit->sealing > 0 ? "audited" : "nothing-watched");
-	set_text(json, "verdict_text", verdict);
+	ftsan_json_set_number(json, "v", 1);
+	ftsan_json_set_text(json, "type", "audit");
+	ftsan_json_set_text(json, "ftsan", FTSAN_VERSION);
+	ftsan_json_set_text(json, "verdict",
+			    audit->sealing > 0 ? "audited" : "nothing-watched");
+	ftsan_json_set_text(json, "verdict_text", verdict);
 	json_object_set_new(json, "warnings", warnings_json(audit));
-	json_object_set_new(json, "commands", listed(&audit->commands));
-	json_object_set_new(json, "pythons", listed(&audit->pythons));
-	set_number(json, "processes", audit->processes);
+	json_object_set_new(json, "commands", ftsan_json_listed(&audit->commands));
+	json_object_set_new(json, "pythons", ftsan_json_listed(&audit->pythons));
+	ftsan_json_set_number(json, "processes", audit->processes);
 	json_object_set_new(json, "totals", totals_json(audit));
 	for (size_t i = 0; i < audit->module_paths.n; i++)
 		json_array_append_new(modules, module_json(audit, i));

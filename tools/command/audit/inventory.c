@@ -250,24 +250,6 @@ static void forget_running(struct ftsan_audit_source *source)
 	source->n_running = 0;
 }
 
-static char *command_text(const json_t *argv)
-{
-	char *text = ftsan_xstrdup("");
-	const json_t *word;
-	size_t i;
-
-	json_array_foreach(argv, i, word)
-	{
-		const char *value = json_string_value(word);
-		char *longer = ftsan_xprintf("%s%s%s", text, i > 0 ? " " : "",
-					     value != NULL ? value : "?");
-
-		free(text);
-		text = longer;
-	}
-	return text;
-}
-
 static void take_process(struct ftsan_audit *audit, struct ftsan_audit_source *source,
 			 const json_t *record)
 {
@@ -283,7 +265,7 @@ static void take_process(struct ftsan_audit *audit, struct ftsan_audit_source *s
 	ftsan_names_add(&audit->pythons, ftsan_audit_text(record, "python"), 1);
 	if (!ftsan_audit_truth(record, "root"))
 		return;
-	command = command_text(json_object_get(record, "argv"));
+	command = ftsan_json_words(json_object_get(record, "argv"));
 	ftsan_names_add(&audit->commands, command, 1);
 	free(command);
 }

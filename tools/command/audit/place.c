@@ -31,13 +31,6 @@ uint64_t ftsan_audit_address(const json_t *object, const char *key)
 	return strtoull(ftsan_audit_text(object, key), NULL, 16);
 }
 
-static const char *base_name(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL && slash[1] != '\0' ? slash + 1 : path;
-}
-
 bool ftsan_audit_find_place(const struct ftsan_audit_names *names, const json_t *record,
 			    const char *key, struct ftsan_audit_place *place)
 {
@@ -59,7 +52,7 @@ char *ftsan_audit_place_text(const struct ftsan_audit_place *place, uint64_t sta
 {
 	if (place->code.function != NULL)
 		return ftsan_clean_text(place->code.function);
-	return ftsan_xprintf("%s+0x%" PRIx64, base_name(place->module),
+	return ftsan_xprintf("%s+0x%" PRIx64, ftsan_str_base_name(place->module),
 			     start != 0 ? start : place->offset);
 }
 

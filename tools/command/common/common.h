@@ -11,6 +11,7 @@
 #include "common/clock.h"
 #include "common/escape.h"
 #include "common/hazards.h"
+#include "common/json_set.h"
 #include "common/message.h"
 #include "common/names.h"
 #include "common/pattern.h"

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "launch/exec_error.h"
 #include "common/common.h"
 
 enum { KEPT_BYTES = 65536 };
@@ -111,18 +112,6 @@ static void close_all(const int (*pipes)[2], int n)
 	}
 }
 
-/* The errno of a failed exec: the pipe closes without a word when it worked. */
-static int exec_error(int error_pipe)
-{
-	int error = 0;
-	ssize_t n;
-
-	do
-		n = read(error_pipe, &error, sizeof(error));
-	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)sizeof(error) ? error : 0;
-}
-
 int ftsan_capture_run(struct ftsan_capture *capture, char *const *argv,
 		      const struct ftsan_environment *environment, int seconds)
 {
@@ -149,7 +138,7 @@ int ftsan_capture_run(struct ftsan_capture *capture, char *const *argv,
 	}
 	for (n = 0; n < 3; n++)
 		close(pipes[n][1]);
-	error = exec_error(pipes[2][0]);
+	error = ftsan_exec_error(pipes[2][0]);
 	close(pipes[2][0]);
 	for (n = 0; n < 2; n++)
 		streams[n] = (struct stream){.fd = pipes[n][0],

@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "launch/exec_error.h"
 #include "base/base.h"
 #include "common/common.h"
 
@@ -90,18 +91,6 @@ static _Noreturn void become(char *const *argv,
 	_exit(FTSAN_EXIT_NOT_FOUND);
 }
 
-/* The errno of a failed exec: the pipe closes without a word when it worked. */
-static int exec_error(int error_pipe)
-{
-	int error = 0;
-	ssize_t n;
-
-	do
-		n = read(error_pipe, &error, sizeof(error));
-	while (n < 0 && errno == EINTR);
-	return n == (ssize_t)sizeof(error) ? error : 0;
-}
-
 int ftsan_child_start(struct ftsan_child *child, char *const *argv,
 		      const struct ftsan_environment *environment)
 {
@@ -125,7 +114,7 @@ int ftsan_child_start(struct ftsan_child *child, char *const *argv,
 	}
 	forward_to = child->pid;
 	unblock_own(&before);
-	error = exec_error(error_pipe[0]);
+	error = ftsan_exec_error(error_pipe[0]);
 	close(error_pipe[0]);
 	if (error != 0)
 		waitpid(child->pid, &child->wait_status, 0);

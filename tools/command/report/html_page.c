@@ -19,6 +19,22 @@ void ftsan_html_element(FILE *out, const char *tag, const char *class, const cha
 	fprintf(out, "</%s>", tag);
 }
 
+void ftsan_html_names(FILE *out, const char *term, const struct ftsan_names *names)
+{
+	enum { NAMED_MAX = 20 };
+
+	if (names->n == 0)
+		return;
+	fprintf(out, "<dt>%s</dt><dd>", term);
+	for (size_t i = 0; i < names->n && i < NAMED_MAX; i++) {
+		fputs(i > 0 ? "<br>" : "", out);
+		ftsan_html_element(out, "code", NULL, names->texts[i]);
+	}
+	if (names->n > NAMED_MAX)
+		fprintf(out, "<br>and %zu more", names->n - NAMED_MAX);
+	fputs("</dd>\n", out);
+}
+
 static void put_base64(FILE *out, const unsigned char *bytes, size_t length)
 {
 	static const char digits[] =

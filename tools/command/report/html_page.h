@@ -9,6 +9,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
+#include "common/common.h"
+
 /* Up to the beginning of the body; @title is escaped. */
 void ftsan_html_begin(FILE *out, const char *title);
 
@@ -17,6 +19,10 @@ void ftsan_html_end(FILE *out);
 
 /* <tag class="...">text</tag>; @class may be NULL, @text is escaped. */
 void ftsan_html_element(FILE *out, const char *tag, const char *class, const char *text);
+
+/* A term of a list of facts with the first names, each as code; nothing where there are
+ * none. */
+void ftsan_html_names(FILE *out, const char *term, const struct ftsan_names *names);
 
 /* One of the big numbers, in a <ul class="numbers">; @meaning is ours. */
 void ftsan_html_number(FILE *out, uint64_t number, const char *meaning);

@@ -154,29 +154,13 @@ static void put_seen(FILE *out, const struct ftsan_found *found)
 	fputs("</dd>\n", out);
 }
 
-static void put_tests(FILE *out, const struct ftsan_names *tests)
-{
-	enum { NAMED_MAX = 20 };
-
-	if (tests->n == 0)
-		return;
-	fputs("<dt>Tests</dt><dd>", out);
-	for (size_t i = 0; i < tests->n && i < NAMED_MAX; i++) {
-		fputs(i > 0 ? "<br>" : "", out);
-		ftsan_html_element(out, "code", NULL, tests->texts[i]);
-	}
-	if (tests->n > NAMED_MAX)
-		fprintf(out, "<br>and %zu more", tests->n - NAMED_MAX);
-	fputs("</dd>\n", out);
-}
-
 static void put_facts(FILE *out, const struct ftsan_item *item)
 {
 	fputs("<dl class=\"facts\">\n", out);
 	put_object(out, item->view);
 	put_operation(out, item->view);
 	put_seen(out, item->found);
-	put_tests(out, &item->found->tests);
+	ftsan_html_names(out, "Tests", &item->found->tests);
 	if (item->view->gil_forced)
 		fputs("<dt>GIL</dt><dd>kept off although a module asked for it: that "
 		      "module does not claim to be safe without it</dd>\n",

@@ -5,58 +5,20 @@
 #include "common/common.h"
 #include "report/report_model.h"
 
-static void set_text(json_t *object, const char *name, const char *text)
-{
-	if (text != NULL && text[0] != '\0')
-		json_object_set_new(object, name, ftsan_json_text(text));
-}
-
-static void set_number(json_t *object, const char *name, uint64_t number)
-{
-	json_object_set_new(object, name, json_integer((json_int_t)number));
-}
-
-static void set_address(json_t *object, const char *name, uint64_t address)
-{
-	if (address != 0)
-		json_object_set_new(object, name,
-				    json_sprintf("0x%llx", (unsigned long long)address));
-}
-
-/* The names, with how often each, as an object. */
-static json_t *counted(const struct ftsan_names *names)
-{
-	json_t *object = json_object();
-
-	for (size_t i = 0; i < names->n; i++)
-		json_object_set_new(object, names->texts[i],
-				    json_integer((json_int_t)names->counts[i]));
-	return object;
-}
-
-static json_t *listed(const struct ftsan_names *names)
-{
-	json_t *list = json_array();
-
-	for (size_t i = 0; i < names->n; i++)
-		json_array_append_new(list, ftsan_json_text(names->texts[i]));
-	return list;
-}
-
 static json_t *frame_json(const struct ftsan_resolved *resolved,
 			  const struct ftsan_view_frame *frame)
 {
 	json_t *json = json_object();
 
-	set_text(json, "type", frame->python ? "python" : "native");
+	ftsan_json_set_text(json, "type", frame->python ? "python" : "native");
 	if (!frame->python) {
-		set_text(json, "module", frame->module);
-		set_address(json, "offset", frame->offset);
+		ftsan_json_set_text(json, "module", frame->module);
+		ftsan_json_set_address(json, "offset", frame->offset);
 	}
-	set_text(json, "function", frame->function);
-	set_text(json, "file", frame->file);
+	ftsan_json_set_text(json, "function", frame->function);
+	ftsan_json_set_text(json, "file", frame->file);
 	if (frame->line > 0)
-		set_number(json, "line", (uint64_t)frame->line);
+		ftsan_json_set_number(json, "line", (uint64_t)frame->line);
 	if (ftsan_is_inlined(resolved, frame))
 		json_object_set_new(json, "inlined", json_true());
 	return json;
@@ -67,13 +29,13 @@ static json_t *stack_json(const struct ftsan_resolved *resolved,
 {
 	json_t *json = json_object(), *frames = json_array();
 
-	set_text(json, "role", stack->role);
+	ftsan_json_set_text(json, "role", stack->role);
 	if (stack->tid != 0)
-		set_number(json, "tid", (uint64_t)stack->tid);
-	set_text(json, "thread", stack->thread);
+		ftsan_json_set_number(json, "tid", (uint64_t)stack->tid);
+	ftsan_json_set_text(json, "thread", stack->thread);
 	if (stack->size != 0)
-		set_number(json, "size", stack->size);
-	set_address(json, "address", stack->address);
+		ftsan_json_set_number(json, "size", stack->size);
+	ftsan_json_set_address(json, "address", stack->address);
 	if (stack->atomic)
 		json_object_set_new(json, "atomic", json_true());
 	for (unsigned i = 0; i < stack->n_frames; i++)
@@ -94,14 +56,14 @@ static json_t *item_json(const struct ftsan_item *item)
 	json_object_set_new(json, "stacks", stacks);
 	json_object_del(json, "v");
 	json_object_del(json, "type");
-	set_number(json, "count", ftsan_found_count(item->found));
-	set_number(json, "processes", item->found->processes);
+	ftsan_json_set_number(json, "count", ftsan_found_count(item->found));
+	ftsan_json_set_number(json, "processes", item->found->processes);
 	json_object_set_new(json, "first", json_real(item->found->first));
 	json_object_set_new(json, "last", json_real(item->found->last));
-	json_object_set_new(json, "tests", listed(&item->found->tests));
+	json_object_set_new(json, "tests", ftsan_json_listed(&item->found->tests));
 	json_object_set_new(json, "suppressed", json_boolean(item->suppressed));
-	json_object_set_new(json, "seen", counted(&item->found->evidence));
-	set_text(json, "baseline", ftsan_news_word(item->news));
+	json_object_set_new(json, "seen", ftsan_json_counted(&item->found->evidence));
+	ftsan_json_set_text(json, "baseline", ftsan_news_word(item->news));
 	return json;
 }
 
@@ -132,14 +94,14 @@ static json_t *engines_json(const struct ftsan_session *session)
 		const struct ftsan_engine_state *state = &session->engines[i];
 		json_t *engine = json_object();
 
-		set_text(engine, "name", state->name);
+		ftsan_json_set_text(engine, "name", state->name);
 		json_object_set_new(engine, "active", json_boolean(state->active));
 		if (state->canary_known)
 			json_object_set_new(engine, "canary",
 					    json_boolean(state->canary));
-		set_text(engine, "reason", state->reason);
-		set_text(engine, "detail", state->detail);
-		set_number(engine, "processes", state->processes);
+		ftsan_json_set_text(engine, "reason", state->reason);
+		ftsan_json_set_text(engine, "detail", state->detail);
+		ftsan_json_set_number(engine, "processes", state->processes);
 		json_array_append_new(list, engine);
 	}
 	return list;
@@ -147,12 +109,14 @@ static json_t *engines_json(const struct ftsan_session *session)
 
 static json_t *coverage_json(const struct ftsan_coverage *coverage)
 {
-	json_t *json = counted(&coverage->sums);
+	json_t *json = ftsan_json_counted(&coverage->sums);
 
-	set_number(json, "processes", coverage->processes);
-	json_object_set_new(json, "watched", counted(&coverage->watched));
-	json_object_set_new(json, "buffers_left_out", counted(&coverage->left_out));
-	json_object_set_new(json, "gil_requested_by", listed(&coverage->requesters));
+	ftsan_json_set_number(json, "processes", coverage->processes);
+	json_object_set_new(json, "watched", ftsan_json_counted(&coverage->watched));
+	json_object_set_new(json, "buffers_left_out",
+			    ftsan_json_counted(&coverage->left_out));
+	json_object_set_new(json, "gil_requested_by",
+			    ftsan_json_listed(&coverage->requesters));
 	json_object_set_new(json, "gil",
 			    json_pack("{s:I,s:I,s:I}", "off",
 				      (json_int_t)coverage->gil[FTSAN_GIL_OFF], "on",
@@ -169,10 +133,11 @@ static json_t *suppressions_json(const struct ftsan_suppressions *suppressions)
 		const struct ftsan_suppression *suppression = &suppressions->list[i];
 		json_t *json = json_object();
 
-		set_text(json, "place", suppression->place);
-		set_text(json, "text", suppression->text);
+		ftsan_json_set_text(json, "place", suppression->place);
+		ftsan_json_set_text(json, "text", suppression->text);
 		json_object_set_new(json, "expired", json_boolean(suppression->expired));
-		json_object_set_new(json, "matched", counted(&suppression->matched));
+		json_object_set_new(json, "matched",
+				    ftsan_json_counted(&suppression->matched));
 		json_array_append_new(list, json);
 	}
 	return list;
@@ -183,9 +148,10 @@ static void set_verdict(json_t *json, const struct ftsan_report *report)
 	char *text = ftsan_verdict_text(report->session, report->summary.nothing);
 	char *unwatched = ftsan_verdict_unwatched(report->session);
 
-	set_text(json, "verdict", ftsan_verdict_word(ftsan_verdict_of(report->session)));
-	set_text(json, "verdict_text", text);
-	set_text(json, "not_watched", unwatched);
+	ftsan_json_set_text(json, "verdict",
+			    ftsan_verdict_word(ftsan_verdict_of(report->session)));
+	ftsan_json_set_text(json, "verdict_text", text);
+	ftsan_json_set_text(json, "not_watched", unwatched);
 	free(text);
 	free(unwatched);
 }
@@ -196,27 +162,28 @@ static json_t *json_summary(const struct ftsan_report *report)
 	json_t *json = json_object();
 
 	set_verdict(json, report);
-	set_number(json, "findings", session->n_shown);
-	set_number(json, "suppressed", session->n_found - session->n_shown);
+	ftsan_json_set_number(json, "findings", session->n_shown);
+	ftsan_json_set_number(json, "suppressed", session->n_found - session->n_shown);
 	if (report->baseline != NULL) {
-		set_number(json, "new", report->n_new);
-		set_number(json, "known", session->n_shown - report->n_new);
-		set_number(json, "gone", report->n_gone);
+		ftsan_json_set_number(json, "new", report->n_new);
+		ftsan_json_set_number(json, "known", session->n_shown - report->n_new);
+		ftsan_json_set_number(json, "gone", report->n_gone);
 	}
-	set_number(json, "processes", session->n_processes);
-	set_number(json, "processes_without_end", session->n_unended);
-	set_number(json, "findings_missing", (uint64_t)session->lost);
-	set_number(json, "lines_skipped", session->bad_lines);
-	set_number(json, "logs_torn", report->summary.torn_files);
-	set_number(json, "runs", session->runs.n);
-	json_object_set_new(json, "pythons", counted(&session->pythons));
-	json_object_set_new(json, "versions", counted(&session->versions));
-	json_object_set_new(json, "commands", listed(&session->commands));
+	ftsan_json_set_number(json, "processes", session->n_processes);
+	ftsan_json_set_number(json, "processes_without_end", session->n_unended);
+	ftsan_json_set_number(json, "findings_missing", (uint64_t)session->lost);
+	ftsan_json_set_number(json, "lines_skipped", session->bad_lines);
+	ftsan_json_set_number(json, "logs_torn", report->summary.torn_files);
+	ftsan_json_set_number(json, "runs", session->runs.n);
+	json_object_set_new(json, "pythons", ftsan_json_counted(&session->pythons));
+	json_object_set_new(json, "versions", ftsan_json_counted(&session->versions));
+	json_object_set_new(json, "commands", ftsan_json_listed(&session->commands));
 	json_object_set_new(json, "engines", engines_json(session));
 	json_object_set_new(json, "coverage", coverage_json(&session->coverage));
 	json_object_set_new(json, "suppressions",
 			    suppressions_json(report->suppressions));
-	json_object_set_new(json, "suppressed_by_pytest", counted(&session->hidden_by));
+	json_object_set_new(json, "suppressed_by_pytest",
+			    ftsan_json_counted(&session->hidden_by));
 	return json;
 }
 

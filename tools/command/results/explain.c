@@ -8,11 +8,6 @@
 #include "common/common.h"
 #include "results/fold.h"
 
-static bool is(const char *text, const char *word)
-{
-	return text != NULL && strcmp(text, word) == 0;
-}
-
 static const char *memory_of(const struct ftsan_view *view)
 {
 	return ftsan_str_some(view->description) ? view->description : "the same memory";
@@ -70,7 +65,7 @@ static const char *others_deed(const struct ftsan_view *view)
 	unsigned writes = 0;
 
 	for (unsigned i = 0; i < view->n_stacks; i++)
-		writes += is(view->stacks[i].role, "write");
+		writes += ftsan_str_equal(view->stacks[i].role, "write");
 	return writes > 1 ? "stores to it, too" : "reads it";
 }
 
@@ -108,14 +103,15 @@ void ftsan_explain_what(FILE *out, const struct ftsan_view *view)
 	if (view->death != NULL && ftsan_str_some(view->title)) {
 		ftsan_put_text(out, view->title);
 		fputc('.', out);
-	} else if (is(view->kind, "race") && is(view->confidence, "confirmed")) {
+	} else if (ftsan_str_equal(view->kind, "race") &&
+		   ftsan_str_equal(view->confidence, "confirmed")) {
 		ftsan_explain_culprit(out, view);
 		fputs(" stores to ", out);
 		ftsan_put_text(out, memory_of(view));
 		fprintf(out, " while another thread %s.", others_deed(view));
-	} else if (is(view->kind, "hazard") && !ftsan_str_some(view->note)) {
+	} else if (ftsan_str_equal(view->kind, "hazard") && !ftsan_str_some(view->note)) {
 		put_hazard(out, view);
-	} else if (is(view->kind, "use-after-free")) {
+	} else if (ftsan_str_equal(view->kind, "use-after-free")) {
 		ftsan_explain_culprit(out, view);
 		fputs(" uses ", out);
 		ftsan_put_text(out, memory_of(view));
@@ -156,10 +152,10 @@ static const char *harm_of(const struct ftsan_view *view)
 		    strchr("[", view->name[length]) != NULL)
 			return harms[i].harm;
 	}
-	if (is(view->kind, "use-after-free"))
+	if (ftsan_str_equal(view->kind, "use-after-free"))
 		return "What was freed may be anything by now: wrong results or a crash, "
 		       "here or much later.";
-	if (is(view->kind, "bad-code"))
+	if (ftsan_str_equal(view->kind, "bad-code"))
 		return "CPython runs what is no code object: a crash.";
 	return "The threads may see each other's half-done work: wrong results or a "
 	       "crash.";
@@ -179,7 +175,8 @@ static void put_death(FILE *out, const struct ftsan_view_death *death)
 		fprintf(out,
 			" Two threads at the same %s at that moment are the likely "
 			"reason.",
-			is(death->relation, "function") ? "function" : "object");
+			ftsan_str_equal(death->relation, "function") ? "function"
+								     : "object");
 }
 
 void ftsan_explain_harm(FILE *out, const struct ftsan_view *view)
@@ -244,7 +241,7 @@ void ftsan_explain_remedy(FILE *out, const struct ftsan_view *view)
 			"Known upstream as %s (%s), fixed in %s %s: update, or rebuild "
 			"with it.",
 			hazard->issue, hazard->text, hazard->component, hazard->fixed);
-	else if (ftsan_str_some(view->advice) && is(view->kind, "hazard"))
+	else if (ftsan_str_some(view->advice) && ftsan_str_equal(view->kind, "hazard"))
 		ftsan_put_text(out, view->advice);
 	else if (is_packages(view))
 		fputs("It is the package's to mend: look for a newer version, or report "

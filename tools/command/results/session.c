@@ -22,19 +22,8 @@ static bool same_run(const struct ftsan_session *session, const char *run)
 
 static void add_command(struct ftsan_names *commands, const json_t *argv)
 {
-	char *line = ftsan_xstrdup("");
-	const json_t *word;
-	size_t i;
+	char *line = ftsan_json_words(argv);
 
-	json_array_foreach(argv, i, word)
-	{
-		const char *text = json_string_value(word);
-		char *longer = ftsan_xprintf("%s%s%s", line, i > 0 ? " " : "",
-					     text != NULL ? text : "?");
-
-		free(line);
-		line = longer;
-	}
 	if (line[0] != '\0' && (commands->n < FTSAN_COMMANDS_KEPT ||
 				ftsan_names_find(commands, line) != FTSAN_NO_NAME))
 		ftsan_names_add(commands, line, 1);
