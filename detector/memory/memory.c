@@ -14,7 +14,9 @@ enum {
  * PyTypeObject behind its PyVarObject head (Include/cpython/object.h, the same from 3.8
  * to 3.15), and PyMemberDef (Include/descrobject.h).
  */
-enum { TP_MEMBERS = 216, TP_BASE = 232 };
+enum { TP_FLAGS = 144, TP_MEMBERS = 216, TP_BASE = 232 };
+/* Py_TPFLAGS_TYPE_SUBCLASS: instances of such a type are types. */
+static const uint64_t TYPE_SUBCLASS = UINT64_C(1) << 31;
 struct member {
 	uintptr_t name;
 	int32_t type, unused;
@@ -48,6 +50,16 @@ const char *ftsan_memory_blocks_name(void)
 				 : "not told: a build with a GIL";
 }
 
+/* makes_types() - an instance of any type has the same chain of types as one of a
+ * metatype; flags tell them apart. */
+static bool makes_types(uintptr_t metatype)
+{
+	uint64_t flags;
+
+	return ftsan_safe_u64(metatype + py->type_name + TP_FLAGS, &flags) &&
+	       (flags & TYPE_SUBCLASS) != 0;
+}
+
 bool ftsan_memory_is_type(uintptr_t address)
 {
 	for (unsigned i = 0; i < METATYPES_MAX; i++) {
@@ -56,7 +68,7 @@ bool ftsan_memory_is_type(uintptr_t address)
 		if (address == type_type)
 			return type_type != 0;
 		if (type_type == 0 || address % 8 != 0 || address < FTSAN_PAGE ||
-		    !ftsan_safe_ptr(address + py->ob_type, &next))
+		    !ftsan_safe_ptr(address + py->ob_type, &next) || !makes_types(next))
 			return false;
 		address = next;
 	}

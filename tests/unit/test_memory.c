@@ -83,6 +83,7 @@ static void setup(void)
 	struct sigaction act = {.sa_sigaction = on_fault,
 				.sa_flags = SA_SIGINFO | SA_NODEFER};
 	const struct member *table = members;
+	const uint64_t makes_types = UINT64_C(1) << 31;
 	uintptr_t reserved;
 
 	sigaction(SIGSEGV, &act, NULL);
@@ -95,6 +96,7 @@ static void setup(void)
 				   .type_name = 40};
 	type_type.head.type = (uintptr_t)&type_type;
 	thing_type.head.type = (uintptr_t)&type_type;
+	memcpy(type_type.slots + 144 - 8, &makes_types, sizeof(makes_types));
 	thing_type.name = "made.Thing";
 	memcpy(thing_type.slots + 216 - 8, &table, sizeof(table));
 	reserved = (uintptr_t)mmap(NULL, 2 * SEGMENT, PROT_READ | PROT_WRITE,
@@ -149,6 +151,25 @@ START_TEST(header_of_an_object)
 	ck_assert(ftsan_memory_is_header(&memory));
 	ftsan_memory_look((uintptr_t)&thing_type + 200, &memory);
 	ck_assert(!ftsan_memory_is_header(&memory));
+}
+END_TEST
+
+/* A static that holds a reference is no header, whatever precedes it. */
+START_TEST(references_are_no_headers)
+{
+	static uintptr_t cache[4];
+	struct ftsan_memory memory;
+
+	put_object(page_start(1) + 3 * 64, &thing_type);
+	ck_assert(ftsan_memory_is_type((uintptr_t)&thing_type));
+	ck_assert(!ftsan_memory_is_type(page_start(1) + 3 * 64));
+	cache[3] = page_start(1) + 3 * 64;
+	ftsan_memory_look((uintptr_t)&cache[3], &memory);
+	ck_assert(!ftsan_memory_is_header(&memory));
+	ftsan_memory_look((uintptr_t)&cache[0], &memory);
+	ck_assert(!ftsan_memory_is_header(&memory));
+	cache[3] = (uintptr_t)&thing_type;
+	ck_assert(ftsan_memory_is_header(&memory));
 }
 END_TEST
 
@@ -268,6 +289,7 @@ int main(void)
 	tcase_add_checked_fixture(test, setup, NULL);
 	tcase_add_test(test, field_of_an_object);
 	tcase_add_test(test, header_of_an_object);
+	tcase_add_test(test, references_are_no_headers);
 	tcase_add_test(test, two_words_precede);
 	tcase_add_test(test, raw_block_in_a_long_page);
 	tcase_add_test(test, no_block_without_an_object);
