@@ -22,7 +22,7 @@
  * @ucontext: registers after it
  * @address, @size: the watched word
  *
- * Context: async-signal-safe; about 5 us. Code is read by ftsan_safe_read().
+ * Context: async-signal-safe; about 5 us. Code is read by ftsan_text_read().
  */
 void ftsan_decode_before(struct ftsan_watch_insn *out, const void *ucontext,
 			 uintptr_t address, uint32_t size);

@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 #include "decode/insn.h"
+#include "decode/text.h"
 #include "decode/zydis_x86_64.h"
 
 enum {
@@ -173,26 +174,12 @@ struct window {
 	unsigned before, after;
 };
 
-/* A mapping may begin, or end, where the thread is. */
 static void read_code(struct window *window, uintptr_t ip)
 {
-	enum { PAGE = 4096 };
-	unsigned to_page = (unsigned)(ip % PAGE);
-	unsigned room = AHEAD * FTSAN_INSN_MAX;
-
-	window->before = FTSAN_INSN_MAX;
-	if (ftsan_safe_read(window->code, (const void *)(ip - FTSAN_INSN_MAX),
-			    FTSAN_INSN_MAX) != 0) {
-		window->before = to_page < FTSAN_INSN_MAX ? to_page : 0;
-		if (ftsan_safe_read(window->code, (const void *)(ip - window->before),
-				    window->before) != 0)
-			window->before = 0;
-	}
-	if (ftsan_safe_read(window->code + window->before, (const void *)ip, room) != 0 &&
-	    ((room = PAGE - to_page) > AHEAD * FTSAN_INSN_MAX ||
-	     ftsan_safe_read(window->code + window->before, (const void *)ip, room) != 0))
-		room = 0;
-	window->after = room;
+	window->before =
+		(unsigned)ftsan_text_read_before(window->code, ip, FTSAN_INSN_MAX);
+	window->after = (unsigned)ftsan_text_read(window->code + window->before, ip,
+						  AHEAD * FTSAN_INSN_MAX);
 }
 
 /* Is what was loaded searched by one of the next instructions? */

@@ -14,6 +14,7 @@
 #include "decode/insn.h"
 #include "decode/null_test.h"
 #include "decode/shape.h"
+#include "decode/text.h"
 #include "decode/use.h"
 
 /**
@@ -41,8 +42,7 @@ struct ftsan_operand {
  * @fault: faulting address; 0 when the processor names none (the address was none at all)
  *
  * Of several operands the one that holds @fault, else the first whose address is not
- * canonical, else the first. Unlike ftsan_decode_fault() it reads the instruction's bytes
- * by ftsan_safe_read().
+ * canonical, else the first.
  *
  * Context: async-signal-safe. Return: false when it can't be decoded.
  */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "decode/text.h"
 #include "decode/zydis_x86_64.h"
 
 typedef ZyanStatus (*init_fn)(ZydisDecoder *, ZydisMachineMode, ZydisStackWidth);
@@ -116,9 +117,9 @@ bool ftsan_zydis_locked(const ZydisDecodedInstruction *insn)
 
 /*
  * looks_locked() - the same by the first bytes, for instructions that are not decoded:
- * atomics must not become races for want of a decoder. Never reads past the opcode.
+ * atomics must not become races for want of a decoder.
  */
-static bool looks_locked(const unsigned char *ip)
+static bool looks_locked(const unsigned char ip[FTSAN_INSN_MAX])
 {
 	static const char prefixes[] = "\x26\x2e\x36\x3e\x64\x65\x66\x67\xf2\xf3";
 	unsigned at = 0;
@@ -295,7 +296,11 @@ void ftsan_decode_fault(struct ftsan_insn *out, const void *ucontext, uintptr_t 
 {
 	const ucontext_t *uc = ucontext;
 	const greg_t *gregs = uc->uc_mcontext.gregs;
-	const void *ip = (const void *)(uintptr_t)gregs[REG_RIP];
+	unsigned char code[FTSAN_INSN_MAX] = {0};
+	uintptr_t ip = ftsan_context_ip(uc);
+	size_t on_page = FTSAN_PAGE - ip % FTSAN_PAGE;
+	size_t room = ftsan_text_read(code, ip,
+				      on_page < sizeof(code) ? on_page : sizeof(code));
 	const ZydisDecodedOperand *operand;
 	struct ftsan_decoded d;
 
@@ -303,19 +308,17 @@ void ftsan_decode_fault(struct ftsan_insn *out, const void *ucontext, uintptr_t 
 					    .size = 1,
 					    .role = is_write ? FTSAN_ROLE_WRITE
 							     : FTSAN_ROLE_READ};
-	out->access.atomic = looks_locked(ip);
+	out->access.atomic = looks_locked(code);
 	out->rmw = false;
 	out->repeated = false;
 	out->length = 0;
 	out->plan = FTSAN_PLAN_NONE;
 	out->base = -1;
-	/* The bytes at ip were just executed, so they can be read, except past the end
-	 * of the last page of a mapping: an instruction never reaches beyond it. */
-	if (decode == NULL)
-		return;
-	size_t room = FTSAN_PAGE - (uintptr_t)ip % FTSAN_PAGE;
-	if (!ftsan_zydis_decode(&d, ip, room < FTSAN_INSN_MAX ? room : FTSAN_INSN_MAX) &&
-	    (room >= FTSAN_INSN_MAX || !ftsan_zydis_decode(&d, ip, FTSAN_INSN_MAX)))
+	/* An instruction that was about to run does not reach into a page that is not
+	 * there. So the next page is only read for one that needs it. */
+	if (!ftsan_zydis_decode(&d, code, room) &&
+	    (room == sizeof(code) ||
+	     !ftsan_zydis_decode(&d, code, ftsan_text_read(code, ip, sizeof(code)))))
 		return;
 	out->length = d.insn.length;
 	out->access.atomic = ftsan_zydis_locked(&d.insn);

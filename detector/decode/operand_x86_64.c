@@ -77,15 +77,10 @@ bool ftsan_decode_operand(struct ftsan_operand *out, const void *ucontext,
 	struct ftsan_decoded decoded;
 	const ZydisDecodedInstruction *insn = &decoded.insn;
 	unsigned char bytes[FTSAN_INSN_MAX];
-	size_t size = sizeof(bytes);
+	size_t size;
 
 	*out = (struct ftsan_operand){.base = -1, .index = -1};
-	if (ftsan_safe_read(bytes, (const void *)ip, size) != 0) {
-		size = FTSAN_PAGE - ip % FTSAN_PAGE;
-		if (size >= sizeof(bytes) ||
-		    ftsan_safe_read(bytes, (const void *)ip, size) != 0)
-			return false;
-	}
+	size = ftsan_text_read(bytes, ip, sizeof(bytes));
 	if (!ftsan_zydis_decode(&decoded, bytes, size))
 		return false;
 	out->divides = insn->mnemonic == ZYDIS_MNEMONIC_DIV ||

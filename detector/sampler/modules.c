@@ -88,6 +88,25 @@ ftsan_sample_site_before(const struct ftsan_sample_module *module, uintptr_t pc)
 	return i == 0 ? NULL : &module->sites[i - 1];
 }
 
+void ftsan_sample_restore(uintptr_t at, unsigned char *code, size_t n)
+{
+	const struct ftsan_sample_module *module = ftsan_sample_module_of(at);
+	uintptr_t address;
+
+	/* What a page before the text is copied with has no sites. */
+	if (module == NULL)
+		module = ftsan_sample_module_of(at + n - 1);
+	if (module == NULL)
+		return;
+	for (uint32_t i = lower_bound(module, at); i < module->n_sites; i++) {
+		address = ftsan_site_address(module, &module->sites[i]);
+		if (address - at >= n)
+			return;
+		if (code[address - at] == FTSAN_CPU_BREAKPOINT)
+			code[address - at] = module->sites[i].original;
+	}
+}
+
 /* --- new ones ------------------------------------------------------------------------
  */
 

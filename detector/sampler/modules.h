@@ -40,6 +40,10 @@ unsigned ftsan_sample_modules(void);
 struct ftsan_sample_site *ftsan_sample_site_at(const struct ftsan_sample_module *module,
 					       uintptr_t pc);
 
+/* For decode/text.h: bytes of a copy of the text as they were before anything was armed.
+ */
+void ftsan_sample_restore(uintptr_t at, unsigned char *code, size_t n);
+
 /* The last site that begins before @pc; NULL: none. */
 struct ftsan_sample_site *
 ftsan_sample_site_before(const struct ftsan_sample_module *module, uintptr_t pc);

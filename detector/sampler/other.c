@@ -50,9 +50,7 @@ static uint8_t register_of(const struct ftsan_sample_module *module,
 	unsigned char code[FTSAN_INSN_MAX] = {0};
 	struct ftsan_shape shape;
 
-	/* Its first byte may be int3 just now. */
-	memcpy(code, (const void *)ftsan_site_address(module, site), site->length);
-	code[0] = site->original;
+	(void)ftsan_text_read(code, ftsan_site_address(module, site), site->length);
 	return ftsan_shape_decode(&shape, code, site->length) ? shape.other
 							      : FTSAN_SHAPE_NO_REGISTER;
 }
@@ -95,7 +93,7 @@ void ftsan_side_note_update(struct ftsan_sampled_side *side, uintptr_t pc)
 		side->updates = stores_update(pc);
 }
 
-/* copy_code() - from @pc on, with the first bytes of sites as they were. */
+/* copy_code() - from the site on. */
 static size_t copy_code(unsigned char *code, const struct ftsan_sample_module *module,
 			const struct ftsan_sample_site *site)
 {
@@ -104,12 +102,7 @@ static size_t copy_code(unsigned char *code, const struct ftsan_sample_module *m
 
 	if (room > FTSAN_NULL_TEST_BYTES)
 		room = FTSAN_NULL_TEST_BYTES;
-	memcpy(code, (const void *)begin, room);
-	for (const struct ftsan_sample_site *at = site;
-	     at < module->sites + module->n_sites && at->offset - site->offset < room;
-	     at++)
-		code[at->offset - site->offset] = at->original;
-	return room;
+	return ftsan_text_read(code, begin, room);
 }
 
 void ftsan_side_note_test(struct ftsan_sampled_side *side, uintptr_t pc)

@@ -13,6 +13,7 @@
 #include "sampler/finding.h"
 #include "sampler/hit.h"
 #include "sampler/hold.h"
+#include "sampler/modules.h"
 #include "sampler/onset.h"
 #include "sampler/own.h"
 #include "sampler/words.h"
@@ -60,6 +61,7 @@ int ftsan_sampler_init(const struct ftsan_options *options,
 		inactive_reason = NULL;
 	if (inactive_reason != NULL)
 		return -ENOTSUP;
+	ftsan_text_patched_by(ftsan_sample_restore);
 	ftsan_sample_finding_init(strcmp(options->grade, "low") == 0);
 	ftsan_budget_init(options->sampler_rate, options->sampler_budget);
 	/* Threads that are there already have no event, and can't be given one. */

@@ -394,6 +394,47 @@ START_TEST(atomics_without_a_decoder)
 }
 END_TEST
 
+/* Two breakpoints of ours: at the instruction, and inside another one that follows. */
+static unsigned char patched[64];
+
+static void restore_patched(uintptr_t at, unsigned char *code, size_t n)
+{
+	const uintptr_t sites[] = {(uintptr_t)patched, (uintptr_t)patched + 3};
+	const unsigned char original[] = {0x48, 0x48};
+
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(sites); i++)
+		if (sites[i] - at < n)
+			code[sites[i] - at] = original[i];
+}
+
+START_TEST(breakpoints_of_ours_are_looked_through)
+{
+	struct ftsan_watch_insn before;
+	struct ftsan_operand operand;
+	/* mov %rax,(%rdi); add %rax,(%rdi) */
+	static const unsigned char code[] = {0xcc, 0x89, 0x07, 0xcc, 0x01, 0x07};
+
+	memcpy(patched, code, sizeof(code));
+	decode(patched, TO, true);
+	ck_assert(!insn.access.exact);
+	ftsan_text_patched_by(restore_patched);
+	decode(patched, TO, true);
+	assert_access(TO, 8);
+	ck_assert_int_eq(insn.plan, FTSAN_PLAN_DIRECT);
+	ck_assert_uint_eq(insn.length, 3);
+	decode(patched + 3, TO, true);
+	assert_access(TO, 8);
+	ck_assert(insn.rmw);
+	uc.uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)patched;
+	ck_assert(ftsan_decode_operand(&operand, &uc, TO) && operand.found);
+	uc.uc_mcontext.gregs[REG_RIP] = (greg_t)(uintptr_t)(patched + 6);
+	ftsan_decode_before(&before, &uc, TO, 8);
+	ck_assert_int_eq(before.form, FTSAN_FORM_PLAIN);
+	ck_assert(before.reads && before.writes);
+	ftsan_text_patched_by(NULL);
+}
+END_TEST
+
 static void add_stores(TCase *tests)
 {
 	tcase_add_test(tests, registers_of_every_width);
@@ -421,6 +462,7 @@ static void add_others(TCase *tests)
 	tcase_add_test(tests, garbage_is_one_byte);
 	tcase_add_test(tests, any_bytes_at_all);
 	tcase_add_test(tests, code_at_the_end_of_a_mapping);
+	tcase_add_test(tests, breakpoints_of_ours_are_looked_through);
 	tcase_add_test(tests, without_a_decoder);
 	tcase_add_test(tests, atomics_without_a_decoder);
 }
