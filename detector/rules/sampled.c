@@ -19,6 +19,17 @@ static bool replaces_reference(const struct ftsan_sampled_question *q)
 	return q->reference && q->changed && q->size == 8 && q->before != 0;
 }
 
+/*
+ * as_with_flag() - a module whose only atomics are loads and stores up to release has the
+ * machine code of one that has none. What it has of the kind are flags and the like: in
+ * statics, stored as they are, no pointers to what somebody has to free one day.
+ */
+static bool as_with_flag(const struct ftsan_sampled_question *q)
+{
+	return q->global && !q->held.updates && !q->other.updates &&
+	       !(q->pointers && q->changed && q->size == 8);
+}
+
 static bool harmless(const struct ftsan_sampled_side *side)
 {
 	return !side->writes ||
@@ -80,7 +91,7 @@ enum ftsan_sampled_verdict ftsan_rule_sampled(const struct ftsan_sampled_questio
 		*proof = FTSAN_PROOF_FIELD;
 	else if (replaces_reference(q))
 		*proof = FTSAN_PROOF_REFERENCE;
-	else if (!q->held.lock_free && !q->other.lock_free)
+	else if (!q->held.lock_free && !q->other.lock_free && !as_with_flag(q))
 		*proof = FTSAN_PROOF_MODULE;
 	if (*proof == FTSAN_PROOF_NONE)
 		return FTSAN_SAMPLED_POSSIBLY_ATOMIC;

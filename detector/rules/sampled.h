@@ -71,6 +71,7 @@ struct ftsan_sampled_side {
  * @read_before: a load of the field was seen, at whatever time
  * @reference: the word held a reference to a Python object before
  * @changed:  it held something else afterwards
+ * @global:   it is a static; @pointers: it held the address of memory before and after
  * @before, @after: the values of the watched word, zero-extended; @size: its bytes
  */
 struct ftsan_sampled_question {
@@ -79,6 +80,7 @@ struct ftsan_sampled_question {
 	bool read_before;
 	bool reference;
 	bool changed;
+	bool global, pointers;
 	uint64_t before, after;
 	uint8_t size;
 };
@@ -89,7 +91,8 @@ enum ftsan_plain_proof {
 	FTSAN_PROOF_PAIR,  /* one of the two accesses is not one of an atomic's forms */
 	FTSAN_PROOF_FIELD, /* such an access was seen to the same field */
 	FTSAN_PROOF_REFERENCE, /* a reference was replaced, which a mov can't do safely */
-	FTSAN_PROOF_MODULE,    /* neither side's module has any lock-free code */
+	FTSAN_PROOF_MODULE,    /* neither side's module has any lock-free code, and it is
+				  not as with a flag (sampled.c) */
 };
 
 enum ftsan_sampled_verdict {

@@ -116,6 +116,14 @@ static bool write_finding(const struct ftsan_hold *hold,
 	return ftsan_report(&incident);
 }
 
+static bool points(uint64_t value)
+{
+	uint64_t unused;
+
+	return value >= FTSAN_PAGE && value < UINT64_C(0x7ffffffff000) &&
+	       ftsan_safe_u64((uintptr_t)value, &unused);
+}
+
 void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *memory,
 			  uint64_t key, const void *ucontext)
 {
@@ -127,6 +135,8 @@ void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *me
 		.read_before = ftsan_words_was_read(key),
 		.reference = hold->length == 8 && ftsan_memory_is_object(hold->before),
 		.changed = hold->before != hold->after,
+		.global = memory->kind == FTSAN_MEMORY_STATIC,
+		.pointers = points(hold->before) && points(hold->after),
 		.before = hold->before,
 		.after = hold->after,
 		.size = hold->length,

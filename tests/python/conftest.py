@@ -293,13 +293,14 @@ def version_in(python):
 
 
 def build_extension(python, directory, name, *flags, source=None):
-    """Compiles NAME.c of this directory, or `source`, for the interpreter and NumPy of a venv."""
+    """Compiles NAME.c of this directory, or `source`, for the interpreter, and its NumPy if it
+    has one."""
     cc = next(filter(shutil.which, ("cc", "gcc", "clang")), None)
     if cc is None:
         pytest.skip("no C compiler")
-    code = ("import os, numpy, sysconfig as s; include = s.get_path('include'); "
-            "print(include, os.path.exists(include + '/Python.h'), "
-            "s.get_config_var('EXT_SUFFIX'), numpy.get_include())")
+    code = ("import importlib.util as u, os, sysconfig as s; include = s.get_path('include'); "
+            "print(include, os.path.exists(include + '/Python.h'), s.get_config_var('EXT_SUFFIX'),"
+            " __import__('numpy').get_include() if u.find_spec('numpy') else include)")
     include, has_header, suffix, numpy = subprocess.run(
         [python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     if has_header != "True":

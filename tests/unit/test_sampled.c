@@ -127,6 +127,28 @@ START_TEST(both_modules_without_atomics)
 }
 END_TEST
 
+/* Flags of statics are stored to like this by modules that have no other atomics. */
+START_TEST(flags_without_other_atomics)
+{
+	struct ftsan_sampled_question q = pair(load, store);
+
+	q.held.lock_free = q.other.lock_free = false;
+	q.global = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_POSSIBLY_ATOMIC);
+	q.other.updates = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	q.other.updates = false;
+	q.pointers = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	ck_assert_int_eq(proof, FTSAN_PROOF_MODULE);
+	q.changed = false;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_POSSIBLY_ATOMIC);
+	q.global = false;
+	q.pointers = false;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+}
+END_TEST
+
 START_TEST(the_value_that_is_there)
 {
 	struct ftsan_sampled_question q = pair(load, store);
@@ -252,6 +274,7 @@ int main(void)
 	tcase_add_test(test, who_asks_for_null_only_is_not_harmed);
 	tcase_add_test(test, the_field_and_the_reference);
 	tcase_add_test(test, both_modules_without_atomics);
+	tcase_add_test(test, flags_without_other_atomics);
 	tcase_add_test(test, the_value_that_is_there);
 	tcase_add_test(test, bits_that_are_cut_off);
 	tcase_add_test(test, nobody_loads_it);

@@ -1,0 +1,143 @@
+"""The sampler: programs that keep to the rules are silent, and their twins that don't are
+found; what it does to a program changes no result."""
+
+import pytest
+
+from conftest import PROGRAMS, assert_silent, build_extension
+
+LOCKED = ["mutex", "rwlock", "spin", "once", "lazy", "handed", "joined", "semaphore", "local",
+          "recycled", "constant"]
+BAD_LOCKED = {"bad_mutex": "bad_mutex_state", "bad_rwlock": "bad_rwlock_state",
+              "bad_spin": "bad_spin_state", "bad_lazy": "bad_lazy_state",
+              "bad_handed": "bad_queue"}
+ATOMIC = ["relaxed", "released", "ordered", "count", "compare", "exchange", "spin", "pymutex",
+          "single", "many", "versioned", "references", "replaced"]
+BAD_ATOMIC = {"bad_count": "bad_counted", "bad_spin": "bad_spin_state",
+              "bad_single": "bad_ring", "bad_replaced": "bad_held"}
+
+
+@pytest.fixture(scope="module")
+def modules(interpreter, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("sampler")
+    for name in ("sampler_locks", "sampler_atomics", "sampler_relaxed"):
+        build_extension(interpreter, directory, name, "-O2", "-pthread")
+    return directory
+
+
+def call(run, python, directory, module, names, seconds, options):
+    return run.ftsan(python, PROGRAMS / "sampler.py", str(seconds), "4",
+                     *(f"{module}.{name}" for name in names), options=options,
+                     environment={"PYTHONPATH": str(directory)})
+
+
+def counted(outcome, name):
+    return sum(record["counters"][name] for record in outcome.records("coverage"))
+
+
+@pytest.mark.parametrize("mode", ["race", "all"])
+@pytest.mark.parametrize("module, names", [("sampler_locks", LOCKED), ("sampler_atomics", ATOMIC),
+                                           ("sampler_relaxed", ["relaxed"])],
+                         ids=["locks", "atomics", "relaxed"])
+def test_who_keeps_to_the_rules_is_never_reported(run, interpreter, modules, module, names, mode):
+    outcome = call(run, interpreter, modules, module, names, 3, f"mode={mode}")
+    assert "done" in outcome.stdout, outcome
+    assert_silent(outcome)
+    # Silence means something only where threads were held.
+    assert counted(outcome, "sampler_delays") > 50, outcome
+
+
+def static_of(finding):
+    return finding["object"].get("subject", "").rpartition(" ")[2]
+
+
+@pytest.mark.parametrize("module, bad", [("sampler_locks", BAD_LOCKED),
+                                         ("sampler_atomics", BAD_ATOMIC)],
+                         ids=["locks", "atomics"])
+def test_who_does_not_is_found(run, interpreter, modules, module, bad):
+    outcome = call(run, interpreter, modules, module, bad, 4, "mode=race")
+    assert "done" in outcome.stdout and outcome.status == 66, outcome
+    for function, static in bad.items():
+        findings = [finding for finding in outcome.findings
+                    if static_of(finding) == static]
+        assert findings, (static, outcome)
+        for finding in findings:
+            assert finding["kind"] == "race" and finding["confidence"] == "confirmed", finding
+            first, second = finding["stacks"][:2]
+            assert first["tid"] != second["tid"], finding
+            for stack in (first, second):
+                assert function in [frame.get("function") for frame in stack["frames"]], finding
+    # Others are of a block that bad_lazy has made.
+    for finding in outcome.findings:
+        assert static_of(finding) in ("", *bad.values()), finding
+
+
+TOTALS = """
+import sys, threading
+import sampler_locks
+
+def work():
+    for _ in range(1000):
+        sampler_locks.total(100)
+
+threads = [threading.Thread(target=work) for _ in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+n = 6 * 1000 * 100
+sums = sampler_locks.sums()
+print("right" if sums == (n, n, n % 256, n / 2, 2**64 - 1) else f"wrong {sums}")
+"""
+
+
+def test_stores_to_sealed_statics_are_made_once(run, interpreter, modules):
+    """Both engines are at the same instructions: what they store to is sealed, and they are
+    armed."""
+    for _ in range(3):
+        outcome = run.ftsan(interpreter, run.script(TOTALS),
+                            options="mode=race:statics=sampler_locks*:sampler_rate=1000",
+                            environment={"PYTHONPATH": str(modules)})
+        assert "right" in outcome.stdout, outcome
+        assert_silent(outcome)
+        assert counted(outcome, "sampler_hits") > 100, outcome
+        assert counted(outcome, "statics_traps") > 100, outcome
+
+
+DIMS = """
+import ctypes, threading
+import numpy
+import sampler_locks
+
+arrays = [numpy.zeros((3, 4)) for _ in range(8)]
+# PyArrayObject_fields: head, data, nd, dimensions.
+dims = [ctypes.c_void_p.from_address(id(array) + object.__basicsize__ + 16).value
+        for array in arrays]
+
+def work(k):
+    for i in range(300):
+        sampler_locks.total_at(dims[(i + k) % 8], 10)
+
+threads = [threading.Thread(target=work, args=(k,)) for k in range(6)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+seen = [tuple(ctypes.c_long.from_address(at + 8 * i).value for i in range(2)) for at in dims]
+for at in dims:
+    for i, value in enumerate((3, 4)):
+        ctypes.c_long.from_address(at + 8 * i).value = value
+n = 6 * 300 * 10
+print("right" if sum(a for a, _ in seen) == 8 * 3 + n and
+      sum(b for _, b in seen) == 8 * 4 + 2 * n else f"wrong {seen}")
+"""
+
+
+def test_stores_to_sealed_dims_are_made_once(run, numpy_fixed, tmp_path):
+    build_extension(numpy_fixed, tmp_path, "sampler_locks", "-O2", "-pthread")
+    for _ in range(3):
+        outcome = run.ftsan(numpy_fixed, run.script(DIMS),
+                            options="mode=race:statics=sampler_locks*:sampler_rate=1000",
+                            environment={"PYTHONPATH": str(tmp_path)})
+        assert "right" in outcome.stdout, outcome
+        assert_silent(outcome)
+        assert counted(outcome, "sampler_hits") > 100 and counted(outcome, "traps") > 100, outcome
