@@ -98,11 +98,9 @@ static int start_guard(void)
 	return error;
 }
 
-/* The engine of statics steps over the instructions that the sampler patches: where it is
- * asked for by name, it has them for itself. */
 static bool samples(void)
 {
-	return options->sampler && ftsan_options_race(options) && !ftsan_statics_on();
+	return options->sampler && ftsan_options_race(options);
 }
 
 static void start_statics(void)

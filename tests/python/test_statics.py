@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import HERE, PROGRAMS
+from conftest import PROGRAMS, build_extension
 
 SAFE = ["mutex", "rwlock", "spin", "word", "pythread", "once", "called", "atomics", "publish",
         "local", "before", "handover", "locked_by_caller"]
@@ -41,17 +41,7 @@ def locked_by_caller():
 
 
 def build(python, directory):
-    cc = next(filter(shutil.which, ("cc", "gcc", "clang")), None)
-    if cc is None:
-        pytest.skip("no C compiler")
-    code = ("import os, sysconfig as s; include = s.get_path('include'); "
-            "print(include, os.path.exists(include + '/Python.h'), s.get_config_var('EXT_SUFFIX'))")
-    include, has_header, suffix = subprocess.run([python, "-c", code], capture_output=True, text=True,
-                                                 check=True).stdout.split()
-    if has_header != "True":
-        pytest.skip(f"no Python.h of {python} in {include}")
-    subprocess.run([cc, "-shared", "-fPIC", "-g", "-O1", "-pthread", f"-I{include}", "-o",
-                    directory / f"statics_cases{suffix}", HERE / "statics_cases.c"], check=True)
+    build_extension(python, directory, "statics_cases", "-pthread")
     (directory / "statics_package.py").write_text(PACKAGE)
     return directory
 
@@ -149,7 +139,7 @@ def test_one_thread_shows_who_does_not_with_the_gil(run, cases_gil):
 
 def check_race(run, cases):
     for _ in range(3):
-        outcome = cases.run(run, "race", 30000, 4, "bad_mutex")
+        outcome = cases.run(run, "race", 30000, 4, "bad_mutex", options="sampler=off")
         races = [finding for finding in about_statics(outcome) if finding["kind"] == "race"]
         if races:
             break
