@@ -227,7 +227,16 @@ static bool read_name(int fd, const Elf64_Shdr *strings, uint32_t index, char *n
 	return name[0] != '\0';
 }
 
-int ftsan_elf_function_at(int fd, uint64_t address, char *name, size_t capacity_bytes)
+/* struct kind - what is looked for, and whether the best one holds the address */
+struct kind {
+	bool (*is_kind)(const Elf64_Sym *symbol);
+	bool (*holds)(int fd, const Elf64_Ehdr *header, const Elf64_Sym *symbol,
+		      uint64_t address);
+};
+
+/* The symbol's value goes to @begin. */
+static int symbol_at(int fd, uint64_t address, const struct kind *kind, char *name,
+		     size_t capacity_bytes, uint64_t *begin)
 {
 	static const uint32_t types[] = {SHT_SYMTAB, SHT_DYNSYM};
 	Elf64_Ehdr header;
@@ -240,38 +249,44 @@ int ftsan_elf_function_at(int fd, uint64_t address, char *name, size_t capacity_
 		Elf64_Sym best;
 
 		if (find_table(fd, &header, types[i], &table, &strings) &&
-		    search_table(fd, &table, address, is_function, &best) &&
-		    covers(fd, &header, &best, address) &&
-		    read_name(fd, &strings, best.st_name, name, capacity_bytes))
-			return 0;
-	}
-	name[0] = '\0';
-	return -ENOENT;
-}
-
-int ftsan_elf_object_at(int fd, uint64_t address, char *name, size_t capacity_bytes,
-			uint64_t *into)
-{
-	static const uint32_t types[] = {SHT_SYMTAB, SHT_DYNSYM};
-	Elf64_Ehdr header;
-
-	name[0] = '\0';
-	if (!read_header(fd, &header))
-		return -ENOENT;
-	for (size_t i = 0; i < FTSAN_ARRAY_LEN(types); i++) {
-		Elf64_Shdr table, strings;
-		Elf64_Sym best;
-
-		if (find_table(fd, &header, types[i], &table, &strings) &&
-		    search_table(fd, &table, address, is_object, &best) &&
-		    best.st_size > address - best.st_value &&
+		    search_table(fd, &table, address, kind->is_kind, &best) &&
+		    kind->holds(fd, &header, &best, address) &&
 		    read_name(fd, &strings, best.st_name, name, capacity_bytes)) {
-			*into = address - best.st_value;
+			*begin = best.st_value;
 			return 0;
 		}
 	}
 	name[0] = '\0';
 	return -ENOENT;
+}
+
+int ftsan_elf_function_at(int fd, uint64_t address, char *name, size_t capacity_bytes)
+{
+	static const struct kind function = {is_function, covers};
+	uint64_t begin;
+
+	return symbol_at(fd, address, &function, name, capacity_bytes, &begin);
+}
+
+/* Without a size it may be anything. */
+static bool is_inside(int fd, const Elf64_Ehdr *header, const Elf64_Sym *object,
+		      uint64_t address)
+{
+	(void)fd;
+	(void)header;
+	return object->st_size > address - object->st_value;
+}
+
+int ftsan_elf_object_at(int fd, uint64_t address, char *name, size_t capacity_bytes,
+			uint64_t *into)
+{
+	static const struct kind object = {is_object, is_inside};
+	uint64_t begin;
+	int error = symbol_at(fd, address, &object, name, capacity_bytes, &begin);
+
+	if (error == 0)
+		*into = address - begin;
+	return error;
 }
 
 static bool is_comment(int fd, const Elf64_Shdr *names, const Elf64_Shdr *section)

@@ -90,15 +90,12 @@ static void make_note(struct texts *texts, const struct hazard *hazard)
 static void make_texts(struct texts *texts, const struct hazard *hazard)
 {
 	const struct static_store *store = &hazard->store;
-	struct ftsan_buf out;
+	struct ftsan_buf name, description;
 
-	ftsan_buf_init(&out, texts->name, sizeof(texts->name));
-	static_name_variable(&out, store->module, store->access.address);
-	(void)ftsan_buf_cstr(&out);
-	ftsan_buf_init(&out, texts->description, sizeof(texts->description));
-	ftsan_buf_str(&out, "static data of ");
-	ftsan_buf_str(&out, static_module_name(store->module));
-	(void)ftsan_buf_cstr(&out);
+	ftsan_buf_init(&name, texts->name, sizeof(texts->name));
+	ftsan_buf_init(&description, texts->description, sizeof(texts->description));
+	static_describe_variable(&name, &description, store->module,
+				 store->access.address);
 	make_title(texts, hazard);
 	make_note(texts, hazard);
 }

@@ -287,15 +287,11 @@ struct race_texts {
 static void make_texts(struct race_texts *texts, enum ftsan_static_pair pair)
 {
 	const struct static_store *held = &window.store;
-	struct ftsan_buf out;
+	struct ftsan_buf name, description, out;
 
-	ftsan_buf_init(&out, texts->name, sizeof(texts->name));
-	static_name_variable(&out, held->module, held->access.address);
-	(void)ftsan_buf_cstr(&out);
-	ftsan_buf_init(&out, texts->description, sizeof(texts->description));
-	ftsan_buf_str(&out, "static data of ");
-	ftsan_buf_str(&out, static_module_name(held->module));
-	(void)ftsan_buf_cstr(&out);
+	ftsan_buf_init(&name, texts->name, sizeof(texts->name));
+	ftsan_buf_init(&description, texts->description, sizeof(texts->description));
+	static_describe_variable(&name, &description, held->module, held->access.address);
 	ftsan_buf_init(&out, texts->title, sizeof(texts->title));
 	ftsan_buf_str(&out, "data race on the static ");
 	ftsan_buf_str(&out, texts->name);

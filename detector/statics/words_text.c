@@ -14,6 +14,16 @@ const char *static_module_name(const struct static_module *module)
 	return slash == NULL ? path : slash + 1;
 }
 
+void static_describe_variable(struct ftsan_buf *name, struct ftsan_buf *description,
+			      const struct static_module *module, uintptr_t address)
+{
+	static_name_variable(name, module, address);
+	(void)ftsan_buf_cstr(name);
+	ftsan_buf_str(description, "static data of ");
+	ftsan_buf_str(description, static_module_name(module));
+	(void)ftsan_buf_cstr(description);
+}
+
 void static_name_variable(struct ftsan_buf *out, const struct static_module *module,
 			  uintptr_t address)
 {

@@ -15,6 +15,9 @@ struct static_store;
  * tables. */
 void static_name_variable(struct ftsan_buf *out, const struct static_module *module,
 			  uintptr_t address);
+/* ... and "static data of _m.so", as the memory is called in a report. */
+void static_describe_variable(struct ftsan_buf *name, struct ftsan_buf *description,
+			      const struct static_module *module, uintptr_t address);
 /* The file's name without its directories. Borrowed. */
 const char *static_module_name(const struct static_module *module);
 /* The function that is to be blamed: the innermost one that is not libc's. */

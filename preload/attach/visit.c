@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <ucontext.h>
 
 #include "process/process.h"
@@ -20,11 +19,6 @@ enum {
 	STAND_NS = 80000000,	 /* and how long they wait */
 	ASK_AGAIN_NS = 20000000, /* SIGTRAP is queued once only: one may get lost */
 };
-
-/* What a visit's signal carries: this, the round, the number of the guest. */
-#define MARK UINT64_C(0x6674730000000000)
-#define MARK_BITS UINT64_C(0xffffff0000000000)
-#define NUMBER_BITS 16
 
 enum answer { ASKED, NOT_NOW, DONE };
 
@@ -124,16 +118,13 @@ static void answer(struct guest *guest, ucontext_t *uc)
 
 bool ftsan_visit_signal(int sig, const siginfo_t *info, void *ucontext)
 {
-	uint64_t value = (uint64_t)(uintptr_t)info->si_value.sival_ptr;
-	uint32_t number = value & ((1u << NUMBER_BITS) - 1);
+	uint32_t number;
 
-	if (sig != SIGTRAP || info->si_code != SI_QUEUE || (value & MARK_BITS) != MARK ||
-	    info->si_pid != ftsan_sys_getpid())
+	if (!ftsan_signal_is_call(FTSAN_CALLER_VISIT, atomic_load(&round_number), sig,
+				  info, &number))
 		return false;
 	/* One of an earlier round came late: its caller has given up. */
-	if ((uint32_t)(value >> NUMBER_BITS & 0xffffff) ==
-		    (atomic_load(&round_number) & 0xffffff) &&
-	    number < ROOM && guests[number].tid == ftsan_sys_gettid() &&
+	if (number < ROOM && guests[number].tid == ftsan_sys_gettid() &&
 	    atomic_load(&guests[number].answer) != DONE)
 		answer(&guests[number], ucontext);
 	return true;
@@ -217,22 +208,6 @@ static unsigned invite(void)
 	return n_guests - before;
 }
 
-static int send(unsigned number)
-{
-	siginfo_t info;
-	uint64_t value =
-		MARK | (uint64_t)(atomic_load(&round_number) & 0xffffff) << NUMBER_BITS |
-		number;
-
-	memset(&info, 0, sizeof(info));
-	info.si_signo = SIGTRAP;
-	info.si_code = SI_QUEUE;
-	info.si_pid = ftsan_sys_getpid();
-	info.si_value.sival_ptr = (void *)(uintptr_t)value;
-	return (int)ftsan_sys_call6(SYS_rt_tgsigqueueinfo, ftsan_sys_getpid(),
-				    guests[number].tid, SIGTRAP, (long)&info, 0, 0);
-}
-
 /* Asks one again, if it is time to. Has it answered, or ended? */
 static bool is_done(unsigned number, uint64_t now)
 {
@@ -246,7 +221,8 @@ static bool is_done(unsigned number, uint64_t now)
 		return false;
 	guest->asked_ns = now;
 	atomic_store(&guest->answer, ASKED);
-	if (send(number) != 0)
+	if (ftsan_signal_call(FTSAN_CALLER_VISIT, atomic_load(&round_number), number,
+			      guest->tid) != 0)
 		atomic_store(&guest->answer, DONE); /* it is gone */
 	return false;
 }

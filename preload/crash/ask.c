@@ -18,11 +18,6 @@ enum {
 	ASK_AGAIN_NS = 20000000,
 };
 
-/* What the signal carries: this, the round, the number of the guest. */
-#define MARK UINT64_C(0x6674720000000000)
-#define MARK_BITS UINT64_C(0xffffff0000000000)
-#define NUMBER_BITS 16
-
 enum answer { ASKED, NOT_NOW, ANSWERING, DONE };
 
 /* The caller's, and read by the handlers of its round. Slot 0 is the caller itself. */
@@ -67,16 +62,13 @@ static void answer(unsigned number, const void *ucontext)
 
 bool ftsan_ask_signal(int sig, const siginfo_t *info, void *ucontext)
 {
-	uint64_t value = (uint64_t)(uintptr_t)info->si_value.sival_ptr;
-	uint32_t number = value & ((1u << NUMBER_BITS) - 1);
+	uint32_t number;
 
-	if (sig != SIGTRAP || info->si_code != SI_QUEUE || (value & MARK_BITS) != MARK ||
-	    info->si_pid != ftsan_sys_getpid())
+	if (!ftsan_signal_is_call(FTSAN_CALLER_DYING, atomic_load(&round_number), sig,
+				  info, &number))
 		return false;
 	/* One of an earlier round came late. */
-	if ((uint32_t)(value >> NUMBER_BITS & 0xffffff) ==
-		    (atomic_load(&round_number) & 0xffffff) &&
-	    number < GUESTS_MAX && atomic_load(&guests.tid[number]) == ftsan_sys_gettid())
+	if (number < GUESTS_MAX && atomic_load(&guests.tid[number]) == ftsan_sys_gettid())
 		answer(number, ucontext);
 	return true;
 }
@@ -96,18 +88,8 @@ void ftsan_ask_answer(const void *ucontext)
 
 static void send(unsigned number, int tid)
 {
-	siginfo_t info;
-	uint64_t value =
-		MARK | (uint64_t)(atomic_load(&round_number) & 0xffffff) << NUMBER_BITS |
-		number;
-
-	memset(&info, 0, sizeof(info));
-	info.si_signo = SIGTRAP;
-	info.si_code = SI_QUEUE;
-	info.si_pid = ftsan_sys_getpid();
-	info.si_value.sival_ptr = (void *)(uintptr_t)value;
-	if (ftsan_sys_call6(SYS_rt_tgsigqueueinfo, ftsan_sys_getpid(), tid, SIGTRAP,
-			    (long)&info, 0, 0) != 0)
+	if (ftsan_signal_call(FTSAN_CALLER_DYING, atomic_load(&round_number), number,
+			      tid) != 0)
 		atomic_store(&guests.tid[number], 0); /* it is gone */
 }
 

@@ -15,6 +15,7 @@
 #include "process/hook_thread.h"
 #include "process/scout.h"
 #include "process/signal_bits.h"
+#include "process/signal_call.h"
 #include "process/signal_deliver.h"
 #include "process/signal_end.h"
 #include "process/signal_owner.h"
