@@ -316,6 +316,7 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	ftsan_record_watched(&line, ftsan_latent(),
 			     strcmp(gil_word(host, abi, true), "on") == 0);
 	ftsan_record_children(&line);
+	ftsan_record_modules(&line);
 	ftsan_line_finish(&line);
 }
 

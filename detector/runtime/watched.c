@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "findings/findings.h"
+#include "sampler/sampler.h"
 #include "stacks/stacks.h"
 
 enum needs { RACE, ANYTIME, MODE, GIL_OFF, GIL_ON };
@@ -145,6 +147,50 @@ static void put_extensions(struct ftsan_buf *line)
 		put_name(line, found.paths[i]);
 	}
 	ftsan_buf_str(line, "]}");
+}
+
+/* --- by module ---------------------------------------------------------------------- */
+
+/* struct modules - the list that is being written; @left_out found no room in the line */
+struct modules {
+	struct ftsan_buf *line;
+	unsigned written, left_out;
+};
+
+/* Room for a path of control characters, and for what follows the list. */
+static bool has_room(const struct ftsan_buf *line, const char *path)
+{
+	enum { REST = 4096 };
+
+	return line->capacity - line->length > 6 * strlen(path) + REST;
+}
+
+static void put_module(void *to, const struct ftsan_sampler_module *module)
+{
+	struct modules *modules = to;
+	struct ftsan_buf *line = modules->line;
+
+	if (!has_room(line, module->path)) {
+		modules->left_out++;
+		return;
+	}
+	ftsan_buf_str(line, modules->written++ == 0 ? "{\"module\":" : ",{\"module\":");
+	ftsan_buf_json(line, module->path);
+	ftsan_line_u64(line, "functions", module->functions);
+	ftsan_line_u64(line, "seen", module->seen);
+	ftsan_line_u64(line, "shared", module->shared);
+	ftsan_buf_char(line, '}');
+}
+
+void ftsan_record_modules(struct ftsan_buf *line)
+{
+	struct modules modules = {.line = line};
+
+	ftsan_buf_str(line, ",\"modules\":[");
+	ftsan_sampler_each_module(put_module, &modules);
+	ftsan_buf_char(line, ']');
+	if (modules.left_out > 0)
+		ftsan_line_u64(line, "modules_left_out", modules.left_out);
 }
 
 void ftsan_record_watched(struct ftsan_buf *line, bool latent, bool gil_on)

@@ -25,4 +25,10 @@ void ftsan_record_watched(struct ftsan_buf *line, bool latent, bool gil_on);
 bool ftsan_watched_anything(bool latent, bool gil_on, bool threads);
 unsigned ftsan_watched_extensions(void);
 
+/*
+ * Append `modules`: what was seen of each sampled module, as many as the line has room for.
+ * Context: normal context or the scout's.
+ */
+void ftsan_record_modules(struct ftsan_buf *line);
+
 #endif

@@ -13,6 +13,7 @@
 #include "sampler/modules.h"
 #include "sampler/other.h"
 #include "sampler/own.h"
+#include "sampler/ran.h"
 #include "sampler/words.h"
 #include "stacks/stacks.h"
 #include "threads/threads.h"
@@ -105,9 +106,13 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 		ftsan_words_note_read(key);
 	if (!ftsan_hold_watches())
 		ftsan_kin_note(key, module, site);
-	if (ftsan_words_settled(key))
+	if (ftsan_words_settled(key)) {
+		ftsan_ran_note(module, site, FTSAN_RAN_SHARED);
 		return false;
+	}
 	question.use = ftsan_words_touch(access->address, self->index, side->writes);
+	if (question.use != FTSAN_USE_PRIVATE && !ftsan_memory_is_header(&memory))
+		ftsan_ran_note(module, site, FTSAN_RAN_SHARED);
 	question.foreign = ftsan_memory_is_foreign(&memory);
 	question.fruitless = ftsan_words_fruitless(key);
 	if (question.fruitless < at_site)
@@ -138,6 +143,7 @@ static void hit(struct ftsan_thread *self, struct ftsan_sample_module *module,
 	bool soon = false;
 
 	ftsan_count(sampler_hits);
+	ftsan_ran_note(module, site, FTSAN_RAN_SEEN);
 	if (ftsan_pyquick_detached())
 		ftsan_count(sampler_detached);
 	if (is_user(access.address) && !left_to_others(access.address) &&

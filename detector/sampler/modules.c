@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "sampler/cache.h"
 #include "sampler/choose.h"
+#include "sampler/ran.h"
 #include "sampler/sweep.h"
 #include "stacks/stacks.h"
 
@@ -173,6 +174,8 @@ static void make(const struct ftsan_image *image, const struct ftsan_module *mod
 		ftsan_cache_store(module, image, entry->sites, entry->n_sites,
 				  &entry->traits);
 	}
+	entry->eh_frame_hdr = image->eh_frame_hdr;
+	entry->ran = entry->n_sites > 0 ? ftsan_ran_make(entry->n_sites) : NULL;
 	look.there[entry - table] = true;
 	if (look.made != NULL && entry->n_sites > 0 && !look.made(entry))
 		entry->n_sites = 0;

@@ -14,8 +14,10 @@
 #include "sampler/hit.h"
 #include "sampler/hold.h"
 #include "sampler/modules.h"
+#include "sampler/modules.h"
 #include "sampler/onset.h"
 #include "sampler/own.h"
+#include "sampler/ran_sum.h"
 #include "sampler/words.h"
 #include "threads/threads.h"
 #include "words/words.h"
@@ -194,5 +196,27 @@ void ftsan_sampler_fork_child(void)
 	ftsan_hold_fork_child();
 	ftsan_arm_fork_done();
 	ftsan_onset_fork_child();
+	ftsan_ran_forget();
 	ftsan_active_reset();
+}
+
+/* --- for the log --------------------------------------------------------------------
+ */
+
+void ftsan_sampler_each_module(ftsan_sampler_visit visit, void *to)
+{
+	struct ftsan_ran_sum sum;
+
+	/* What a program imports last is most often its own. */
+	for (unsigned i = ftsan_sample_modules(); i-- > 0;) {
+		const struct ftsan_sample_module *module = ftsan_sample_module_at(i);
+
+		if (module == NULL || module->n_sites == 0)
+			continue;
+		ftsan_ran_sum(module, &sum);
+		visit(to, &(struct ftsan_sampler_module){.path = module->module->path,
+							 .functions = sum.functions,
+							 .seen = sum.seen,
+							 .shared = sum.shared});
+	}
 }

@@ -69,6 +69,8 @@ enum ftsan_module_state { FTSAN_MODULE_FREE, FTSAN_MODULE_MAKING, FTSAN_MODULE_R
  * @bias:   load bias
  * @text_begin, @text_end: its executable segment
  * @sites:  @n_sites of them, by offset
+ * @ran:    which of them threads came to; NULL: not counted
+ * @eh_frame_hdr: its table of functions; NULL: none
  * @armed_once: all its sites were armed
  */
 struct ftsan_sample_module {
@@ -77,6 +79,8 @@ struct ftsan_sample_module {
 	uintptr_t bias, text_begin, text_end;
 	struct ftsan_sample_site *sites;
 	uint32_t n_sites;
+	struct ftsan_ran *ran;
+	const void *eh_frame_hdr;
 	struct ftsan_sample_traits traits;
 	bool armed_once;
 };

@@ -258,3 +258,27 @@ uint32_t ftsan_sweep(const struct ftsan_image *image, struct ftsan_sample_site *
 	*sites = sweep.n == 0 ? NULL : sweep.sites;
 	return sweep.n;
 }
+
+uint32_t ftsan_sweep_functions(const void *eh_frame_hdr, uint32_t from, uintptr_t *begins,
+			       uint32_t n)
+{
+	const struct eh_header *there = eh_frame_hdr;
+	struct eh_header header;
+	uint32_t read = 0;
+
+	if (there == NULL || ftsan_safe_read(&header, there, sizeof(header)) != 0 ||
+	    header.version != VERSION || header.table_encoding != TABLE_ENCODING ||
+	    from >= header.count)
+		return 0;
+	if (n > header.count - from)
+		n = header.count - from;
+	for (; read < n; read++) {
+		int32_t function;
+
+		if (ftsan_safe_read(&function, &there->table[from + read].function,
+				    sizeof(function)) != 0)
+			break;
+		begins[read] = (uintptr_t)there + (uintptr_t)(intptr_t)function;
+	}
+	return read;
+}

@@ -45,4 +45,15 @@ bool ftsan_image_read(const struct dl_phdr_info *info, struct ftsan_image *out);
 uint32_t ftsan_sweep(const struct ftsan_image *image, struct ftsan_sample_site **sites,
 		     struct ftsan_sample_traits *traits);
 
+/**
+ * ftsan_sweep_functions() - where the module's functions begin, by address
+ * @eh_frame_hdr: of a module that may be gone; NULL: it has none
+ * @from:   so many are left out
+ * @begins: gets up to @n addresses
+ *
+ * Context: any. Return: how many; 0: there are no more.
+ */
+uint32_t ftsan_sweep_functions(const void *eh_frame_hdr, uint32_t from, uintptr_t *begins,
+			       uint32_t n);
+
 #endif

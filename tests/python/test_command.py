@@ -228,7 +228,7 @@ def test_exit_status_is_the_commands(ftsan, program, status):
     result = ftsan("run", "--", *program(f"process(); watched(); end(); sys.exit({status})"))
     assert result.returncode == status
     assert result.stderr.startswith("ftsan: CLEAN (watched: shapes and strides of arrays (5))\n")
-    assert "ftsan: 0 findings in 1 process\n" in result.stderr
+    assert "finding" not in result.stderr
     assert "WARNING" not in result.stderr
 
 
@@ -460,7 +460,7 @@ def test_logs_of_other_runs_are_ignored(ftsan, program, tmp_path):
     (tmp_path / "log.3").mkdir()
     result = ftsan("run", "--log", log, *program("process(); watched(); end()"))
     assert result.returncode == 0
-    assert "0 findings in 1 process\n" in result.stderr
+    assert result.stderr.startswith("ftsan: CLEAN")
     assert "skipped" not in result.stderr
 
 
@@ -545,7 +545,7 @@ def test_signals_are_forwarded(environment, program, number):
         assert run.stdout.readline() == "ready\n"
         run.send_signal(number)
         assert run.wait(20) == 5
-        assert "0 findings in 1 process" in run.stderr.read()
+        assert run.stderr.read().startswith("ftsan: NOTHING WATCHED")
 
 
 def test_interrupt_is_left_to_the_command(environment, program):

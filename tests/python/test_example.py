@@ -9,6 +9,7 @@ FTSAN_REPEAT=N runs each way with threads N times (default 2).
 
 import json
 import os
+import pathlib
 import shutil
 import subprocess
 
@@ -153,6 +154,15 @@ def test_nothing_is_found_where_the_bugs_are_mended(run, python, project, way):
     outcome = pytest_in(run, python, project, way, mended=True)
     assert outcome.status == 0, outcome
     assert outcome.findings == [], outcome
+    summary = [line for line in outcome.stderr.splitlines() if not line.startswith("ftsan: the log")]
+    assert summary[0].startswith("ftsan: CLEAN") and len(summary) <= 3, outcome
+    if "latent" not in way:
+        # What the silence is worth: which of the project's functions threads ran.
+        seen = {pathlib.Path(entry["module"]).name.partition(".")[0]: entry
+                for entry in outcome.coverage["modules"]}
+        for name in MODULES:
+            assert seen[name]["functions"] >= seen[name]["seen"] >= seen[name]["shared"] > 0, seen
+        assert f"halves 1 of {seen['halves']['functions']} (1)" in summary[1], outcome
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O2"])

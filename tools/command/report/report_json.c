@@ -107,12 +107,30 @@ static json_t *engines_json(const struct ftsan_session *session)
 	return list;
 }
 
+/* Every module, those of the standard library, too. */
+static json_t *modules_json(const struct ftsan_coverage *coverage)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < coverage->module_paths.n; i++) {
+		json_t *json = json_object();
+
+		ftsan_json_set_text(json, "module", coverage->module_paths.texts[i]);
+		ftsan_json_set_number(json, "functions", coverage->modules[i].functions);
+		ftsan_json_set_number(json, "seen", coverage->modules[i].seen);
+		ftsan_json_set_number(json, "shared", coverage->modules[i].shared);
+		json_array_append_new(list, json);
+	}
+	return list;
+}
+
 static json_t *coverage_json(const struct ftsan_coverage *coverage)
 {
 	json_t *json = ftsan_json_counted(&coverage->sums);
 
 	ftsan_json_set_number(json, "processes", coverage->processes);
 	json_object_set_new(json, "watched", ftsan_json_counted(&coverage->watched));
+	json_object_set_new(json, "modules", modules_json(coverage));
 	json_object_set_new(json, "buffers_left_out",
 			    ftsan_json_counted(&coverage->left_out));
 	json_object_set_new(json, "gil_requested_by",

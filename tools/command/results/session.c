@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "log/log.h"
 #include "common/common.h"
+#include "results/module_coverage.h"
 #include "results/session_same.h"
 
 void ftsan_source_init(struct ftsan_source *source, bool trusted)
@@ -312,6 +313,7 @@ void ftsan_session_release(struct ftsan_session *session)
 	free(session->modules);
 	free(session->engines);
 	ftsan_names_release(&session->module_keys);
+	ftsan_modules_release(&session->coverage);
 	ftsan_names_release(&session->coverage.watched);
 	ftsan_names_release(&session->coverage.extensions);
 	ftsan_names_release(&session->coverage.refused);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common/common.h"
+#include "results/module_coverage.h"
 #include "results/session_sight.h"
 
 long long ftsan_session_total(const struct ftsan_session *session, const char *name)
@@ -77,6 +78,8 @@ static void add_member(struct ftsan_session *session, struct ftsan_source *sourc
 		add_left_out(&session->coverage, value);
 	else if (strcmp(name, "children_lost") == 0)
 		add_children_lost(&session->coverage, value);
+	else if (strcmp(name, "modules") == 0)
+		ftsan_modules_add(&session->coverage, value);
 	else if (strcmp(name, "gil_requested_by") == 0)
 		add_requesters(&session->coverage, value);
 	else if (strcmp(name, "gil") == 0 && json_is_string(value))

@@ -218,6 +218,10 @@ static void keep(struct ftsan_found *found, const struct ftsan_source *source,
 	free(found->confidence);
 	found->confidence =
 		ftsan_xstrdup(view->confidence != NULL ? view->confidence : "unknown");
+	free(found->culprit_module);
+	found->culprit_module = view->culprit_module != NULL
+					? ftsan_xstrdup(view->culprit_module)
+					: NULL;
 	free(found->line);
 	found->line = ftsan_xcalloc(length + 1, 1);
 	memcpy(found->line, text, length);
@@ -362,6 +366,7 @@ void ftsan_session_release_found(struct ftsan_session *session)
 		free(found->confidence);
 		free(found->fingerprint);
 		free(found->also);
+		free(found->culprit_module);
 		free(found->line);
 		free(found->modules.numbers);
 		ftsan_names_release(&found->tests);

@@ -46,6 +46,15 @@ struct ftsan_sight_question {
 };
 
 /**
+ * struct ftsan_module_seen - functions of a module that use memory
+ * @seen:   of these, threads ran
+ * @shared: of these, on memory that another thread uses
+ */
+struct ftsan_module_seen {
+	uint64_t functions, seen, shared;
+};
+
+/**
  * struct ftsan_coverage - what processes watched
  * @processes:  with a coverage record
  * @sights:     processes by what they saw
@@ -58,6 +67,7 @@ struct ftsan_sight_question {
  * @left_out:   reasons and how many buffers they cost
  * @requesters: modules that asked for the GIL
  * @gil:        processes in which it was off, on, unknown at the end
+ * @module_paths, @modules: sampled modules; numbers as in @module_paths
  */
 struct ftsan_coverage {
 	uint64_t processes;
@@ -71,6 +81,9 @@ struct ftsan_coverage {
 	struct ftsan_names left_out;
 	struct ftsan_names requesters;
 	uint64_t gil[3];
+	struct ftsan_names module_paths;
+	struct ftsan_module_seen *modules;
+	size_t modules_capacity;
 };
 
 enum { FTSAN_GIL_OFF, FTSAN_GIL_ON, FTSAN_GIL_UNKNOWN };
@@ -99,6 +112,7 @@ struct ftsan_module_list {
  * @kind, @confidence, @fingerprint: owned; the confidence is the best that was seen, the
  *               kind goes with it
  * @also:        another name of it, owned; NULL: it has none
+ * @culprit_module: of the function to blame, owned; NULL: not known
  * @records:     a process writes one for each sort of evidence
  * @processes:   that wrote records
  * @repeats:     further occurrences in the processes that said so
@@ -117,6 +131,7 @@ struct ftsan_found {
 	char *confidence;
 	char *fingerprint;
 	char *also;
+	char *culprit_module;
 	uint64_t records;
 	uint64_t processes;
 	uint64_t repeats;

@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "common/common.h"
+#include "results/module_coverage.h"
 #include "results/summary_parts.h"
 #include "results/verdict.h"
 
@@ -42,6 +43,9 @@ static void write_findings(FILE *out, const struct ftsan_session *session)
 {
 	size_t hidden = session->n_found - session->n_shown;
 
+	/* The verdict has said it. */
+	if (session->n_found == 0)
+		return;
 	fprintf(out, "ftsan: %zu %s in %llu %s", session->n_shown,
 		ftsan_plural(session->n_shown, "finding", "findings"),
 		(unsigned long long)session->n_processes,
@@ -236,6 +240,7 @@ static void write_watched(FILE *out, const struct ftsan_session *session, bool s
 	write_engines(out, session, stats);
 	ftsan_summary_gil(out, session, stats);
 	ftsan_summary_coverage(out, session, stats);
+	ftsan_modules_write(out, session);
 	ftsan_verdict_write_blind(out, session);
 	write_unwatched(out, session);
 	write_attached(out, session);
