@@ -61,6 +61,11 @@ static bool is_user(const struct ftsan_view_stack *stack)
 	return is_party(stack) && !ftsan_str_equal(stack->role, "free");
 }
 
+static bool is_access(const struct ftsan_view_stack *stack)
+{
+	return is_store(stack) || ftsan_str_equal(stack->role, "read");
+}
+
 /* The first stack that @like says yes to, from *@at on, which goes past it. */
 static const struct ftsan_view_stack *next(const struct ftsan_view *view,
 					   bool (*like)(const struct ftsan_view_stack *),
@@ -73,6 +78,13 @@ static const struct ftsan_view_stack *next(const struct ftsan_view *view,
 			return stack;
 	}
 	return NULL;
+}
+
+static bool has_access(const struct ftsan_view *view)
+{
+	unsigned at = 0;
+
+	return next(view, is_access, &at) != NULL;
 }
 
 static void begin(struct ftsan_group *group, const struct ftsan_view *view)
@@ -122,9 +134,9 @@ unsigned ftsan_groups(const struct ftsan_view *view,
 	const struct ftsan_view_stack *store = next(view, is_store, &at), *stack = store;
 	bool lifetime = ftsan_str_equal(view->kind, "use-after-free");
 
-	/* A value that changed while nobody looked: the operation is all there is. */
-	if (store == NULL && ftsan_str_some(view->operation) &&
-	    ftsan_str_equal(view->kind, "hazard")) {
+	/* A value that changed while nobody looked: the operation is all there is. Be it
+	 * one thread or two: the stack is that of the interpreter, which called it. */
+	if (!lifetime && ftsan_str_some(view->operation) && !has_access(view)) {
 		take_operation(&groups[0], view);
 		return 1;
 	}

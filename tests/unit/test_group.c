@@ -284,6 +284,13 @@ START_TEST(a_change_that_nobody_saw_is_the_operations)
 	stacks[0].role = "call";
 	ck_assert_uint_eq(ftsan_groups(&view, changed), 1);
 	ck_assert_mem_eq(&groups[1], &changed[0], sizeof(groups[1]));
+	view.kind = "race";
+	ck_assert_uint_eq(ftsan_groups(&view, changed), 1);
+	ck_assert_mem_eq(&groups[1], &changed[0], sizeof(groups[1]));
+	/* Who was seen at it is to blame for it. */
+	stacks[0].role = "read";
+	ck_assert_uint_eq(ftsan_groups(&view, changed), 2);
+	ck_assert_str_ne(changed[0].culprit.function, "ndarray.repeat");
 }
 END_TEST
 

@@ -108,8 +108,11 @@ static void check_perf(struct ftsan_checks *checks)
 	ftsan_checks_add(
 		checks, "perf", FTSAN_HEALTH_DEGRADED,
 		ftsan_xprintf(
-			"perf_event_open is refused: %s (paranoid level %ld); words "
-			"of array headers are compared, not watched",
+			"perf_event_open is refused: %s (paranoid level %ld): words "
+			"of array headers (dtype, flags, nd, data) are compared "
+			"before and after each operation, not watched; a value that is "
+			"put back is mostly missed, findings are \"probable\" and name "
+			"the operation, not the function that stored",
 			strerror(-error), paranoid),
 		paranoid >= 3 ? "sysctl kernel.perf_event_paranoid=2"
 			      : "in a container, CAP_PERFMON or a seccomp profile that "
