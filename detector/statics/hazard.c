@@ -10,7 +10,7 @@
 #include "budget/budget.h"
 #include "findings/findings.h"
 #include "statics/store.h"
-#include "statics/words_text.h"
+#include "statics/report_text.h"
 #include "threads/threads.h"
 
 enum { WAITING_MAX = 64, REPORTS_PER_SITE = 8 };

@@ -11,7 +11,7 @@
 #include "findings/findings.h"
 #include "rules/rules.h"
 #include "statics/store.h"
-#include "statics/words_text.h"
+#include "statics/report_text.h"
 #include "threads/threads.h"
 
 enum window_state { CLOSED, PREPARING, OPEN, CLAIMED, SERVED, ENDED };

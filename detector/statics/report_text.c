@@ -1,4 +1,4 @@
-#include "statics/words_text.h"
+#include "statics/report_text.h"
 
 #include <string.h>
 

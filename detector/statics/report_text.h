@@ -1,6 +1,6 @@
 /* The room's own: names and sentences for reports. */
-#ifndef FTSAN_STATICS_WORDS_TEXT_H
-#define FTSAN_STATICS_WORDS_TEXT_H
+#ifndef FTSAN_STATICS_REPORT_TEXT_H
+#define FTSAN_STATICS_REPORT_TEXT_H
 
 #include <stddef.h>
 #include <stdint.h>
