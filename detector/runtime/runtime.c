@@ -169,6 +169,18 @@ void ftsan_runtime_modules_changed(void)
 	ftsan_sampler_modules_changed();
 }
 
+void ftsan_runtime_unload_begin(void)
+{
+	ftsan_statics_unload_begin();
+	ftsan_sampler_unload_begin();
+}
+
+void ftsan_runtime_unload_end(bool (*is_loaded)(uintptr_t address))
+{
+	ftsan_sampler_unload_end(is_loaded);
+	ftsan_statics_unload_end(is_loaded);
+}
+
 bool ftsan_runtime_thread_coming(uintptr_t routine)
 {
 	return ftsan_sampler_thread_coming(routine);

@@ -64,6 +64,14 @@ void ftsan_runtime_scout(bool running);
 /* After dlopen, dlclose: normal context. */
 void ftsan_runtime_modules_changed(void);
 
+/*
+ * Around a dlclose: between the two nobody touches the text and data of modules by
+ * itself, and what is gone then is forgotten. @is_loaded is asked for one address of
+ * each. Context: normal context.
+ */
+void ftsan_runtime_unload_begin(void);
+void ftsan_runtime_unload_end(bool (*is_loaded)(uintptr_t address));
+
 /**
  * struct ftsan_thread_start - what is known of a thread before it begins
  * @counted: ftsan_sampler_thread_coming()

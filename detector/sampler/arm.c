@@ -21,6 +21,7 @@ struct queue {
 static struct queue *queues; /* mapped when the first site is armed */
 enum { SOON, SOMETIME, QUEUES };
 static _Atomic bool halted;
+static _Atomic uint32_t unloading; /* how many threads are at it */
 
 /* Threads that change a byte just now, and whether new ones have to wait. */
 static _Atomic uint32_t busy;
@@ -53,6 +54,24 @@ void ftsan_arm_fork_prepare(void)
 		ftsan_sys_yield();
 }
 
+void ftsan_arm_unload_begin(void)
+{
+	enum { WAITS = 100000 };
+
+	atomic_fetch_add(&unloading, 1);
+	/* Who is past the gate finishes its byte; who comes later sees that it is shut.
+	 */
+	for (unsigned i = 0; i < WAITS && atomic_load(&busy) > 0; i++)
+		ftsan_sys_yield();
+}
+
+void ftsan_arm_unload_end(void)
+{
+	/* In the child of a fork by a destructor it began in the parent. */
+	if (atomic_load(&unloading) > 0)
+		atomic_fetch_sub(&unloading, 1);
+}
+
 void ftsan_arm_fork_done(void)
 {
 	atomic_store(&busy, 0);
@@ -62,6 +81,12 @@ void ftsan_arm_fork_done(void)
 void ftsan_arm_halt(bool halt)
 {
 	atomic_store_explicit(&halted, halt, memory_order_seq_cst);
+}
+
+void ftsan_arm_fork_child(void)
+{
+	atomic_store(&unloading, 0);
+	ftsan_arm_fork_done();
 }
 
 static bool move(struct ftsan_sample_site *site, uint8_t from, uint8_t to)
@@ -88,6 +113,15 @@ static bool disarm(const struct ftsan_sample_module *module,
 	return true;
 }
 
+/* Is it the module's, and is that there? Who was told of a site some time ago asks. */
+static bool belongs(const struct ftsan_sample_module *module,
+		    const struct ftsan_sample_site *site)
+{
+	return atomic_load_explicit(&module->state, memory_order_acquire) ==
+		       FTSAN_MODULE_READY &&
+	       site >= module->sites && site < module->sites + module->n_sites;
+}
+
 bool ftsan_arm_site(const struct ftsan_sample_module *module,
 		    struct ftsan_sample_site *site)
 {
@@ -96,7 +130,7 @@ bool ftsan_arm_site(const struct ftsan_sample_module *module,
 	if (atomic_load_explicit(&halted, memory_order_seq_cst))
 		return false;
 	enter();
-	done = arm(module, site);
+	done = atomic_load(&unloading) == 0 && belongs(module, site) && arm(module, site);
 	leave();
 	/* Halted meanwhile: whoever halts may have been past this site. */
 	if (done && atomic_load_explicit(&halted, memory_order_seq_cst)) {
@@ -179,12 +213,8 @@ static struct ftsan_sample_site hole;
 static void arm_turn(struct turn *turn)
 {
 	struct ftsan_sample_module *module = turn->module;
-	struct ftsan_sample_site *site = atomic_exchange(&turn->site, &hole);
 
-	/* Of a module that is gone the text is, too. */
-	if (atomic_load_explicit(&module->state, memory_order_acquire) ==
-	    FTSAN_MODULE_READY)
-		(void)ftsan_arm_site(module, site);
+	(void)ftsan_arm_site(module, atomic_exchange(&turn->site, &hole));
 }
 
 /* take_oldest() - false: nobody waits, or is still coming. */

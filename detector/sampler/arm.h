@@ -13,7 +13,8 @@
 
 #include "sampler/site.h"
 
-/* False: somebody else is at it, or it is armed already. Async-signal-safe. */
+/* False: somebody else is at it, it is armed already, or none of the module's, or that is
+ * gone. Async-signal-safe. */
 bool ftsan_arm_site(const struct ftsan_sample_module *module,
 		    struct ftsan_sample_site *site);
 
@@ -47,8 +48,16 @@ void ftsan_arm_turns(uint32_t n);
 /* Nobody is armed from now on, or may be again; false: takes it back. */
 void ftsan_arm_halt(bool halt);
 
+/*
+ * Between the two no byte of text is armed: a module may be unloaded. What is armed stays
+ * so. Context: normal context.
+ */
+void ftsan_arm_unload_begin(void);
+void ftsan_arm_unload_end(void);
+
 /* Around fork: nobody but the forking thread is in the middle of a change then. */
 void ftsan_arm_fork_prepare(void);
 void ftsan_arm_fork_done(void);
+void ftsan_arm_fork_child(void);
 
 #endif

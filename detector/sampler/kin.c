@@ -44,15 +44,6 @@ void ftsan_kin_note(uint64_t key, struct ftsan_sample_module *module,
 	atomic_store_explicit(&kin->key, key, memory_order_release);
 }
 
-/* Does the site belong to that module? A torn entry may say so. */
-static bool belongs(const struct ftsan_sample_module *module,
-		    const struct ftsan_sample_site *site)
-{
-	return atomic_load_explicit(&module->state, memory_order_acquire) ==
-		       FTSAN_MODULE_READY &&
-	       site >= module->sites && site < module->sites + module->n_sites;
-}
-
 void ftsan_kin_arm(uint64_t key)
 {
 	struct bucket *bucket = bucket_of(key);
@@ -66,7 +57,8 @@ void ftsan_kin_arm(uint64_t key)
 			continue;
 		module = atomic_load_explicit(&kin->module, memory_order_acquire);
 		site = atomic_load_explicit(&kin->site, memory_order_acquire);
-		if (module != NULL && site != NULL && belongs(module, site))
+		/* A torn entry may name a site of another module. */
+		if (module != NULL && site != NULL)
 			(void)ftsan_arm_site(module, site);
 	}
 }

@@ -213,6 +213,16 @@ static int visit(struct dl_phdr_info *info, size_t size, void *unused)
 	return 0;
 }
 
+void ftsan_modules_unloaded(bool (*is_loaded)(uintptr_t address))
+{
+	unsigned n = ftsan_sample_modules();
+
+	for (unsigned i = 0; i < n; i++)
+		if (is_ready(&table[i]) && !is_loaded(table[i].text_begin))
+			atomic_store_explicit(&table[i].state, FTSAN_MODULE_FREE,
+					      memory_order_release);
+}
+
 unsigned ftsan_modules_sample(int (*iterate)(ftsan_phdr_callback, void *),
 			      const char *choice, const struct ftsan_module *only,
 			      bool (*made)(struct ftsan_sample_module *module))

@@ -29,6 +29,9 @@ unsigned ftsan_modules_sample(int (*iterate)(ftsan_phdr_callback, void *),
 			      const char *choice, const struct ftsan_module *only,
 			      bool (*made)(struct ftsan_sample_module *module));
 
+/* Forgets those whose text @is_loaded denies. Context: as above. */
+void ftsan_modules_unloaded(bool (*is_loaded)(uintptr_t address));
+
 /* The module whose text holds @pc, NULL: none. Async-signal-safe. */
 struct ftsan_sample_module *ftsan_sample_module_of(uintptr_t pc);
 

@@ -131,6 +131,20 @@ void ftsan_onset_thread(const struct ftsan_module *module)
 		start_some(module);
 }
 
+void ftsan_onset_unload_begin(void)
+{
+	ftsan_arm_unload_begin();
+}
+
+void ftsan_onset_unload_end(bool (*is_loaded)(uintptr_t address))
+{
+	if (take_table()) {
+		ftsan_modules_unloaded(is_loaded);
+		give_table();
+	}
+	ftsan_arm_unload_end();
+}
+
 bool ftsan_onset_tick(uint64_t now)
 {
 	uint64_t due = atomic_load(&start_due_ns);

@@ -36,6 +36,10 @@ void ftsan_onset_thread(const struct ftsan_module *module);
 /* Modules were loaded or are gone. Context: normal context. */
 void ftsan_onset_modules_changed(void);
 
+/* Around a dlclose: see ftsan_sampler_unload_begin(). */
+void ftsan_onset_unload_begin(void);
+void ftsan_onset_unload_end(bool (*is_loaded)(uintptr_t address));
+
 /* A period of the scout. Return: something is sampled already. */
 bool ftsan_onset_tick(uint64_t now_ns);
 

@@ -100,6 +100,16 @@ void ftsan_sampler_modules_changed(void)
 		ftsan_onset_modules_changed();
 }
 
+void ftsan_sampler_unload_begin(void)
+{
+	ftsan_onset_unload_begin();
+}
+
+void ftsan_sampler_unload_end(bool (*is_loaded)(uintptr_t address))
+{
+	ftsan_onset_unload_end(is_loaded);
+}
+
 /* open_events() - once, while there is one thread that all others come of. */
 static void open_events(void)
 {
@@ -194,7 +204,7 @@ void ftsan_sampler_fork_parent(void)
 void ftsan_sampler_fork_child(void)
 {
 	ftsan_hold_fork_child();
-	ftsan_arm_fork_done();
+	ftsan_arm_fork_child();
 	ftsan_onset_fork_child();
 	ftsan_ran_forget();
 	ftsan_active_reset();

@@ -86,6 +86,13 @@ void ftsan_sampler_thread_end(struct ftsan_thread *thread);
 /* Modules were loaded or are gone. Context: normal context. */
 void ftsan_sampler_modules_changed(void);
 
+/*
+ * Around a dlclose: between the two no instruction is armed, and what is gone then is
+ * forgotten. @is_loaded is asked for an address of each module.
+ */
+void ftsan_sampler_unload_begin(void);
+void ftsan_sampler_unload_end(bool (*is_loaded)(uintptr_t address));
+
 /* SIGTRAP: was it the sampler's? Context: the handler. */
 bool ftsan_sampler_trap(const siginfo_t *info, void *ucontext);
 

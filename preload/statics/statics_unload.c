@@ -1,11 +1,11 @@
-/* What the engine has to know of a dlclose. */
+/* What the engines have to know of a dlclose. */
 #include <dlfcn.h>
 #include <stdbool.h>
 #include <stdint.h>
 
 #include "elf/elf.h"
+#include "runtime/runtime.h"
 #include "statics/statics_seal.h"
-#include "statics/statics.h"
 
 static bool is_loaded(uintptr_t address)
 {
@@ -16,12 +16,12 @@ static bool is_loaded(uintptr_t address)
 
 static void before_close(void)
 {
-	ftsan_statics_unload_begin();
+	ftsan_runtime_unload_begin();
 }
 
 static void after_close(void)
 {
-	ftsan_statics_unload_end(is_loaded);
+	ftsan_runtime_unload_end(is_loaded);
 }
 
 const struct ftsan_loader_listener ftsan_statics_unload_listener = {

@@ -123,6 +123,15 @@ void ftsan_runtime_scout(bool running)
 	note(running ? "scout_begin" : "scout_end", NULL, 0);
 }
 
+void ftsan_runtime_unload_begin(void)
+{
+}
+
+void ftsan_runtime_unload_end(bool (*is_loaded)(uintptr_t address))
+{
+	(void)is_loaded;
+}
+
 void ftsan_runtime_modules_changed(void)
 {
 	note("modules", NULL, 0);
