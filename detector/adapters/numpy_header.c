@@ -93,8 +93,14 @@ static const struct ftsan_word_host word_host = {
 
 /* --- what a change means ------------------------------------------------------------ */
 
+static bool is_importing(void)
+{
+	return ftsan_tstate_get != NULL &&
+	       ftsan_pyquick_importing(&ftsan_abi, (uintptr_t)ftsan_tstate_get());
+}
+
 static bool is_hazard(const struct ftsan_thread *thread,
-		      const struct ftsan_watchpoint *point)
+		      const struct ftsan_watchpoint *point, bool unchanged)
 {
 	const struct ftsan_operation_frame *frame =
 		ftsan_operations_of(thread)->innermost;
@@ -107,6 +113,8 @@ static bool is_hazard(const struct ftsan_thread *thread,
 		.output_flags = array != NULL && array->output &&
 				point->tag == FTSAN_HEADER_FLAGS,
 		.locked = is_ordered(point),
+		.unchanged = unchanged,
+		.importing = unchanged && is_importing(),
 	};
 
 	if (question.is_argument)
@@ -162,7 +170,7 @@ static void look_for_hazard(struct ftsan_thread *thread,
 	if (point->reads || !ftsan_watch_read(point, &now) ||
 	    !ftsan_rule_store_counts(now != point->value, point->did == FTSAN_DID_STORE,
 				     lost_updates) ||
-	    !is_hazard(thread, point))
+	    !is_hazard(thread, point, now == point->value))
 		return;
 	if (now != point->value)
 		ftsan_operation_harm(ftsan_operations_of(thread)->innermost->operation);
@@ -198,7 +206,7 @@ static void on_change(struct ftsan_thread *thread,
 	struct ftsan_recheck_question question = {
 		.others = race && inside(change->point.object, thread, &who),
 		.exclusive = frame->operation->mutator,
-		.latent = latent && is_hazard(thread, &change->point),
+		.latent = latent && is_hazard(thread, &change->point, false),
 	};
 	enum ftsan_recheck_verdict verdict = ftsan_rule_recheck(&question);
 	struct ftsan_object object;

@@ -93,7 +93,7 @@ bool ftsan_rule_sample_known(uint32_t calls, uint32_t always, uint32_t harmless)
 bool ftsan_rule_hazard(const struct ftsan_hazard_question *q)
 {
 	return q->is_argument && q->points_here && !q->mutator && !q->fresh &&
-	       !q->output_flags && !q->locked;
+	       !q->output_flags && !q->locked && !(q->unchanged && q->importing);
 }
 
 bool ftsan_rule_store_counts(bool changed, bool proven, bool lost_updates)

@@ -155,6 +155,10 @@ bool ftsan_rule_sample_known(uint32_t calls, uint32_t always, uint32_t harmless)
  *               read-only until the call is through (WRITEBACKIFCOPY), and a first write
  *               switches a warning off
  * @locked:      the word is one that is used under the array's own lock, which is taken
+ * @unchanged:   the value is the one that was there
+ * @importing:   a module is being imported by this thread. What its code makes nobody
+ *               else has seen, nor can the user do anything about it: a store that
+ * changes nothing waits to be told until the operation is used outside of imports
  */
 struct ftsan_hazard_question {
 	bool is_argument;
@@ -163,6 +167,8 @@ struct ftsan_hazard_question {
 	bool points_here;
 	bool output_flags;
 	bool locked;
+	bool unchanged;
+	bool importing;
 };
 
 /*

@@ -84,6 +84,16 @@ def test_a_flag_word_that_is_written_back(run, numpy_fixed):
                      options="mode=latent:grade=high").findings == []
 
 
+def test_an_import_that_writes_it_back(run, numpy_affected):
+    """numpy.ma of 2.2.1 uses .flat when it is imported; then it is told of the program's."""
+    outcome = run.ftsan(numpy_affected, "-c", "import numpy.ma", options="mode=latent:sample=0")
+    skip_without_watchpoints(outcome)
+    assert outcome.findings == [] and outcome.status == 0, outcome
+    outcome = run.ftsan(numpy_affected, "-c", "import numpy as np; a = np.ones((40, 40)).T\n"
+                        "for _ in range(200): a.flat", options="mode=latent:sample=0")
+    assert ("hazard", "flags") in words(outcome), outcome
+
+
 def test_two_threads_write_it_back(run, numpy_fixed):
     for _ in range(5):
         # The sampler may be first to find it, by the read that goes before the store.

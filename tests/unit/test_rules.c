@@ -430,6 +430,22 @@ START_TEST(any_excuse_makes_it_none)
 }
 END_TEST
 
+START_TEST(what_changes_nothing_waits_until_imports_are_over)
+{
+	struct ftsan_hazard_question question = {.is_argument = true,
+						 .points_here = true,
+						 .unchanged = true,
+						 .importing = true};
+
+	ck_assert(!ftsan_rule_hazard(&question));
+	question.importing = false;
+	ck_assert(ftsan_rule_hazard(&question));
+	question.importing = true;
+	question.unchanged = false;
+	ck_assert(ftsan_rule_hazard(&question));
+}
+END_TEST
+
 START_TEST(hits_keep_to_their_budget)
 {
 	/* The burst is good for 5555 hits, and a second for 2777 more. */
@@ -570,6 +586,7 @@ static void add_hazards(TCase *tests)
 	tcase_add_test(tests, a_known_operation_is_watched_less);
 	tcase_add_test(tests, a_store_to_an_old_argument_is_a_hazard);
 	tcase_add_test(tests, any_excuse_makes_it_none);
+	tcase_add_test(tests, what_changes_nothing_waits_until_imports_are_over);
 }
 
 static void add_bounds(TCase *tests)
