@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <ucontext.h>
 
+#include "base/safe_read.h"
+
 /* Where the instruction is, or (after a trap) the one behind it. */
 static inline uintptr_t ftsan_context_ip(const void *ucontext);
 static inline void ftsan_context_set_ip(void *ucontext, uintptr_t ip);
@@ -34,6 +36,11 @@ static inline void ftsan_context_set_steps(void *ucontext, bool steps);
 /* Of a page fault: the access was a store; the fetch of an instruction. */
 static inline bool ftsan_context_writes(const void *ucontext);
 static inline bool ftsan_context_fetches(const void *ucontext);
+
+/* Where a function is about to begin: the address that it will return to; false: it can't
+ * be read. And the context is made that of the call itself, in the caller. */
+static inline bool ftsan_context_caller(const void *ucontext, uintptr_t *back);
+static inline void ftsan_context_uncall(void *ucontext, uintptr_t back);
 
 /* Fills in of @here, which is zero, what an unwinder needs to begin in the caller. */
 static inline void ftsan_context_here(ucontext_t *here);

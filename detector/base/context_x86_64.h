@@ -67,6 +67,17 @@ static inline bool ftsan_context_fetches(const void *ucontext)
 	return (ftsan_context_register(ucontext, REG_ERR) & 16) != 0;
 }
 
+static inline bool ftsan_context_caller(const void *ucontext, uintptr_t *back)
+{
+	return ftsan_safe_ptr(ftsan_context_sp(ucontext), back);
+}
+
+static inline void ftsan_context_uncall(void *ucontext, uintptr_t back)
+{
+	ftsan_context_set_ip(ucontext, back - 1);
+	ftsan_context_move(ucontext, REG_RSP, sizeof(back));
+}
+
 #define FTSAN_SAVE(reg, index) "movq %%" reg ", %c[" index "]*8(%[g])\n\t"
 
 /* The stack and what calls preserve; inlined, so that they are the caller's. */

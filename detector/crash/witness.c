@@ -25,14 +25,13 @@ void ftsan_witness_init(const struct ftsan_interpreter *of, void *(*tstate)(void
  */
 static const void *landed(const ucontext_t *uc, ucontext_t *copy)
 {
-	uintptr_t back, sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+	uintptr_t back;
 
-	if (ftsan_module_of((uintptr_t)uc->uc_mcontext.gregs[REG_RIP]) != NULL ||
-	    !ftsan_safe_ptr(sp, &back) || ftsan_module_of(back) == NULL)
+	if (ftsan_module_of(ftsan_context_ip(uc)) != NULL ||
+	    !ftsan_context_caller(uc, &back) || ftsan_module_of(back) == NULL)
 		return uc;
 	*copy = *uc;
-	copy->uc_mcontext.gregs[REG_RIP] = (greg_t)(back - 1);
-	copy->uc_mcontext.gregs[REG_RSP] += 8;
+	ftsan_context_uncall(copy, back);
 	return copy;
 }
 
@@ -121,7 +120,7 @@ void ftsan_witness_take(struct ftsan_witness *out, const void *ucontext)
 	ucontext_t copy;
 
 	out->tid = ftsan_sys_gettid();
-	out->sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+	out->sp = ftsan_context_sp(uc);
 	take_name(out);
 	ftsan_stack_capture(&out->stack, landed(uc, &copy));
 	(void)ftsan_doing(&interpreter, tstate_of != NULL ? (uintptr_t)tstate_of() : 0,

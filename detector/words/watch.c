@@ -274,8 +274,7 @@ bool ftsan_watch_holds(const struct ftsan_thread *thread, uintptr_t address)
 
 static bool is_own(const void *ucontext)
 {
-	uintptr_t ip =
-		(uintptr_t)((const ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP];
+	uintptr_t ip = ftsan_context_ip(ucontext);
 
 	return ftsan_watch_is_own_text(ip);
 }
