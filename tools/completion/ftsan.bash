@@ -89,7 +89,7 @@ _ftsan() {
 		mapfile -t COMPREPLY < <(compgen -f -- "$word")
 		;;
 	attach:*:-*)
-		_ftsan_choose "--log --options --duration --keep --suppressions --by --python \
+		_ftsan_choose "--log --options --duration --keep --live --suppressions --by --python \
 			--timeout --help" "$word"
 		;;
 	detach:*:-*) _ftsan_choose "--by --python --timeout --help" "$word" ;;

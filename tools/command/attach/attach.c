@@ -47,14 +47,27 @@ static void catch_interrupts(void)
 static bool follow(struct work *work)
 {
 	double end = ftsan_seconds() + work->request->duration;
+	struct ftsan_screen screen = {.shown = false};
+	struct ftsan_progress progress;
+	char *title = ftsan_xprintf("attached to process %d", (int)work->target.pid);
+
+	if (work->request->live)
+		ftsan_screen_begin(&screen, title, &work->live.printer);
+	ftsan_progress_begin(&progress, !screen.shown);
 
 	while (!interrupted && !ftsan_target_ended(&work->target) &&
 	       (work->request->duration < 0 || ftsan_seconds() < end)) {
 		struct timespec pause = {.tv_nsec = 100000000};
 
 		ftsan_follow_poll(&work->live.follow);
+		ftsan_progress_update(&progress, &work->live.follow);
+		ftsan_screen_update(&screen, &work->live.follow);
 		nanosleep(&pause, NULL);
 	}
+	ftsan_progress_end(&progress);
+	work->live.printer.take_line = NULL;
+	ftsan_screen_end(&screen);
+	free(title);
 	return ftsan_target_ended(&work->target);
 }
 

@@ -22,6 +22,9 @@ static const char attach_help[] =
 	"                 options; `ftsan options` lists them\n"
 	"  --duration SECONDS\n"
 	"                 detach after that time\n"
+	"  --live         show how it goes on a screen of its own: what was found, what "
+	"is\n"
+	"                 watched, and which functions of which modules threads ran\n"
 	"  --keep         return at once and stay attached; `ftsan detach PID` ends it\n"
 	"  --suppressions FILE\n"
 	"                 findings that FILE tells of are not printed and do not make "
@@ -111,6 +114,9 @@ static int take_option(struct ftsan_attach_request *request, int choice)
 	case 'k':
 		request->keep = true;
 		return 0;
+	case 'L':
+		request->live = true;
+		return 0;
 	case 's':
 		return ftsan_suppressions_read(&request->suppressions, optarg,
 					       ftsan_today());
@@ -134,6 +140,7 @@ int ftsan_attach_parse(struct ftsan_attach_request *request, int argc, char **ar
 		{"options", required_argument, NULL, 'o'},
 		{"duration", required_argument, NULL, 'd'},
 		{"keep", no_argument, NULL, 'k'},
+		{"live", no_argument, NULL, 'L'},
 		{"suppressions", required_argument, NULL, 's'},
 		{"by", required_argument, NULL, 'b'},
 		{"python", required_argument, NULL, 'p'},
@@ -141,8 +148,9 @@ int ftsan_attach_parse(struct ftsan_attach_request *request, int argc, char **ar
 		{"help", no_argument, NULL, 'h'},
 		{NULL, 0, NULL, 0},
 	};
-	/* The last five are detach's as well. */
-	const struct option *known = request->attach ? of_attach : of_attach + 5;
+	/* These and what follows are detach's as well. */
+	enum { DETACH = 6 };
+	const struct option *known = request->attach ? of_attach : of_attach + DETACH;
 	int choice;
 
 	opterr = 0;

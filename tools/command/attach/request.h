@@ -13,6 +13,7 @@
  * @name:     "attach", "detach"
  * @options:  owned, the rest borrowed
  * @duration: seconds, < 0: no end
+ * @live:     on a screen of its own, if there is a terminal
  */
 struct ftsan_attach_request {
 	const char *name;
@@ -22,7 +23,7 @@ struct ftsan_attach_request {
 	double duration;
 	unsigned timeout;
 	enum ftsan_way way;
-	bool keep, help;
+	bool keep, live, help;
 	pid_t pid;
 	struct ftsan_suppressions suppressions;
 };

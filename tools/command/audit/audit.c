@@ -147,7 +147,7 @@ static void follow(struct ftsan_live *live, struct ftsan_child *child, bool prog
 	ftsan_progress_begin(&line, progress);
 	while (!ftsan_child_wait(child, POLL_MS)) {
 		ftsan_follow_poll(&live->follow);
-		ftsan_progress_update(&line, &live->session);
+		ftsan_progress_update(&line, &live->follow);
 	}
 	ftsan_progress_end(&line);
 }

@@ -14,6 +14,7 @@
 #include "log/log.h"
 #include "base/base.h"
 #include "live/progress.h"
+#include "live/screen.h"
 #include "results/results.h"
 #include "suppressions/suppressions.h"
 

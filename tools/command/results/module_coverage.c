@@ -24,20 +24,28 @@ static void take_more(uint64_t *most, uint64_t other)
 static void add_one(struct ftsan_coverage *coverage, const json_t *json)
 {
 	const char *path = json_string_value(json_object_get(json, "module"));
-	size_t known = coverage->module_paths.n, at;
+	struct ftsan_module_seen seen = {.functions = number(json, "functions"),
+					 .seen = number(json, "seen"),
+					 .shared = number(json, "shared")};
 
-	if (path == NULL)
-		return;
-	at = ftsan_names_add(&coverage->module_paths, path, 1);
+	if (path != NULL)
+		ftsan_modules_note(coverage, path, &seen);
+}
+
+void ftsan_modules_note(struct ftsan_coverage *coverage, const char *path,
+			const struct ftsan_module_seen *seen)
+{
+	size_t known = coverage->module_paths.n;
+	size_t at = ftsan_names_add(&coverage->module_paths, path, 1);
 	if (at == known) {
 		coverage->modules =
 			ftsan_xgrow(coverage->modules, known, &coverage->modules_capacity,
 				    sizeof(*coverage->modules));
 		memset(&coverage->modules[at], 0, sizeof(coverage->modules[at]));
 	}
-	take_more(&coverage->modules[at].functions, number(json, "functions"));
-	take_more(&coverage->modules[at].seen, number(json, "seen"));
-	take_more(&coverage->modules[at].shared, number(json, "shared"));
+	take_more(&coverage->modules[at].functions, seen->functions);
+	take_more(&coverage->modules[at].seen, seen->seen);
+	take_more(&coverage->modules[at].shared, seen->shared);
 }
 
 void ftsan_modules_add(struct ftsan_coverage *coverage, const json_t *list)

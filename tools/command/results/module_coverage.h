@@ -9,6 +9,9 @@
 /* Of a coverage record: the list of its modules. Several processes: the one that saw
  * most. */
 void ftsan_modules_add(struct ftsan_coverage *coverage, const json_t *list);
+/* What a process, or several, had seen of one. */
+void ftsan_modules_note(struct ftsan_coverage *coverage, const char *path,
+			const struct ftsan_module_seen *seen);
 void ftsan_modules_release(struct ftsan_coverage *coverage);
 
 /**

@@ -33,6 +33,14 @@ static void write_out(FILE *out, char **text, const size_t *length)
 	free(*text);
 }
 
+static void give_line(const struct ftsan_printer *printer, const char *fingerprint,
+		      FILE *out, char **text)
+{
+	if (out != NULL && fclose(out) == 0 && fingerprint != NULL)
+		printer->take_line(printer->taker, fingerprint, *text);
+	free(*text);
+}
+
 void ftsan_print_finding(void *argument, const struct ftsan_occurrence *occurrence)
 {
 	const struct ftsan_printer *printer = argument;
@@ -44,7 +52,10 @@ void ftsan_print_finding(void *argument, const struct ftsan_occurrence *occurren
 	ftsan_resolve(&resolved, printer->symbolizer, occurrence);
 	if (out != NULL)
 		ftsan_brief_line(out, &resolved.view);
-	write_out(out, &text, &length);
+	if (printer->take_line != NULL)
+		give_line(printer, resolved.view.fingerprint, out, &text);
+	else
+		write_out(out, &text, &length);
 	ftsan_resolved_release(&resolved);
 }
 

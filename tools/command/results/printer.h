@@ -14,12 +14,16 @@
  * @generated: NULL, or where lines that would suppress what was printed are collected
  * @full_stacks: every frame, as the library itself prints it
  * @no_findings: somebody else has printed them (pytest's summary)
+ * @take_line: NULL, or who takes the line of a finding instead of stderr; @taker is its
+ * own
  */
 struct ftsan_printer {
 	struct ftsan_symbolizer *symbolizer;
 	struct ftsan_suppressions *suppressions;
 	FILE *generated;
 	bool full_stacks, no_findings;
+	void (*take_line)(void *taker, const char *fingerprint, const char *line);
+	void *taker;
 };
 
 /* A ftsan_session_finding: one line, the report comes at the end. */

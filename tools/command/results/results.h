@@ -9,10 +9,12 @@
 
 #include "results/brief.h"
 #include "results/explain.h"
+#include "results/module_coverage.h"
 #include "results/order.h"
 #include "results/printer.h"
 #include "results/resolve.h"
 #include "results/session.h"
+#include "results/session_found.h"
 #include "results/session_same.h"
 #include "results/summary.h"
 #include "results/verdict.h"

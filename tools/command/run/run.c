@@ -230,7 +230,7 @@ static int follow_child(struct run *run, const struct request *request)
 		if (request->print_at_end)
 			run->live.session.on_finding = NULL;
 		ftsan_follow_poll(&run->live.follow);
-		ftsan_progress_update(&progress, &run->live.session);
+		ftsan_progress_update(&progress, &run->live.follow);
 	}
 	ftsan_progress_end(&progress);
 	run->live.printer.no_findings =
