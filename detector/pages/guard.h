@@ -91,6 +91,8 @@ bool ftsan_guard_open(void);
 
 /* Resident memory that all of it can take at most. */
 uint64_t ftsan_guard_bound_bytes(void);
+/* Resident memory that its pages and tables take now. Context: normal, or the scout's. */
+uint64_t ftsan_guard_resident_bytes(void);
 
 /* How plain stores are performed, for the log (store.h). */
 const char *ftsan_guard_store_name(void);

@@ -1,6 +1,7 @@
 /* All guarded buffers at once: detach, fork, the end. */
 #include <stdatomic.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 
 #include "pages/guard.h"
 #include "pages/guard_count.h"
@@ -61,6 +62,35 @@ uint64_t ftsan_guard_bound_bytes(void)
 	return ftsan_guard_ready()
 		       ? ftsan_arena_bound_bytes() + ftsan_quarantine_bound_bytes()
 		       : 0;
+}
+
+/* Of whole pages; 0 where the kernel does not say. */
+static uint64_t resident_bytes(uintptr_t begin, size_t size_bytes)
+{
+	enum { AT_ONCE = 1024 };
+	unsigned char pages[AT_ONCE];
+	uint64_t n = 0;
+
+	for (size_t at = 0; at < size_bytes; at += (size_t)AT_ONCE * FTSAN_PAGE) {
+		size_t rest = size_bytes - at, most = (size_t)AT_ONCE * FTSAN_PAGE;
+		size_t length = rest < most ? rest : most;
+
+		if (ftsan_sys_call6(SYS_mincore, (long)(begin + at), (long)length,
+				    (long)pages, 0, 0, 0) != 0)
+			return 0;
+		for (size_t i = 0; i < (length + FTSAN_PAGE - 1) / FTSAN_PAGE; i++)
+			n += pages[i] & 1;
+	}
+	return n * FTSAN_PAGE;
+}
+
+uint64_t ftsan_guard_resident_bytes(void)
+{
+	if (!ftsan_guard_ready())
+		return 0;
+	return resident_bytes(ftsan_arena.base, ftsan_arena.size_bytes) +
+	       resident_bytes((uintptr_t)ftsan_arena.slots & ~(FTSAN_PAGE - 1),
+			      ftsan_arena.n_slots * sizeof(*ftsan_arena.slots));
 }
 
 const char *ftsan_guard_store_name(void)

@@ -303,6 +303,7 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	ftsan_line_u64(&line, "collisions", ftsan_counted(collisions));
 	ftsan_line_u64(&line, "quarantined", ftsan_counted(quarantined));
 	ftsan_line_u64(&line, "guard_bytes", ftsan_guard_bound_bytes());
+	ftsan_line_u64(&line, "guard_resident_bytes", ftsan_guard_resident_bytes());
 	ftsan_line_u64(&line, "threads", ftsan_threads_seen());
 	ftsan_line_u64(&line, "operating_threads", 1 + ftsan_counted(workers));
 	ftsan_line_u64(&line, "arrays_over_10ms", ftsan_counted(old_buffers));

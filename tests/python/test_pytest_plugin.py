@@ -664,3 +664,9 @@ def test_sources_are_for_the_oldest_supported_python():
     for path in (PYTHON_SOURCES / "ftsan").glob("*.py"):
         ast.parse(path.read_text(), feature_version=(3, 10))
     assert sys.version_info >= (3, 10)
+
+
+def test_a_usage_error_has_no_summary(run, affected):
+    outcome = run.ftsan(affected, "-m", "pytest", "--no-such-option")
+    assert outcome.status == 4, outcome
+    assert "unrecognized arguments" in outcome.stderr and "ftsan:" not in outcome.stderr, outcome

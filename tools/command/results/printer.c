@@ -120,8 +120,11 @@ void ftsan_print_results(const struct ftsan_session *session,
 	struct ftsan_summary closing = *summary;
 	char *text = NULL;
 	size_t length = 0;
-	FILE *out = open_memstream(&text, &length);
+	FILE *out;
 
+	if (printer->silent)
+		return;
+	out = open_memstream(&text, &length);
 	if (out != NULL) {
 		ftsan_summary_verdict(out, session, summary);
 		if (!printer->no_findings)

@@ -14,6 +14,7 @@
  * @generated: NULL, or where lines that would suppress what was printed are collected
  * @full_stacks: every frame, as the library itself prints it
  * @no_findings: somebody else has printed them (pytest's summary)
+ * @silent: there is nothing to tell, not even a verdict
  * @take_line: NULL, or who takes the line of a finding instead of stderr; @taker is its
  * own
  */
@@ -21,7 +22,7 @@ struct ftsan_printer {
 	struct ftsan_symbolizer *symbolizer;
 	struct ftsan_suppressions *suppressions;
 	FILE *generated;
-	bool full_stacks, no_findings;
+	bool full_stacks, no_findings, silent;
 	void (*take_line)(void *taker, const char *fingerprint, const char *line);
 	void *taker;
 };

@@ -70,8 +70,11 @@ static void write_guard(FILE *out, const struct ftsan_session *session)
 	fprintf(out, "ftsan:   %lld traps, %lld windows (%lld ms), %lld collisions\n",
 		total(session, "traps"), total(session, "windows"),
 		total(session, "window_ms"), total(session, "collisions"));
-	fprintf(out, "ftsan:   %lld threads, %.1f MiB of guard memory\n",
+	fprintf(out,
+		"ftsan:   %lld threads, %.1f MiB of guard memory resident (%.1f MiB at "
+		"most)\n",
 		total(session, "threads"),
+		(double)total(session, "guard_resident_bytes") / (1 << 20),
 		(double)total(session, "guard_bytes") / (1 << 20));
 	write_lost(out, session);
 }

@@ -211,6 +211,29 @@ static bool told_of_hang(const struct run *run)
 	return false;
 }
 
+/* "pytest", "python /venv/bin/py.test", "python -m pytest" */
+static bool is_pytest(char *const *command)
+{
+	for (unsigned i = 0; command[i] != NULL && i < 8; i++) {
+		const char *name = ftsan_str_base_name(command[i]);
+
+		if ((i < 2 || strcmp(command[i - 1], "-m") == 0) &&
+		    (strcmp(name, "pytest") == 0 || strcmp(name, "py.test") == 0))
+			return true;
+	}
+	return false;
+}
+
+/* pytest did not understand its arguments, and has said so: no test was to run. */
+static bool is_usage_error(const struct run *run, const struct request *request)
+{
+	enum { PYTEST_USAGE_ERROR = 4 };
+
+	return WIFEXITED(run->child.wait_status) &&
+	       WEXITSTATUS(run->child.wait_status) == PYTEST_USAGE_ERROR &&
+	       is_pytest(request->command) && run->live.session.n_found == 0;
+}
+
 static int follow_child(struct run *run, const struct request *request)
 {
 	enum { POLL_MS = 100 };
@@ -238,6 +261,9 @@ static int follow_child(struct run *run, const struct request *request)
 	if (WIFSIGNALED(run->child.wait_status))
 		ftsan_session_death(&run->live.session, run->child.pid,
 				    WTERMSIG(run->child.wait_status));
+	run->live.session.on_finding = NULL;
+	ftsan_follow_poll(&run->live.follow);
+	run->live.printer.silent = is_usage_error(run, request);
 	/* What processes left behind wrote so far; they are not waited for. */
 	status = exit_status(run, ftsan_live_finish(&run->live, nothing));
 	return ftsan_timeout_hit(&timeout) ? FTSAN_EXIT_TIMEOUT : status;
