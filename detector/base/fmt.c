@@ -66,6 +66,18 @@ void ftsan_buf_hex(struct ftsan_buf *buf, uint64_t value)
 		ftsan_buf_char(buf, "0123456789abcdef"[(value >> shift) & 15]);
 }
 
+void ftsan_buf_decimal(struct ftsan_buf *buf, uint64_t value, unsigned digits)
+{
+	uint64_t one = 1;
+
+	for (unsigned i = 0; i < digits; i++)
+		one *= 10;
+	ftsan_buf_u64(buf, value / one);
+	ftsan_buf_char(buf, '.');
+	for (one /= 10; one > 0; one /= 10)
+		ftsan_buf_char(buf, (char)('0' + value / one % 10));
+}
+
 void ftsan_buf_hex16(struct ftsan_buf *buf, uint64_t value)
 {
 	for (int shift = 60; shift >= 0; shift -= 4)

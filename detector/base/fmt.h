@@ -33,6 +33,8 @@ void ftsan_buf_u64(struct ftsan_buf *buf, uint64_t value);
 void ftsan_buf_i64(struct ftsan_buf *buf, int64_t value);
 /* 0x-prefixed, lower case, no leading zeros. */
 void ftsan_buf_hex(struct ftsan_buf *buf, uint64_t value);
+/* @value times ten to the power of -@digits: 1500 with 3 is 1.500. */
+void ftsan_buf_decimal(struct ftsan_buf *buf, uint64_t value, unsigned digits);
 /* Sixteen digits, lower case, no prefix: a fingerprint. */
 void ftsan_buf_hex16(struct ftsan_buf *buf, uint64_t value);
 /* A JSON string with its quotes; bytes that are no UTF-8 become U+FFFD. */

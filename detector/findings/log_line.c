@@ -53,14 +53,8 @@ void ftsan_line_hex(struct ftsan_buf *line, const char *name, uint64_t value)
 
 void ftsan_line_time(struct ftsan_buf *line)
 {
-	uint64_t now = ftsan_sys_wall_ns();
-	uint64_t micro = now / 1000 % 1000000;
-
 	ftsan_line_key(line, "time");
-	ftsan_buf_u64(line, now / 1000000000u);
-	ftsan_buf_char(line, '.');
-	for (uint64_t digit = 100000; digit > 0; digit /= 10)
-		ftsan_buf_char(line, (char)('0' + micro / digit % 10));
+	ftsan_buf_decimal(line, ftsan_sys_wall_ns() / 1000, 6);
 }
 
 void ftsan_line_finish(struct ftsan_buf *line)

@@ -47,20 +47,17 @@ static void put_bool(struct ftsan_buf *out, const char *name, bool value)
 	ftsan_buf_str(out, value ? "true" : "false");
 }
 
-/* Microseconds are what a double of this size still holds. */
 static void put_time(struct ftsan_buf *out, const char *name, double time)
 {
-	uint64_t seconds, micros, digit;
+	uint64_t seconds;
 
-	if (!(time > 0 && time < 1e15))
+	/* Above, a double has no room for microseconds, nor 64 bits for so many. */
+	if (!(time > 0 && time < 1e13))
 		return;
 	seconds = (uint64_t)time;
-	micros = (uint64_t)((time - (double)seconds) * 1e6);
 	begin(out, name);
-	ftsan_buf_u64(out, seconds);
-	ftsan_buf_char(out, '.');
-	for (digit = 100000; digit > 0; digit /= 10)
-		ftsan_buf_char(out, (char)('0' + micros / digit % 10));
+	ftsan_buf_decimal(
+		out, seconds * 1000000 + (uint64_t)((time - (double)seconds) * 1e6), 6);
 }
 
 static void put_shape(struct ftsan_buf *out, const struct ftsan_view *view)
@@ -130,10 +127,7 @@ static void put_seconds(struct ftsan_buf *out, const char *name, double seconds)
 	uint64_t millis = seconds > 0 && seconds < 1e12 ? (uint64_t)(seconds * 1e3) : 0;
 
 	begin(out, name);
-	ftsan_buf_u64(out, millis / 1000);
-	ftsan_buf_char(out, '.');
-	for (uint64_t digit = 100; digit > 0; digit /= 10)
-		ftsan_buf_char(out, (char)('0' + millis / digit % 10));
+	ftsan_buf_decimal(out, millis, 3);
 }
 
 static void put_earlier(struct ftsan_buf *out, const struct ftsan_view_death *death)

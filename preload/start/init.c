@@ -211,7 +211,7 @@ static void activate_for(void *handle)
 }
 
 /* Loaded into a process whose CPython runs: whoever did it will say what is wanted. */
-static bool is_late(void)
+static bool is_attaching(void)
 {
 	int (*initialized)(void);
 
@@ -228,7 +228,7 @@ __attribute__((constructor)) static void on_load(void)
 	loader.wrappers = ftsan_start_wrappers();
 	loader.listeners = ftsan_start_listeners();
 	ftsan_dl_init(&loader);
-	if (!is_late())
+	if (!is_attaching())
 		activate(_PyRuntime);
 	errno = error;
 }

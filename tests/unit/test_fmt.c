@@ -40,6 +40,17 @@ START_TEST(hex_is_lower_case_without_leading_zeros)
 }
 END_TEST
 
+START_TEST(decimals_and_fingerprints_have_all_their_zeros)
+{
+	ftsan_buf_decimal(&buf, 1000005, 6);
+	ftsan_buf_char(&buf, ' ');
+	ftsan_buf_decimal(&buf, 0, 3);
+	ftsan_buf_char(&buf, ' ');
+	ftsan_buf_hex16(&buf, 0xaf);
+	assert_text("1.000005 0.000 00000000000000af");
+}
+END_TEST
+
 START_TEST(json_escapes_what_json_forbids)
 {
 	ftsan_buf_json(&buf, "a\"b\\c\nd\te\001");
@@ -103,6 +114,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, setup, NULL);
 	tcase_add_test(tests, numbers_have_all_their_digits);
 	tcase_add_test(tests, hex_is_lower_case_without_leading_zeros);
+	tcase_add_test(tests, decimals_and_fingerprints_have_all_their_zeros);
 	tcase_add_test(tests, json_escapes_what_json_forbids);
 	tcase_add_test(tests, json_keeps_utf8);
 	tcase_add_test(tests, json_replaces_what_is_not_utf8);
