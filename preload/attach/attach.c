@@ -133,6 +133,12 @@ static void describe(struct ftsan_buf *text, const struct ftsan_attach_found *fo
 		      found->numpy ? ", NumPy is loaded, " : ", NumPy is not loaded, ");
 	ftsan_buf_u64(text, found->modules);
 	ftsan_buf_str(text, " extension modules are loaded");
+	if (found->of_slots > 0) {
+		ftsan_buf_str(text, ", and ");
+		ftsan_buf_u64(text, found->of_slots);
+		ftsan_buf_str(text, " made from slots alone, whose functions are NOT "
+				    "watched as operations");
+	}
 	if (found->caches.found == 0)
 		return;
 	ftsan_buf_str(text, ", ");

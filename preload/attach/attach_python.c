@@ -15,6 +15,7 @@
 enum { MODULES_MAX = 2048 };
 static uintptr_t objects[MODULES_MAX];
 static unsigned n_objects;
+static unsigned n_of_slots;
 
 /* Deeper hierarchies of array classes are left as they are. */
 enum { DEPTH_MAX = 16 };
@@ -33,6 +34,7 @@ static struct {
 	void *(*pointer)(void *, const char *);
 	void *(*definition)(void *);
 	void *(*dictionary)(void *);
+	const char *(*text)(void *);
 	void *(*attribute)(void *, const char *);
 	void *(*call)(void *, void *);
 	ptrdiff_t (*length)(void *);
@@ -56,6 +58,7 @@ static const struct {
 	{"PyCapsule_GetPointer", &py.pointer},
 	{"PyModule_GetDef", &py.definition},
 	{"PyModule_GetDict", &py.dictionary},
+	{"PyUnicode_AsUTF8", &py.text},
 	{"PyObject_GetAttrString", &py.attribute},
 	{"PyObject_CallObject", &py.call},
 	{"PySequence_Size", &py.length},
@@ -134,12 +137,28 @@ static bool is_interpreters(const struct ftsan_module *module)
 	return module == ftsan_module_of((uintptr_t)ftsan_runtime_host()->py_runtime);
 }
 
+/*
+ * A module that PyModExport_x() has described (PEP 793) has no definition to be asked
+ * for, and its slots need not be its token: its functions stay as they are.
+ */
+static bool is_of_slots(void *module)
+{
+	void *dictionary = py.dictionary(module);
+	void *file = dictionary != NULL ? py.item(dictionary, "__file__") : NULL;
+	const char *path = file != NULL ? py.text(file) : NULL;
+	size_t length = path != NULL ? strlen(path) : 0;
+
+	py.clear();
+	return length > 3 && strcmp(path + length - 3, ".so") == 0;
+}
+
 static void note_object(void *module, void *unused)
 {
 	void *definition = py.definition(module);
 	const struct ftsan_module *object;
 
 	py.clear();
+	n_of_slots += definition == NULL && is_of_slots(module);
 	object = definition != NULL ? ftsan_module_of((uintptr_t)definition) : NULL;
 	if (object == NULL || is_interpreters(object))
 		return;
@@ -152,7 +171,7 @@ static void note_object(void *module, void *unused)
  */
 static void find_objects(void)
 {
-	n_objects = 0;
+	n_objects = n_of_slots = 0;
 	each_value(py.modules(), note_object, NULL);
 }
 
@@ -256,6 +275,7 @@ void ftsan_attach_python_hook(struct ftsan_attach_found *out)
 	out->numpy = hook_numpy();
 	find_objects();
 	out->modules = n_objects;
+	out->of_slots = n_of_slots;
 	for (unsigned i = 0; i < n_objects; i++)
 		ftsan_modules_hook((void *)objects[i], objects[i]);
 	ftsan_attach_cython_guard(objects, n_objects, &out->caches);

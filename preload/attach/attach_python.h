@@ -25,7 +25,8 @@ const char *ftsan_attach_python_gil(void);
 
 /* struct ftsan_attach_found - what was found */
 struct ftsan_attach_found {
-	unsigned modules; /* extension modules */
+	unsigned modules;  /* extension modules whose functions can be hooked */
+	unsigned of_slots; /* ... and can't: they tell no definition (PyModExport_x) */
 	bool numpy;
 	struct ftsan_attach_caches caches;
 };

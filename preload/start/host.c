@@ -15,12 +15,30 @@ struct ftsan_host *ftsan_start_host(void)
 	return &host;
 }
 
-void ftsan_start_describe_python(void *library, const void *py_runtime)
+/* "3.10.13 (main, ...": what there was before 3.11; a constant, and the level is lost. */
+static uint32_t version_of_text(const char *text)
+{
+	uint32_t part[3] = {0};
+
+	for (unsigned i = 0; i < 3; i++, text++)
+		for (; *text >= '0' && *text <= '9' && part[i] < 100; text++)
+			part[i] = part[i] * 10 + (uint32_t)(*text - '0');
+	return part[0] << 24 | part[1] << 16 | part[2] << 8 | 0xf0;
+}
+
+static uint32_t version_of(void *library)
 {
 	const unsigned long *version = ftsan_real_lookup(library, "Py_Version");
+	const char *(*tell)(void);
 
+	*(void **)&tell = version ? NULL : ftsan_real_lookup(library, "Py_GetVersion");
+	return version ? (uint32_t)*version : tell ? version_of_text(tell()) : 0;
+}
+
+void ftsan_start_describe_python(void *library, const void *py_runtime)
+{
 	host.py_runtime = py_runtime;
-	host.py_version = version ? (uint32_t)*version : 0;
+	host.py_version = version_of(library);
 	host.py_code_type = (uintptr_t)ftsan_real_lookup(library, "PyCode_Type");
 	host.py_type_type = (uintptr_t)ftsan_real_lookup(library, "PyType_Type");
 	host.py_unicode_type = (uintptr_t)ftsan_real_lookup(library, "PyUnicode_Type");

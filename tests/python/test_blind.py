@@ -4,6 +4,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 import signal
 import struct
 import subprocess
@@ -125,6 +126,21 @@ def test_an_unknown_cpython(run, interpreter, tmp_path):
     doctor = subprocess.run([BUILD / "ftsan", "doctor", copy], capture_output=True, text=True,
                             env=clean_environment(home), timeout=120)
     assert doctor.returncode == 2, doctor.stdout
+
+
+def test_an_old_cpython(run):
+    """3.10 and before are told by their version, though they have no number for it."""
+    home = pathlib.Path(os.environ.get("PYENV_ROOT", pathlib.Path.home() / ".pyenv"))
+    old = [found for version in ("3.10", "3.9") for found in (
+        shutil.which(f"python{version}"), *home.glob(f"versions/{version}.*/bin/python")) if found]
+    old = [python for python in old if subprocess.run(
+        [python, "-c", "import sys; sys.exit(sys.version_info >= (3, 11))"]).returncode == 0]
+    if not old:
+        pytest.skip("no CPython 3.9 or 3.10 here")
+    outcome = run.ftsan(old[0], "-c", "import json")
+    assert outcome.status == 67
+    assert re.search(r"NOTHING WATCHED \(CPython 3\.(9|10)\.[1-9]\d* is not known to this ftsan, a "
+                     r"release of CPython older", first_line(outcome)), outcome
 
 
 # --- formats -------------------------------------------------------------------------------

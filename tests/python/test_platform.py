@@ -1,7 +1,9 @@
 """What every free-threaded interpreter must show, with the newest NumPy there is for it."""
 
+import subprocess
+
 import pytest
-from conftest import PROGRAMS, assert_silent, build_extension
+from conftest import BUILD, PROGRAMS, assert_silent, build_extension, clean_environment
 
 EXIT_FINDINGS = 66
 TRIES = 5
@@ -74,6 +76,24 @@ def test_thread_names(run, numpy_fixed, interpreter):
 
 
 IMPORT = "import slots_only; print(slots_only.is_token(), slots_only.answer)"
+
+
+def test_attach_to_a_module_of_slots_alone(run, numpy_fixed, interpreter):
+    """It tells no definition to hook its functions by: that is said."""
+    if interpreter.minor < 15:
+        pytest.skip("PyModExport came with 3.15")
+    build_extension(numpy_fixed, run.directory, "slots_only", "-DNO_GIL")
+    code = "import slots_only; print(1, flush=True); input()"
+    target = subprocess.Popen([str(interpreter), "-c", code], stdin=subprocess.PIPE,
+                              stdout=subprocess.PIPE, text=True,
+                              env=clean_environment({"PYTHONPATH": str(run.directory)}))
+    with target:
+        target.stdout.readline()
+        done = subprocess.run([BUILD / "ftsan", "attach", "--duration", "0", str(target.pid)],
+                              capture_output=True, text=True, env=clean_environment({}), timeout=60)
+        target.communicate("\n")
+    assert "1 made from slots alone, whose functions are NOT watched" in done.stderr, done
+    assert target.returncode == 0
 
 
 @pytest.mark.parametrize("flags", [[], ["-DNO_GIL"]], ids=["wants the GIL", "does without"])
