@@ -110,7 +110,6 @@ static void report(struct hazard *hazard)
 		.address = store->access.address,
 		.title = texts.title,
 		.description = texts.description,
-		.name = texts.name[0] != '+' ? texts.name : NULL,
 		.grade = ftsan_grade_name(hazard->verdict.grade),
 		.note = texts.note,
 		.advice = ftsan_static_advice(hazard->verdict.class),
@@ -122,6 +121,9 @@ static void report(struct hazard *hazard)
 	};
 
 	make_texts(&texts, hazard);
+	/* Where there are no names, all that a function stores to is one bug. */
+	if (texts.name[0] != '+')
+		incident.name = texts.name;
 	incident.parties[0] = (struct ftsan_party){
 		.role = FTSAN_ROLE_WRITE,
 		.tid = hazard->tid,

@@ -269,6 +269,22 @@ static bool is_ending(void)
 	return static_config.ending || (finalizing != NULL && finalizing() != 0);
 }
 
+/*
+ * The main thread without a frame of Python: the interpreter's exit handlers are at work,
+ * before it says that it ends (Python/pylifecycle.c, Py_FinalizeEx: atexit comes after
+ * the join of threads). What they call from C has none.
+ */
+static bool is_exiting(const struct ftsan_thread *thread, uintptr_t tstate)
+{
+	const struct ftsan_pyabi *abi = static_config.host->abi;
+	uintptr_t code;
+
+	return abi->known && tstate != 0 &&
+	       atomic_load_explicit(&thread->tid, memory_order_relaxed) ==
+		       ftsan_sys_getpid() &&
+	       ftsan_pyquick_codes(abi, tstate, &code, 1) == 0;
+}
+
 static enum static_reason reason_of(const struct static_store *store,
 				    const struct ftsan_thread *thread, uintptr_t tstate)
 {
@@ -286,6 +302,8 @@ static enum static_reason reason_of(const struct static_store *store,
 		return STATIC_IN_HEADER;
 	if (ftsan_pyquick_importing(static_config.host->abi, tstate))
 		return STATIC_IMPORTING;
+	if (is_exiting(thread, tstate))
+		return STATIC_ENDING;
 	return STATIC_JUDGED;
 }
 

@@ -320,7 +320,6 @@ static bool report(struct ftsan_thread *thread, const struct static_store *met,
 		.address = held->access.address,
 		.title = texts.title,
 		.description = texts.description,
-		.name = texts.name[0] != '+' ? texts.name : NULL,
 		.grade = ftsan_grade_name(verdict.grade),
 		.note = texts.note,
 		.has_old = true,
@@ -331,6 +330,9 @@ static bool report(struct ftsan_thread *thread, const struct static_store *met,
 	};
 
 	make_texts(&texts, verdict.pair);
+	/* Where there are no names, all that a function stores to is one bug. */
+	if (texts.name[0] != '+')
+		incident.name = texts.name;
 	ftsan_thread_read_name(thread);
 	incident.parties[0] = (struct ftsan_party){
 		.role = FTSAN_ROLE_WRITE,

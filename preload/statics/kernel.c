@@ -3,7 +3,7 @@
  * the call. The pages are opened before, for a while.
  *
  * The interpreter's own calls are left alone: it has its own memory written to. Calls
- * that libc makes for itself, and ioctl's own structures, are not seen.
+ * that libc makes for itself are not seen.
  */
 #include <dlfcn.h>
 #include <stdio.h>
@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/sysinfo.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <sys/utsname.h>
 #include <time.h>
 
@@ -39,6 +40,35 @@ static struct {
 #undef FTSAN_KERNEL_HOOK
 } real;
 
+enum { PAGE_BYTES = 4096, VECTORS_MAX = 1024 /* IOV_MAX */ };
+
+/* How much an ioctl may write, by its number (asm-generic/ioctl.h: 14 bits from the 16th
+ * on); those of old have none in it, and small structures. */
+static size_t ioctl_bytes(unsigned long request)
+{
+	size_t bytes = request >> 16 & 0x3fff;
+
+	return bytes > 256 ? bytes : 256;
+}
+
+static void vectors(const struct iovec *list, size_t n, bool writes)
+{
+	for (size_t i = 0; list != NULL && i < n && i < VECTORS_MAX; i++)
+		ftsan_statics_kernel(list[i].iov_base, list[i].iov_len, writes);
+}
+
+static void message(struct msghdr *message_)
+{
+	if (message_ == NULL)
+		return;
+	ftsan_statics_kernel(message_, sizeof(*message_), true);
+	ftsan_statics_kernel(message_->msg_name, message_->msg_namelen, true);
+	ftsan_statics_kernel(message_->msg_control, message_->msg_controllen, true);
+	vectors(message_->msg_iov, message_->msg_iovlen, true);
+}
+
+#define V(list, n, writes) vectors((list), (size_t)(n), (writes));
+#define M(message_) message(message_);
 #define W(address, bytes) ftsan_statics_kernel((address), (bytes), true);
 #define R(address, bytes) ftsan_statics_kernel((address), (bytes), false);
 #define FTSAN_KERNEL_HOOK(ret, name, params, args, memory)                               \
@@ -50,6 +80,8 @@ static struct {
 #undef FTSAN_KERNEL_HOOK
 #undef W
 #undef R
+#undef V
+#undef M
 
 /* Guarded by the lock around the loader, whose holder calls us. */
 static struct ftsan_got_hook table[N_KERNEL_HOOKS];

@@ -1,18 +1,35 @@
 /*
- * Programs about the statics of a module, in pairs: NAME keeps to the rules and must never
- * be reported, bad_NAME does the same without and must be. Each call is one operation;
- * any number of threads may make it.
+ * Programs about the statics of a module, in pairs: NAME keeps to the rules and must
+ * never be reported, bad_NAME does the same without and must be. Each call is one
+ * operation; any number of threads may make it.
  *
  * Two words that belong together are updated: a value and its copy.
  */
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/futex.h>
+#include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/select.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/uio.h>
 #include <threads.h>
+#include <time.h>
+#include <unistd.h>
 
 struct state {
 	volatile unsigned long value;
@@ -100,8 +117,8 @@ CASE(word)
 	int free = 0;
 
 	RELEASED(while (!atomic_compare_exchange_weak(&word_lock, &free, 1)) free = 0;
-		 update(&word_state); atomic_store_explicit(&word_lock, 0,
-							    memory_order_release));
+		 update(&word_state);
+		 atomic_store_explicit(&word_lock, 0, memory_order_release));
 }
 
 CASE(bad_word)
@@ -119,8 +136,8 @@ static PyThread_type_lock pythread_lock;
 
 CASE(pythread)
 {
-	RELEASED(PyThread_acquire_lock(pythread_lock, WAIT_LOCK);
-		 update(&pythread_state); PyThread_release_lock(pythread_lock));
+	RELEASED(PyThread_acquire_lock(pythread_lock, WAIT_LOCK); update(&pythread_state);
+		 PyThread_release_lock(pythread_lock));
 }
 
 CASE(bad_pythread)
@@ -307,6 +324,195 @@ CASE(kernel)
 	return n < 0 ? PyErr_SetFromErrno(PyExc_OSError) : PyLong_FromSsize_t(n);
 }
 
+/* Results that the kernel writes to a sealed page; each function is called once in a
+ * page's life, for the call before it may have left the page open. Return: what came, or
+ * -errno. */
+static union {
+	char bytes[4096];
+	int ends[2];
+	struct stat stat;
+	struct timespec time;
+	struct epoll_event event;
+	struct pollfd poll;
+	struct sigaction action;
+	struct rusage usage;
+	int value;
+	_Atomic int word;
+	fd_set set;
+	sigset_t signals;
+	struct timeval interval[2];
+	struct sockaddr_storage address;
+} into __attribute__((aligned(4096)));
+
+static long kernel_read(int fd)
+{
+	return read(fd, into.bytes, 4);
+}
+static long kernel_pread(int fd)
+{
+	return fd < 0 ? 0 : pread(fd, into.bytes, 4, 0);
+}
+static long kernel_readv(int fd)
+{
+	struct iovec vector = {into.bytes, 4};
+
+	return readv(fd, &vector, 1);
+}
+static long kernel_recv(int fd)
+{
+	return recv(fd, into.bytes, 4, 0);
+}
+static long kernel_recvmsg(int fd)
+{
+	struct iovec vector = {into.bytes, 4};
+	struct msghdr message = {.msg_iov = &vector, .msg_iovlen = 1};
+
+	return recvmsg(fd, &message, 0);
+}
+static long kernel_getsockopt(int fd)
+{
+	socklen_t length = sizeof(into.value);
+
+	return getsockopt(fd, SOL_SOCKET, SO_TYPE, &into.value, &length);
+}
+static long kernel_getsockname(int fd)
+{
+	socklen_t length = sizeof(into.address);
+
+	return getsockname(fd, (struct sockaddr *)&into.address, &length);
+}
+static long kernel_fionread(int fd)
+{
+	return ioctl(fd, FIONREAD, &into.word);
+}
+static long kernel_fstat(int fd)
+{
+	return fstat(fd, &into.stat);
+}
+static long kernel_stat(int fd)
+{
+	return fd < 0 ? 0 : stat("/", &into.stat);
+}
+static long kernel_clock(int fd)
+{
+	return fd < 0 ? 0 : clock_gettime(CLOCK_THREAD_CPUTIME_ID, &into.time);
+}
+static long kernel_getrandom(int fd)
+{
+	return fd < 0 ? 0 : getrandom(into.bytes, 16, 0);
+}
+static long kernel_number(int fd)
+{
+	return fd < 0 ? 0 : syscall(SYS_getrandom, into.bytes, 16L, 0L);
+}
+static long kernel_epoll(int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	int epoll = epoll_create1(0), n;
+
+	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+	n = epoll_wait(epoll, &into.event, 1, 0);
+	close(epoll);
+	return n;
+}
+static long kernel_poll(int fd)
+{
+	into.poll.fd = fd;
+	into.poll.events = POLLIN;
+	return poll(&into.poll, 1, 0);
+}
+static long kernel_select(int fd)
+{
+	struct timeval none = {0, 0};
+
+	FD_ZERO(&into.set);
+	FD_SET(fd, &into.set);
+	return select(fd + 1, &into.set, NULL, NULL, &none);
+}
+static long kernel_sigaction(int fd)
+{
+	return fd < 0 ? 0 : sigaction(SIGUSR1, NULL, &into.action);
+}
+static long kernel_sigmask(int fd)
+{
+	return fd < 0 ? 0 : pthread_sigmask(SIG_BLOCK, NULL, &into.signals);
+}
+static long kernel_rusage(int fd)
+{
+	return fd < 0 ? 0 : getrusage(RUSAGE_SELF, &into.usage);
+}
+static long kernel_itimer(int fd)
+{
+	return fd < 0 ? 0 : getitimer(ITIMER_REAL, (struct itimerval *)into.interval);
+}
+static long kernel_pipe2(int fd)
+{
+	int result = fd < 0 ? 0 : pipe2(into.ends, O_CLOEXEC);
+
+	if (result == 0 && fd >= 0) {
+		close(into.ends[0]);
+		close(into.ends[1]);
+	}
+	return result;
+}
+static long kernel_futex(int fd)
+{
+	struct timespec none = {0, 1000};
+
+	/* Waits for a moment where the word is as expected. */
+	if (fd < 0 || syscall(SYS_futex, &into.word, FUTEX_WAIT, 0, &none, NULL, 0) == 0)
+		return 0;
+	return errno == ETIMEDOUT || errno == EAGAIN ? 0 : -1;
+}
+
+static const struct {
+	const char *name;
+	long (*call)(int fd);
+} kernel_calls[] = {
+#define CALL(name)                                                                       \
+	{                                                                                \
+#name, kernel_##name                                                     \
+	}
+	CALL(recv),	   CALL(recvmsg),  CALL(read),	 CALL(readv),  CALL(getsockopt),
+	CALL(getsockname), CALL(fionread), CALL(fstat),	 CALL(stat),   CALL(clock),
+	CALL(getrandom),   CALL(number),   CALL(epoll),	 CALL(poll),   CALL(select),
+	CALL(sigaction),   CALL(sigmask),  CALL(rusage), CALL(itimer), CALL(pipe2),
+	CALL(futex),	   CALL(pread),
+#undef CALL
+};
+
+/* A page that was opened for the kernel is sealed again by then. */
+static void sleep_until_sealed(void)
+{
+	struct timespec pause = {0, 120000000};
+
+	nanosleep(&pause, NULL);
+}
+
+/* All of them: "name=result" with a space between. */
+CASE(kernel_writes)
+{
+	size_t n = sizeof(kernel_calls) / sizeof(kernel_calls[0]), length = 0;
+	static _Thread_local char text[2048];
+	int ends[2];
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0 ||
+	    write(ends[1], "0123456789abcdefghijklmnop", 26) != 26)
+		return PyErr_SetFromErrno(PyExc_OSError);
+	for (size_t i = 0; i < n; i++) {
+		long result;
+
+		sleep_until_sealed();
+		result = kernel_calls[i].call(ends[0]);
+		length += (size_t)snprintf(text + length, sizeof(text) - length,
+					   "%s=%ld ", kernel_calls[i].name,
+					   result < 0 ? -errno : result);
+	}
+	close(ends[0]);
+	close(ends[1]);
+	return PyUnicode_FromStringAndSize(text, (Py_ssize_t)length);
+}
+
 /* A robust mutex: the kernel marks it when its owner dies. */
 static void *die(void *unused)
 {
@@ -357,18 +563,23 @@ CASE(turns_of_two)
 	Py_RETURN_NONE;
 }
 
-#define METHOD(name) {#name, name, METH_NOARGS, NULL}
+#define METHOD(name)                                                                     \
+	{                                                                                \
+#name, name, METH_NOARGS, NULL                                           \
+	}
 
 static PyMethodDef methods[] = {
-	METHOD(mutex),	   METHOD(bad_mutex),	 METHOD(rwlock),   METHOD(bad_rwlock),
-	METHOD(spin),	   METHOD(bad_spin),	 METHOD(word),	   METHOD(bad_word),
-	METHOD(pythread),  METHOD(bad_pythread), METHOD(once),	   METHOD(bad_once),
-	METHOD(called),	   METHOD(atomics),	 METHOD(bad_atomics), METHOD(publish),
-	METHOD(bad_publish), METHOD(local),	 METHOD(before),   METHOD(bad_before),
-	METHOD(handover),  METHOD(by_caller),	 METHOD(bad_replace), METHOD(kernel),
-	METHOD(robust_mutex), METHOD(turns_of_two),
+	METHOD(mutex),	       METHOD(bad_mutex),    METHOD(rwlock),
+	METHOD(bad_rwlock),    METHOD(spin),	     METHOD(bad_spin),
+	METHOD(word),	       METHOD(bad_word),     METHOD(pythread),
+	METHOD(bad_pythread),  METHOD(once),	     METHOD(bad_once),
+	METHOD(called),	       METHOD(atomics),	     METHOD(bad_atomics),
+	METHOD(publish),       METHOD(bad_publish),  METHOD(local),
+	METHOD(before),	       METHOD(bad_before),   METHOD(handover),
+	METHOD(by_caller),     METHOD(bad_replace),  METHOD(kernel),
+	METHOD(robust_mutex),  METHOD(turns_of_two), METHOD(kernel_writes),
 #if PY_VERSION_HEX >= 0x030d0000
-	METHOD(pymutex),   METHOD(section),
+	METHOD(pymutex),       METHOD(section),
 #endif
 	{NULL, NULL, 0, NULL},
 };
@@ -397,8 +608,8 @@ static PyModuleDef_Slot slots[] = {
 	{0, NULL},
 };
 
-static struct PyModuleDef definition = {
-	PyModuleDef_HEAD_INIT, .m_name = "statics_cases", .m_methods = methods, .m_slots = slots};
+static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "statics_cases",
+					.m_methods = methods, .m_slots = slots};
 
 PyMODINIT_FUNC PyInit_statics_cases(void)
 {

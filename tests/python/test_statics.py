@@ -197,6 +197,55 @@ def test_what_the_kernel_does_to_statics_works(run, cases):
         assert outcome.status == 0 and "done" in outcome.stdout, outcome
 
 
+def test_calls_that_write_to_sealed_pages_do_what_they_do_bare(run, cases):
+    program = run.script("import statics_cases; print(statics_cases.kernel_writes())")
+    environment = {"PYTHONPATH": str(cases.directory)}
+    bare = run.bare(cases.python, program, environment=environment)
+    assert bare.status == 0 and bare.stdout.count("=") > 20, bare
+    for mode in ("latent", "all"):
+        outcome = run.preload(cases.python, program, options=f"mode={mode}:statics=site",
+                              environment=environment)
+        assert outcome.status in (0, 66, 67) and outcome.stdout == bare.stdout, outcome
+        # They were sealed, or it would say nothing.
+        assert sum(record["counters"]["statics_kernel"]
+                   for record in outcome.records("coverage")) > 10, outcome
+
+
+def test_without_names_a_function_is_one_bug(run, cases, tmp_path):
+    strip = shutil.which("strip")
+    if strip is None:
+        pytest.skip("no strip")
+    module, = cases.directory.glob("statics_cases*.so")
+    subprocess.run([strip, "-o", tmp_path / module.name, module], check=True)
+    (tmp_path / "statics_package.py").write_text(PACKAGE)
+    outcome = Cases(cases.python, tmp_path, cases.gil).run(run, "latent", 5, 1, "bad_before")
+    finding, = about_statics(outcome)
+    assert "name" not in finding["object"] and "stores to the static +0x" in finding["title"], finding
+
+
+def test_what_exit_handlers_do_is_no_hazard(run, cases):
+    program = run.script("""
+import atexit, sys, statics_cases
+calls = [statics_cases.bad_mutex] * 5
+if sys.argv[1:] == ["now"]:
+    for call in calls:
+        call()
+else:
+    for call in calls:
+        atexit.register(call)
+print("done")
+""")
+    def found(*arguments):
+        outcome = run.preload(cases.python, program, *arguments,
+                              options="mode=latent:statics=site",
+                              environment={"PYTHONPATH": str(cases.directory)})
+        assert "done" in outcome.stdout, outcome
+        return about_statics(outcome)
+
+    assert found() == []
+    assert found("now")
+
+
 def test_the_child_of_a_fork_goes_on(run, cases, tmp_path):
     program = run.script("""
 import os, statics_cases

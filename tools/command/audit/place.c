@@ -102,8 +102,9 @@ char *ftsan_audit_lock_text(const struct ftsan_audit_names *names, const json_t 
 				   ftsan_audit_address(record, "lock_offset"));
 	if (name != NULL)
 		return ftsan_xprintf("%s '%s'", kind, name);
-	/* Where the interpreter takes it says nothing. */
-	if (!ftsan_audit_find_place(names, record, "taken", &taken) ||
+	/* Where the interpreter, or code that Cython made, takes Python's says nothing. */
+	if (strncmp(kind, "threading.", strlen("threading.")) == 0 ||
+	    !ftsan_audit_find_place(names, record, "taken", &taken) ||
 	    ftsan_view_is_interpreter(&(struct ftsan_view_frame){.module = taken.module}))
 		return ftsan_xstrdup(kind);
 	by = ftsan_audit_place_text(&taken, 0);
