@@ -5,6 +5,7 @@ import json
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -20,10 +21,11 @@ VOID = {"meta", "br", "input"}
 TAGS = {"html", "head", "meta", "title", "style", "body", "header", "main", "footer", "h1", "h2",
         "h3", "p", "div", "span", "b", "i", "code", "ul", "ol", "li", "dl", "dt", "dd", "table",
         "tr", "th", "td", "details", "summary", "section", "label", "input", "select", "option",
-        "button", "script", "br"}
+        "button", "script", "br", "a", "svg", "rect"}
 ATTRIBUTES = {"lang", "charset", "http-equiv", "content", "name", "class", "id", "role", "hidden",
               "type", "autocomplete", "value", "aria-live", "data-kind", "data-confidence",
-              "data-baseline", "data-modules", "open"}
+              "data-baseline", "data-modules", "open", "href", "data-copy", "data-number", "width", "height",
+              "aria-label"}
 
 
 class Page(html.parser.HTMLParser):
@@ -120,7 +122,8 @@ def test_the_operation_of_a_hazard(make, tmp_path):
     record = log.finding(kind="hazard", object={"description": "x", "operation": "ndarray.<b>repeat"})
     log.write(tmp_path / "log", *log.run(record, log.finding("1" * 16)))
     words = "\n".join(Page(make("log").read_text()).texts)
-    assert words.count("Operation") == words.count("ndarray.<b>repeat") == 1
+    assert words.count("Operation\n") == words.count("\nndarray.<b>repeat\n") == 1
+    assert "an input of ndarray.<b>repeat." in words
 
 
 def test_a_silent_run_says_what_its_silence_is_worth(make, tmp_path):
@@ -185,7 +188,7 @@ def test_filter(make, tmp_path, browser):
     assert choose("module", "_mcp.so") == ["third code"]
     choose("module", "")
     assert choose("confidence", "latent") == ["second hazard"]
-    assert choose("text", "race") == []
+    assert choose("text", "FIRST race") == []
     choose("confidence", "")
     assert "second hazard" not in choose("text", "FIRST race")
     assert choose("text", "") == everything
@@ -195,6 +198,30 @@ def test_filter(make, tmp_path, browser):
     assert browser.run("document.querySelectorAll('details[open]').length") == 0
     browser.run("document.getElementById('filter-open').click()")
     assert browser.run("document.querySelectorAll('details[open]').length") == 5
+
+
+def test_groups_come_first_and_lead_to_their_findings(make, tmp_path, browser):
+    records = log.run(
+        log.finding("1" * 16, culprit={"function": "first", "module": "one"}),
+        log.finding("2" * 16, "hazard", "latent", culprit={"function": "second<b>", "module": "two"}))
+    for record in records:
+        if record["type"] == "coverage":
+            record["modules"] = [{"module": "/x/one.so", "functions": 10, "seen": 5, "shared": 2},
+                                 {"module": "/x/unheard.so", "functions": 7, "seen": 0, "shared": 0}]
+    log.write(tmp_path / "log", *records)
+    browser.open(make("log"))
+    rows = browser.run("[...document.querySelectorAll('.groups tr')].map(e => e.innerText)")
+    assert sorted(row.split("\t")[1:3] for row in rows[1:]) == [["first", "one"],
+                                                                ["second<b>", "two"]], rows
+    assert browser.run("document.querySelector('.groups').getBoundingClientRect().bottom <= "
+                       "document.querySelector('details.finding').getBoundingClientRect().top")
+    browser.run("document.getElementById('filter-close').click()")
+    browser.run("document.querySelectorAll('.groups a')[1].click()")
+    time.sleep(0.2)
+    assert browser.run("document.querySelectorAll('details.finding[open]').length") == 1
+    pictures = browser.run("[...document.querySelectorAll('svg')].map(e => e.getAttribute('aria-label'))")
+    assert pictures == ["5 of 10 functions, 2 on shared memory",
+                        "0 of 7 functions, 0 on shared memory"], pictures
 
 
 # Texts that stick out of their boxes, and boxes of one parent that lie on each other.

@@ -21,6 +21,7 @@ static void put_csv_item(struct ftsan_report *report, const struct ftsan_item *i
 {
 	const struct ftsan_found *found = item->found;
 	FILE *out = report->out;
+	char title[FTSAN_SHORT_NAME];
 
 	put_field(out, found->fingerprint);
 	put_field(out, found->kind);
@@ -33,7 +34,7 @@ static void put_csv_item(struct ftsan_report *report, const struct ftsan_item *i
 	fputc(',', out);
 	put_field(out, ftsan_news_word(item->news));
 	put_field(out, item->suppressed ? "yes" : "no");
-	put_field(out, item->view->title);
+	put_field(out, ftsan_item_title(item, title, sizeof(title)));
 	put_field(out, ftsan_module_of(item->view));
 	put_field(out, item->place.function);
 	put_field(out, item->place.file);

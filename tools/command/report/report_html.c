@@ -15,7 +15,7 @@ static void put_numbers(const struct ftsan_report *report)
 
 	fputs("<ul class=\"numbers\">\n", out);
 	ftsan_html_number(out, session->n_shown,
-		   ftsan_plural(session->n_shown, "finding", "findings"));
+			  ftsan_plural(session->n_shown, "finding", "findings"));
 	if (report->baseline != NULL) {
 		ftsan_html_number(out, report->n_new, "new");
 		ftsan_html_number(out, session->n_shown - report->n_new, "known");
@@ -24,11 +24,12 @@ static void put_numbers(const struct ftsan_report *report)
 	if (hidden > 0)
 		ftsan_html_number(out, hidden, "suppressed");
 	ftsan_html_number(out, session->n_processes,
-		   ftsan_plural(session->n_processes, "process", "processes"));
+			  ftsan_plural(session->n_processes, "process", "processes"));
 	if (session->runs.n > 1)
 		ftsan_html_number(out, session->runs.n, "runs");
-	ftsan_html_number(out, (uint64_t)ftsan_session_total(session, "buffers_published"),
-		   "arrays watched");
+	ftsan_html_number(out,
+			  (uint64_t)ftsan_session_total(session, "buffers_published"),
+			  "arrays watched");
 	fputs("</ul>\n", out);
 }
 
@@ -47,6 +48,24 @@ static void put_verdict(const struct ftsan_report *report)
 	free(unwatched);
 }
 
+/* "CPython 3.14.7, ftsan 0.1.0" */
+static void put_origin(const struct ftsan_report *report)
+{
+	const struct ftsan_session *session = report->session;
+	FILE *out = report->out;
+
+	fputs("<p class=\"soft\">", out);
+	for (size_t i = 0; i < session->pythons.n; i++) {
+		fputs(i > 0 ? ", CPython " : "CPython ", out);
+		ftsan_put_xml(out, session->pythons.texts[i]);
+	}
+	for (size_t i = 0; i < session->versions.n; i++) {
+		fputs(session->pythons.n + i > 0 ? ", ftsan " : "ftsan ", out);
+		ftsan_put_xml(out, session->versions.texts[i]);
+	}
+	fputs("</p>\n", out);
+}
+
 static void begin_html(struct ftsan_report *report)
 {
 	FILE *out = report->out;
@@ -56,10 +75,12 @@ static void begin_html(struct ftsan_report *report)
 	for (size_t i = 0; i < report->session->commands.n && i < 3; i++)
 		ftsan_html_element(out, "div", "soft code",
 				   report->session->commands.texts[i]);
+	put_origin(report);
 	put_verdict(report);
 	put_numbers(report);
 	ftsan_html_warnings(out, report->session);
 	fputs("</header>\n<main>\n", out);
+	ftsan_html_groups(out, report->session);
 	ftsan_html_filter(out, "Kind", "Confidence");
 }
 
@@ -103,6 +124,7 @@ static void end_html(struct ftsan_report *report)
 	FILE *out = report->out;
 
 	ftsan_html_suppressions(out, report->suppressions);
+	ftsan_html_modules(out, report->session);
 	ftsan_html_coverage(out, report->session);
 	ftsan_html_end(out);
 }

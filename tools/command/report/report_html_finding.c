@@ -1,4 +1,5 @@
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/common.h"
@@ -44,7 +45,7 @@ static void put_modules(FILE *out, const struct ftsan_view *view)
 	ftsan_names_release(&modules);
 }
 
-static const char *class_of(const char *confidence)
+const char *ftsan_html_badge(const char *confidence)
 {
 	if (strcmp(confidence, "confirmed") == 0)
 		return "badge strong";
@@ -69,9 +70,10 @@ static void put_place(FILE *out, const struct ftsan_item *item)
 static void put_summary(FILE *out, const struct ftsan_item *item)
 {
 	uint64_t count = ftsan_found_count(item->found);
+	char title[FTSAN_SHORT_NAME];
 
 	fputs("<summary>", out);
-	ftsan_html_element(out, "span", class_of(item->found->confidence),
+	ftsan_html_element(out, "span", ftsan_html_badge(item->found->confidence),
 			   ftsan_kind_headline(item->found->kind));
 	ftsan_html_element(out, "span", "badge", item->found->confidence);
 	if (item->news != FTSAN_NEWS_UNKNOWN)
@@ -81,21 +83,34 @@ static void put_summary(FILE *out, const struct ftsan_item *item)
 				   ftsan_news_word(item->news));
 	if (count > 1)
 		fprintf(out, "<span class=\"badge\">%" PRIu64 " times</span>", count);
-	ftsan_html_element(out, "h3", NULL,
-			   item->view->title != NULL
-				   ? item->view->title
-				   : ftsan_kind_headline(item->found->kind));
+	ftsan_html_element(out, "h3", NULL, ftsan_item_title(item, title, sizeof(title)));
 	put_place(out, item);
 	fputs("</summary>\n", out);
 }
 
+/* A sentence of the text report. */
+static void put_explained(FILE *out, const char *before,
+			  void (*explain)(FILE *out, const struct ftsan_view *view),
+			  const struct ftsan_view *view, const char *after)
+{
+	char *text = NULL;
+	size_t length = 0;
+	FILE *memory = open_memstream(&text, &length);
+
+	if (memory == NULL)
+		return;
+	explain(memory, view);
+	if (fclose(memory) == 0 && length > 0) {
+		fputs(before, out);
+		ftsan_put_xml(out, text);
+		fputs(after, out);
+	}
+	free(text);
+}
+
 static void put_values(FILE *out, const struct ftsan_view *view)
 {
-	if (view->has_old)
-		fprintf(out, " %" PRId64, view->old_value);
-	if (view->has_new)
-		fprintf(out, "%s \xe2\x86\x92 %" PRId64, view->has_old ? "" : " ?",
-			view->new_value);
+	put_explained(out, " ", ftsan_explain_values, view, "");
 }
 
 static void put_shape(FILE *out, const struct ftsan_view *view)
@@ -157,6 +172,12 @@ static void put_seen(FILE *out, const struct ftsan_found *found)
 static void put_facts(FILE *out, const struct ftsan_item *item)
 {
 	fputs("<dl class=\"facts\">\n", out);
+	put_explained(out, "<dt>What</dt><dd>", ftsan_explain_what, item->view,
+		      "</dd>\n");
+	put_explained(out, "<dt>Danger</dt><dd>", ftsan_explain_harm, item->view,
+		      "</dd>\n");
+	put_explained(out, "<dt>Remedy</dt><dd>", ftsan_explain_remedy, item->view,
+		      "</dd>\n");
 	put_object(out, item->view);
 	put_operation(out, item->view);
 	put_seen(out, item->found);
@@ -167,7 +188,11 @@ static void put_facts(FILE *out, const struct ftsan_item *item)
 		      out);
 	fputs("<dt>To suppress</dt><dd><code>fingerprint:", out);
 	ftsan_put_xml(out, item->found->fingerprint);
-	fputs("</code></dd>\n</dl>\n", out);
+	fputs("</code> <button type=\"button\" class=\"copy\" hidden "
+	      "data-copy=\"fingerprint:",
+	      out);
+	ftsan_put_xml(out, item->found->fingerprint);
+	fputs("\">Copy</button></dd>\n</dl>\n", out);
 }
 
 static void put_frame_place(FILE *out, const struct ftsan_view_frame *frame)
@@ -185,15 +210,31 @@ static void put_frame_place(FILE *out, const struct ftsan_view_frame *frame)
 	fputs("</span>", out);
 }
 
+/* The line of source, where the file is here. */
+static void put_source(FILE *out, const struct ftsan_view_frame *frame)
+{
+	char *text = NULL;
+	size_t length = 0;
+	FILE *memory = open_memstream(&text, &length);
+
+	if (memory == NULL)
+		return;
+	(void)ftsan_put_source_line(memory, "", frame->file, frame->line);
+	if (fclose(memory) == 0 && length > 0)
+		ftsan_html_element(out, "code", NULL, text);
+	free(text);
+}
+
 static void put_frame(FILE *out, const struct ftsan_item *item,
-		      const struct ftsan_view_frame *frame)
+		      const struct ftsan_view_frame *frame, unsigned number, bool shown)
 {
 	bool inlined = ftsan_is_inlined(item->resolved, frame);
 	char name[FTSAN_SHORT_NAME];
 	const char *tag = frame->python ? "py" : inlined ? "inlined" : "c";
 
-	fprintf(out, "<li class=\"%s%s%s\">", frame->python ? "python" : "native",
-		inlined ? " inlined" : "", ftsan_view_is_libc(frame) ? " libc" : "");
+	fprintf(out, "<li data-number=\"%u\" class=\"%s%s%s\">", number,
+		frame->python ? "python" : "native", inlined ? " inlined" : "",
+		ftsan_view_is_libc(frame) ? " libc" : "");
 	ftsan_html_element(
 		out, "b", NULL,
 		frame->function != NULL
@@ -201,6 +242,8 @@ static void put_frame(FILE *out, const struct ftsan_item *item,
 			: "<unknown>");
 	ftsan_html_element(out, "i", NULL, tag);
 	put_frame_place(out, frame);
+	if (shown)
+		put_source(out, frame);
 	fputs("</li>\n", out);
 }
 
@@ -232,6 +275,42 @@ static void put_stack_title(FILE *out, const struct ftsan_view_stack *stack, int
 	fputs(stack->atomic ? ", atomic</span></h3>\n" : "</span></h3>\n", out);
 }
 
+static bool is_shown(const struct ftsan_fold *fold, unsigned frame)
+{
+	for (unsigned i = 0; i < fold->n; i++)
+		if (fold->shown[i] == frame)
+			return true;
+	return false;
+}
+
+/* Those of the interpreter, the test runner and the like lie folded between the others.
+ */
+static void put_frames(FILE *out, const struct ftsan_item *item,
+		       const struct ftsan_view_stack *stack)
+{
+	struct ftsan_fold fold;
+	unsigned i = 0, end;
+
+	ftsan_fold_stack(&fold, stack);
+	fputs("<ol>\n", out);
+	while (i < stack->n_frames) {
+		bool shown = is_shown(&fold, i);
+
+		for (end = i; end < stack->n_frames && is_shown(&fold, end) == shown;)
+			end++;
+		if (!shown)
+			fprintf(out,
+				"<li class=\"folded\"><details><summary>%u %s</summary>"
+				"<ol>\n",
+				end - i, ftsan_plural(end - i, "frame", "frames"));
+		for (; i < end; i++)
+			put_frame(out, item, &stack->frames[i], i, shown);
+		if (!shown)
+			fputs("</ol></details></li>\n", out);
+	}
+	fputs("</ol>\n", out);
+}
+
 static void put_stacks(FILE *out, const struct ftsan_item *item)
 {
 	fputs("<div class=\"stacks\">\n", out);
@@ -240,10 +319,8 @@ static void put_stacks(FILE *out, const struct ftsan_item *item)
 
 		fputs("<section class=\"stack\">\n", out);
 		put_stack_title(out, stack, item->view->pid);
-		fputs("<ol>\n", out);
-		for (unsigned j = 0; j < stack->n_frames; j++)
-			put_frame(out, item, &stack->frames[j]);
-		fputs("</ol>\n</section>\n", out);
+		put_frames(out, item, stack);
+		fputs("</section>\n", out);
 	}
 	fputs("</div>\n", out);
 }
@@ -259,7 +336,9 @@ void ftsan_html_finding(struct ftsan_report *report, const struct ftsan_item *it
 	put_modules(out, item->view);
 	fputs(item->number <= OPENED ? " open>\n" : ">\n", out);
 	put_summary(out, item);
-	fputs("<div class=\"body\">\n", out);
+	fputs("<div class=\"body\" id=\"f-", out);
+	ftsan_put_xml(out, item->found->fingerprint);
+	fputs("\">\n", out);
 	put_facts(out, item);
 	put_stacks(out, item);
 	fputs("</div>\n</details>\n", out);

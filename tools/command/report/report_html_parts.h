@@ -12,6 +12,17 @@
 /* One finding, opened if it is among the first. */
 void ftsan_html_finding(struct ftsan_report *report, const struct ftsan_item *item);
 
+/* The classes of a badge that says how sure a finding is. */
+const char *ftsan_html_badge(const char *confidence);
+
+/* --- report_html_groups.c --- */
+
+/* A row for each finding to show, with a link to it. */
+void ftsan_html_groups(FILE *out, const struct ftsan_session *session);
+
+/* Which functions of which modules ran, as a picture. */
+void ftsan_html_modules(FILE *out, const struct ftsan_session *session);
+
 /* --- report_html_coverage.c --- */
 
 /* What was watched, by whom, and what was not. */

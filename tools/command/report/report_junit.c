@@ -67,13 +67,12 @@ static void begin_junit(struct ftsan_report *report)
 static void put_failure(FILE *out, const struct ftsan_item *item)
 {
 	char *text = ftsan_finding_text(item->view);
+	char title[FTSAN_SHORT_NAME];
 
 	fputs("<failure type=\"", out);
 	ftsan_put_xml(out, item->found->kind);
 	fputs("\" message=\"", out);
-	ftsan_put_xml(out, item->view->title != NULL
-				   ? item->view->title
-				   : ftsan_kind_headline(item->found->kind));
+	ftsan_put_xml(out, ftsan_item_title(item, title, sizeof(title)));
 	fprintf(out, ", %" PRIu64 " %s", ftsan_found_count(item->found),
 		ftsan_plural(ftsan_found_count(item->found), "time", "times"));
 	if (item->news != FTSAN_NEWS_UNKNOWN)
@@ -87,12 +86,11 @@ static void put_failure(FILE *out, const struct ftsan_item *item)
 static void put_junit_item(struct ftsan_report *report, const struct ftsan_item *item)
 {
 	FILE *out = report->out;
+	char title[FTSAN_SHORT_NAME];
 
 	if (item->news == FTSAN_NEWS_GONE)
 		return;
-	open_case(out, item->found->kind,
-		  item->view->title != NULL ? item->view->title
-					    : ftsan_kind_headline(item->found->kind),
+	open_case(out, item->found->kind, ftsan_item_title(item, title, sizeof(title)),
 		  item->found->fingerprint);
 	if (item->suppressed)
 		fputs("<skipped message=\"suppressed\"/>\n", out);

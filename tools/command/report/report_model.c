@@ -151,3 +151,17 @@ void ftsan_report_write(struct ftsan_report *report, const struct ftsan_format *
 	if (format->end != NULL)
 		format->end(report);
 }
+
+const char *ftsan_item_title(const struct ftsan_item *item, char *to,
+			     size_t capacity_bytes)
+{
+	const char *title = item->view->title != NULL
+				    ? item->view->title
+				    : ftsan_kind_headline(item->found->kind);
+
+	/* Other languages have no such names, and mean what they put in angle brackets.
+	 */
+	return strstr(title, "::") == NULL
+		       ? title
+		       : ftsan_view_short_name(title, to, capacity_bytes);
+}

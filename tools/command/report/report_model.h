@@ -21,6 +21,12 @@ enum ftsan_news {
 	FTSAN_NEWS_GONE,
 };
 
+struct ftsan_item;
+
+/* The finding in a few words, those of C++ cut as text has them; @to: room for it. */
+const char *ftsan_item_title(const struct ftsan_item *item, char *to,
+			     size_t capacity_bytes);
+
 /* "new", "known", "gone"; NULL without a baseline. */
 const char *ftsan_news_word(enum ftsan_news news);
 

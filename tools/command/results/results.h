@@ -9,6 +9,7 @@
 
 #include "results/brief.h"
 #include "results/explain.h"
+#include "results/fold.h"
 #include "results/module_coverage.h"
 #include "results/order.h"
 #include "results/printer.h"
@@ -16,6 +17,7 @@
 #include "results/session.h"
 #include "results/session_found.h"
 #include "results/session_same.h"
+#include "results/source_line.h"
 #include "results/summary.h"
 #include "results/verdict.h"
 

@@ -218,6 +218,8 @@ static void keep(struct ftsan_found *found, const struct ftsan_source *source,
 	free(found->confidence);
 	found->confidence =
 		ftsan_xstrdup(view->confidence != NULL ? view->confidence : "unknown");
+	free(found->culprit);
+	found->culprit = view->culprit != NULL ? ftsan_xstrdup(view->culprit) : NULL;
 	free(found->culprit_module);
 	found->culprit_module = view->culprit_module != NULL
 					? ftsan_xstrdup(view->culprit_module)
@@ -366,6 +368,7 @@ void ftsan_session_release_found(struct ftsan_session *session)
 		free(found->confidence);
 		free(found->fingerprint);
 		free(found->also);
+		free(found->culprit);
 		free(found->culprit_module);
 		free(found->line);
 		free(found->modules.numbers);

@@ -112,7 +112,7 @@ struct ftsan_module_list {
  * @kind, @confidence, @fingerprint: owned; the confidence is the best that was seen, the
  *               kind goes with it
  * @also:        another name of it, owned; NULL: it has none
- * @culprit_module: of the function to blame, owned; NULL: not known
+ * @culprit, @culprit_module: the function to blame and its module, owned; NULL: not known
  * @records:     a process writes one for each sort of evidence
  * @processes:   that wrote records
  * @repeats:     further occurrences in the processes that said so
@@ -131,7 +131,7 @@ struct ftsan_found {
 	char *confidence;
 	char *fingerprint;
 	char *also;
-	char *culprit_module;
+	char *culprit, *culprit_module;
 	uint64_t records;
 	uint64_t processes;
 	uint64_t repeats;

@@ -1,6 +1,25 @@
 "use strict";
 /* The page is complete without this; it adds the filter. Texts are only ever set as text. */
 (function () {
+	for (const button of document.querySelectorAll("button.copy")) {
+		button.hidden = navigator.clipboard === undefined;
+		button.addEventListener("click", () => navigator.clipboard
+			.writeText(button.dataset.copy)
+			.then(() => { button.textContent = "Copied"; }, () => {}));
+	}
+
+	/* A link into a finding opens it. */
+	function follow() {
+		const target = document.getElementById(location.hash.slice(1));
+		const finding = target === null ? null : target.closest("details.finding");
+		if (finding !== null) {
+			finding.open = true;
+			finding.scrollIntoView();
+		}
+	}
+	window.addEventListener("hashchange", follow);
+	follow();
+
 	const bar = document.getElementById("filter");
 	if (bar === null)
 		return;
