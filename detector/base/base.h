@@ -21,6 +21,7 @@
 #include "base/safe_read.h"
 #include "base/str.h"
 #include "base/sys.h"
+#include "base/ticks.h"
 #include "base/tls.h"
 
 #endif

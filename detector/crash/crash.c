@@ -84,6 +84,13 @@ static void add_parties(struct ftsan_incident *incident, const struct ftsan_deat
 	if (work.fault.has_access)
 		incident->parties[0].access = &work.fault.access;
 	incident->n_parties = 1;
+	if (work.fault.has_freed)
+		incident->parties[incident->n_parties++] = (struct ftsan_party){
+			.role = FTSAN_ROLE_FREE,
+			.tid = work.fault.freed.tid,
+			.name = work.fault.freed.name,
+			.stack = &work.fault.freed.stack,
+		};
 	if (second != work.first)
 		incident->parties[incident->n_parties++] =
 			party_of(&death->witness[second], FTSAN_ROLE_CALL);
@@ -112,6 +119,8 @@ static void fill_death(const struct ftsan_death *death,
 		       enum ftsan_relation relation, unsigned second)
 {
 	const struct ftsan_fault *fault = &work.fault;
+	bool related = second != work.first &&
+		       (relation > FTSAN_SAME_MODULE || death->signal == 0);
 
 	work.death = (struct ftsan_view_death){
 		.signal = death->signal != 0 ? ftsan_signal_name(death->signal) : NULL,
@@ -125,10 +134,7 @@ static void fill_death(const struct ftsan_death *death,
 		.silent = death->silent,
 		.n_silent = death->n_silent,
 		.untold = death->untold,
-		.n_guilty = second != work.first && (relation > FTSAN_SAME_MODULE ||
-						     death->signal == 0)
-				    ? 2
-				    : 1,
+		.n_guilty = 1u + fault->has_freed + related,
 	};
 }
 

@@ -7,6 +7,7 @@
 #include <stdint.h>
 
 #include "crash/pointer.h"
+#include "freed/freed.h"
 #include "rules/rules.h"
 
 /**
@@ -17,6 +18,7 @@
  * @value:     what was in it
  * @operand:   "[rbx+0x18]", "" when it is not known
  * @pointer:   what that pointer is
+ * @freed:     memory that was used after it was freed; valid when @has_freed
  * @sender:    pid of who sent the signal, 0: nobody did
  */
 struct ftsan_fault {
@@ -27,6 +29,8 @@ struct ftsan_fault {
 	uintptr_t value;
 	char operand[48];
 	struct ftsan_pointer pointer;
+	struct ftsan_freed_story freed;
+	bool has_freed;
 	int sender;
 };
 

@@ -201,6 +201,42 @@ static void look_at_memory(struct ftsan_fault *out, const siginfo_t *info,
 	out->facts.pointer = out->pointer.kind;
 }
 
+/* --- freed memory ---------------------------------------------------------------------
+ */
+
+static void say_freed(struct ftsan_fault *out)
+{
+	struct ftsan_buf buf;
+
+	out->pointer.kind = FTSAN_POINTER_FREED;
+	ftsan_buf_init(&buf, out->pointer.text, sizeof(out->pointer.text));
+	ftsan_freed_describe(&out->freed, &buf);
+	(void)ftsan_buf_cstr(&buf);
+}
+
+/*
+ * A register that has what a held block is filled with was loaded from there, whichever
+ * the instruction uses: nothing else has such a value.
+ */
+static void look_for_freed(struct ftsan_fault *out, const ucontext_t *uc)
+{
+	const greg_t *gregs = uc->uc_mcontext.gregs;
+
+	if (ftsan_freed_is_fill(out->value) || out->pointer.kind == FTSAN_POINTER_BLOCK)
+		out->has_freed = ftsan_freed_find(out->value, &out->freed);
+	for (int i = REG_R8; i <= REG_RSP && !out->has_freed; i++) {
+		uint64_t value = (uint64_t)gregs[i];
+
+		if (!ftsan_freed_is_fill(value) || !ftsan_freed_find(value, &out->freed))
+			continue;
+		out->has_freed = true;
+		out->reg = register_name(i);
+		out->value = value;
+	}
+	if (out->has_freed)
+		say_freed(out);
+}
+
 void ftsan_fault_look(struct ftsan_fault *out, int sig, const siginfo_t *info,
 		      const void *ucontext, const char *message)
 {
@@ -223,6 +259,7 @@ void ftsan_fault_look(struct ftsan_fault *out, int sig, const siginfo_t *info,
 	}
 	if (sig == SIGSEGV || sig == SIGBUS) {
 		look_at_memory(out, info, uc);
+		look_for_freed(out, uc);
 		out->facts.pointer = out->pointer.kind;
 		return;
 	}

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "freed/freed.h"
 #include "memory/memory.h"
 #include "stacks/stacks.h"
 
@@ -110,9 +111,8 @@ struct pattern {
 };
 
 /* Include/internal/pycore_pymem.h (_PYMEM_CLEANBYTE and others, 3.8 to 3.15) and
- * mimalloc's types.h (MI_DEBUG_FREED, MI_DEBUG_UNINIT). 0xd5 is ours: freed/freed.h. */
+ * mimalloc's types.h (MI_DEBUG_FREED, MI_DEBUG_UNINIT). */
 static const struct pattern patterns[] = {
-	{0xd5, FTSAN_POINTER_POISON, "what ftsan fills freed memory with"},
 	{0xdd, FTSAN_POINTER_POISON, "what CPython's debug hooks fill freed memory with"},
 	{0xdf, FTSAN_POINTER_POISON, "what mimalloc fills freed memory with"},
 	{0xcd, FTSAN_POINTER_NO_ADDRESS,
@@ -176,7 +176,10 @@ static void say_no_address(struct ftsan_pointer *out, uintptr_t value)
 {
 	const struct pattern *pattern = pattern_of(value);
 
-	if (pattern != NULL)
+	if (ftsan_freed_is_fill(value))
+		say(out, FTSAN_POINTER_POISON,
+		    "no address but what ftsan fills freed memory with", "");
+	else if (pattern != NULL)
 		say(out, pattern->kind, "no address but ", pattern->text);
 	else if (is_text(value))
 		say(out, FTSAN_POINTER_NO_ADDRESS, "no address but text", "");

@@ -129,7 +129,9 @@ static void put_pointer(struct ftsan_buf *buf, const struct ftsan_fault *fault)
 		ftsan_buf_str(buf, fault->reg);
 		ftsan_buf_str(buf, " = ");
 		ftsan_buf_hex(buf, fault->value);
-		ftsan_buf_str(buf, " is ");
+		ftsan_buf_str(buf, fault->has_freed && fault->freed.filled
+					   ? " was loaded from "
+					   : " is ");
 	} else if (buf->length > 0) {
 		ftsan_buf_str(buf, ": ");
 	}

@@ -1,10 +1,13 @@
 #include "memory/memory.h"
 
+#include <stdatomic.h>
+
 #include "base/base.h"
 #include "memory/mimalloc.h"
 
 enum {
 	PRE_BYTES = 16,	   /* before an object of the heap for types with a dictionary */
+	DEBUG_HEAD = 16,   /* of CPython's debug hooks */
 	METATYPES_MAX = 3, /* metaclasses of metaclasses are rare */
 	BASES_MAX = 16,
 	MEMBERS_MAX = 256,
@@ -29,6 +32,8 @@ struct member {
 static const struct ftsan_pyabi *py;
 static uintptr_t type_type;
 static bool blocks;
+/* What lies in front of each object in its block: see trusted(). */
+static _Atomic uint32_t head_bytes;
 /* The module that holds CPython; found when it is first asked for. */
 static const struct ftsan_module *interpreter;
 
@@ -89,18 +94,27 @@ static bool holds_object(const struct ftsan_block *block)
 
 static uintptr_t object_in(const struct ftsan_block *block)
 {
-	return block->begin + (block->tag == FTSAN_TAG_GC_PRE ? PRE_BYTES : 0);
+	return block->begin + (block->tag == FTSAN_TAG_GC_PRE ? PRE_BYTES : 0) +
+	       atomic_load_explicit(&head_bytes, memory_order_relaxed);
 }
 
-/* The allocator's cookie is taken from the first block in which a valid object lies. */
+/*
+ * The allocator's cookie is taken from the first block in which a valid object lies. With
+ * PYTHONMALLOC=debug two words precede it (Objects/obmalloc.c, _PyMem_DebugRawAlloc()).
+ */
 static bool trusted(const struct ftsan_block *block)
 {
 	uintptr_t type;
 
 	if (ftsan_mimalloc_trusts())
 		return true;
-	if (!holds_object(block) || !type_of(object_in(block), &type))
+	if (!holds_object(block))
 		return false;
+	if (!type_of(object_in(block), &type)) {
+		if (!type_of(object_in(block) + DEBUG_HEAD, &type))
+			return false;
+		atomic_store(&head_bytes, DEBUG_HEAD);
+	}
 	ftsan_mimalloc_trust(block->key);
 	return true;
 }
@@ -124,6 +138,20 @@ void ftsan_memory_look_block(uintptr_t address, struct ftsan_memory *out)
 {
 	*out = (struct ftsan_memory){.address = address};
 	(void)find_block(address, out);
+}
+
+void ftsan_memory_look_live(uintptr_t begin, struct ftsan_memory *out)
+{
+	struct ftsan_block block;
+
+	if (!blocks || !ftsan_mimalloc_live(begin, &block)) {
+		ftsan_memory_look_block(begin, out);
+		return;
+	}
+	out->address = out->begin = begin;
+	out->size = block.size;
+	out->kind = holds_object(&block) ? FTSAN_MEMORY_OBJECT : FTSAN_MEMORY_BLOCK;
+	out->object = object_in(&block);
 }
 
 /* ob_tid of a free-threaded object is 0 once its reference counts are merged. */

@@ -72,6 +72,11 @@ void ftsan_memory_look(uintptr_t address, struct ftsan_memory *out);
 /* Only what the allocator says (BLOCK, OBJECT without its type): the cheap half. */
 void ftsan_memory_look_block(uintptr_t address, struct ftsan_memory *out);
 
+/* The same of the first byte of a block that the interpreter's allocator has given and
+ * not taken back, in a few loads. Only for who knows that it is one; @out->owner is left
+ * out. */
+void ftsan_memory_look_live(uintptr_t begin, struct ftsan_memory *out);
+
 /* Does a PyObject begin at @address? By the allocator and by its type. */
 bool ftsan_memory_is_object(uintptr_t address);
 

@@ -124,6 +124,34 @@ static bool find_page(uintptr_t segment, uintptr_t address, unsigned char *page,
 	return ftsan_safe_read(page, (const void *)*at, layout->page_bytes) == 0;
 }
 
+static uint32_t load(uintptr_t at)
+{
+	uint32_t value;
+
+	memcpy(&value, (const void *)at, sizeof(value));
+	return value;
+}
+
+bool ftsan_mimalloc_live(uintptr_t begin, struct ftsan_block *out)
+{
+	uintptr_t key = atomic_load_explicit(&known_key, memory_order_relaxed);
+	uintptr_t segment, page, cookie;
+
+	if (FTSAN_UNLIKELY(layout == NULL || key == 0))
+		return false;
+	segment = begin & ~(uintptr_t)(layout->segment_bytes - 1);
+	memcpy(&cookie, (const void *)(segment + layout->cookie), sizeof(cookie));
+	if (FTSAN_UNLIKELY((cookie ^ segment) != key))
+		return false;
+	page = segment + layout->slices +
+	       (begin - segment) / layout->slice_bytes * layout->page_bytes;
+	page -= load(page + layout->slice_offset);
+	out->begin = begin;
+	out->size = load(page + layout->block_size);
+	out->tag = *(const unsigned char *)(page + layout->tag_byte) >> 3 & 15;
+	return true;
+}
+
 bool ftsan_mimalloc_block(uintptr_t address, struct ftsan_block *out)
 {
 	unsigned char page[PAGE_BYTES_MAX];

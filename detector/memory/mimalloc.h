@@ -39,6 +39,9 @@ bool ftsan_mimalloc_init(uint32_t version);
  * so. Async-signal-safe.
  */
 bool ftsan_mimalloc_block(uintptr_t address, struct ftsan_block *out);
+/* The same of the first byte of a block that is in use, in a few loads: a caller that
+ * knows it is one. False: not told, ask the long way. */
+bool ftsan_mimalloc_live(uintptr_t begin, struct ftsan_block *out);
 bool ftsan_mimalloc_trusts(void);
 void ftsan_mimalloc_trust(uintptr_t key);
 

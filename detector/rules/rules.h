@@ -11,6 +11,7 @@
 #include "rules/access.h"
 #include "rules/crash_rules.h"
 #include "rules/delay.h"
+#include "rules/freed_rules.h"
 #include "rules/proof.h"
 #include "rules/sampled.h"
 #include "rules/static_pair.h"

@@ -6,6 +6,7 @@
 #include "base/base.h"
 #include "crash/crash.h"
 #include "decode/decode.h"
+#include "freed/freed.h"
 #include "locks/locks.h"
 #include "memory/memory.h"
 #include "operations/operations.h"
@@ -122,6 +123,16 @@ static void start_statics(void)
 	(void)ftsan_statics_init(options, &told);
 }
 
+static void start_freed(void)
+{
+	(void)ftsan_freed_init(
+		options, &(struct ftsan_freed_host){.abi = &ftsan_abi,
+						    .type_type = host->py_type_type,
+						    .own_begin = host->own_begin,
+						    .own_end = host->own_end,
+						    .release = host->freed_release});
+}
+
 void ftsan_engines_start(void)
 {
 	(void)ftsan_mem_init();
@@ -132,6 +143,7 @@ void ftsan_engines_start(void)
 	if (host->attached)
 		ftsan_workers_many();
 	start_statics();
+	start_freed();
 	if (samples())
 		(void)ftsan_sampler_init(options, host->iterate,
 					 (uintptr_t)host->py_runtime, host->cache,
@@ -156,6 +168,7 @@ void ftsan_engines_record(void)
 		ftsan_record_watch();
 	if (samples())
 		ftsan_record_sampler();
+	ftsan_record_freed();
 	if (ftsan_statics_on())
 		ftsan_record_statics(ftsan_statics_choice(options));
 }

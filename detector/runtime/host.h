@@ -29,6 +29,7 @@
  * @gil_kept_off: the interpreter was told to keep the GIL off
  * @attached:    the process ran already, without us
  * @gil_seen:    the GIL's state at that time, "on" or "off"; NULL: nobody looked
+ * @freed_release: frees a block that was held back, see freed/freed.h
  * @hook_names, @hook_counts: for the engine record; @n_hooks entries, live
  */
 struct ftsan_host {
@@ -58,6 +59,7 @@ struct ftsan_host {
 	const char *const *hook_names;
 	const _Atomic uint32_t *hook_counts;
 	unsigned n_hooks;
+	void (*freed_release)(unsigned origin, uintptr_t block);
 };
 
 #endif

@@ -6,6 +6,7 @@
 #include "base/base.h"
 #include "decode/decode.h"
 #include "findings/findings.h"
+#include "freed/freed.h"
 #include "operations/operations.h"
 #include "pages/pages.h"
 #include "runtime/children.h"
@@ -199,6 +200,18 @@ void ftsan_record_sampler(void)
 	ftsan_line_finish(&line);
 }
 
+void ftsan_record_freed(void)
+{
+	struct ftsan_buf line;
+	bool active = ftsan_freed_mode_now() != FTSAN_FREED_OFF;
+
+	begin(&line, "engine");
+	ftsan_line_str(&line, "name", "freed");
+	ftsan_line_bool(&line, "active", active);
+	ftsan_line_str(&line, active ? "detail" : "reason", ftsan_freed_name());
+	ftsan_line_finish(&line);
+}
+
 void ftsan_record_statics(const char *choice)
 {
 	struct ftsan_buf line;
@@ -286,6 +299,7 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	struct ftsan_buf line;
 
 	sum_threads();
+	ftsan_freed_count();
 	if (last)
 		ftsan_guard_count_live();
 	begin(&line, "coverage");

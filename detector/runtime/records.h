@@ -20,6 +20,8 @@ void ftsan_record_engine(const struct ftsan_host *host, bool active, const char 
 void ftsan_record_watch(void);
 /* ... and the one of the sampler. */
 void ftsan_record_sampler(void);
+/* ... and the one of freed memory. */
+void ftsan_record_freed(void);
 /* @choice: which modules, as the option has it. */
 void ftsan_record_statics(const char *choice);
 /* @last: what lives is counted, too; else the process goes on, and another will follow.

@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 #include "findings/findings.h"
+#include "freed/freed.h"
 #include "locks/locks.h"
 #include "operations/operations.h"
 #include "pages/pages.h"
@@ -244,6 +245,7 @@ void ftsan_runtime_fork_child(void)
 	ftsan_pages_threads_fork_child();
 	ftsan_held_fork_child();
 	ftsan_statics_fork_child();
+	ftsan_freed_fork_child();
 	ftsan_thread_records_fork_child();
 	ftsan_workers_alone();
 	ftsan_report_fork_child();

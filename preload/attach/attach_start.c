@@ -151,8 +151,10 @@ int ftsan_attach_start(const char *text, const char *run_id, const char *gil,
 	/* A lazy binding that was under way may have taken a slot back meanwhile. */
 	if (error == 0 && (error = ftsan_dl_start_attached()) != 0)
 		ftsan_buf_str(why, BUSY_LOADER);
-	if (error == 0)
+	if (error == 0) {
+		ftsan_freed_hooks_start();
 		ftsan_module_life_start(ftsan_start_host()->py_runtime);
+	}
 	ftsan_runtime_modules_changed();
 	if (error != 0 && ftsan_attach_stop(why) != 0)
 		ftsan_runtime_halt(true);
@@ -206,6 +208,7 @@ int ftsan_attach_stop(struct ftsan_buf *why)
 					  "answer; "
 					: "the signal handlers stay: a page is in use; ");
 	ftsan_module_life_stop(ftsan_start_host()->py_runtime);
+	ftsan_freed_hooks_stop();
 	(void)ftsan_runtime_stop();
 	if (ftsan_dl_stop(ftsan_runtime_live() > 0) != 0)
 		ftsan_buf_str(why,

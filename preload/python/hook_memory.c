@@ -6,6 +6,7 @@
 #include "base/base.h"
 #include "hooks/hooks.h"
 #include "pages/pages.h"
+#include "python/hook_freed.h"
 
 static void (*_Atomic told)(void);
 
@@ -34,7 +35,8 @@ void ftsan_hook_PyMem_RawFree(void *block)
 	 */
 	if (ftsan_guard_owns(block))
 		free_guarded(block);
-	else
+	else if (!ftsan_freed_buffer(block, FTSAN_FREED_BY_RAW,
+				     __builtin_return_address(0)))
 		ftsan_real.PyMem_RawFree(block);
 }
 
@@ -42,7 +44,8 @@ void ftsan_hook_PyMem_Free(void *block)
 {
 	if (ftsan_guard_owns(block))
 		free_guarded(block);
-	else
+	else if (!ftsan_freed_buffer(block, FTSAN_FREED_BY_MEM,
+				     __builtin_return_address(0)))
 		ftsan_real.PyMem_Free(block);
 }
 
@@ -63,8 +66,12 @@ void *ftsan_hook_PyMem_RawRealloc(void *block, size_t size)
 	uintptr_t caller = (uintptr_t)__builtin_return_address(0);
 	void *to;
 
-	if (!ftsan_guard_owns(block))
+	if (!ftsan_guard_owns(block)) {
+		if (ftsan_freed_resize(block, size, FTSAN_FREED_BY_RAW, (void *)caller,
+				       ftsan_real.PyMem_RawMalloc, &to))
+			return to;
 		return ftsan_real.PyMem_RawRealloc(block, size);
+	}
 	to = ftsan_guard_realloc(block, size, caller);
 	return ftsan_memory_move(block, size,
 				 to != NULL ? to : ftsan_real.PyMem_RawMalloc(size));

@@ -2,6 +2,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "freed/freed.h"
 #include "hooks/hooks.h"
 #include "python/hook_frames.h"
 #include "python/hook_python.h"
@@ -91,7 +92,7 @@ int ftsan_hook_PyTraceBack_Here(void *frame)
 
 void ftsan_hook__Py_DecRefShared(void *object)
 {
-	if (!ftsan_frames_absorb(object))
+	if (!ftsan_frames_absorb(object) && !ftsan_freed_given_back((uintptr_t)object))
 		ftsan_real._Py_DecRefShared(object);
 }
 

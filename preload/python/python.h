@@ -9,6 +9,7 @@
 #define FTSAN_PRELOAD_PYTHON_H
 
 #include "python/code_history.h"
+#include "python/hook_freed.h"
 #include "python/hook_memory.h"
 #include "python/hook_python.h"
 #include "python/listen.h"

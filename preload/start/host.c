@@ -4,6 +4,7 @@
 #include <stdint.h>
 
 #include "hooks/hooks.h"
+#include "python/python.h"
 
 extern const char __ehdr_start[] __attribute__((visibility("hidden")));
 extern const char _end[] __attribute__((visibility("hidden")));
@@ -62,6 +63,7 @@ void ftsan_start_describe_self(void)
 	host.hook_names = ftsan_hook_names;
 	host.hook_counts = ftsan_hook_counts;
 	host.n_hooks = FTSAN_N_HOOKS;
+	host.freed_release = ftsan_freed_release;
 	host.own_begin = (uintptr_t)__ehdr_start;
 	host.own_end = (uintptr_t)_end;
 }

@@ -164,6 +164,7 @@ static bool start(const void *py_runtime)
 	ftsan_dying_start();
 	ftsan_process_start();
 	ftsan_preload_become_active(false);
+	ftsan_freed_hooks_start();
 	ftsan_dl_start();
 	ftsan_module_life_start(py_runtime);
 	ftsan_runtime_modules_changed();

@@ -15,6 +15,7 @@ static const struct ftsan_listener *const of_python[] = {
 };
 
 static const struct ftsan_module_listener *const of_modules[] = {
+	&ftsan_freed_listener,
 	&ftsan_numpy_module_listener,
 	&ftsan_python_module_listener,
 	&ftsan_statics_module_listener,

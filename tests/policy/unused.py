@@ -23,7 +23,6 @@ CALLED_FROM_OUTSIDE = {
 FOR_TESTS = {
     "ftsan_decode_at": "one instruction, where the code before an address is meant",
     "ftsan_line_of": "a whole table at once, also for the fuzzer",
-    "ftsan_memory_blocks_name": "whether the layout was found",
     "ftsan_watch_holds": "what a thread watches",
     "ftsan_sampling_reset": "tests begin with an empty table",
     "ftsan_pkey_exit": "tests give the key back",

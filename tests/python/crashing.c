@@ -136,6 +136,184 @@ static PyObject *trap(PyObject *module, PyObject *ignored)
 	__builtin_trap();
 }
 
+/* --- memory that was freed: each has a twin that does it right ---------------------- */
+
+typedef struct {
+	PyObject_HEAD PyObject *first;
+	long value;
+} Pair;
+
+static PyObject *pair_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+	Pair *self = (Pair *)type->tp_alloc(type, 0);
+
+	(void)args;
+	(void)kwargs;
+	if (self)
+		self->first = PyList_New(0);
+	return (PyObject *)self;
+}
+
+static void pair_dealloc(Pair *self)
+{
+	PyTypeObject *type = Py_TYPE(self);
+
+	Py_CLEAR(self->first);
+	type->tp_free((PyObject *)self);
+	Py_DECREF(type);
+}
+
+static PyType_Slot pair_slots[] = {
+	{Py_tp_new, pair_new},
+	{Py_tp_dealloc, pair_dealloc},
+	{0, NULL},
+};
+
+static PyType_Spec pair_spec = {
+	.name = "crashing.Pair",
+	.basicsize = sizeof(Pair),
+	.flags = Py_TPFLAGS_DEFAULT | Py_TPFLAGS_BASETYPE,
+	.slots = pair_slots,
+};
+
+/* borrowed_item(list, clear) - clear() takes the item out of the list */
+static PyObject *borrowed(PyObject *args, int right)
+{
+	PyObject *list, *clear, *item, *result;
+
+	if (!PyArg_ParseTuple(args, "OO", &list, &clear))
+		return NULL;
+	item = PyList_GET_ITEM(list, 0);
+	if (right)
+		Py_INCREF(item);
+	Py_XDECREF(PyObject_CallNoArgs(clear));
+	result = PyObject_Str(item);
+	if (right)
+		Py_DECREF(item);
+	return result;
+}
+
+static PyObject *borrowed_item(PyObject *module, PyObject *args)
+{
+	(void)module;
+	return borrowed(args, 0);
+}
+
+static PyObject *owned_item(PyObject *module, PyObject *args)
+{
+	(void)module;
+	return borrowed(args, 1);
+}
+
+/* stale_size(list, clear) - the length is asked for once */
+static PyObject *sized(PyObject *args, int right)
+{
+	PyObject *list, *clear;
+	Py_ssize_t n, sum = 0;
+
+	if (!PyArg_ParseTuple(args, "OO", &list, &clear))
+		return NULL;
+	n = PyList_GET_SIZE(list);
+	for (Py_ssize_t i = 0; i < (right ? PyList_GET_SIZE(list) : n); i++) {
+		sum += (Py_ssize_t)Py_TYPE(PyList_GET_ITEM(list, i))->tp_basicsize;
+		if (i == 0)
+			Py_XDECREF(PyObject_CallNoArgs(clear));
+	}
+	return PyLong_FromSsize_t(sum);
+}
+
+static PyObject *stale_size(PyObject *module, PyObject *args)
+{
+	(void)module;
+	return sized(args, 0);
+}
+
+static PyObject *fresh_size(PyObject *module, PyObject *args)
+{
+	(void)module;
+	return sized(args, 1);
+}
+
+/* The twin gives it back once. */
+static PyObject *give_back_twice(PyObject *module, PyObject *type)
+{
+	PyObject *object = PyObject_CallNoArgs(type);
+
+	(void)module;
+	if (!object)
+		return NULL;
+	Py_DECREF(object);
+	Py_DECREF(object);
+	Py_RETURN_NONE;
+}
+
+static PyObject *give_back_once(PyObject *module, PyObject *type)
+{
+	PyObject *object = PyObject_CallNoArgs(type);
+
+	(void)module;
+	Py_XDECREF(object);
+	Py_RETURN_NONE;
+}
+
+static PyObject *freed_buffer(PyObject *module, PyObject *ignored)
+{
+	struct part **volatile parts = PyMem_Malloc(40 * sizeof(*parts));
+
+	(void)module;
+	(void)ignored;
+	parts[7] = (struct part *)PyMem_Calloc(1, sizeof(struct part));
+	PyMem_Free(parts[7]);
+	PyMem_Free(parts);
+	return PyLong_FromLong(parts[7]->field);
+}
+
+static PyObject *moved_buffer(PyObject *module, PyObject *ignored)
+{
+	struct part **volatile before = PyMem_Malloc(40 * sizeof(*before));
+	struct part **after;
+	long field;
+
+	(void)module;
+	(void)ignored;
+	before[7] = (struct part *)PyMem_Calloc(1, sizeof(struct part));
+	after = PyMem_Realloc(before, 4000 * sizeof(*before));
+	field = before[7]->field;
+	PyMem_Free(after[7]);
+	PyMem_Free(after);
+	return PyLong_FromLong(field);
+}
+
+static PyObject *buffer_freed_twice(PyObject *module, PyObject *ignored)
+{
+	void *volatile block = PyMem_Malloc(300);
+
+	(void)module;
+	(void)ignored;
+	PyMem_Free(block);
+	PyMem_Free(block);
+	Py_RETURN_NONE;
+}
+
+/* All of these, done right. */
+static PyObject *buffers(PyObject *module, PyObject *ignored)
+{
+	struct part **parts = PyMem_Malloc(40 * sizeof(*parts));
+	long field = 0;
+
+	(void)module;
+	(void)ignored;
+	for (int i = 0; i < 40; i++)
+		parts[i] = PyMem_Calloc(1, sizeof(**parts));
+	parts = PyMem_Realloc(parts, 4000 * sizeof(*parts));
+	for (int i = 0; i < 40; i++) {
+		field += parts[i]->field;
+		PyMem_Free(parts[i]);
+	}
+	PyMem_Free(parts);
+	return PyLong_FromLong(field);
+}
+
 /* All of the above, done right. */
 static PyObject *nothing(PyObject *module, PyObject *ignored)
 {
@@ -178,6 +356,16 @@ static PyMethodDef functions[] = {
 	{"divide", divide, METH_O, NULL},
 	{"trap", trap, METH_NOARGS, NULL},
 	{"nothing", nothing, METH_NOARGS, NULL},
+	{"borrowed_item", borrowed_item, METH_VARARGS, NULL},
+	{"owned_item", owned_item, METH_VARARGS, NULL},
+	{"stale_size", stale_size, METH_VARARGS, NULL},
+	{"fresh_size", fresh_size, METH_VARARGS, NULL},
+	{"give_back_twice", give_back_twice, METH_O, NULL},
+	{"give_back_once", give_back_once, METH_O, NULL},
+	{"freed_buffer", freed_buffer, METH_NOARGS, NULL},
+	{"moved_buffer", moved_buffer, METH_NOARGS, NULL},
+	{"buffer_freed_twice", buffer_freed_twice, METH_NOARGS, NULL},
+	{"buffers", buffers, METH_NOARGS, NULL},
 	{NULL, NULL, 0, NULL},
 };
 
@@ -185,7 +373,10 @@ static int fill(PyObject *module)
 {
 	PyObject *type = PyType_FromSpec(&holder_spec);
 
-	return type ? PyModule_AddObject(module, "Holder", type) : -1;
+	if (!type || PyModule_AddObject(module, "Holder", type) != 0)
+		return -1;
+	type = PyType_FromSpec(&pair_spec);
+	return type ? PyModule_AddObject(module, "Pair", type) : -1;
 }
 
 static PyModuleDef_Slot slots[] = {

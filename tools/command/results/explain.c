@@ -97,6 +97,12 @@ static void put_title(FILE *out, const struct ftsan_view *view)
 	fputc('.', out);
 }
 
+/* Both parties have freed it. */
+static bool frees_again(const struct ftsan_view *view)
+{
+	return view->n_stacks > 0 && ftsan_str_equal(view->stacks[0].role, "free");
+}
+
 void ftsan_explain_what(FILE *out, const struct ftsan_view *view)
 {
 	/* The title says which two threads, and at what. */
@@ -113,9 +119,9 @@ void ftsan_explain_what(FILE *out, const struct ftsan_view *view)
 		put_hazard(out, view);
 	} else if (ftsan_str_equal(view->kind, "use-after-free")) {
 		ftsan_explain_culprit(out, view);
-		fputs(" uses ", out);
+		fputs(frees_again(view) ? " frees " : " uses ", out);
 		ftsan_put_text(out, memory_of(view));
-		fputs(" after it was freed.", out);
+		fputs(frees_again(view) ? " again." : " after it was freed.", out);
 	} else {
 		put_title(out, view);
 	}

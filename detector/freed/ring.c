@@ -1,0 +1,269 @@
+#include "freed/ring.h"
+
+#include <errno.h>
+#include <stddef.h>
+
+#include "base/base.h"
+#include "threads/threads.h"
+
+/* A serial: cycle, slot, shard. */
+enum {
+	SHARD_BITS = 6,
+	SLOT_BITS = 14,
+	SHARDS = 1 << SHARD_BITS,
+	SLOTS = 1 << SLOT_BITS,
+	CYCLES = (1 << (32 - SHARD_BITS - SLOT_BITS)) - 1,
+	TRIES = 3,    /* shards that are looked at before a block is let go */
+	BATCH = 32,   /* blocks that are released at a time */
+	AT_ONCE = 64, /* more than these are not released for one that comes */
+};
+
+/**
+ * struct shard - what a thread, or a few, have freed
+ * @owner: tid of who is in it, 0: nobody
+ * @head, @tail: numbers of the next record and of the oldest; @tail is not changed in a
+ *         shard that nobody is in
+ * @bytes: of the blocks between them
+ */
+struct shard {
+	_Alignas(64) _Atomic int owner;
+	uint32_t head, tail;
+	uint64_t bytes, puts;
+	struct ftsan_freed_record *_Atomic records;
+};
+
+static struct shard shards[SHARDS];
+static _Atomic uint32_t in_use; /* shards with records */
+static uint64_t budget;
+static uint32_t slots_most; /* blocks of a shard */
+static void (*release)(unsigned origin, uintptr_t block);
+
+int ftsan_ring_init(uint64_t budget_bytes, uint32_t most_blocks,
+		    void (*how)(unsigned origin, uintptr_t block))
+{
+	slots_most = most_blocks < SLOTS ? most_blocks : SLOTS;
+	budget = budget_bytes;
+	release = how;
+	return 0;
+}
+
+static bool enter(struct shard *shard, int tid)
+{
+	int nobody = 0;
+
+	return atomic_load_explicit(&shard->owner, memory_order_relaxed) == 0 &&
+	       atomic_compare_exchange_strong_explicit(&shard->owner, &nobody, tid,
+						       memory_order_acquire,
+						       memory_order_relaxed);
+}
+
+static void leave(struct shard *shard)
+{
+	atomic_store_explicit(&shard->owner, 0, memory_order_release);
+}
+
+static uint64_t share(void)
+{
+	uint32_t n = atomic_load_explicit(&in_use, memory_order_relaxed);
+
+	return budget / (n > 0 ? n : 1);
+}
+
+struct batch {
+	unsigned n;
+	uintptr_t block[BATCH];
+	uint8_t origin[BATCH];
+};
+
+/* Takes the oldest ones out until no more than @bytes and @records are left. */
+static void take_oldest(struct shard *shard, uint64_t bytes, uint32_t records,
+			struct batch *out)
+{
+	struct ftsan_freed_record *of = atomic_load(&shard->records);
+
+	out->n = 0;
+	while (out->n < BATCH && shard->tail != shard->head &&
+	       (shard->bytes > bytes || shard->head - shard->tail > records)) {
+		struct ftsan_freed_record *oldest = &of[shard->tail % SLOTS];
+
+		shard->tail++;
+		shard->bytes -= oldest->bytes;
+		/* Whoever frees it a second time is late. */
+		if (!atomic_exchange_explicit(&oldest->held, false, memory_order_relaxed))
+			continue;
+		out->block[out->n] = oldest->block;
+		out->origin[out->n++] = oldest->origin;
+	}
+}
+
+static void release_all(const struct batch *batch)
+{
+	for (unsigned i = 0; i < batch->n; i++)
+		release(batch->origin[i], batch->block[i]);
+}
+
+/* Not in the shard: releasing takes as long as it takes. */
+static void trim(struct shard *shard, int tid, uint64_t bytes, uint32_t records,
+		 unsigned most)
+{
+	struct batch batch;
+
+	for (unsigned done = 0; done < most; done += batch.n) {
+		if (!enter(shard, tid))
+			return;
+		take_oldest(shard, bytes, records, &batch);
+		leave(shard);
+		if (batch.n == 0)
+			return;
+		release_all(&batch);
+	}
+}
+
+/* The first block of a shard: the others have less room from now on. */
+static bool open_shard(struct shard *shard, int tid)
+{
+	struct ftsan_freed_record *records =
+		ftsan_sys_map(SLOTS * sizeof(struct ftsan_freed_record));
+
+	if (records == NULL)
+		return false;
+	atomic_store(&shard->records, records);
+	atomic_fetch_add(&in_use, 1);
+	for (unsigned i = 0; i < SHARDS; i++)
+		if (&shards[i] != shard && atomic_load(&shards[i].records) != NULL)
+			trim(&shards[i], tid, share(), SLOTS, UINT32_MAX);
+	return true;
+}
+
+static struct shard *enter_one(int tid, unsigned *number)
+{
+	const struct ftsan_thread *thread = ftsan_thread_mine;
+	unsigned first = thread != NULL ? thread->index : 0;
+
+	for (unsigned i = 0; i < TRIES; i++) {
+		*number = (first + i) % SHARDS;
+		if (enter(&shards[*number], tid))
+			return &shards[*number];
+	}
+	return NULL;
+}
+
+static uint32_t serial_of(uint32_t head, unsigned shard)
+{
+	uint32_t cycle = head / SLOTS % CYCLES + 1;
+
+	return cycle << (SHARD_BITS + SLOT_BITS) | head % SLOTS << SHARD_BITS | shard;
+}
+
+static uint32_t put(struct shard *shard, unsigned number,
+		    const struct ftsan_freed_record *record)
+{
+	struct ftsan_freed_record *to = &atomic_load_explicit(
+		&shard->records, memory_order_relaxed)[shard->head % SLOTS];
+	uint32_t serial = serial_of(shard->head, number);
+
+	atomic_store_explicit(&to->serial, 0, memory_order_relaxed);
+	atomic_thread_fence(memory_order_release);
+	to->tid = record->tid;
+	to->block = record->block;
+	to->ticks = record->ticks;
+	to->bytes = record->bytes;
+	to->site = record->site;
+	to->origin = record->origin;
+	to->object = record->object;
+	atomic_store_explicit(&to->held, true, memory_order_relaxed);
+	atomic_store_explicit(&to->serial, serial, memory_order_release);
+	shard->head++;
+	shard->puts++;
+	shard->bytes += record->bytes;
+	return serial;
+}
+
+uint32_t ftsan_ring_put(const struct ftsan_freed_record *record,
+			void (*fill)(const struct ftsan_freed_record *record,
+				     uint32_t serial))
+{
+	int tid = record->tid;
+	uint32_t serial;
+	unsigned number;
+	struct shard *shard = enter_one(tid, &number);
+	struct batch batch;
+
+	if (shard == NULL)
+		return 0;
+	if ((atomic_load_explicit(&shard->records, memory_order_relaxed) == NULL &&
+	     !open_shard(shard, tid)) ||
+	    shard->head - shard->tail == SLOTS) {
+		leave(shard);
+		return 0;
+	}
+	serial = put(shard, number, record);
+	/* While it can't be released yet. */
+	fill(record, serial);
+	take_oldest(shard, share(), slots_most - 1, &batch);
+	leave(shard);
+	release_all(&batch);
+	if (FTSAN_UNLIKELY(batch.n == BATCH))
+		trim(shard, tid, share(), slots_most - 1, AT_ONCE);
+	return serial;
+}
+
+const struct ftsan_freed_record *ftsan_ring_at(uint32_t serial)
+{
+	const struct ftsan_freed_record *records =
+		atomic_load(&shards[serial % SHARDS].records);
+
+	if (serial == 0 || records == NULL)
+		return NULL;
+	records += serial >> SHARD_BITS & (SLOTS - 1);
+	return atomic_load(&records->serial) == serial ? records : NULL;
+}
+
+static bool holds(const struct ftsan_freed_record *record, uintptr_t address)
+{
+	return atomic_load_explicit(&record->serial, memory_order_acquire) != 0 &&
+	       atomic_load_explicit(&record->held, memory_order_relaxed) &&
+	       address - record->block < record->bytes;
+}
+
+const struct ftsan_freed_record *ftsan_ring_find(uintptr_t address)
+{
+	for (unsigned i = 0; i < SHARDS; i++) {
+		const struct ftsan_freed_record *records =
+			atomic_load(&shards[i].records);
+
+		for (unsigned k = 0; records != NULL && k < SLOTS; k++)
+			if (holds(&records[k], address))
+				return &records[k];
+	}
+	return NULL;
+}
+
+uint64_t ftsan_ring_puts(void)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < SHARDS; i++)
+		sum += shards[i].puts;
+	return sum;
+}
+
+void ftsan_ring_drain(void)
+{
+	int tid = ftsan_sys_gettid();
+
+	for (unsigned i = 0; i < SHARDS; i++)
+		if (atomic_load(&shards[i].records) != NULL)
+			trim(&shards[i], tid, 0, 0, UINT32_MAX);
+}
+
+void ftsan_ring_fork_child(void)
+{
+	for (unsigned i = 0; i < SHARDS; i++) {
+		if (atomic_load(&shards[i].owner) == 0)
+			continue;
+		shards[i].tail = shards[i].head;
+		shards[i].bytes = 0;
+		atomic_store(&shards[i].owner, 0);
+	}
+}

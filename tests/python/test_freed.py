@@ -1,0 +1,142 @@
+"""Memory that is used after it was freed: who freed it, who uses it; done right: silence."""
+
+import signal
+import subprocess
+
+import pytest
+from test_crash import built
+
+SEGV = signal.SIGSEGV
+
+
+@pytest.fixture(scope="session")
+def extension(interpreter, tmp_path_factory):
+    free = subprocess.run([interpreter, "-c", "import sysconfig, sys; "
+                           "sys.exit(not sysconfig.get_config_var('Py_GIL_DISABLED'))"], check=False)
+    if free.returncode != 0:
+        pytest.skip("sizes of blocks are known in free-threaded builds only")
+    return built(interpreter, tmp_path_factory.mktemp("crashing"))
+
+
+SCRIPT = """
+import crashing
+from crashing import Pair
+def culprit():
+    pairs = [Pair() for _ in range(3)]
+    crashing.{call}
+{how}
+print("alive")
+"""
+HERE = "culprit()"
+THREAD = "import threading\nt = threading.Thread(target=culprit)\nt.start(); t.join()"
+
+# call: what the detail, or the object, says
+USED = {
+    "borrowed_item(pairs, pairs.clear)": "a crashing.Pair of ",
+    "freed_buffer()": "a block of 320 bytes",
+    "moved_buffer()": "a block of 320 bytes",
+}
+FREED = {
+    "give_back_twice(Pair)": "a crashing.Pair of ",
+    "buffer_freed_twice()": "a block of ",
+}
+RIGHT = ("owned_item(pairs, pairs.clear)", "fresh_size(pairs, pairs.clear)", "give_back_once(Pair)",
+         "buffers()")
+
+
+def functions(stack):
+    return [frame.get("function") for frame in stack["frames"]]
+
+
+@pytest.mark.parametrize("how", [HERE, THREAD], ids=["one", "two"])
+@pytest.mark.parametrize("call", USED)
+def test_used(run, interpreter, extension, call, how):
+    outcome = run.ftsan(interpreter, run.script(SCRIPT.format(call=call, how=how)),
+                        environment=extension)
+    assert outcome.status == 128 + SEGV, outcome
+    (found,) = outcome.findings
+    assert found["kind"] == "use-after-free" and found["confidence"] == "confirmed", found
+    assert "was loaded from " + USED[call] in found["death"]["detail"], found
+    assert call.split("(")[0] in found["title"], found
+    used, freed = found["stacks"][:2]
+    assert (used["role"], freed["role"]) == ("crash", "free"), found
+    assert "culprit" in functions(used) and "culprit" in functions(freed), found
+    assert "Freed by" in outcome.stderr, outcome
+
+
+@pytest.mark.parametrize("call", FREED)
+def test_freed_twice(run, interpreter, extension, call):
+    """The second time is no harm, and the program goes on."""
+    outcome = run.ftsan(interpreter, run.script(SCRIPT.format(call=call, how=HERE)),
+                        environment=extension)
+    assert outcome.status == 66 and outcome.stdout == "alive\n", outcome
+    (found,) = outcome.findings
+    assert found["kind"] == "use-after-free" and found["confidence"] == "confirmed", found
+    assert found["object"]["description"].startswith(FREED[call]), found
+    assert [stack["role"] for stack in found["stacks"]] == ["free", "free"], found
+    assert all("culprit" in functions(stack) for stack in found["stacks"]), found
+
+
+ALL_RIGHT = """
+import crashing, gc, os, threading, weakref
+from crashing import Pair
+class Child(Pair):
+    def __init__(self):
+        self.me, self.list = self, [1]
+class Again(Pair):
+    def __del__(self):
+        again.append(self)
+again = []
+def work():
+    for _ in range(60):
+        pairs = [Pair() for _ in range(100)]
+        children = [Child() for _ in range(20)]
+        alive = [weakref.ref(child) for child in children]
+        {calls}
+        Again()
+        again.clear()
+        del children, pairs
+        assert len([child() for child in alive]) == 20
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads:
+    thread.start()
+for _ in range(5):
+    gc.collect()
+for thread in threads:
+    thread.join()
+pid = os.fork()
+if pid == 0:
+    work()
+    gc.collect()
+    os._exit(7)
+assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 7
+print("fine")
+"""
+
+
+@pytest.mark.parametrize("how", ["auto", "own", "all", "all:freed_mb=1", "own:debug"])
+def test_done_right(run, interpreter, extension, how):
+    options, _, debug = how.partition(":debug")
+    calls = "; ".join("crashing." + call for call in RIGHT)
+    script = run.script(ALL_RIGHT.format(calls=calls.replace("pairs, pairs.clear", "pairs, pairs.copy")))
+    environment = {**extension, **({"PYTHONMALLOC": "debug"} if how.endswith(":debug") else {})}
+    outcome = run.ftsan(interpreter, script, environment=environment, options="freed=" + options)
+    assert outcome.status in (0, 67) and outcome.stdout == "fine\n", outcome
+    assert outcome.findings == [], outcome
+    coverage = outcome.records("coverage")[0]
+    assert coverage["counters"]["freed_held"] > 1000, coverage
+
+
+def test_with_the_debug_hooks(run, interpreter, extension):
+    script = run.script(SCRIPT.format(call="give_back_twice(Pair)", how=HERE))
+    environment = {**extension, "PYTHONMALLOC": "debug"}
+    outcome = run.ftsan(interpreter, script, environment=environment)
+    assert outcome.status == 66 and outcome.stdout == "alive\n", outcome
+
+
+def test_switched_off(run, interpreter, extension):
+    script = run.script(SCRIPT.format(call="buffers()", how=HERE))
+    outcome = run.ftsan(interpreter, script, environment=extension, options="freed=off")
+    engine = next(r for r in outcome.records("engine") if r["name"] == "freed")
+    assert not engine["active"] and "freed=off" in engine["reason"], engine
+    assert outcome.records("coverage")[-1]["counters"]["freed_held"] == 0, outcome
