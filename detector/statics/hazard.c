@@ -51,7 +51,7 @@ static struct hazard *hazards(void)
 /* --- text ------------------------------------------------------------------------- */
 
 struct texts {
-	char title[320], note[640], description[160], name[FTSAN_SYMBOL_MAX + 32];
+	char title[512], note[640], description[160], name[FTSAN_SYMBOL_MAX + 32];
 };
 
 static void make_title(struct texts *texts, const struct hazard *hazard)

@@ -43,13 +43,20 @@ void static_name_variable(struct ftsan_buf *out, const struct static_module *mod
 	ftsan_buf_char(out, ']');
 }
 
-/* Names of C++ are as long as they like. */
+/*
+ * Names of C++ are as long as they like. A mangled one is left whole: whoever reads the log
+ * demangles it, and half of one can't be.
+ */
 enum { SHOWN = 72 };
 
 static void put_cut(struct ftsan_buf *out, const char *name)
 {
 	size_t length = strlen(name);
 
+	if (ftsan_str_begins(name, "_Z")) {
+		ftsan_buf_str(out, name);
+		return;
+	}
 	ftsan_buf_bytes(out, name, length < SHOWN ? length : SHOWN);
 	if (length > SHOWN)
 		ftsan_buf_str(out, "...");

@@ -281,7 +281,7 @@ static struct ftsan_static_pair_verdict judge(const struct static_store *met)
 }
 
 struct race_texts {
-	char title[320], note[400], description[160], name[FTSAN_SYMBOL_MAX + 32];
+	char title[512], note[400], description[160], name[FTSAN_SYMBOL_MAX + 32];
 };
 
 static void make_texts(struct race_texts *texts, enum ftsan_static_pair pair)

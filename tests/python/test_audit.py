@@ -89,6 +89,21 @@ def test_what_is_gone_is_told(audit, tmp_path):
     assert "bad_mutex_state" in [gone["static"] for gone in audited["comparison"]["gone"]], audited
 
 
+def test_a_wheel_that_has_one(environment, tmp_path):
+    """bottleneck#532: a module is imported into a static when it is first needed."""
+    python = environment("bottleneck==1.6.0", "numpy==2.5.5", only="3.14t")
+    program = tmp_path / "slow.py"
+    program.write_text("import bottleneck, numpy\n"
+                       "print(bottleneck.nansum(numpy.array([1, None, 2], dtype=object)[::2]))\n")
+    done = subprocess.run([FTSAN, "audit", "-o", tmp_path / "audit.json", "--", python, program],
+                          capture_output=True, text=True, cwd=tmp_path, env=clean_environment({}))
+    assert done.returncode == 0 and done.stdout == "3\n", done
+    found = [(module["name"], entry) for module in json.loads((tmp_path / "audit.json").read_text())
+             ["modules"] for entry in module["statics"] if entry["grade"] in ("high", "medium")]
+    assert [(name, entry["static"], entry["class"]) for name, entry in found] == \
+        [("reduce", "slow_module", "lazy-pointer")], found
+
+
 # --- without an interpreter -------------------------------------------------------
 
 

@@ -2,10 +2,12 @@
 
 #include <inttypes.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/base.h"
 #include "common/common.h"
+#include "symbols/symbols.h"
 #include "results/fold.h"
 
 static const char *memory_of(const struct ftsan_view *view)
@@ -27,9 +29,11 @@ static const struct ftsan_view_frame *innermost(const struct ftsan_view *view)
 static void put_named(FILE *out, const char *function, const char *module, int length)
 {
 	char name[FTSAN_SHORT_NAME];
+	char *text = ftsan_str_some(function) ? ftsan_demangle_text(function) : NULL;
 
-	if (ftsan_str_some(function))
-		ftsan_put_text(out, ftsan_view_short_name(function, name, sizeof(name)));
+	if (text != NULL)
+		ftsan_put_text(out, ftsan_view_short_name(text, name, sizeof(name)));
+	free(text);
 	if (ftsan_str_some(function) && ftsan_str_some(module))
 		fputs(" (", out);
 	for (int i = 0; ftsan_str_some(module) && i < length && module[i] != '\0'; i++)

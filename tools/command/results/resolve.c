@@ -58,6 +58,11 @@ static void resolve_stack(struct frames *to, struct ftsan_symbolizer *symbolizer
 	}
 }
 
+static char *demangled(const char *text)
+{
+	return text != NULL ? ftsan_demangle_text(text) : NULL;
+}
+
 void ftsan_resolve(struct ftsan_resolved *resolved, struct ftsan_symbolizer *symbolizer,
 		   const struct ftsan_occurrence *occurrence)
 {
@@ -66,6 +71,8 @@ void ftsan_resolve(struct ftsan_resolved *resolved, struct ftsan_symbolizer *sym
 	size_t before;
 
 	resolved->view = *view;
+	resolved->view.title = resolved->title = demangled(view->title);
+	resolved->view.name = resolved->name = demangled(view->name);
 	resolved->stacks = ftsan_xcalloc(view->n_stacks, sizeof(*resolved->stacks));
 	for (unsigned i = 0; i < view->n_stacks; i++) {
 		before = all.n;
@@ -89,6 +96,8 @@ void ftsan_resolved_release(struct ftsan_resolved *resolved)
 	free(resolved->stacks);
 	free(resolved->frames);
 	free(resolved->inlined);
+	free(resolved->title);
+	free(resolved->name);
 	memset(resolved, 0, sizeof(*resolved));
 }
 

@@ -221,9 +221,8 @@ static void keep(struct ftsan_found *found, const struct ftsan_source *source,
 	free(found->culprit);
 	found->culprit = view->culprit != NULL ? ftsan_xstrdup(view->culprit) : NULL;
 	free(found->culprit_module);
-	found->culprit_module = view->culprit_module != NULL
-					? ftsan_xstrdup(view->culprit_module)
-					: NULL;
+	found->culprit_module =
+		view->culprit_module != NULL ? ftsan_xstrdup(view->culprit_module) : NULL;
 	free(found->line);
 	found->line = ftsan_xcalloc(length + 1, 1);
 	memcpy(found->line, text, length);

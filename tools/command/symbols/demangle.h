@@ -12,4 +12,13 @@
  */
 char *ftsan_demangle(const char *name);
 
+/**
+ * ftsan_demangle_text() - a sentence with the mangled names in it demangled
+ *
+ * Long template arguments and the parameters of functions are left out, for people.
+ *
+ * Return: malloc'ed, the caller's.
+ */
+char *ftsan_demangle_text(const char *text);
+
 #endif

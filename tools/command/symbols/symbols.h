@@ -7,6 +7,7 @@
 #ifndef FTSAN_TOOLS_SYMBOLS_H
 #define FTSAN_TOOLS_SYMBOLS_H
 
+#include "symbols/demangle.h"
 #include "symbols/symbolize.h"
 
 #endif
