@@ -30,7 +30,8 @@ def test_affected(run, numpy_affected, program, how, attempt):
         if outcome.findings:
             break
     assert_repeat_race(outcome, program)
-    if outcome.status not in DEATHS or program is RARE:
+    # The rare one does not die of it alone, but may where a window makes it more likely.
+    if outcome.status not in DEATHS:
         assert outcome.status == EXIT_FINDINGS, outcome
     assert "WARNING: ftsan: data race" in outcome.stderr
     assert "SUMMARY: ftsan: data race" in outcome.stderr
