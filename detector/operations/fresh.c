@@ -7,8 +7,9 @@ void ftsan_operation_born(uintptr_t header)
 	struct ftsan_thread *thread;
 	struct ftsan_births *births;
 
-	if (!ftsan_latent() || (thread = ftsan_thread_self()) == NULL ||
-	    ftsan_operations_of(thread)->innermost == NULL)
+	thread = ftsan_thread_self();
+	if (thread == NULL || ftsan_operations_of(thread)->innermost == NULL ||
+	    !ftsan_latent())
 		return;
 	births = &ftsan_operations_of(thread)->births;
 	if (births->n == FTSAN_BIRTHS) {
