@@ -6,8 +6,10 @@ import os
 import pty
 import re
 import struct
+import subprocess
 import termios
 
+import log_maker as log
 from conftest import BUILD, PROGRAMS, clean_environment
 from test_attach import command, target
 
@@ -68,3 +70,16 @@ def test_progress(numpy_fixed):
     lines = plain(text).split("\r")
     shown = [line for line in lines if re.match(r"ftsan: 0:0\d, 0 findings so far, watched: ", line)]
     assert len(shown) >= 3 and max(map(len, shown)) < COLUMNS, text
+
+
+def test_places_are_links_on_a_terminal_only(tmp_path):
+    source = tmp_path / "a+b.py"
+    source.write_text("\n" * 6 + "np.repeat(a, 2)\n")
+    access = log.stack("write", log.python("work", str(source)), log.python("gone", "/nowhere/x.py"))
+    log.write(tmp_path / "log", *log.run(log.finding(stacks=[access])))
+    link = f"\033]8;;file://{os.uname().nodename}{tmp_path}/a%2Bb.py\033\\"
+    text, status = on_a_terminal("report", tmp_path / "log")
+    assert status == 0 and text.count("\033]8;;file:") == text.count(link) >= 1, text
+    done = subprocess.run([BUILD / "ftsan", "report", "--color", "always", tmp_path / "log"],
+                          capture_output=True, text=True, env=clean_environment({}))
+    assert "np.repeat(a, 2)" in done.stdout and "\033]8" not in done.stdout, done.stdout

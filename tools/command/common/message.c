@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/base.h"
+#include "common/link.h"
 
 static void write_all(const char *text, size_t length)
 {
@@ -79,6 +80,7 @@ char *ftsan_colour_report(const char *text, size_t length, size_t *length_out)
 	char *coloured = NULL;
 	FILE *out = open_memstream(&coloured, length_out);
 	const char *end = text + length;
+	bool links = ftsan_links_wanted();
 
 	if (out == NULL)
 		return NULL;
@@ -89,7 +91,10 @@ char *ftsan_colour_report(const char *text, size_t length, size_t *length_out)
 
 		if (colour != NULL)
 			fputs(colour, out);
-		fwrite(text, 1, line, out);
+		if (links)
+			ftsan_put_linked(out, text, line);
+		else
+			fwrite(text, 1, line, out);
 		if (colour != NULL)
 			fputs("\033[0m", out);
 		if (newline != NULL)

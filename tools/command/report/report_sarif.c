@@ -33,16 +33,36 @@ static json_t *message(const char *text)
 	return json_pack("{s:o}", "text", ftsan_json_text(text));
 }
 
+static const char help_page[] = "https://github.com/ftsan/ftsan/blob/main/docs/report.md";
+
+static json_t *help_json(const char *help)
+{
+	static const char advice[] =
+		"The result's message says what was stored to, by whom, and what helps; "
+		"its stacks are both threads'. To see it again, run the same tests under "
+		"ftsan; its fingerprint is the same in every run.";
+	char *text = ftsan_xprintf("%s %s", help, advice);
+	char *markdown = ftsan_xprintf("%s\n\n%s\n\n[What reports say](%s)", help, advice,
+				       help_page);
+	json_t *json = json_pack("{s:o,s:o}", "text", ftsan_json_text(text), "markdown",
+				 ftsan_json_text(markdown));
+
+	free(text);
+	free(markdown);
+	return json;
+}
+
 static json_t *rules_json(void)
 {
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(rules); i++)
 		json_array_append_new(
-			list, json_pack("{s:s,s:o,s:o}", "id", rules[i].kind,
+			list, json_pack("{s:s,s:o,s:o,s:o,s:s}", "id", rules[i].kind,
 					"shortDescription",
 					message(ftsan_kind_headline(rules[i].kind)),
-					"fullDescription", message(rules[i].help)));
+					"fullDescription", message(rules[i].help), "help",
+					help_json(rules[i].help), "helpUri", help_page));
 	return list;
 }
 
@@ -169,12 +189,30 @@ static json_t *properties(const struct ftsan_item *item)
 			 item->view->gil_forced, "tests", tests);
 }
 
+/* What happened, and what helps, in the words of the text. */
+static json_t *said(const struct ftsan_item *item)
+{
+	char title[FTSAN_SHORT_NAME], *text = NULL;
+	size_t length = 0;
+	FILE *out = open_memstream(&text, &length);
+	json_t *json;
+
+	if (out == NULL)
+		return message(ftsan_item_title(item, title, sizeof(title)));
+	fputs(ftsan_item_title(item, title, sizeof(title)), out);
+	fputs(". ", out);
+	ftsan_explain_what(out, item->view);
+	fputs(" ", out);
+	ftsan_explain_remedy(out, item->view);
+	(void)fclose(out);
+	json = message(text);
+	free(text);
+	return json;
+}
+
 static json_t *result_json(const struct ftsan_report *report,
 			   const struct ftsan_item *item)
 {
-	const char *title = item->view->title != NULL
-				    ? item->view->title
-				    : ftsan_kind_headline(item->found->kind);
 	const char *state = baseline_state(item->news);
 	json_t *json = json_object();
 	int rule = rule_of(item->found->kind);
@@ -183,7 +221,7 @@ static json_t *result_json(const struct ftsan_report *report,
 	if (rule >= 0)
 		json_object_set_new(json, "ruleIndex", json_integer(rule));
 	json_object_set_new(json, "level", json_string(level_of(item)));
-	json_object_set_new(json, "message", message(title));
+	json_object_set_new(json, "message", said(item));
 	set_locations(report, json, item);
 	json_object_set_new(json, "partialFingerprints",
 			    json_pack("{s:o}", "ftsan/v1",
