@@ -770,3 +770,28 @@ def test_github_gets_annotations_and_a_summary(ftsan, program, tmp_path, environ
     assert "::" not in result.stdout and summary.read_text() == text
     environment.delenv("GITHUB_ACTIONS")
     assert ftsan("run", *program("process(); finding(); end(1)")).stdout == ""
+
+
+@pytest.mark.parametrize("typed, meant", [("reprot", "report"), ("runn", "run"), ("docter", "doctor")])
+def test_did_you_mean(ftsan, typed, meant):
+    result = ftsan(typed)
+    assert result.returncode == 125
+    assert f"unknown command {typed}; did you mean `ftsan {meant}`?" in result.stderr
+    assert "did you mean" not in ftsan("pytest").stderr
+
+
+def test_files_that_are_something_else(ftsan, tmp_path):
+    (tmp_path / "text").write_text("no module\n")
+    result = ftsan("scan", tmp_path / "text")
+    assert result.returncode != 0 and "neither an extension module nor" in result.stderr, result
+    result = ftsan("doctor", "/bin/ls")
+    assert "/bin/ls is not a Python" in result.stdout and "import sys" not in result.stdout, result
+
+
+def test_attach_to_what_is_stopped(ftsan):
+    with subprocess.Popen(["sleep", "30"]) as process:
+        process.send_signal(signal.SIGSTOP)
+        os.waitpid(process.pid, os.WUNTRACED)
+        result = ftsan("attach", str(process.pid))
+        process.kill()
+    assert result.returncode == 125 and "it is stopped" in result.stderr, result

@@ -52,6 +52,65 @@ static const struct command {
 	{"version", "print the version", print_version},
 };
 
+/* Letters to put in, take out or exchange to make @one of @other; names are short. */
+static size_t distance(const char *one, const char *other)
+{
+	enum { LONGEST = 16 };
+	size_t rows[2][LONGEST + 1], n = strlen(other);
+
+	if (n > LONGEST || strlen(one) > LONGEST)
+		return LONGEST;
+	for (size_t j = 0; j <= n; j++)
+		rows[0][j] = j;
+	for (size_t i = 1; one[i - 1] != '\0'; i++) {
+		size_t *row = rows[i & 1], *above = rows[(i - 1) & 1];
+
+		row[0] = i;
+		for (size_t j = 1; j <= n; j++) {
+			size_t change = above[j - 1] + (one[i - 1] != other[j - 1]);
+			size_t more = (row[j - 1] < above[j] ? row[j - 1] : above[j]) + 1;
+
+			row[j] = change < more ? change : more;
+		}
+	}
+	return rows[strlen(one) & 1][n];
+}
+
+/* The command that was meant, most likely; NULL: none is near. */
+static const char *nearest(const char *name)
+{
+	enum { NEAR = 2 };
+	const char *best = NULL;
+	size_t least = NEAR + 1;
+
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(commands); i++) {
+		size_t far = distance(name, commands[i].name);
+
+		if (far < least && far < strlen(commands[i].name) - 1) {
+			least = far;
+			best = commands[i].name;
+		}
+	}
+	return best;
+}
+
+static void complain(const char *name)
+{
+	const char *meant = nearest(name);
+
+	if (name[0] == '\0')
+		ftsan_error(
+			"what to do? `ftsan run CMD` runs a command; see ftsan --help");
+	else if (meant != NULL)
+		ftsan_error("unknown command %s; did you mean `ftsan %s`? To run it, "
+			    "write `ftsan run -- %s`",
+			    name, meant, name);
+	else
+		ftsan_error("unknown command %s; to run it, write `ftsan run -- %s`; "
+			    "see ftsan --help",
+			    name, name);
+}
+
 static void print_help(FILE *out)
 {
 	fputs("usage: ftsan COMMAND ...\n"
@@ -92,12 +151,6 @@ int main(int argc, char **argv)
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(commands); i++)
 		if (strcmp(name, commands[i].name) == 0)
 			return commands[i].run(argc - 1, argv + 1);
-	if (name[0] == '\0')
-		ftsan_error(
-			"what to do? `ftsan run CMD` runs a command; see ftsan --help");
-	else
-		ftsan_error("unknown command %s; to run it, write `ftsan run -- %s`; "
-			    "see ftsan --help",
-			    name, name);
+	complain(name);
 	return FTSAN_EXIT_FAILED;
 }

@@ -122,6 +122,20 @@ static bool has_shadow_stack(const struct ftsan_target *target)
 	return found;
 }
 
+/* By SIGSTOP or a debugger: none of its threads comes anywhere. */
+static bool is_stopped(const struct ftsan_target *target)
+{
+	char path[FTSAN_PROC_PATH], line[512];
+	FILE *file = fopen(ftsan_proc_path(target, "status", path), "re");
+	bool found = false;
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		found |= strncmp(line, "State:\tT", 8) == 0;
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
+
 int ftsan_target_complain(const struct ftsan_target *target, int error, const char *what)
 {
 	ftsan_error("can't attach to %d: %s", (int)target->pid, what);
@@ -155,6 +169,10 @@ int ftsan_target_check_process(struct ftsan_target *target)
 			    (int)target->pid, numbers[0]);
 		return -EBUSY;
 	}
+	if (is_stopped(target))
+		return ftsan_target_complain(target, -EBUSY,
+					     "it is stopped; let it go on (kill -CONT), "
+					     "and attach then");
 	if (!is_shared(target, "ns/mnt") || !is_shared(target, "ns/pid") ||
 	    !is_shared(target, "root"))
 		return ftsan_target_complain(

@@ -126,6 +126,7 @@ static void release(struct answers *answers)
 /* The last line of what it printed says most. */
 static char *how_it_failed(const struct answers *answers, const char *python)
 {
+	enum { LINE_MAX_SHOWN = 300 };
 	char *text = answers->capture.err;
 	size_t length = strlen(text);
 	const char *line;
@@ -137,6 +138,10 @@ static char *how_it_failed(const struct answers *answers, const char *python)
 		return ftsan_xprintf("%s: no answer in %d s", python, PROBE_SECONDS);
 	if (answers->capture.status == 0)
 		return ftsan_xprintf("%s does not answer as a Python does", python);
+	/* ls and its like repeat the whole program that it was given. */
+	if (strlen(line) > LINE_MAX_SHOWN)
+		return ftsan_xprintf("%s is not a Python: exit status %d", python,
+				     answers->capture.status);
 	return ftsan_xprintf("%s: exit status %d: %s", python, answers->capture.status,
 			     line);
 }
