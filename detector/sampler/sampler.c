@@ -85,13 +85,16 @@ const char *ftsan_sampler_name(void)
 		return "one watchpoint for all threads";
 	if (attached)
 		return "windows by sites: threads that were there before can't be given "
-		       "a "
-		       "watchpoint, so both threads have to come to instructions that "
+		       "a watchpoint, so both threads have to come to instructions that "
 		       "are sampled";
-	return "windows by sites: both threads have to come to instructions that are "
-	       "sampled, because the kernel refuses perf events (sysctl "
-	       "kernel.perf_event_paranoid=2, or a container with CAP_PERFMON, gives "
-	       "them)";
+	/* The kernel's own refusal is EACCES, that of a container's filter another. */
+	return watch_error == -EACCES
+		       ? "windows by sites: both threads have to come to instructions "
+			 "that are sampled, because the kernel refuses perf events "
+			 "(sysctl kernel.perf_event_paranoid=2 gives them)"
+		       : "windows by sites: both threads have to come to instructions "
+			 "that are sampled, because perf events are refused (in a "
+			 "container, --cap-add PERFMON gives them)";
 }
 
 void ftsan_sampler_modules_changed(void)

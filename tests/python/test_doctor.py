@@ -103,6 +103,15 @@ def test_perf_refused(numpy_fixed):
     check = doctor(numpy_fixed, command=refusing(PERF_EVENT_OPEN, 1), status=DEGRADED)["perf"]
     assert check["status"] == "degraded"
     assert "refused: Operation not permitted" in check["detail"]
+    assert "windows by sites" in check["detail"], check
+    # No sysctl gives what a filter refuses.
+    assert "--cap-add PERFMON" in check["advice"] and "sysctl kernel" not in check["advice"], check
+
+
+def test_perf_refused_by_level(numpy_fixed):
+    check = doctor(numpy_fixed, command=refusing(PERF_EVENT_OPEN, 13), status=DEGRADED)["perf"]
+    assert "sysctl kernel.perf_event_paranoid=2" in check["advice"], check
+    assert "PERFMON" not in check["advice"], check
 
 
 def test_guard_that_does_not_work(numpy_fixed):

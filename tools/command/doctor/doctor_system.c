@@ -67,7 +67,7 @@ static void check_pkey(struct ftsan_checks *checks)
 			 ftsan_xstrdup("protection keys (store=pkey)"), NULL);
 }
 
-/* A watchpoint on a word of ours, for this thread, as a user of the machine may set it.
+/* A watchpoint on a word of ours for all threads of the process, as the sampler has it.
  */
 static int open_watchpoint(void)
 {
@@ -82,6 +82,10 @@ static int open_watchpoint(void)
 		.disabled = 1,
 		.exclude_kernel = 1,
 		.exclude_hv = 1,
+		.inherit = 1,
+		.inherit_thread = 1,
+		.sigtrap = 1,
+		.remove_on_exec = 1,
 	};
 	long fd = syscall(SYS_perf_event_open, &attr, 0, -1, -1, PERF_FLAG_FD_CLOEXEC);
 
@@ -89,6 +93,29 @@ static int open_watchpoint(void)
 		return -errno;
 	close((int)fd);
 	return 0;
+}
+
+/*
+ * perf_advice() - the one thing that gives perf events
+ * @error: of the call
+ *
+ * The kernel's own refusal by level is EACCES; a filter of the container's answers EPERM
+ * or ENOSYS before the kernel is asked, and no sysctl helps there.
+ */
+static const char *perf_advice(int error)
+{
+	switch (-error) {
+	case EACCES:
+		return "sysctl kernel.perf_event_paranoid=2 (on the host, for a "
+		       "container)";
+	case EPERM:
+	case ENOSYS:
+		return "a filter of system calls refuses it, so a sysctl does not help: "
+		       "docker run --cap-add PERFMON, or --security-opt seccomp=FILE "
+		       "with a profile that allows perf_event_open";
+	default:
+		return "Linux 5.13 or later, with hardware breakpoints";
+	}
 }
 
 static void check_perf(struct ftsan_checks *checks)
@@ -99,12 +126,13 @@ static void check_perf(struct ftsan_checks *checks)
 	if (error == 0) {
 		ftsan_checks_add(
 			checks, "perf", FTSAN_HEALTH_OK,
-			ftsan_xprintf("perf_event_open works (paranoid level %ld)",
-				      paranoid),
+			ftsan_xprintf(
+				"perf_event_open works (paranoid level %ld); sampler: "
+				"one watchpoint for all threads",
+				paranoid),
 			NULL);
 		return;
 	}
-	/* The kernel's own refusal comes from level 3, which some distributions have. */
 	ftsan_checks_add(
 		checks, "perf", FTSAN_HEALTH_DEGRADED,
 		ftsan_xprintf(
@@ -112,11 +140,11 @@ static void check_perf(struct ftsan_checks *checks)
 			"of array headers (dtype, flags, nd, data) are compared "
 			"before and after each operation, not watched; a value that is "
 			"put back is mostly missed, findings are \"probable\" and name "
-			"the operation, not the function that stored",
+			"the operation, not the function that stored. Sampler: windows "
+			"by sites, so accesses by libc and by the interpreter are "
+			"missed, and races are found later",
 			strerror(-error), paranoid),
-		paranoid >= 3 ? "sysctl kernel.perf_event_paranoid=2"
-			      : "in a container, CAP_PERFMON or a seccomp profile that "
-				"allows the call");
+		perf_advice(error));
 }
 
 /* Return: 0 when @page, which can't be written to, was written by the file. */
