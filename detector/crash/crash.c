@@ -76,7 +76,7 @@ static struct ftsan_party party_of(const struct ftsan_witness *witness,
 }
 
 static void add_parties(struct ftsan_incident *incident, const struct ftsan_death *death,
-			unsigned second)
+			unsigned second, unsigned third)
 {
 	incident->parties[0] =
 		party_of(&death->witness[work.first],
@@ -94,9 +94,12 @@ static void add_parties(struct ftsan_incident *incident, const struct ftsan_deat
 	if (second != work.first)
 		incident->parties[incident->n_parties++] =
 			party_of(&death->witness[second], FTSAN_ROLE_CALL);
+	if (third != work.first)
+		incident->parties[incident->n_parties++] =
+			party_of(&death->witness[third], FTSAN_ROLE_CALL);
 	incident->others = work.others;
 	for (unsigned i = 0; i < death->n_witnesses; i++)
-		if (i != second && i != work.first &&
+		if (i != second && i != third && i != work.first &&
 		    incident->n_others < FTSAN_BYSTANDERS_MAX)
 			work.others[incident->n_others++] =
 				party_of(&death->witness[i], FTSAN_ROLE_CALL);
@@ -178,12 +181,35 @@ static unsigned choose_first(const struct ftsan_death *death, unsigned *second,
 	return best;
 }
 
+/* Two threads besides the first that are at one thing; false: no two are. */
+static bool others_at_one(const struct ftsan_death *death, unsigned *a, unsigned *b,
+			  enum ftsan_relation *relation)
+{
+	enum ftsan_relation best = FTSAN_SAME_METHOD;
+
+	for (unsigned i = 0; i < death->n_witnesses; i++) {
+		struct ftsan_deed deed = deed_of(&death->witness[i]);
+
+		for (unsigned k = i + 1; k < death->n_witnesses; k++) {
+			struct ftsan_deed other = deed_of(&death->witness[k]);
+			enum ftsan_relation now = ftsan_relate(&deed, &other);
+
+			if (i == work.first || k == work.first || now <= best)
+				continue;
+			best = *relation = now;
+			*a = i;
+			*b = k;
+		}
+	}
+	return best > FTSAN_SAME_METHOD;
+}
+
 bool ftsan_crash_report(const struct ftsan_death *death)
 {
 	struct ftsan_incident *incident = &work.incident;
 	struct ftsan_crash_verdict verdict = {.sentence = NULL};
 	enum ftsan_relation relation;
-	unsigned second;
+	unsigned second, third = 0;
 
 	memset(&work, 0, sizeof(work));
 	second = death->signal != 0 ? nearest(death, &relation) : 0;
@@ -200,8 +226,17 @@ bool ftsan_crash_report(const struct ftsan_death *death)
 				 death->message);
 		work.fault.facts.relation = relation;
 		verdict = ftsan_crash_judge(&work.fault.facts);
+		/* Whoever meets a heap that others have corrupted dies of it. */
+		if (ftsan_crash_met(verdict.cause) && relation < FTSAN_SAME_FUNCTION &&
+		    others_at_one(death, &second, &third, &relation)) {
+			work.fault.facts.relation = relation;
+			verdict = ftsan_crash_judge(&work.fault.facts);
+		}
 	}
+	if (death->signal == 0)
+		third = work.first;
 	fill_death(death, &verdict, relation, second);
+	work.death.n_guilty += third != work.first;
 	incident->kind = death->signal == 0 ? FTSAN_KIND_HANG
 			 : verdict.cause == FTSAN_CAUSE_USE_AFTER_FREE
 				 ? FTSAN_KIND_USE_AFTER_FREE
@@ -209,11 +244,11 @@ bool ftsan_crash_report(const struct ftsan_death *death)
 	incident->confidence =
 		death->signal != 0 ? confidence_of(verdict.certainty) : FTSAN_CONFIRMED;
 	incident->address = work.fault.has_access ? work.fault.access.address : 0;
-	incident->title = ftsan_crash_title(death, work.first, second, relation);
+	incident->title = ftsan_crash_title(death, work.first, second, third, relation);
 	incident->description = work.fault.pointer.kind != FTSAN_POINTER_NONE
 					? work.fault.pointer.text
 					: NULL;
 	incident->death = &work.death;
-	add_parties(incident, death, second);
+	add_parties(incident, death, second, third);
 	return ftsan_report(incident);
 }

@@ -212,6 +212,28 @@ static bool find_slot(const struct ftsan_look *look, struct ftsan_doing *out)
 	return false;
 }
 
+/*
+ * Which function runs is not known (it ended with a jump to another one, say): what it
+ * was given is. Containers that any code may hold say nothing.
+ */
+static void take_operands(const struct ftsan_look *look, struct ftsan_doing *out)
+{
+	static const char *const plain[] = {"list", "dict", "set", "range_iterator",
+					    "list_iterator"};
+	const struct ftsan_operands *values = &look->operands;
+	unsigned n = values->top_known && values->n > SLOT_OPERANDS ? SLOT_OPERANDS
+								    : values->n;
+	char name[64];
+
+	for (unsigned i = 0; i < n; i++) {
+		uintptr_t type = ftsan_look_type(look, values->value[i]);
+
+		if (ftsan_type_name(look->of, type, name, sizeof(name)) &&
+		    !FTSAN_IS_NAMED(name, plain))
+			add_other(look, values->value[i], out);
+	}
+}
+
 bool ftsan_doing(const struct ftsan_interpreter *interpreter, uintptr_t tstate,
 		 const struct ftsan_stack *stack, struct ftsan_doing *out)
 {
@@ -230,6 +252,8 @@ bool ftsan_doing(const struct ftsan_interpreter *interpreter, uintptr_t tstate,
 			out->builtin = ftsan_look_is_builtin(&look, out->function);
 			return true;
 		}
+		if (depth == 0)
+			take_operands(&look, out);
 	}
 	return false;
 }

@@ -83,8 +83,18 @@ static const char *const relation_words[] = {
 	[FTSAN_SAME_OBJECT] = " of the same object",
 };
 
+static void put_other(struct ftsan_buf *buf, const char *how,
+		      const struct ftsan_witness *witness)
+{
+	ftsan_buf_str(buf, how);
+	put_thread(buf, witness);
+	ftsan_buf_str(buf, " was in ");
+	ftsan_buf_str(buf, place_of(witness, words.second, sizeof(words.second)));
+}
+
 const char *ftsan_crash_title(const struct ftsan_death *death, unsigned first,
-			      unsigned second, enum ftsan_relation relation)
+			      unsigned second, unsigned third,
+			      enum ftsan_relation relation)
 {
 	struct ftsan_buf buf;
 
@@ -99,14 +109,12 @@ const char *ftsan_crash_title(const struct ftsan_death *death, unsigned first,
 	ftsan_buf_str(&buf, " in ");
 	ftsan_buf_str(&buf,
 		      place_of(&death->witness[first], words.place, sizeof(words.place)));
-	if (second != first) {
-		ftsan_buf_str(&buf, " while ");
-		put_thread(&buf, &death->witness[second]);
-		ftsan_buf_str(&buf, " was in ");
-		ftsan_buf_str(&buf, place_of(&death->witness[second], words.second,
-					     sizeof(words.second)));
+	if (second != first)
+		put_other(&buf, " while ", &death->witness[second]);
+	if (third != first)
+		put_other(&buf, " and ", &death->witness[third]);
+	if (second != first)
 		ftsan_buf_str(&buf, relation_words[relation]);
-	}
 	return ftsan_buf_cstr(&buf);
 }
 

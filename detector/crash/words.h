@@ -10,9 +10,10 @@
  * the next call of the same function, or of the other one that makes a detail. */
 
 /* "SIGSEGV in A.x while thread 7 was in A.y of the same object"; @second == @first: the
- * other thread is left out. */
+ * other thread is left out. @third != @first: it is @second's and @third's relation. */
 const char *ftsan_crash_title(const struct ftsan_death *death, unsigned first,
-			      unsigned second, enum ftsan_relation relation);
+			      unsigned second, unsigned third,
+			      enum ftsan_relation relation);
 
 /* "read of 8 bytes at [rbx+0x18]: rbx = 0x0 is NULL", or what was said before. */
 const char *ftsan_crash_detail(const struct ftsan_death *death,

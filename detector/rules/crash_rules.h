@@ -111,6 +111,13 @@ struct ftsan_crash_verdict {
 /* Pure. */
 struct ftsan_crash_verdict ftsan_crash_judge(const struct ftsan_crash_facts *facts);
 
+/* Is it a cause that the thread need not have to do with: it has met what others did?
+ * Pure. */
+static inline bool ftsan_crash_met(enum ftsan_cause cause)
+{
+	return cause == FTSAN_CAUSE_HEAP || cause == FTSAN_CAUSE_DOUBLE_FREE;
+}
+
 /**
  * struct ftsan_deed - an operation, for comparison
  * @function: address, 0 when unknown

@@ -114,6 +114,23 @@ def test_who_reports_it_makes_no_difference(run, interpreter, extension, how):
     assert ("Fatal Python error" in outcome.stderr) == (how == "faulthandler"), outcome
 
 
+def test_two_others_at_one_object(run, interpreter, extension):
+    """Who meets a corrupted heap need not have to do with it: the two that may have are told."""
+    script = run.script("""
+import crashing, threading, time
+holder = crashing.Holder()
+for _ in range(2):
+    threading.Thread(target=holder.work, daemon=True).start()
+time.sleep(0.3)
+crashing.free_twice()
+""")
+    crash = the_crash(run.ftsan(interpreter, script, environment=extension), ABRT)
+    assert crash["title"].startswith("SIGABRT in crashing.free_twice while thread "), crash
+    assert crash["title"].count(" was in Holder.work") == 2, crash
+    assert crash["title"].endswith(" of the same object"), crash
+    assert crash["death"]["guilty"] == 3 and crash["death"]["relation"] == "object", crash
+
+
 def test_nobody_dies(run, interpreter, extension):
     script = run.script("import crashing\nfor _ in range(1000):\n    crashing.nothing()\n")
     outcome = run.ftsan(interpreter, script, environment=extension)
