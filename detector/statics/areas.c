@@ -179,7 +179,8 @@ void ftsan_statics_lock_slow(uintptr_t address)
 
 	if (page == NULL)
 		return;
-	atomic_store_explicit(&page->has_locks, true, memory_order_relaxed);
+	if (!atomic_exchange_explicit(&page->has_locks, true, memory_order_relaxed))
+		ftsan_count(statics_lock_pages);
 	while (atomic_load_explicit(&page->state, memory_order_acquire) ==
 	       STATIC_PAGE_WINDOW)
 		ftsan_sys_sleep(100000);

@@ -48,6 +48,13 @@ static bool is_named(const char *choice, const char *name)
 	return false;
 }
 
+/* What a build gives extension modules for names (PEP 3149, and the stable ABI's): who
+ * comes to a running process has not seen which of its files were imported. */
+static bool is_extension_name(const char *name)
+{
+	return strstr(name, ".cpython-3") != NULL || strstr(name, ".abi3") != NULL;
+}
+
 bool ftsan_statics_wants(const char *choice, const char *path, bool extension)
 {
 	const char *name = ftsan_str_base_name(path);
@@ -63,7 +70,7 @@ bool ftsan_statics_wants(const char *choice, const char *path, bool extension)
 	/* Modules of the standard library belong to the interpreter. */
 	if (strstr(path, "/lib-dynload/") != NULL)
 		return false;
-	return extension || after_packages(path) != NULL ||
+	return extension || is_extension_name(name) || after_packages(path) != NULL ||
 	       strstr(path, ".libs/") != NULL;
 }
 

@@ -56,6 +56,7 @@ def test_who_writes_under_which_lock(audit):
     assert bad["writer"] == "update" and bad["callers"] == ["bad_mutex"], bad
     assert bad["file"].endswith("statics_cases.c") and bad["line"] > 0, bad
     assert bad["gil_released"] and not bad["several_threads"] and bad["locks"] == [], bad
+    assert module["lock_pages"] == 1, module
     assert bad["words"] == 2 and bad["stores"] == 40, bad
     assert (good["grade"], good["class"]) == ("counted", "locked"), good
     assert good["locks"] == ["pthread mutex 'mutex_lock'"], good

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import PROGRAMS, build_extension
+from conftest import BUILD, PROGRAMS, build_extension, clean_environment, read_log
 
 SAFE = ["mutex", "rwlock", "spin", "word", "pythread", "once", "called", "atomics", "publish",
         "local", "before", "handover", "locked_by_caller"]
@@ -244,6 +244,71 @@ print("done")
 
     assert found() == []
     assert found("now")
+
+
+LIBRARY = """
+static long counter, copy;
+long next_number(void) { counter = counter * 3 + 1; copy = counter; return copy; }
+"""
+
+
+@pytest.mark.parametrize("mode", ["latent", "all"])
+def test_what_is_unloaded_is_forgotten(run, cases, tmp_path, mode):
+    cc = next(filter(shutil.which, ("cc", "gcc", "clang")))
+    (tmp_path / "library.c").write_text(LIBRARY)
+    for name in ("liba.so", "libb.so"):
+        subprocess.run([cc, "-shared", "-fPIC", "-O1", "-o", tmp_path / name,
+                        tmp_path / "library.c"], check=True)
+    program = run.script(f"""
+import ctypes, importlib.util, mmap, sys, _ctypes
+import statics_cases
+for turn in range(6):
+    library = ctypes.CDLL({str(tmp_path)!r} + "/lib" + "ab"[turn % 2] + ".so")
+    # The end of a module's initialisation is when its libraries are sealed, too.
+    sys.modules.pop("statics_cases", None)
+    spec = importlib.util.find_spec("statics_cases")
+    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    print([library.next_number() for _ in range(4)])
+    _ctypes.dlclose(library._handle)
+    memory = mmap.mmap(-1, 1 << 20)
+    memory[:] = b"x" * (1 << 20)
+    statics_cases.mutex()
+print("done")
+""")
+    outcome = run.preload(cases.python, program, options=f"mode={mode}:statics=all",
+                          environment={"PYTHONPATH": str(cases.directory)})
+    assert outcome.status in (0, 66, 67), outcome
+    assert outcome.stdout == "[1, 4, 13, 40]\n" * 6 + "done\n", outcome
+
+
+def test_a_program_that_runs_already_is_sealed_at_once(run, cases, tmp_path):
+    program = run.script("""
+import sys, threading, time
+import statics_cases
+print("ready", flush=True)
+threading.Thread(target=sys.stdin.read, daemon=True).start()
+for _ in range(1500):
+    statics_cases.bad_mutex()
+    statics_cases.mutex()
+    time.sleep(0.02)
+""")
+    with subprocess.Popen([cases.python, program], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                          text=True, env=clean_environment({"PYTHONPATH": str(cases.directory)})
+                          ) as process:
+        try:
+            assert process.stdout.readline() == "ready\n"
+            log = tmp_path / "log"
+            done = subprocess.run([BUILD / "ftsan", "attach", "--log", log, "--duration", "3",
+                                   "--options", "mode=latent:statics=site", str(process.pid)],
+                                  capture_output=True, text=True, env=clean_environment({}))
+            if "ptrace" in done.stderr and done.returncode == 125:
+                pytest.skip(done.stderr)
+            findings = [record for record in read_log(log) if record["type"] == "finding"]
+            assert {finding["object"]["name"].split("[")[0] for finding in findings} == \
+                {"bad_mutex_state"}, (done, findings)
+            assert process.poll() is None
+        finally:
+            process.kill()
 
 
 def test_the_child_of_a_fork_goes_on(run, cases, tmp_path):

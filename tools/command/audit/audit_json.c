@@ -55,6 +55,7 @@ static json_t *module_json(const struct ftsan_audit *audit, size_t number)
 	ftsan_json_set_text(json, "path", module->path);
 	ftsan_json_set_text(json, "build_id", module->build_id);
 	ftsan_json_set_number(json, "pages", module->pages);
+	ftsan_json_set_number(json, "lock_pages", module->lock_pages);
 	ftsan_json_set_number(json, "stores", module->stores);
 	json_object_set_new(json, "sealed_percent",
 			    json_real(ftsan_audit_sealed_percent(module)));

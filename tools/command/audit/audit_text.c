@@ -137,6 +137,12 @@ static void put_module(FILE *out, const struct ftsan_audit_module *module,
 		ftsan_audit_sealed_percent(module), module->stores,
 		ftsan_plural(module->stores, "store", "stores"),
 		module->asks_for_gil ? "; it asks for the GIL" : "");
+	if (module->lock_pages > 0)
+		fprintf(out,
+			"  %" PRIu64 " of %" PRIu64
+			" pages hold locks of libc: mode=race "
+			"does not see readers there\n",
+			module->lock_pages, module->pages);
 	if (table)
 		fprintf(out, "  %-8s%-13s%-*s  %-*s  %8s  %5s  %s\n", "GRADE", "CLASS",
 			columns->name, "STATIC", columns->writer, "WRITER", "STORES",

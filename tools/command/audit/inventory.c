@@ -44,6 +44,8 @@ static void take_module(struct ftsan_audit *audit, struct ftsan_audit_source *so
 	}
 	if (ftsan_audit_number(record, "pages") > module->pages)
 		module->pages = ftsan_audit_number(record, "pages");
+	if (ftsan_audit_number(record, "lock_pages") > module->lock_pages)
+		module->lock_pages = ftsan_audit_number(record, "lock_pages");
 	module->stores += ftsan_audit_number(record, "stores");
 	module->permille += ftsan_audit_number(record, "sealed_permille");
 	module->processes++;

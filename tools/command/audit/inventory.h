@@ -27,14 +27,14 @@ enum ftsan_audit_news {
  * struct ftsan_audit_module - a file whose static pages were sealed; strings are owned
  * @name:     what outlasts a rebuild
  * @build_id: "" when the log gives none
- * @pages:    of the process that had most
+ * @pages, @lock_pages: of the process that had most; the latter hold locks of libc
  * @stores:   that trapped, in all processes
  * @permille: of the time that its pages were sealed, summed over @processes
  * @asks_for_gil: it does not claim to do without the GIL
  */
 struct ftsan_audit_module {
 	char *path, *name, *build_id;
-	uint64_t pages, stores, permille, processes;
+	uint64_t pages, lock_pages, stores, permille, processes;
 	bool asks_for_gil;
 };
 
