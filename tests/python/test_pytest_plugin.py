@@ -666,6 +666,31 @@ def test_sources_are_for_the_oldest_supported_python():
     assert sys.version_info >= (3, 10)
 
 
+def slow_one(project):
+    project.directory.mkdir()
+    project.file.write_text("import time\n"
+                            "def test_fast():\n    time.sleep(0.1)\n"
+                            "def test_slow():\n    time.sleep(4)  # the line\n")
+
+
+def test_a_test_that_takes_too_long(project, affected):
+    slow_one(project)
+    outcome = project.pytest(affected, "--ftsan-timeout=1.5")
+    assert "2 passed" in outcome.stdout, outcome
+    (hang,) = outcome.findings
+    assert hang["kind"] == "hang" and hang["death"].get("signal") is None, hang
+    assert any(frame.get("function") == "test_slow"
+               for stack in hang["stacks"] for frame in stack["frames"]), hang
+    assert [record["tests"] for record in outcome.records("test")] \
+        == [["test_it.py::test_slow"]], outcome
+
+
+def test_tests_in_time(project, affected):
+    slow_one(project)
+    outcome = project.pytest(affected, "--ftsan-timeout=60")
+    assert outcome.findings == [] and "2 passed" in outcome.stdout, outcome
+
+
 def test_a_usage_error_has_no_summary(run, affected):
     outcome = run.ftsan(affected, "-m", "pytest", "--no-such-option")
     assert outcome.status == 4, outcome

@@ -4,7 +4,7 @@ import os
 
 import pytest
 
-from . import log, report, summary, suppressions, text
+from . import hang, log, report, summary, suppressions, text
 from .attribution import Tests
 from .restart import STARTED_BY_US
 
@@ -57,7 +57,8 @@ class Findings:
     def pytest_runtest_protocol(self, item):
         self.tests.begin(item.nodeid, item.stash.get(RULES, ()))
         try:
-            return (yield)
+            with hang.watch(self.config.option.ftsan_timeout):
+                return (yield)
         finally:
             self.tests.end(item.nodeid)
 

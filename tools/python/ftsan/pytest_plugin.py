@@ -19,6 +19,9 @@ def pytest_addoption(parser):
                     help="with --ftsan: keep the log in FILE, as `ftsan run --log` does")
     group.addoption("--ftsan-options", metavar="KEY=VALUE:...",
                     help="with --ftsan: options of ftsan; `ftsan options` lists them")
+    group.addoption("--ftsan-timeout", metavar="SECONDS", type=float, default=0,
+                    help="under ftsan: a finding with the stacks of all threads for a test that "
+                         "takes longer; it is not ended")
     parser.addini("ftsan_suppressions", type="linelist",
                   help="findings to leave out, as in race:PyArray_Repeat")
 
