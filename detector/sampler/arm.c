@@ -1,6 +1,7 @@
 #include "sampler/arm.h"
 
 #include "base/base.h"
+#include "sampler/focus.h"
 #include "sampler/patch.h"
 
 enum { TURNS = 1 << 17 };
@@ -148,12 +149,23 @@ static bool make_queues(void)
 	return queues != NULL;
 }
 
+static void arm_chosen(struct ftsan_sample_module *module)
+{
+	struct ftsan_sample_site *site;
+	bool whole = !ftsan_focus_on();
+	uint32_t at = 0;
+
+	while (!whole && (site = ftsan_focus_next(module, &at, &whole)) != NULL)
+		(void)ftsan_arm_site(module, site);
+	for (uint32_t i = 0; whole && i < module->n_sites; i++)
+		(void)ftsan_arm_site(module, &module->sites[i]);
+}
+
 void ftsan_arm_module(struct ftsan_sample_module *module)
 {
 	if (!make_queues())
 		return;
-	for (uint32_t i = 0; i < module->n_sites; i++)
-		(void)ftsan_arm_site(module, &module->sites[i]);
+	arm_chosen(module);
 	module->armed_once = true;
 }
 

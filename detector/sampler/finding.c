@@ -2,6 +2,7 @@
 
 #include "base/base.h"
 #include "findings/findings.h"
+#include "sampler/focus.h"
 #include "sampler/other.h"
 #include "sampler/words.h"
 #include "threads/threads.h"
@@ -78,13 +79,31 @@ static void describe(const struct ftsan_memory *memory, struct ftsan_object *obj
 	(void)ftsan_buf_cstr(&text);
 }
 
+static void say_evidence(char *storage, size_t capacity, enum ftsan_plain_proof proof,
+			 const struct ftsan_hold *hold)
+{
+	struct ftsan_buf text;
+
+	ftsan_buf_init(&text, storage, capacity);
+	ftsan_buf_str(&text, proof == FTSAN_PROOF_NONE ? "It may be by design: "
+						       : "No atomics: ");
+	ftsan_buf_str(&text, ftsan_plain_proof_name(proof));
+	ftsan_buf_str(&text, ". To see it alone: --options mode=race:focus=");
+	if (ftsan_focus_put(&text, hold->held.site) && hold->other.site != 0 &&
+	    hold->other.site != hold->held.site) {
+		ftsan_buf_char(&text, ',');
+		(void)ftsan_focus_put(&text, hold->other.site);
+	}
+	(void)ftsan_buf_cstr(&text);
+}
+
 static bool write_finding(const struct ftsan_hold *hold,
 			  const struct ftsan_memory *memory,
 			  const struct ftsan_sampled_question *question,
 			  enum ftsan_sampled_verdict verdict,
 			  enum ftsan_plain_proof proof)
 {
-	char note[256], evidence[160], name[FTSAN_SYMBOL_MAX];
+	char note[256], evidence[384], name[FTSAN_SYMBOL_MAX];
 	struct ftsan_object object;
 	/* Who stores comes first: the reader is where it shows, not where it is wrong. */
 	bool held_first = question->held.writes || !question->other.writes;
@@ -107,9 +126,7 @@ static bool write_finding(const struct ftsan_hold *hold,
 
 	sentence(note, sizeof(note),
 		 "What can go wrong: ", ftsan_rule_sampled_harm(question));
-	sentence(evidence, sizeof(evidence),
-		 proof == FTSAN_PROOF_NONE ? "It may be by design: " : "No atomics: ",
-		 ftsan_plain_proof_name(proof));
+	say_evidence(evidence, sizeof(evidence), proof, hold);
 	describe(memory, &object, name);
 	if (name[0] != '\0')
 		incident.name = name;
@@ -144,6 +161,7 @@ void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *me
 	enum ftsan_plain_proof proof;
 	enum ftsan_sampled_verdict verdict;
 
+	hold->held.site = ftsan_context_ip(ucontext);
 	ftsan_side_note_update(&question.held, ftsan_context_ip(ucontext));
 	ftsan_side_note_test(&question.held, ftsan_context_ip(ucontext));
 	ftsan_side_note_mask(&question.held, ftsan_context_ip(ucontext), ucontext);

@@ -12,6 +12,7 @@
  * struct ftsan_sample_party - one thread's part
  * @index: of its record
  * @side:  for the rules
+ * @site: where the instruction begins; 0: it is no site
  * @stored: the access is a store, and done
  * @stack: of the access
  */
@@ -20,6 +21,7 @@ struct ftsan_sample_party {
 	uint32_t index;
 	struct ftsan_access access;
 	struct ftsan_sampled_side side;
+	uintptr_t site;
 	bool stored;
 	struct ftsan_stack stack;
 };

@@ -358,6 +358,7 @@ bool ftsan_hold_meet(struct ftsan_thread *self, const struct ftsan_access *acces
 		}
 		rest_now(window);
 		window->hold.other.stored = false;
+		window->hold.other.site = ftsan_context_ip(ucontext);
 		window->hold.other.access = *access;
 		window->hold.other.side = *side;
 		ftsan_side_note_update(&window->hold.other.side,

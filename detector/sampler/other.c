@@ -163,6 +163,7 @@ static bool learn_by_site(struct ftsan_hold *hold, uintptr_t pc, const void *uco
 
 	if (site == NULL || ftsan_site_address(module, site) + site->length != pc)
 		return false;
+	hold->other.site = ftsan_site_address(module, site);
 	/* Its registers may be others by now; that it covers the word is certain. */
 	ftsan_site_side(&hold->other.side, module, site, 0);
 	ftsan_side_note_update(&hold->other.side, ftsan_site_address(module, site));
@@ -215,6 +216,7 @@ bool ftsan_other_learn(struct ftsan_hold *hold, const void *ucontext)
 	struct ftsan_sampled_side *side = &hold->other.side;
 	struct ftsan_watch_insn insn;
 
+	hold->other.site = 0;
 	if (learn_by_site(hold, pc, ucontext))
 		return true;
 	ftsan_decode_before(&insn, ucontext, hold->word, hold->length);

@@ -11,6 +11,7 @@
 #include "sampler/cache.h"
 #include "sampler/choose.h"
 #include "sampler/finding.h"
+#include "sampler/focus.h"
 #include "sampler/hit.h"
 #include "sampler/hold.h"
 #include "sampler/modules.h"
@@ -29,6 +30,7 @@ static const char *inactive_reason = "off";
 static _Atomic bool active;
 static int watch_error;
 static bool attached;
+enum { FOCUS_LONGER = 5 };
 enum { MANY = 8 }; /* threads, in a process that was attached to: nobody counted */
 
 void ftsan_sampler_names(bool (*name_field)(const char *type, uintptr_t object,
@@ -54,7 +56,8 @@ int ftsan_sampler_init(const struct ftsan_options *options,
 	attached = the_attached;
 	ftsan_cache_init(cache);
 	ftsan_onset_init(&onset);
-	ftsan_hit_init(options->sampler_delay);
+	ftsan_focus_init(options->focus);
+	ftsan_hit_init(options->sampler_delay * (ftsan_focus_on() ? FOCUS_LONGER : 1));
 	if (!ftsan_decode_available())
 		inactive_reason = "no decoder";
 	else if (!ftsan_words_reset())

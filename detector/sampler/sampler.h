@@ -106,7 +106,8 @@ void ftsan_sampler_tick(void);
 void ftsan_sampler_halt(bool halt);
 
 /**
- * struct ftsan_sampler_module - what was seen of a module since its instructions are sampled
+ * struct ftsan_sampler_module - what was seen of a module since its instructions are
+ * sampled
  * @functions: those that use memory
  * @seen:      of these, threads came to
  * @shared:    of these, where they used a word that another thread uses
@@ -117,7 +118,8 @@ struct ftsan_sampler_module {
 };
 typedef void (*ftsan_sampler_visit)(void *to, const struct ftsan_sampler_module *module);
 
-/* The module that was loaded last is the first. Context: normal context, or the scout's. */
+/* The module that was loaded last is the first. Context: normal context, or the scout's.
+ */
 void ftsan_sampler_each_module(ftsan_sampler_visit visit, void *to);
 
 void ftsan_sampler_fork_prepare(void);
