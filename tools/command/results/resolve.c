@@ -73,6 +73,8 @@ void ftsan_resolve(struct ftsan_resolved *resolved, struct ftsan_symbolizer *sym
 	resolved->view = *view;
 	resolved->view.title = resolved->title = demangled(view->title);
 	resolved->view.name = resolved->name = demangled(view->name);
+	resolved->view.description = resolved->description =
+		demangled(view->description);
 	resolved->stacks = ftsan_xcalloc(view->n_stacks, sizeof(*resolved->stacks));
 	for (unsigned i = 0; i < view->n_stacks; i++) {
 		before = all.n;
@@ -98,6 +100,7 @@ void ftsan_resolved_release(struct ftsan_resolved *resolved)
 	free(resolved->inlined);
 	free(resolved->title);
 	free(resolved->name);
+	free(resolved->description);
 	memset(resolved, 0, sizeof(*resolved));
 }
 

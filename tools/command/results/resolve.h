@@ -10,14 +10,14 @@
  * @view:    points into @stacks and @frames; other strings are the record's
  * @inlined: for each of @frames, whether it is a function that was inlined into the
  *           next one
- * @title, @name: demangled, for @view; NULL where that has none
+ * @title, @name, @description: demangled, for @view; NULL where that has none
  */
 struct ftsan_resolved {
 	struct ftsan_view view;
 	struct ftsan_view_stack *stacks;
 	struct ftsan_view_frame *frames;
 	bool *inlined;
-	char *title, *name;
+	char *title, *name, *description;
 };
 
 /* Ownership: released with ftsan_resolved_release(); the occurrence must live longer. */
