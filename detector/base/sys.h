@@ -49,4 +49,9 @@ void ftsan_sys_sleep(uint64_t ns);
 uint64_t ftsan_sys_now_ns(void);
 uint64_t ftsan_sys_wall_ns(void);
 
+/* The limits of the process's memory (RLIMIT_AS, RLIMIT_DATA), in bytes: the smaller one;
+ * UINT64_MAX: there is none. A program that needs what it allows is to get it with us,
+ * too. */
+uint64_t ftsan_sys_memory_limit(void);
+
 #endif

@@ -5,6 +5,7 @@
 #include <linux/futex.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <time.h>
 
@@ -176,4 +177,21 @@ uint64_t ftsan_sys_now_ns(void)
 uint64_t ftsan_sys_wall_ns(void)
 {
 	return clock_ns(CLOCK_REALTIME);
+}
+
+static uint64_t limit_of(int which)
+{
+	struct rlimit limit;
+
+	if (ftsan_sys_call6(SYS_prlimit64, 0, which, 0, (long)&limit, 0, 0) < 0 ||
+	    limit.rlim_cur == RLIM_INFINITY)
+		return UINT64_MAX;
+	return limit.rlim_cur;
+}
+
+uint64_t ftsan_sys_memory_limit(void)
+{
+	uint64_t space = limit_of(RLIMIT_AS), data = limit_of(RLIMIT_DATA);
+
+	return space < data ? space : data;
 }

@@ -34,6 +34,17 @@ static const char *const states[] = {
 };
 static const char *state = "switched off (freed=off)";
 
+/* Of a limit of the process's memory, less than the arena takes. */
+enum { LIMIT_SHARE = 256 };
+
+static uint64_t budget_of(const struct ftsan_options *options)
+{
+	uint64_t budget = (uint64_t)options->freed_mb << 20;
+	uint64_t most = ftsan_sys_memory_limit() / LIMIT_SHARE;
+
+	return most < budget ? most : budget;
+}
+
 int ftsan_freed_init(const struct ftsan_options *options,
 		     const struct ftsan_freed_host *host)
 {
@@ -57,8 +68,8 @@ int ftsan_freed_init(const struct ftsan_options *options,
 	}
 	error = ftsan_sites_init();
 	if (error == 0)
-		error = ftsan_ring_init((uint64_t)options->freed_mb << 20,
-					ftsan_freed_most(wanted), host->release);
+		error = ftsan_ring_init(budget_of(options), ftsan_freed_most(wanted),
+					host->release);
 	if (error != 0) {
 		state = "no memory for its records";
 		return error;

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/syscall.h>
 
 #include "base/base.h"
 #include "budget/budget.h"
@@ -28,15 +26,10 @@ enum {
 };
 
 /* fitting() - a program that needs what its limit allows is to get it with us, too. */
-static uint32_t fitting(uint32_t n_slots, int which)
+static uint32_t fitting(uint32_t n_slots)
 {
-	struct rlimit limit;
-	uint64_t most;
+	uint64_t most = ftsan_sys_memory_limit() / LIMIT_SHARE / FTSAN_PAGE;
 
-	if (ftsan_sys_call6(SYS_prlimit64, 0, which, 0, (long)&limit, 0, 0) < 0 ||
-	    limit.rlim_cur == RLIM_INFINITY)
-		return n_slots;
-	most = limit.rlim_cur / LIMIT_SHARE / FTSAN_PAGE;
 	return most < n_slots ? (uint32_t)most : n_slots;
 }
 
@@ -44,7 +37,7 @@ int ftsan_guard_init(const struct ftsan_options *options,
 		     const struct ftsan_guard_host *host, bool free_threaded)
 {
 	bool race = ftsan_options_race(options);
-	uint32_t slots = fitting(fitting(options->slots, RLIMIT_AS), RLIMIT_DATA);
+	uint32_t slots = fitting(options->slots);
 	int error;
 
 	ftsan_guard_config = (struct ftsan_guard_config){
