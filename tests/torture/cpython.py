@@ -52,6 +52,9 @@ LEFT_OUT = {
     "test_threading": {
         "test_print_exception_gh_102056": "its program loops now and then, bare as well",
     },
+    "test_subprocess": {
+        "test_empty_env": "children are followed, by variables in their environment",
+    },
     "test_cmd_line": {
         "test_python_gil": "ftsan keeps the GIL off as PYTHON_GIL=0 does, and sys.flags says so",
     },
