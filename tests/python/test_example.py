@@ -131,8 +131,14 @@ def test_every_run_has_the_same_findings(run, interpreter, python, project, way)
         pytest.skip("tried on another interpreter")
     expected = WAYS[way][3]
     before = None
+    missed = 0
     for _ in range(REPEAT if len(expected) == len(ALL) else 1):
         outcome = pytest_in(run, python, project, way)
+        if outcome.status == 66 and set(map(key_of, report_of(logs_of(run)))) < expected:
+            # Two threads may fail to meet on a busy machine (1 of 29 runs did, in one bug).
+            missed += 1
+            assert missed == 1, outcome
+            outcome = pytest_in(run, python, project, way)
         assert outcome.status == (66 if expected else 67), outcome
         logs = logs_of(run)
         assert_bugs(outcome, report_of(logs), expected)
