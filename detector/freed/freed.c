@@ -17,8 +17,10 @@ enum {
 	GC_BITS = 11,
 	/* Objects/obmalloc.c (bumpserialno() and what is below it): with
 	 * PYTHONMALLOC=debug a block has its size, who allocates, seven bytes of padding
-	 * in front, and more behind. */
+	 * in front, and eight behind. */
 	DEBUG_HEAD = 16,
+	DEBUG_TAIL = 8,
+	DEBUG_PADDING = 0xfd,
 };
 
 /* Set at start, and read by every free. */
@@ -121,14 +123,18 @@ struct block {
 	uintptr_t type;
 };
 
-static bool is_debug_head(const unsigned char *head)
+static bool is_padding(const unsigned char *from, unsigned bytes)
 {
-	if (head[8] != 'r' && head[8] != 'm' && head[8] != 'o')
-		return false;
-	for (unsigned i = 9; i < DEBUG_HEAD; i++)
-		if (head[i] != 0xfd)
+	for (unsigned i = 0; i < bytes; i++)
+		if (from[i] != DEBUG_PADDING)
 			return false;
 	return true;
+}
+
+static bool is_debug_head(const unsigned char *head)
+{
+	return (head[8] == 'r' || head[8] == 'm' || head[8] == 'o') &&
+	       is_padding(head + 9, DEBUG_HEAD - 9);
 }
 
 static uint64_t big_endian(const unsigned char *from)
@@ -141,13 +147,19 @@ static uint64_t big_endian(const unsigned char *from)
 
 static uint64_t usable(uintptr_t at, const struct ftsan_memory *memory)
 {
-	const unsigned char *head = (const unsigned char *)at - DEBUG_HEAD;
+	const unsigned char *block = (const unsigned char *)at;
+	uint64_t bytes;
 
 	if (at == memory->begin)
 		return memory->size;
-	if (at - memory->begin != DEBUG_HEAD || !is_debug_head(head))
+	if (at - memory->begin != DEBUG_HEAD || !is_debug_head(block - DEBUG_HEAD))
 		return 0;
-	return big_endian(head) + DEBUG_HEAD < memory->size ? big_endian(head) : 0;
+	bytes = big_endian(block - DEBUG_HEAD);
+	/* Whoever wrote past the end is told of by CPython, at this free and no later. */
+	return bytes <= memory->size - DEBUG_HEAD - DEBUG_TAIL &&
+			       is_padding(block + bytes, DEBUG_TAIL)
+		       ? bytes
+		       : 0;
 }
 
 static bool is_block(const struct ftsan_memory *memory)
@@ -159,6 +171,7 @@ static void look(uintptr_t at, bool live, struct block *out)
 {
 	struct ftsan_memory memory;
 	uint64_t bytes;
+	uint32_t object;
 
 	*out = (struct block){.object = -1};
 	if (live)
@@ -171,10 +184,13 @@ static void look(uintptr_t at, bool live, struct block *out)
 	out->bytes = bytes <= FTSAN_FREED_BLOCK_MAX ? (uint32_t)bytes : 0;
 	if (memory.kind != FTSAN_MEMORY_OBJECT)
 		return;
-	out->object = (int)(memory.object - at);
-	if (out->bytes >= (uint32_t)out->object + told.abi->object_size)
-		out->type = ftsan_member(at + (uint32_t)out->object, told.abi->ob_type);
-	/* Buffers come from the objects' heap, too (PyObject_Malloc()). */
+	object = (uint32_t)(memory.object - at);
+	/* Too small for an object: PyObject_Malloc() gives buffers of any size. */
+	if (out->bytes < object + told.abi->object_size)
+		return;
+	out->object = (int)object;
+	out->type = ftsan_member(at + object, told.abi->ob_type);
+	/* Larger buffers, too, have no type. */
 	if (ftsan_type_known(out->type) == FTSAN_TYPE_UNKNOWN &&
 	    !ftsan_memory_is_type(out->type))
 		out->type = 0;

@@ -32,6 +32,7 @@ static _Atomic unsigned n_originals;
 static const struct original *_Atomic current[DOMAINS];
 
 bool ftsan_freed_raw;
+_Atomic bool ftsan_freed_foreign;
 static void (*get_allocator)(int domain, struct allocator *out);
 static void (*set_allocator)(int domain, struct allocator *in);
 /* Asks whether ours is still called: see is_called(). */
@@ -144,6 +145,7 @@ bool ftsan_freed_resize(void *block, size_t size, unsigned origin, const void *c
 
 	if (block == NULL || ftsan_freed_mode_now() == FTSAN_FREED_OFF ||
 	    ftsan_freed_mode_now() == FTSAN_FREED_ALL ||
+	    atomic_load_explicit(&ftsan_freed_foreign, memory_order_relaxed) ||
 	    (origin == FTSAN_FREED_BY_RAW && !ftsan_freed_raw) ||
 	    ftsan_freed_call_is_plain((uintptr_t)block, (uintptr_t)caller))
 		return false;
@@ -197,13 +199,24 @@ static bool is_ours(const struct allocator *allocator)
 	return allocator->free == free_object || allocator->free == free_buffer;
 }
 
+/*
+ * An allocator that is not the interpreter's may have put words of its own before or
+ * behind a block: what is filled would be more than the program's part.
+ */
+static bool is_foreign(const struct allocator *allocator)
+{
+	uintptr_t at = (uintptr_t)allocator->free - ftsan_freed_types.begin;
+
+	return !is_ours(allocator) && at >= ftsan_freed_types.bytes;
+}
+
 static void put_on_top(enum domain domain)
 {
 	const struct original *original;
 	struct allocator now;
 
 	get_allocator(domain, &now);
-	if (is_ours(&now))
+	if (is_ours(&now) || is_foreign(&now))
 		return;
 	original = remember(domain, &now);
 	if (original == NULL)
@@ -262,8 +275,13 @@ static bool is_wanted(const struct ftsan_module_stage *stage)
 /* An import: early, and the interpreter is set up by then. */
 static void look_again(const struct ftsan_module_stage *stage)
 {
-	if (stage->kind == FTSAN_STAGE_INIT && get_allocator != NULL &&
-	    is_wanted(stage) && !is_called())
+	struct allocator buffers;
+
+	if (stage->kind != FTSAN_STAGE_INIT || get_allocator == NULL || !is_wanted(stage))
+		return;
+	get_allocator(DOMAIN_MEM, &buffers);
+	atomic_store(&ftsan_freed_foreign, is_foreign(&buffers));
+	if (!is_called())
 		put_all_on_top();
 }
 

@@ -13,6 +13,7 @@
 #ifndef FTSAN_PRELOAD_HOOK_FREED_H
 #define FTSAN_PRELOAD_HOOK_FREED_H
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -33,6 +34,10 @@ void ftsan_freed_hooks_stop(void);
  * is known. Set at start. */
 extern FTSAN_HIDDEN bool ftsan_freed_raw;
 
+/* At the last import an allocator that is not the interpreter's gave buffers: what lies
+ * around a block of its is not known. */
+extern FTSAN_HIDDEN _Atomic bool ftsan_freed_foreign;
+
 /* For ftsan_freed_host. */
 void ftsan_freed_release(unsigned origin, uintptr_t block);
 
@@ -46,6 +51,7 @@ static inline bool ftsan_freed_buffer(void *block, unsigned origin, const void *
 
 	return block != NULL && (mode == FTSAN_FREED_OWN || mode == FTSAN_FREED_AUTO) &&
 	       (origin != FTSAN_FREED_BY_RAW || ftsan_freed_raw) &&
+	       !atomic_load_explicit(&ftsan_freed_foreign, memory_order_relaxed) &&
 	       !ftsan_freed_call_is_plain((uintptr_t)block, (uintptr_t)caller) &&
 	       ftsan_freed_take((uintptr_t)block,
 				&(struct ftsan_freed_from){.origin = origin,

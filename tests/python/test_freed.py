@@ -127,6 +127,55 @@ def test_done_right(run, interpreter, extension, how):
     assert coverage["counters"]["freed_held"] > 1000, coverage
 
 
+SMALL = """
+import ctypes
+allocate, free = (getattr(ctypes.pythonapi, "PyObject_" + name) for name in ("Malloc", "Free"))
+allocate.restype = ctypes.c_void_p
+for size in (1, 8, 16, 24, 32, 40, 48):
+    blocks = [ctypes.c_void_p(allocate(size)) for _ in range(64)]
+    for block in blocks:
+        ctypes.memset(block, 0xff, size)
+    for block in blocks[::2]:
+        free(block)
+    for block in blocks[1::2]:
+        assert ctypes.string_at(block, size) == b"\\xff" * size, size
+        free(block)
+print("fine")
+"""
+
+
+@pytest.mark.parametrize("debug", [False, True])
+def test_what_is_beside_a_small_block(run, interpreter, extension, debug):
+    """Blocks of the objects' heap that are smaller than any object is."""
+    outcome = run.ftsan(interpreter, run.script(SMALL), options="freed=all",
+                        environment={**extension, **({"PYTHONMALLOC": "debug"} if debug else {})})
+    assert outcome.stdout == "fine\n" and outcome.findings == [], outcome
+
+
+OVERFLOW = """
+import ctypes
+allocate, free = ctypes.pythonapi.PyMem_Malloc, ctypes.pythonapi.PyMem_Free
+allocate.restype = ctypes.c_void_p
+block = ctypes.c_void_p(allocate(16))
+ctypes.memset(block, 0x78, {size})
+free(block)
+print("alive", flush=True)
+"""
+
+
+@pytest.mark.parametrize("size", [16, 17])
+def test_past_the_end_with_the_debug_hooks(run, interpreter, extension, size):
+    """CPython tells of it where the block is freed, as it does bare."""
+    outcome = run.ftsan(interpreter, run.script(OVERFLOW.format(size=size)),
+                        environment={**extension, "PYTHONMALLOC": "debug"}, options="freed=all")
+    if size == 16:
+        assert outcome.stdout == "alive\n" and outcome.findings == [], outcome
+        return
+    assert outcome.status == 128 + signal.SIGABRT and outcome.stdout == "", outcome
+    assert "bad trailing pad byte" in outcome.stderr, outcome
+    assert [found["kind"] for found in outcome.findings] == ["crash"], outcome
+
+
 def test_with_the_debug_hooks(run, interpreter, extension):
     script = run.script(SCRIPT.format(call="give_back_twice(Pair)", how=HERE))
     environment = {**extension, "PYTHONMALLOC": "debug"}
