@@ -158,6 +158,7 @@ static void describe(uint32_t slot, uintptr_t address, struct ftsan_object *out)
 const struct ftsan_adapter ftsan_adapter_cython = {
 	.name = "cython",
 	.extent = FTSAN_EXTENT_WHOLE,
+	.kept = true, /* the caches of a module are few */
 	.points_at = points_at,
 	.describe = describe,
 };

@@ -151,6 +151,8 @@ const struct ftsan_adapter ftsan_adapter_numpy = {
 	.name = "numpy",
 	.extent = FTSAN_EXTENT_BYTES,
 	.undoes = true,
+	.ageing = FTSAN_AGES_FOR_RACES,
+	.short_lived = true,
 	.points_at = points_at,
 	.describe = describe,
 };

@@ -33,6 +33,24 @@ static uint32_t fitting(uint32_t n_slots)
 	return most < n_slots ? (uint32_t)most : n_slots;
 }
 
+/* take_traits() - what the kinds of buffers come to with these options. */
+static void take_traits(const struct ftsan_options *options, bool free_threaded)
+{
+	/* A hazard takes one thread: no site is too short-lived for it. */
+	bool every = ftsan_options_latent(options) || options->short_lived == 0;
+	bool aged_for_races = ftsan_options_race(options) && free_threaded;
+
+	for (unsigned i = 0; i < FTSAN_ADAPTERS; i++) {
+		const struct ftsan_adapter *adapter = ftsan_guard_host->adapters[i];
+
+		ftsan_guard_config.aged[i] =
+			adapter->ageing == FTSAN_AGES_ALWAYS || aged_for_races;
+		ftsan_guard_config.short_lived[i] = every || !adapter->short_lived
+							    ? FTSAN_SHORT_LIVED_NEVER
+							    : options->short_lived;
+	}
+}
+
 int ftsan_guard_init(const struct ftsan_options *options,
 		     const struct ftsan_guard_host *host, bool free_threaded)
 {
@@ -50,21 +68,9 @@ int ftsan_guard_init(const struct ftsan_options *options,
 		.windows_per_site = options->windows * 8,
 		.window_budget_percent = options->window_budget,
 		.heal = options->heal,
-		.aged = {[FTSAN_ADAPTER_CANARY] = true,
-			 /* Builds with a GIL hand dims buffers from one array to the
-			  * next, so that nothing may stay sealed. */
-			 [FTSAN_ADAPTER_NUMPY] = race && free_threaded,
-			 [FTSAN_ADAPTER_CYTHON] = true},
-		/* A hazard takes one thread: no site is too short-lived for it. */
-		.short_lived = {[FTSAN_ADAPTER_CANARY] = FTSAN_SHORT_LIVED_NEVER,
-				[FTSAN_ADAPTER_NUMPY] =
-					ftsan_options_latent(options) ||
-							options->short_lived == 0
-						? FTSAN_SHORT_LIVED_NEVER
-						: options->short_lived,
-				[FTSAN_ADAPTER_CYTHON] = FTSAN_SHORT_LIVED_NEVER},
 	};
 	ftsan_guard_host = host;
+	take_traits(options, free_threaded);
 	/* After a detach the arena is there, and buffers in it are in use. */
 	if (!ftsan_guard_is_ready) {
 		error = slots < SLOTS_MIN ? -ENOMEM : ftsan_arena_init(slots);

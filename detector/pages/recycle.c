@@ -11,10 +11,7 @@ enum { GAP_SLOTS = 8 }; /* others between two buffers of a stretch */
 
 bool ftsan_recycle_begin(uint32_t slot)
 {
-	/* A reader that is still in an old cache may come at any time, and die of what
-	 * it finds; the caches of a module are few. */
-	if (ftsan_slot_at(slot)->adapter == FTSAN_ADAPTER_CYTHON &&
-	    ftsan_guard_config.heal)
+	if (ftsan_guard_config.heal && ftsan_adapter_of(slot)->kept)
 		return false;
 	if (!ftsan_slot_transition(slot, FTSAN_QUARANTINED, FTSAN_RECYCLING))
 		return false;
