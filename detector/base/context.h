@@ -16,6 +16,8 @@
 
 /* Where the instruction is, or (after a trap) the one behind it. */
 static inline uintptr_t ftsan_context_ip(const void *ucontext);
+/* After the trap of a FTSAN_CPU_BREAKPOINT: where that is. */
+static inline uintptr_t ftsan_context_breakpoint(const void *ucontext);
 static inline void ftsan_context_set_ip(void *ucontext, uintptr_t ip);
 static inline uintptr_t ftsan_context_sp(const void *ucontext);
 

@@ -17,6 +17,11 @@ static inline uintptr_t ftsan_context_ip(const void *ucontext)
 	return ftsan_context_register(ucontext, REG_RIP);
 }
 
+static inline uintptr_t ftsan_context_breakpoint(const void *ucontext)
+{
+	return ftsan_context_ip(ucontext) - 1;
+}
+
 static inline void ftsan_context_set_ip(void *ucontext, uintptr_t ip)
 {
 	((ucontext_t *)ucontext)->uc_mcontext.gregs[REG_RIP] = (greg_t)ip;

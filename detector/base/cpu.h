@@ -17,6 +17,8 @@ static inline uint64_t ftsan_cpu_ticks(void);
 /* For a loop that waits some hundred nanoseconds for another processor. */
 static inline void ftsan_cpu_relax(void);
 
+/* FTSAN_CPU_USER_END: no address of a program is there or above. */
+
 #if defined(__x86_64__)
 #include "base/cpu_x86_64.h"
 #else

@@ -12,6 +12,10 @@
  */
 #define FTSAN_CPU_BREAKPOINT 0xcc
 
+/* What four-level page tables leave a process; the kernel keeps the last page of it
+ * unmapped (TASK_SIZE of arch/x86/include/asm/page_64_types.h). */
+#define FTSAN_CPU_USER_END UINT64_C(0x7ffffffff000)
+
 /* Its name for people, and Debian's name of the directory of its libraries. */
 #define FTSAN_CPU_NAME "x86-64"
 #define FTSAN_CPU_TRIPLE "x86_64-linux-gnu"

@@ -137,7 +137,7 @@ static bool points(uint64_t value)
 {
 	uint64_t unused;
 
-	return value >= FTSAN_PAGE && value < UINT64_C(0x7ffffffff000) &&
+	return value >= FTSAN_PAGE && value < FTSAN_CPU_USER_END &&
 	       ftsan_safe_u64((uintptr_t)value, &unused);
 }
 

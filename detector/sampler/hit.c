@@ -45,7 +45,7 @@ static bool on_some_stack(uintptr_t address)
 
 static bool is_user(uintptr_t address)
 {
-	return address >= FTSAN_PAGE && address < UINT64_C(0x7ffffffff000);
+	return address >= FTSAN_PAGE && address < FTSAN_CPU_USER_END;
 }
 
 /* What the pages' engine guards it also sees, every store of it. */
@@ -178,7 +178,7 @@ static void stale(struct ftsan_thread *self, const struct ftsan_sample_module *m
 
 bool ftsan_hit_int3(void *ucontext, bool active)
 {
-	uintptr_t pc = ftsan_context_ip(ucontext) - 1;
+	uintptr_t pc = ftsan_context_breakpoint(ucontext);
 	struct ftsan_sample_module *module = ftsan_sample_module_of(pc);
 	struct ftsan_sample_site *site =
 		module == NULL ? NULL : ftsan_sample_site_at(module, pc);

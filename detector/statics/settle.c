@@ -87,7 +87,7 @@ static void follow_lock_word(const struct static_store *store, int tid)
 
 static bool looks_like_pointer(uint64_t value)
 {
-	return value >= 0x10000 && value < 0x800000000000u && value % 4 == 0 &&
+	return value >= 0x10000 && value < FTSAN_CPU_USER_END && value % 4 == 0 &&
 	       value > 0xffffffff;
 }
 

@@ -3,7 +3,8 @@
 for another processor.
 
 The patterns are what such code can't do without: assembly, the context's registers, the
-decoder, constants of <elf.h>, builtins of the compiler. A file with `_x86_64` in its name
+decoder, constants of <elf.h>, where a process's addresses end, builtins of the
+compiler. A file with `_x86_64` in its name
 is included by one without, or by another one of its kind.
 """
 import pathlib
@@ -16,6 +17,7 @@ ONLY_THERE = {
     "a register of ptrace's": r"->(?:orig_)?r(?:[abcd]x|[sbi]p|[sd]i|8|9|1[0-5])\b",
     "the decoder of x86": r"\bZ[Yy][DdAa][A-Za-z]*_[A-Z]|\bZydisDecoded|\bZydisRegister|<Zydis/",
     "a constant of ELF": r"\bEM_X86_64\b|\bR_X86_64_\w+|\bEM_AARCH64\b",
+    "an end of the address space": r"\b0x(?:7f{8}(?:000|fff)|80{11})[uUlL]*\b",
     "a builtin": r"\b__builtin_ia32_\w+|\b__get_cpuid|<cpuid\.h>|<\w+mmintrin\.h>|\b_mm\d*_\w+\(",
 }
 STRIPPED = re.compile(r"/\*.*?\*/|//[^\n]*", re.S)
