@@ -2,8 +2,8 @@
  * Names, numbers and prototypes generated from table.def.
  *
  * Every wrapper is called ftsan_hook_<name>; the exported LIBC names are jumps to them
- * (start/exports.c), so that a wrapper sees its caller's return address whichever way it
- * was reached.
+ * (start/exports_x86_64.c), so that a wrapper sees its caller's return address whichever
+ * way it was reached.
  */
 #ifndef FTSAN_PRELOAD_TABLE_H
 #define FTSAN_PRELOAD_TABLE_H

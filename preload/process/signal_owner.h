@@ -26,7 +26,7 @@ void ftsan_signal_give_back(void);
 /* A signal that a thread was sent: is it one of our own? In a signal handler. */
 typedef bool (*ftsan_signal_sent)(int sig, const siginfo_t *info, void *uc);
 
-/* Who is asked that, NULL: nobody, because nobody of us sends any. */
+/* One more who is asked that, for good; twice is once. Context: start, an attach. */
 void ftsan_signal_tell_sent(ftsan_signal_sent sent);
 
 /**

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""Functions that nobody calls, and options that nobody reads.
+"""Functions that nobody calls or nobody defines, and options that nobody reads.
 
 usage: unused.py options SOURCE_DIRECTORY
        unused.py functions SOURCE_DIRECTORY BUILD_DIRECTORY NM
 
-A function that other files may call has to be called, and not only by a test. An option of detector/base/options.def has to be
+A function that other files may call has to be called, and not only by a test; one that a header declares has to be somewhere. An option of detector/base/options.def has to be
 read: somewhere a member of struct ftsan_options has its name.
 """
 
@@ -84,16 +84,33 @@ def unused_functions(root, build, nm):
         if mentioned < 2:
             yield f"{source}: {name} is called nowhere" + \
                 (" but in tests" if name in tests else "")
+    yield from undefined_functions(root, defined)
     if len(defined) < 100:
         yield f"too little was looked at: {len(defined)} functions"
 
 
-def sources(root):
+def sources(root, ending=(".c", ".h")):
     for part in ("detector", "preload", "tools/command"):
         for directory, _, names in os.walk(os.path.join(root, part)):
             for name in names:
-                if name.endswith((".c", ".h")):
+                if name.endswith(ending):
                     yield code_of(os.path.join(directory, name))
+
+
+# At the beginning of a line, its type before it; not one of a macro's (##).
+DECLARED = re.compile(r"^(?!static inline|typedef|#)[a-z][\w *\n]*?\b(\w+)\((?!\*)[^;{}#]*\)[^;{}()#]*;", re.MULTILINE)
+
+
+def undefined_functions(root, defined):
+    """Names of ours alone: what a header repeats of others' is theirs."""
+    text = list(sources(root, (".h",)))
+    inline = set(re.findall(r"^static inline [^;{}]*?\b(\w+)\(", "\n".join(text), re.MULTILINE))
+    names = {name for one in text for name in DECLARED.findall(one)
+             if name.startswith(("ftsan_", "static_"))}
+    for name in sorted(names - set(defined) - inline):
+        yield f"{name} is declared, and nowhere defined"
+    if len(names) < 100:
+        yield f"too little was looked at: {len(names)} declarations"
 
 
 def unread_options(root):
