@@ -26,14 +26,14 @@ SHAPES = {
 }
 
 
-def built(python, directory):
+def built(python, directory, name="crashing"):
     include = subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('include'))"],
                              capture_output=True, text=True, check=True).stdout.strip()
     cc = next(filter(shutil.which, ("cc", "gcc", "clang")), None)
     if cc is None or not pathlib.Path(include, "Python.h").exists():
         pytest.skip("no C compiler, or no Python.h")
-    subprocess.run([cc, "-shared", "-fPIC", "-g", "-O1", "-w", f"-I{include}", HERE / "crashing.c",
-                    "-o", directory / "crashing.so"], check=True)
+    subprocess.run([cc, "-shared", "-fPIC", "-g", "-O1", "-w", f"-I{include}", HERE / f"{name}.c",
+                    "-o", f"{directory}/{name}.so"], check=True)
     return {"PYTHONPATH": str(directory), "PYTHON_GIL": "0"}
 
 

@@ -176,6 +176,33 @@ def test_past_the_end_with_the_debug_hooks(run, interpreter, extension, size):
     assert [found["kind"] for found in outcome.findings] == ["crash"], outcome
 
 
+OWN_ALLOCATOR = """
+import own_allocator
+import crashing, threading
+def work():
+    for _ in range(60):
+        pairs = [crashing.Pair() for _ in range(40)]
+        crashing.buffers()
+        [list(range(n)) for n in range(60)], {str(n): n for n in range(60)}
+threads = [threading.Thread(target=work) for _ in range(3)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("fine")
+"""
+
+
+@pytest.mark.parametrize("how", ["auto", "own", "all"])
+def test_an_allocator_of_a_modules_own(run, interpreter, extension, how):
+    """Its word behind each block stays as it is."""
+    built(interpreter, extension["PYTHONPATH"], "own_allocator")
+    outcome = run.ftsan(interpreter, run.script(OWN_ALLOCATOR), environment=extension,
+                        options="freed=" + how)
+    assert outcome.status in (0, 67) and outcome.stdout == "fine\n", outcome
+    assert outcome.findings == [], outcome
+
+
 def test_with_the_debug_hooks(run, interpreter, extension):
     script = run.script(SCRIPT.format(call="give_back_twice(Pair)", how=HERE))
     environment = {**extension, "PYTHONMALLOC": "debug"}
