@@ -232,6 +232,21 @@ def test_output_to_a_file(report, one, tmp_path):
     assert json.loads((tmp_path / "out.json").read_text())["summary"]["findings"] == 1
 
 
+def test_a_reader_that_has_seen_enough_is_no_error(report, tmp_path):
+    """`report | head`: the status is the one that it would have been."""
+    log.write(tmp_path / "many", *log.run(*(log.finding(f"{i:016x}", title="x" * 2000)
+                                            for i in range(1, 200))))
+    for form in ("text", "json", "csv"):
+        for arguments, status in ((), 0), (("--exit-code",), 66):
+            command = [FTSAN, "report", "--format", form, *arguments, "many"]
+            with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  cwd=tmp_path, env=clean_environment({})) as process:
+                process.stdout.readline()
+                process.stdout.close()
+                assert process.stderr.read() == b"", form
+            assert process.returncode == status, form
+
+
 def test_a_full_disk_is_a_failure(report, one):
     result = report(one, "-o", "/dev/full")
     assert result.returncode == 125
@@ -263,6 +278,42 @@ def test_exit_status(report, tmp_path, one):
 
 
 # --- baseline ---
+
+def modules(n):
+    return log.coverage(modules=[{"module": f"/own/m{i}.so", "functions": 5, "seen": 3, "shared": 1}
+                                 for i in range(n)])
+
+
+def summary_of(report, tmp_path, *records, stats=False):
+    log.write(tmp_path / "log", log.process(), log.engine(), *records, log.end())
+    return report("log", *["--stats"] * stats).stdout
+
+
+def test_a_summary_is_short_unless_more_is_asked_for(report, tmp_path):
+    """Modules: where there is a finding, and few; else with --stats."""
+    for finding, n, shown in ([], 2, False), ([log.finding()], 3, True), ([log.finding()], 4, False):
+        for stats in False, True:
+            text = summary_of(report, tmp_path, *finding, modules(n), stats=stats)
+            assert ("functions that ran: m0 3 of 5 (1 on shared memory), m1 3 of 5" in text) == \
+                (shown or stats), text
+
+
+def test_what_was_left_out_is_said_in_words(report, tmp_path):
+    """Not the few whose owner was not seen, but all that a bound left out."""
+    for guarded, reason, n, words in (1000, "unbound", 3, ""), \
+            (100, "unbound", 3, "left out: 3 unbound (not known whose they are);"), \
+            (1000, "slots", 3, "left out: 3 slots (more at once than the bound);"):
+        text = summary_of(report, tmp_path, log.coverage(
+            buffers_guarded=guarded, buffers_left_out={reason: n}))
+        assert ("left out" in text) == bool(words) and words in text, text
+
+
+def test_a_static_is_called_a_static(report, tmp_path):
+    static = log.finding("1" * 16, "hazard", "latent", title="static last of tally", grade="high")
+    log.write(tmp_path / "log", *log.run(static))
+    text = report("log").stdout
+    assert "1 x unsynchronized static, latent" in text and "metadata" not in text, text
+
 
 def test_baseline(report, tmp_path):
     known, new, gone = (log.finding(f"{i:016x}", title=title)

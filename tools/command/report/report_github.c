@@ -30,7 +30,7 @@ static void put_github_item(struct ftsan_report *report, const struct ftsan_item
 		fprintf(out, ",line=%d,", item->place.line);
 	}
 	fputs("title=ftsan%3A ", out);
-	ftsan_put_github_property(out, ftsan_kind_headline(item->found->kind));
+	ftsan_put_github_property(out, item->found->headline);
 	if (item->place.function[0] != '\0') {
 		fputs(" in ", out);
 		ftsan_put_github_property(out, item->place.function);

@@ -89,7 +89,7 @@ static void put_row(FILE *out, const struct ftsan_item *item)
 {
 	fputs("<tr>", out);
 	ftsan_html_element(out, "td", "code", item->found->fingerprint);
-	ftsan_html_element(out, "td", NULL, ftsan_kind_headline(item->found->kind));
+	ftsan_html_element(out, "td", NULL, item->found->headline);
 	ftsan_html_element(out, "td", "code", item->place.function);
 	fputs("<td class=\"code\">", out);
 	ftsan_put_xml(out, item->place.file);

@@ -74,7 +74,7 @@ static void put_summary(FILE *out, const struct ftsan_item *item)
 
 	fputs("<summary>", out);
 	ftsan_html_element(out, "span", ftsan_html_badge(item->found->confidence),
-			   ftsan_kind_headline(item->found->kind));
+			   item->found->headline);
 	ftsan_html_element(out, "span", "badge", item->found->confidence);
 	if (item->news != FTSAN_NEWS_UNKNOWN)
 		ftsan_html_element(out, "span",

@@ -12,7 +12,7 @@ static void put_group(FILE *out, const struct ftsan_found *found)
 
 	fputs("<tr><td>", out);
 	ftsan_html_element(out, "span", ftsan_html_badge(found->confidence),
-			   ftsan_kind_headline(found->kind));
+			   found->headline);
 	fputs("</td><td class=\"code\"><a href=\"#f-", out);
 	ftsan_put_xml(out, found->fingerprint);
 	fputs("\">", out);

@@ -112,7 +112,7 @@ static void write_items(struct ftsan_report *report, const struct ftsan_format *
 	size_t n;
 	struct weight *weights = sorted(report, session, wanted, &n);
 
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < n && !ferror(report->out); i++) {
 		struct ftsan_item item = {
 			.found = weights[i].found,
 			.news = gone ? FTSAN_NEWS_GONE : weights[i].news,
@@ -157,7 +157,7 @@ const char *ftsan_item_title(const struct ftsan_item *item, char *to,
 {
 	const char *title = item->view->title != NULL
 				    ? item->view->title
-				    : ftsan_kind_headline(item->found->kind);
+				    : item->found->headline;
 
 	/* Other languages have no such names, and mean what they put in angle brackets.
 	 */

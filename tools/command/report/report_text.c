@@ -66,7 +66,7 @@ static void gone_item(struct ftsan_report *report, const struct ftsan_item *item
 	fprintf(out, "ftsan:   gone: ");
 	ftsan_put_text(out, item->found->fingerprint);
 	fputs(", ", out);
-	ftsan_put_text(out, ftsan_kind_headline(item->found->kind));
+	ftsan_put_text(out, item->found->headline);
 	if (item->place.function[0] != '\0') {
 		fputs(" in ", out);
 		ftsan_put_text(out, item->place.function);

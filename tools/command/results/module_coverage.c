@@ -133,25 +133,23 @@ struct ftsan_module_line *ftsan_modules_ranked(const struct ftsan_session *sessi
 	return lines;
 }
 
-void ftsan_modules_write(FILE *out, const struct ftsan_session *session)
+void ftsan_modules_write(FILE *out, const struct ftsan_session *session, bool all)
 {
-	enum { SHOWN = 5 };
+	/* A longer line is read by nobody who did not ask for it. */
+	enum { FEW = 3 };
 	size_t n;
 	struct ftsan_module_line *lines = ftsan_modules_ranked(session, &n);
 
-	for (size_t i = 0; i < n && i < SHOWN; i++) {
+	if (!all && n > FEW)
+		n = 0;
+	for (size_t i = 0; i < n; i++) {
 		const struct ftsan_module_seen *seen = lines[i].seen;
 
-		fputs(i == 0 ? "ftsan: functions that threads ran (of these, on memory "
-			       "that they share): "
-			     : ", ",
-		      out);
+		fputs(i == 0 ? "ftsan: functions that ran: " : ", ", out);
 		ftsan_put_text(out, lines[i].name);
-		fprintf(out, " %" PRIu64 " of %" PRIu64 " (%" PRIu64 ")", seen->seen,
-			seen->functions, seen->shared);
+		fprintf(out, " %" PRIu64 " of %" PRIu64 " (%" PRIu64 " on shared memory)",
+			seen->seen, seen->functions, seen->shared);
 	}
-	if (n > SHOWN)
-		fprintf(out, ", and %zu more modules", n - SHOWN);
 	if (n > 0)
 		fputc('\n', out);
 	free(lines);

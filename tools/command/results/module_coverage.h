@@ -40,7 +40,7 @@ struct ftsan_module_line {
 struct ftsan_module_line *ftsan_modules_ranked(const struct ftsan_session *session,
 					       size_t *n);
 
-/* One line of the summary, or none. */
-void ftsan_modules_write(FILE *out, const struct ftsan_session *session);
+/* One line of the summary; none where more than a few modules ran, unless @all are asked for. */
+void ftsan_modules_write(FILE *out, const struct ftsan_session *session, bool all);
 
 #endif

@@ -215,6 +215,8 @@ static void keep(struct ftsan_found *found, const struct ftsan_source *source,
 
 	free(found->kind);
 	found->kind = ftsan_xstrdup(view->kind);
+	free(found->headline);
+	found->headline = ftsan_xstrdup(ftsan_view_headline(view));
 	free(found->confidence);
 	found->confidence =
 		ftsan_xstrdup(view->confidence != NULL ? view->confidence : "unknown");
@@ -364,6 +366,7 @@ void ftsan_session_release_found(struct ftsan_session *session)
 		struct ftsan_found *found = &session->found[i];
 
 		free(found->kind);
+		free(found->headline);
 		free(found->confidence);
 		free(found->fingerprint);
 		free(found->also);

@@ -111,6 +111,7 @@ struct ftsan_module_list {
  * struct ftsan_found - one bug: one fingerprint
  * @kind, @confidence, @fingerprint: owned; the confidence is the best that was seen, the
  *               kind goes with it
+ * @headline:    what the best record is called, owned
  * @also:        another name of it, owned; NULL: it has none
  * @culprit, @culprit_module: the function to blame and its module, owned; NULL: not known
  * @records:     a process writes one for each sort of evidence
@@ -130,6 +131,7 @@ struct ftsan_found {
 	char *kind;
 	char *confidence;
 	char *fingerprint;
+	char *headline;
 	char *also;
 	char *culprit, *culprit_module;
 	uint64_t records;

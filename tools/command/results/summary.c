@@ -21,7 +21,7 @@ static void write_sorts(FILE *out, const struct ftsan_session *session)
 
 		if (!ftsan_found_shown(found))
 			continue;
-		sort = ftsan_xprintf("%s, %s", ftsan_kind_headline(found->kind),
+		sort = ftsan_xprintf("%s, %s", found->headline,
 				     found->confidence);
 		ftsan_names_add(&sorts, sort, 1);
 		ftsan_names_add(&occurrences, sort, ftsan_found_count(found));
@@ -240,7 +240,8 @@ static void write_watched(FILE *out, const struct ftsan_session *session, bool s
 	write_engines(out, session, stats);
 	ftsan_summary_gil(out, session, stats);
 	ftsan_summary_coverage(out, session, stats);
-	ftsan_modules_write(out, session);
+	if (stats || session->n_shown > 0)
+		ftsan_modules_write(out, session, stats);
 	ftsan_verdict_write_blind(out, session);
 	write_unwatched(out, session);
 	write_attached(out, session);

@@ -85,6 +85,35 @@ static bool is_short_lived(const char *reason)
 	return strcmp(reason, "short_lived") == 0 || strcmp(reason, "young") == 0;
 }
 
+/* A few copies of arrays that nobody was seen to own are no news. */
+static bool is_minor(const struct ftsan_session *session, const char *reason, uint64_t n)
+{
+	enum { ONE_IN = 100 };
+
+	return strcmp(reason, "unbound") == 0 &&
+	       n * ONE_IN < (uint64_t)total(session, "buffers_guarded");
+}
+
+/* The reason as users know it; "" for one of a later version. */
+static const char *meaning_of(const char *reason)
+{
+	static const struct {
+		const char *reason, *meaning;
+	} meanings[] = {
+		{"slots", " (more at once than the bound)"},
+		{"size", " (larger than the bound)"},
+		{"fragments", " (more sealed pages than the bound)"},
+		{"unbound", " (not known whose they are)"},
+		{"kernel", " (a system call failed)"},
+		{"thread", " (too many threads)"},
+	};
+
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(meanings); i++)
+		if (strcmp(meanings[i].reason, reason) == 0)
+			return meanings[i].meaning;
+	return "";
+}
+
 /* Arrays that were worth watching, and for which there was no room. */
 static void write_bounds(FILE *out, const struct ftsan_session *session)
 {
@@ -92,13 +121,18 @@ static void write_bounds(FILE *out, const struct ftsan_session *session)
 	unsigned written = 0;
 
 	for (size_t i = 0; i < reasons->n; i++) {
-		if (reasons->counts[i] == 0 || is_short_lived(reasons->texts[i]))
+		const char *reason = reasons->texts[i];
+
+		if (reasons->counts[i] == 0 || is_short_lived(reason) ||
+		    is_minor(session, reason, reasons->counts[i]))
 			continue;
-		fprintf(out, "%s%llu ", written++ == 0 ? "ftsan: left out: " : ", ",
+		fprintf(out, "%s%llu ",
+			written++ == 0 ? "ftsan: arrays not watched, left out: " : ", ",
 			(unsigned long long)reasons->counts[i]);
-		ftsan_put_text(out, reasons->texts[i]);
+		ftsan_put_text(out, reason);
+		fputs(meaning_of(reason), out);
 	}
-	fputs(written > 0 ? " (`ftsan options` has the bounds)\n" : "", out);
+	fputs(written > 0 ? "; `ftsan options` has the bounds\n" : "", out);
 	write_lost(out, session);
 }
 
