@@ -1,10 +1,31 @@
 #include "crash/words.h"
 
+#include <signal.h>
 #include <string.h>
 
 #include "base/base.h"
 #include "stacks/stacks.h"
 #include "view/view.h"
+
+const char *ftsan_signal_name(int signal)
+{
+	switch (signal) {
+	case SIGSEGV:
+		return "SIGSEGV";
+	case SIGBUS:
+		return "SIGBUS";
+	case SIGABRT:
+		return "SIGABRT";
+	case SIGFPE:
+		return "SIGFPE";
+	case SIGILL:
+		return "SIGILL";
+	case SIGTRAP:
+		return "SIGTRAP";
+	default:
+		return "a signal";
+	}
+}
 
 /* One process dies once. */
 static struct {

@@ -6,6 +6,9 @@
 #include "crash/fault.h"
 #include "rules/rules.h"
 
+/* "SIGSEGV"; "a signal" for those that are not deadly by themselves. Pure. */
+const char *ftsan_signal_name(int signal);
+
 /* Context of all: async-signal-safe, one caller in a process at a time. Texts stay until
  * the next call of the same function, or of the other one that makes a detail. */
 

@@ -188,23 +188,3 @@ enum ftsan_relation ftsan_relate(const struct ftsan_deed *a, const struct ftsan_
 		return FTSAN_SAME_MODULE;
 	return a->object == 0 && b->object == 0 ? FTSAN_SAME_FUNCTION : FTSAN_SAME_METHOD;
 }
-
-const char *ftsan_signal_name(int signal)
-{
-	switch (signal) {
-	case SIGSEGV:
-		return "SIGSEGV";
-	case SIGBUS:
-		return "SIGBUS";
-	case SIGABRT:
-		return "SIGABRT";
-	case SIGFPE:
-		return "SIGFPE";
-	case SIGILL:
-		return "SIGILL";
-	case SIGTRAP:
-		return "SIGTRAP";
-	default:
-		return "a signal";
-	}
-}

@@ -136,7 +136,4 @@ struct ftsan_deed {
 /* Pure and symmetric. */
 enum ftsan_relation ftsan_relate(const struct ftsan_deed *a, const struct ftsan_deed *b);
 
-/* "SIGSEGV"; "signal" for those that are not deadly by themselves. Pure. */
-const char *ftsan_signal_name(int signal);
-
 #endif

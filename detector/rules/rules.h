@@ -1,6 +1,7 @@
 /*
  * The room of the detection rules: pure functions over recorded data. Everything that
- * decides whether something is a finding is here, and nothing else is.
+ * decides whether something is a finding, or is worth looking for, is here, and nothing
+ * else is.
  *
  * May use: base.
  * Held: nothing; no rule reads anything but its arguments.
@@ -11,6 +12,7 @@
 #include "rules/access.h"
 #include "rules/crash_rules.h"
 #include "rules/delay.h"
+#include "rules/effort.h"
 #include "rules/freed_rules.h"
 #include "rules/proof.h"
 #include "rules/sampled.h"

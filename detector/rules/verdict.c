@@ -2,13 +2,6 @@
 
 #include <stddef.h>
 
-/* What a hit of a watchpoint costs, signal and all, and how much of the run time. */
-static const uint64_t HIT_NS = 18u * 1000;
-enum { HIT_PERCENT = 5 };
-
-/* A run that has just begun may spend this much before the percentage counts. */
-static const uint64_t WINDOW_BURST_NS = 100u * 1000 * 1000;
-
 bool ftsan_rule_overlap(const struct ftsan_access *a, const struct ftsan_access *b)
 {
 	if (a->size == 0 || b->size == 0)
@@ -32,62 +25,6 @@ bool ftsan_rule_race(enum ftsan_extent extent, const struct ftsan_access *a,
 	if (a->role == FTSAN_ROLE_FREE || b->role == FTSAN_ROLE_FREE)
 		return true;
 	return extent == FTSAN_EXTENT_WHOLE || ftsan_rule_overlap(a, b);
-}
-
-bool ftsan_rule_exhausted(const struct ftsan_window_question *q)
-{
-	return q->site_proven || q->site_windows >= q->site_limit ||
-	       q->object_windows >= q->object_limit;
-}
-
-uint64_t ftsan_rule_window_length(uint64_t option_ns, uint32_t object_windows,
-				  uint32_t object_limit)
-{
-	return object_windows < object_limit / 2 ? option_ns : 4 * option_ns;
-}
-
-bool ftsan_rule_open_window(const struct ftsan_window_question *q)
-{
-	if (q->threads < 2 || q->length_ns == 0 || q->budget_percent == 0)
-		return false;
-	if (q->deviates || ftsan_rule_exhausted(q))
-		return false;
-	return q->spent_ns + q->length_ns <=
-	       WINDOW_BURST_NS + q->elapsed_ns / 100 * q->budget_percent;
-}
-
-enum ftsan_publish_answer ftsan_rule_publish(const struct ftsan_publish_question *q)
-{
-	if (q->cooling || (!q->foreign && q->age_ticks < 1))
-		return FTSAN_PUBLISH_LATER;
-	if (!q->bound)
-		return FTSAN_PUBLISH_UNBOUND;
-	if (!ftsan_rule_within(q->fragments, q->fragment_limit, q->site_published))
-		return FTSAN_PUBLISH_OVER_LIMIT;
-	return FTSAN_PUBLISH_NOW;
-}
-
-/* floor(log2(n)) for n > 0 */
-static uint32_t log2_of(uint32_t n)
-{
-	return 31 - (uint32_t)__builtin_clz(n);
-}
-
-bool ftsan_rule_sample(uint32_t calls, uint32_t always)
-{
-	uint32_t period;
-
-	if (always == 0 || calls < always)
-		return true;
-	period = 1u << log2_of(calls / always);
-	if (period > FTSAN_SAMPLE_RAREST / 2)
-		period = FTSAN_SAMPLE_RAREST / 2;
-	return calls % (2 * period) == 0;
-}
-
-bool ftsan_rule_sample_known(uint32_t calls, uint32_t always, uint32_t harmless)
-{
-	return harmless < FTSAN_HARMLESS || ftsan_rule_sample(calls, (always + 3) / 4);
 }
 
 bool ftsan_rule_hazard(const struct ftsan_hazard_question *q)
@@ -126,9 +63,4 @@ enum ftsan_recheck_verdict ftsan_rule_recheck(const struct ftsan_recheck_questio
 	if (q->others)
 		return FTSAN_RECHECK_RACE;
 	return q->latent ? FTSAN_RECHECK_HAZARD : FTSAN_RECHECK_NOTHING;
-}
-
-bool ftsan_rule_watch(uint64_t hits, uint64_t elapsed_ns)
-{
-	return hits * HIT_NS <= WINDOW_BURST_NS + elapsed_ns / 100 * HIT_PERCENT;
 }
