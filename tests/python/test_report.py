@@ -479,6 +479,17 @@ def test_junit(report, tmp_path):
     assert HOSTILE[0] in names
 
 
+def test_junit_names_the_file_and_the_tests(report, tmp_path):
+    log.write(tmp_path / "log", *log.run(log.finding(tests=["t.py::test_a", "t.py::test_b"])))
+    report("--format", "junit", "--source-root", "/src", "-o", "out.xml", "log")
+    checked = xsd_valid(tmp_path / "out.xml")
+    assert checked.returncode == 0, checked.stderr
+    case = next(case for case in xml.etree.ElementTree.parse(tmp_path / "out.xml").iter("testcase")
+                if case.find("failure") is not None)
+    assert (case.get("file"), case.get("line")) == ("work.py", "7")
+    assert case.find("failure").text.startswith("In the tests t.py::test_a, t.py::test_b\n")
+
+
 def test_junit_of_a_clean_run_has_a_test_that_passed(report, tmp_path):
     log.write(tmp_path / "clean", *log.run())
     report("--format", "junit", "-o", "out.xml", "clean")

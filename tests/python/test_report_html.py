@@ -279,6 +279,19 @@ CONTRAST = """(() => {
 })()"""
 
 
+def test_the_header_says_what_ran_and_when(make, tmp_path):
+    paths = ("/v/lib/python3.14t/site-packages/numpy/_core/_umath.cpython-314t-x86_64-linux-gnu.so",
+             "/v/lib/python3.14t/site-packages/numpy/random/mt.so", "/src/tally.cpython-314t.so",
+             "/v/lib/python3.14t/lib-dynload/_json.so")
+    modules = [{"module": path, "functions": 2, "seen": 1, "shared": 1} for path in paths]
+    log.write(tmp_path / "log", log.process(), log.engine(), log.coverage(modules=modules), log.end())
+    page = make("log").read_text()
+    header = page[page.index("<header"):page.index("</header>")]
+    for words in ("CPython 3.13.5, ftsan 0.1.0, run at 2026-11-22T", "Native code of numpy, tally<",
+                  "python -m pytest", "verdict"):
+        assert words in header, header
+
+
 @pytest.mark.parametrize("width", [1280, 800, 400])
 @pytest.mark.parametrize("dark", [False, True])
 def test_layout(make, tmp_path, browser, width, dark):

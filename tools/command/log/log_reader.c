@@ -19,6 +19,7 @@ static int read_process(struct ftsan_record *record)
 	process->gil = ftsan_member_string(record->json, "gil");
 	process->version = ftsan_member_string(record->json, "ftsan");
 	process->argv = ftsan_member_list(record->json, "argv");
+	process->time = json_number_value(json_object_get(record->json, "time"));
 	process->root = ftsan_member_bool(record->json, "root");
 	process->attached = ftsan_member_bool(record->json, "attached");
 	process->free_threaded = ftsan_member_bool(record->json, "free_threaded");

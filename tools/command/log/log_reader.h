@@ -35,6 +35,7 @@ struct ftsan_process_record {
 	const char *version; /* of ftsan */
 	const char *refused; /* why its layouts are not known */
 	json_t *argv;	     /* list or NULL */
+	double time;	     /* 0: unknown */
 	bool free_threaded;
 	bool root;
 	bool attached; /* it ran already */

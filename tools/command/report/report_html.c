@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base.h"
 #include "common/common.h"
 #include "report/report_html_parts.h"
 
@@ -48,7 +49,67 @@ static void put_verdict(const struct ftsan_report *report)
 	free(unwatched);
 }
 
-/* "CPython 3.14.7, ftsan 0.1.0" */
+/* "numpy" of ".../site-packages/numpy/_core/x.so", the module's name outside of packages;
+ * NULL: CPython's own. @to: room for it. */
+static const char *package_of(const char *path, char *to, size_t capacity_bytes)
+{
+	static const char *const roots[] = {"/site-packages/", "/dist-packages/"};
+
+	if (strstr(path, "/lib-dynload/") != NULL)
+		return NULL;
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(roots); i++) {
+		const char *root = strstr(path, roots[i]);
+		const char *begin = root != NULL ? root + strlen(roots[i]) : "";
+		size_t length = strcspn(begin, "/");
+
+		if (begin[length] == '/' && length < capacity_bytes) {
+			memcpy(to, begin, length);
+			to[length] = '\0';
+			return to;
+		}
+	}
+	ftsan_lasting_module(to, capacity_bytes, path);
+	return to;
+}
+
+/* "Native code of numpy, tally" */
+static void put_packages(const struct ftsan_report *report)
+{
+	enum { SHOWN = 12 };
+	const struct ftsan_names *paths = &report->session->coverage.module_paths;
+	struct ftsan_names packages = {.n = 0};
+	char name[FTSAN_SHORT_NAME];
+	FILE *out = report->out;
+
+	for (size_t i = 0; i < paths->n; i++)
+		if (package_of(paths->texts[i], name, sizeof(name)) != NULL)
+			ftsan_names_add(&packages, name, 1);
+	for (size_t i = 0; i < packages.n && i < SHOWN; i++) {
+		fputs(i > 0 ? ", " : "<p class=\"soft\">Native code of ", out);
+		ftsan_put_xml(out, packages.texts[i]);
+	}
+	if (packages.n > SHOWN)
+		fprintf(out, " and %zu more packages", packages.n - SHOWN);
+	fputs(packages.n > 0 ? "</p>\n" : "", out);
+	ftsan_names_release(&packages);
+}
+
+static void put_date(const struct ftsan_report *report)
+{
+	const struct ftsan_session *session = report->session;
+	FILE *out = report->out;
+
+	if (session->first <= 0)
+		return;
+	fputs(", run at ", out);
+	ftsan_put_time(out, session->first);
+	if (session->runs.n < 2 || session->last - session->first < 1)
+		return;
+	fputs(" and until ", out);
+	ftsan_put_time(out, session->last);
+}
+
+/* "CPython 3.14.7, ftsan 0.1.0, run at 2026-11-30T08:12:45Z" */
 static void put_origin(const struct ftsan_report *report)
 {
 	const struct ftsan_session *session = report->session;
@@ -63,7 +124,9 @@ static void put_origin(const struct ftsan_report *report)
 		fputs(session->pythons.n + i > 0 ? ", ftsan " : "ftsan ", out);
 		ftsan_put_xml(out, session->versions.texts[i]);
 	}
+	put_date(report);
 	fputs("</p>\n", out);
+	put_packages(report);
 }
 
 static void begin_html(struct ftsan_report *report)

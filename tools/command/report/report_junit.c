@@ -16,8 +16,9 @@ static size_t inactive_engines(const struct ftsan_session *session)
 	return count;
 }
 
+/* @place: NULL, or where a finding is shown */
 static void open_case(FILE *out, const char *class, const char *name,
-		      const char *fingerprint)
+		      const char *fingerprint, const struct ftsan_place *place)
 {
 	fputs("<testcase classname=\"ftsan.", out);
 	ftsan_put_xml(out, class);
@@ -28,6 +29,11 @@ static void open_case(FILE *out, const char *class, const char *name,
 		ftsan_put_xml(out, fingerprint);
 		fputc(']', out);
 	}
+	if (place != NULL && place->file != NULL) {
+		fputs("\" file=\"", out);
+		ftsan_put_xml(out, place->inside != NULL ? place->inside : place->file);
+		fprintf(out, "\" line=\"%d", place->line > 0 ? place->line : 1);
+	}
 	fputs("\" time=\"0\">\n", out);
 }
 
@@ -37,7 +43,7 @@ static void put_verdict(const struct ftsan_report *report)
 	char *text = ftsan_verdict_text(report->session, report->summary.nothing);
 	FILE *out = report->out;
 
-	open_case(out, "verdict", "something was watched", NULL);
+	open_case(out, "verdict", "something was watched", NULL, NULL);
 	if (ftsan_verdict_of(report->session) == FTSAN_VERDICT_NOTHING_WATCHED) {
 		fputs("<error type=\"nothing-watched\" message=\"", out);
 		ftsan_put_xml(out, text);
@@ -64,6 +70,16 @@ static void begin_junit(struct ftsan_report *report)
 	put_verdict(report);
 }
 
+/* The program's tests, not those that we make of findings. */
+static void put_tests(FILE *out, const struct ftsan_names *tests)
+{
+	for (size_t i = 0; i < tests->n; i++) {
+		fputs(i == 0 ? "In the tests " : ", ", out);
+		ftsan_put_xml(out, tests->texts[i]);
+	}
+	fputs(tests->n > 0 ? "\n" : "", out);
+}
+
 static void put_failure(FILE *out, const struct ftsan_item *item)
 {
 	char *text = ftsan_finding_text(item->view);
@@ -78,6 +94,7 @@ static void put_failure(FILE *out, const struct ftsan_item *item)
 	if (item->news != FTSAN_NEWS_UNKNOWN)
 		fprintf(out, ", %s", ftsan_news_word(item->news));
 	fputs("\">", out);
+	put_tests(out, &item->found->tests);
 	ftsan_put_xml(out, text);
 	fputs("</failure>\n", out);
 	free(text);
@@ -91,7 +108,7 @@ static void put_junit_item(struct ftsan_report *report, const struct ftsan_item 
 	if (item->news == FTSAN_NEWS_GONE)
 		return;
 	open_case(out, item->found->kind, ftsan_item_title(item, title, sizeof(title)),
-		  item->found->fingerprint);
+		  item->found->fingerprint, &item->place);
 	if (item->suppressed)
 		fputs("<skipped message=\"suppressed\"/>\n", out);
 	else
@@ -101,7 +118,7 @@ static void put_junit_item(struct ftsan_report *report, const struct ftsan_item 
 
 static void put_engine(FILE *out, const struct ftsan_engine_state *engine)
 {
-	open_case(out, "engine", engine->name, NULL);
+	open_case(out, "engine", engine->name, NULL, NULL);
 	if (!engine->active) {
 		fputs("<error type=\"inactive\" message=\"", out);
 		ftsan_put_xml(out, engine->reason);

@@ -256,6 +256,7 @@ enum { FTSAN_UNENDED_NAMED = 5, FTSAN_COMMANDS_KEPT = 32 };
  * @lost:         findings that end records count and the log has not
  * @runs, @pythons, @versions: distinct ones
  * @commands:     the first command lines of roots
+ * @first, @last: when the first and the last process began; 0 when none said so
  * @bad_lines:    lines that are no records
  */
 struct ftsan_session {
@@ -284,6 +285,7 @@ struct ftsan_session {
 	uint64_t n_deaths;
 	json_int_t lost;
 	struct ftsan_names runs, pythons, versions, commands, hidden_by;
+	double first, last;
 	uint64_t bad_lines;
 };
 
