@@ -306,6 +306,25 @@ def test_death_in_the_test(project, affected, arguments):
         assert running[-1] == ["test_it.py::test_shared"], outcome
 
 
+def test_crash_in_a_worker(run, project, fixed, tmp_path):
+    """The test is named in every form; others run on in another worker."""
+    project.write("import ctypes\n\ndef test_dies():\n    ctypes.string_at(8)\n\n"
+                  "def test_after():\n    pass\n", "test_dying.py")
+    outcome = project.pytest(fixed, "-n1", "test_dying.py")
+    assert "1 failed, 1 passed" in outcome.stdout, outcome
+    (found,) = outcome.findings
+    assert found["kind"] == "crash", found
+    assert "  In the tests test_dying.py::test_dies." in summary(outcome), outcome
+    logs = sorted(tmp_path.glob(f"log-{run.n_runs}*"))
+    forms = {form: run.bare(BUILD / "ftsan", "report", "--format", form, *logs).stdout
+             for form in ("junit", "sarif", "html")}
+    for form, text in forms.items():
+        assert found["title"].rstrip(".") in text, (form, text)
+        assert "test_dying.py::test_dies" in text or form == "sarif", (form, text)
+        assert "is NULL + 8" in text, (form, text)
+        assert "a view or a copy" not in text, (form, text)
+
+
 def test_run_parallel(project, affected):
     project.write("""
         shared = np.arange(1000)

@@ -201,9 +201,14 @@ static json_t *said(const struct ftsan_item *item)
 		return message(ftsan_item_title(item, title, sizeof(title)));
 	fputs(ftsan_item_title(item, title, sizeof(title)), out);
 	fputs(". ", out);
-	ftsan_explain_what(out, item->view);
-	fputs(" ", out);
-	ftsan_explain_remedy(out, item->view);
+	/* A death has its title said, and no remedy but what its cause tells. */
+	if (item->view->death != NULL) {
+		ftsan_explain_harm(out, item->view);
+	} else {
+		ftsan_explain_what(out, item->view);
+		fputs(" ", out);
+		ftsan_explain_remedy(out, item->view);
+	}
 	(void)fclose(out);
 	json = message(text);
 	free(text);
