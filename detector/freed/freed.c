@@ -5,7 +5,7 @@
 #include <stddef.h>
 
 #include "base/base.h"
-#include "freed/again.h"
+#include "freed/double_free.h"
 #include "freed/ring.h"
 #include "freed/sites.h"
 #include "freed/types.h"
@@ -25,7 +25,7 @@ enum {
 
 /* Set at start, and read by every free. */
 static _Atomic int mode;
-static struct ftsan_freed_host told;
+static struct ftsan_freed_host host;
 static const char *const states[] = {
 	[FTSAN_FREED_OFF] = "switched off (freed=off)",
 	[FTSAN_FREED_AUTO] =
@@ -48,13 +48,13 @@ static uint64_t budget_of(const struct ftsan_options *options)
 }
 
 int ftsan_freed_init(const struct ftsan_options *options,
-		     const struct ftsan_freed_host *host)
+		     const struct ftsan_freed_host *the_host)
 {
 	enum ftsan_freed_mode wanted = FTSAN_FREED_OFF;
 	int error = 0;
 
 	ftsan_ticks_begin();
-	told = *host;
+	host = *the_host;
 	atomic_store(&mode, FTSAN_FREED_OFF);
 	if (!ftsan_freed_mode(options->freed, &wanted)) {
 		state = "unknown value of the option freed";
@@ -63,20 +63,20 @@ int ftsan_freed_init(const struct ftsan_options *options,
 	state = states[wanted];
 	if (wanted == FTSAN_FREED_OFF)
 		return -ENOTSUP;
-	if (!host->abi->known || !host->abi->free_threaded ||
+	if (!the_host->abi->known || !the_host->abi->free_threaded ||
 	    strcmp(ftsan_memory_blocks_name(), "mimalloc") != 0) {
 		state = "sizes of blocks are known in free-threaded builds only";
 		return -ENOTSUP;
 	}
-	error = ftsan_sites_init();
+	error = ftsan_freed_sites_init();
 	if (error == 0)
 		error = ftsan_ring_init(budget_of(options), ftsan_freed_most(wanted),
-					host->release);
+					the_host->release);
 	if (error != 0) {
 		state = "no memory for its records";
 		return error;
 	}
-	ftsan_types_init(host);
+	ftsan_types_init(the_host);
 	state = states[wanted];
 	atomic_store(&mode, (int)wanted);
 	return 0;
@@ -106,7 +106,7 @@ void ftsan_freed_count(void)
 void ftsan_freed_fork_child(void)
 {
 	ftsan_ring_fork_child();
-	ftsan_sites_fork_child();
+	ftsan_freed_sites_fork_child();
 }
 
 /* --- what a block is ------------------------------------------------------------------
@@ -186,10 +186,10 @@ static void look(uintptr_t at, bool live, struct block *out)
 		return;
 	object = (uint32_t)(memory.object - at);
 	/* Too small for an object: PyObject_Malloc() gives buffers of any size. */
-	if (out->bytes < object + told.abi->object_size)
+	if (out->bytes < object + host.abi->object_size)
 		return;
 	out->object = (int)object;
-	out->type = ftsan_member(at + object, told.abi->ob_type);
+	out->type = ftsan_member(at + object, host.abi->ob_type);
 	/* Larger buffers, too, have no type. */
 	if (ftsan_type_known(out->type) == FTSAN_TYPE_UNKNOWN &&
 	    !ftsan_memory_is_type(out->type))
@@ -211,7 +211,7 @@ static void fill(const struct ftsan_freed_record *record, uint32_t serial)
 {
 	struct ftsan_freed_span spans[FTSAN_FREED_SPANS];
 	int object = record->object == FTSAN_NO_OBJECT ? -1 : record->object * 8;
-	unsigned n = ftsan_freed_spans(record->bytes, object, told.abi->ob_type, spans);
+	unsigned n = ftsan_freed_spans(record->bytes, object, host.abi->ob_type, spans);
 	uint64_t value = ftsan_freed_fill(serial);
 
 	if (object >= 0)
@@ -232,7 +232,7 @@ static bool hold(uintptr_t at, const struct block *block,
 		.block = at,
 		.ticks = ftsan_cpu_ticks(),
 		.bytes = block->bytes,
-		.site = ftsan_site_here(block->type, from->pc),
+		.site = ftsan_freed_site_here(block->type, from->pc),
 		.origin = (uint8_t)from->origin,
 		.object = block->object < 0 ? FTSAN_NO_OBJECT
 					    : (uint8_t)(block->object / 8),
@@ -263,7 +263,7 @@ bool ftsan_freed_take(uintptr_t at, const struct ftsan_freed_from *from)
 
 	if (facts.mode == FTSAN_FREED_OFF)
 		return false;
-	facts.held = ftsan_freed_looks_held(at) && ftsan_again_is_held(at);
+	facts.held = ftsan_freed_looks_held(at) && ftsan_freed_is_held(at);
 	if (!facts.held) {
 		look(at, from->live, &block);
 		facts.bytes = block.bytes;
@@ -277,7 +277,7 @@ bool ftsan_freed_take(uintptr_t at, const struct ftsan_freed_from *from)
 	}
 	switch (ftsan_freed_judge(&facts)) {
 	case FTSAN_FREED_TWICE:
-		ftsan_again_report(at, true);
+		ftsan_double_free_report(at, true);
 		taken = true;
 		break;
 	case FTSAN_FREED_KEEP:
@@ -295,9 +295,9 @@ bool ftsan_freed_given_back(uintptr_t object)
 	int saved_errno = errno;
 
 	if (!ftsan_freed_looks_held(object) ||
-	    ftsan_freed_mode_now() == FTSAN_FREED_OFF || !ftsan_again_is_held(object))
+	    ftsan_freed_mode_now() == FTSAN_FREED_OFF || !ftsan_freed_is_held(object))
 		return false;
-	ftsan_again_report(object, false);
+	ftsan_double_free_report(object, false);
 	errno = saved_errno;
 	return true;
 }

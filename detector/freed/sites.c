@@ -24,7 +24,7 @@ static struct ftsan_stack captured;
 
 #define NUMBER_MASK ((uint64_t)SITES - 1)
 
-int ftsan_sites_init(void)
+int ftsan_freed_sites_init(void)
 {
 	if (sites == NULL)
 		sites = ftsan_sys_map(SITES * sizeof(*sites));
@@ -51,10 +51,10 @@ static uint64_t hash_here(uintptr_t type, uintptr_t pc)
 
 static void cut(struct ftsan_freed_site *to, const struct ftsan_stack *from)
 {
-	to->n_native =
-		from->n_native < FTSAN_SITE_NATIVE ? from->n_native : FTSAN_SITE_NATIVE;
-	to->n_python =
-		from->n_python < FTSAN_SITE_PYTHON ? from->n_python : FTSAN_SITE_PYTHON;
+	to->n_native = from->n_native < FTSAN_FREED_SITE_NATIVE ? from->n_native
+								: FTSAN_FREED_SITE_NATIVE;
+	to->n_python = from->n_python < FTSAN_FREED_SITE_PYTHON ? from->n_python
+								: FTSAN_FREED_SITE_PYTHON;
 	to->truncated = from->truncated || to->n_native < from->n_native ||
 			to->n_python < from->n_python;
 	memcpy(to->pc, from->pc, to->n_native * sizeof(to->pc[0]));
@@ -84,7 +84,7 @@ static uint32_t add(_Atomic uint64_t *entry, uint64_t hash, uintptr_t type)
 	return number;
 }
 
-uint32_t ftsan_site_here(uintptr_t type, uintptr_t pc)
+uint32_t ftsan_freed_site_here(uintptr_t type, uintptr_t pc)
 {
 	uint64_t hash = hash_here(type, pc);
 	uint32_t at = (uint32_t)(hash >> 40);
@@ -101,14 +101,14 @@ uint32_t ftsan_site_here(uintptr_t type, uintptr_t pc)
 	return 0;
 }
 
-const struct ftsan_freed_site *ftsan_site_at(uint32_t number)
+const struct ftsan_freed_site *ftsan_freed_site_at(uint32_t number)
 {
 	return number != 0 && sites != NULL && number <= atomic_load(&n_sites)
 		       ? &sites[number]
 		       : NULL;
 }
 
-void ftsan_sites_fork_child(void)
+void ftsan_freed_sites_fork_child(void)
 {
 	atomic_store(&adding, 0);
 }

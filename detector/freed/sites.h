@@ -7,7 +7,11 @@
 
 #include "stacks/stacks.h"
 
-enum { FTSAN_SITE_NATIVE = 16, FTSAN_SITE_PYTHON = 8, FTSAN_SITE_TYPE = 64 };
+enum {
+	FTSAN_FREED_SITE_NATIVE = 16,
+	FTSAN_FREED_SITE_PYTHON = 8,
+	FTSAN_FREED_SITE_TYPE = 64
+};
 
 /**
  * struct ftsan_freed_site - a place
@@ -15,18 +19,18 @@ enum { FTSAN_SITE_NATIVE = 16, FTSAN_SITE_PYTHON = 8, FTSAN_SITE_TYPE = 64 };
  * The rest is a struct ftsan_stack that was cut.
  */
 struct ftsan_freed_site {
-	char type[FTSAN_SITE_TYPE];
+	char type[FTSAN_FREED_SITE_TYPE];
 	uint16_t n_native, n_python;
 	bool truncated;
-	uintptr_t pc[FTSAN_SITE_NATIVE];
-	struct ftsan_pyframe python[FTSAN_SITE_PYTHON];
+	uintptr_t pc[FTSAN_FREED_SITE_NATIVE];
+	struct ftsan_pyframe python[FTSAN_FREED_SITE_PYTHON];
 };
 
 /* Context: start-up. Return: 0 or -ENOMEM. */
-int ftsan_sites_init(void);
+int ftsan_freed_sites_init(void);
 
 /**
- * ftsan_site_here() - the number of where the calling thread is
+ * ftsan_freed_site_here() - the number of where the calling thread is
  * @type: of the object, 0: there is none
  * @pc:   who frees
  *
@@ -34,12 +38,12 @@ int ftsan_sites_init(void);
  * its stack is captured the first time. Context: normal.
  * Return: 0: there is no room, or another thread is adding one.
  */
-uint32_t ftsan_site_here(uintptr_t type, uintptr_t pc);
+uint32_t ftsan_freed_site_here(uintptr_t type, uintptr_t pc);
 
 /* NULL: 0, or none. Any context. */
-const struct ftsan_freed_site *ftsan_site_at(uint32_t number);
+const struct ftsan_freed_site *ftsan_freed_site_at(uint32_t number);
 
 /* The child of a fork. */
-void ftsan_sites_fork_child(void);
+void ftsan_freed_sites_fork_child(void);
 
 #endif

@@ -12,7 +12,7 @@
 
 static void take_site(struct ftsan_freed_story *out, uint32_t number)
 {
-	const struct ftsan_freed_site *site = ftsan_site_at(number);
+	const struct ftsan_freed_site *site = ftsan_freed_site_at(number);
 
 	if (site == NULL)
 		return;

@@ -15,16 +15,16 @@ enum {
 
 struct ftsan_freed_types ftsan_freed_types;
 FTSAN_TLS uint32_t ftsan_freed_turns;
-static struct ftsan_freed_host told;
+static struct ftsan_freed_host host;
 
-void ftsan_types_init(const struct ftsan_freed_host *host)
+void ftsan_types_init(const struct ftsan_freed_host *the_host)
 {
-	const struct ftsan_module *module = ftsan_module_of(host->type_type);
+	const struct ftsan_module *module = ftsan_module_of(the_host->type_type);
 
-	told = *host;
+	host = *the_host;
 	ftsan_freed_types.begin = module != NULL ? module->begin : 0;
 	ftsan_freed_types.bytes = module != NULL ? module->end - module->begin : 0;
-	ftsan_freed_types.ob_type = host->abi->ob_type;
+	ftsan_freed_types.ob_type = the_host->abi->ob_type;
 }
 
 static bool is_extensions(uintptr_t address)
@@ -33,7 +33,7 @@ static bool is_extensions(uintptr_t address)
 
 	if (address < FTSAN_PAGE ||
 	    address - ftsan_freed_types.begin < ftsan_freed_types.bytes ||
-	    (address >= told.own_begin && address < told.own_end))
+	    (address >= host.own_begin && address < host.own_end))
 		return false;
 	module = ftsan_module_of(address);
 	return module != NULL && strstr(module->path, "/lib-dynload/") == NULL;
@@ -46,7 +46,7 @@ static bool look(uintptr_t type)
 	if (ftsan_module_of(type) != NULL)
 		return is_extensions(type);
 	if (!ftsan_memory_is_type(type) ||
-	    ftsan_safe_read(words, (const void *)(type + told.abi->type_name),
+	    ftsan_safe_read(words, (const void *)(type + host.abi->type_name),
 			    sizeof(words)) != 0)
 		return false;
 	for (unsigned i = FIRST_WORD; i < WORDS; i++)

@@ -9,11 +9,11 @@
 #include "sampler/budget.h"
 #include "sampler/finding.h"
 #include "sampler/hold.h"
-#include "sampler/kin.h"
 #include "sampler/modules.h"
 #include "sampler/other.h"
 #include "sampler/own.h"
 #include "sampler/ran.h"
+#include "sampler/same_word.h"
 #include "sampler/words.h"
 #include "stacks/stacks.h"
 #include "threads/threads.h"
@@ -68,7 +68,7 @@ static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 		return true;
 	}
 	if (!ftsan_hold_watches())
-		ftsan_kin_arm(key);
+		ftsan_same_word_arm(key);
 	armed = ftsan_sys_now_ns();
 	ftsan_count(sampler_delays);
 	met = ftsan_hold_wait(it, delay_ns);
@@ -105,7 +105,7 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 	if (side->reads)
 		ftsan_words_note_read(key);
 	if (!ftsan_hold_watches())
-		ftsan_kin_note(key, module, site);
+		ftsan_same_word_note(key, module, site);
 	if (ftsan_words_settled(key)) {
 		ftsan_ran_note(module, site, FTSAN_RAN_SHARED);
 		return false;

@@ -1,3 +1,4 @@
+#include "statics/config.h"
 #include "statics/statics.h"
 
 #include <errno.h>

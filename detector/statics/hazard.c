@@ -9,6 +9,7 @@
 #include "base/base.h"
 #include "budget/budget.h"
 #include "findings/findings.h"
+#include "statics/config.h"
 #include "statics/store.h"
 #include "statics/report_text.h"
 #include "threads/threads.h"

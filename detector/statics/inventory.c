@@ -7,6 +7,7 @@
 #include "base/base.h"
 #include "findings/findings.h"
 #include "locks/locks.h"
+#include "statics/config.h"
 #include "statics/statics.h"
 #include "statics/store.h"
 

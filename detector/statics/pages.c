@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 
 #include "base/base.h"
+#include "statics/config.h"
 #include "statics/statics.h"
 #include "statics/store.h"
 

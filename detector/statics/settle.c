@@ -3,6 +3,7 @@
 #include "locks/locks.h"
 #include "memory/memory.h"
 #include "stacks/stacks.h"
+#include "statics/config.h"
 #include "statics/store.h"
 #include "threads/threads.h"
 

@@ -150,28 +150,6 @@ enum static_meeting static_meet(struct static_thread *own, struct ftsan_thread *
 void static_window_serve(void);
 void static_window_fork_child(void);
 
-/* Set once at start. */
-struct static_config {
-	bool latent, race;
-	bool free_threaded;
-	enum ftsan_grade grade;
-	bool inventory;
-	bool ending;
-	uint64_t window_ns;
-	uint32_t windows;
-	uint32_t budget_percent;
-	uint64_t began_ns;
-	const struct ftsan_module *interpreter;
-	const struct ftsan_static_host *host;
-};
-extern struct static_config static_config;
-
-/* The engine has started; and is at rest, for a detach. */
-struct static_switch {
-	_Atomic bool on, halted;
-};
-extern struct static_switch static_switch;
-
 /* What kind of code an address belongs to, by its file's name. */
 enum static_code { STATIC_CODE_MODULE, STATIC_CODE_LIBC, STATIC_CODE_FOREIGN };
 enum static_code static_code_of(uintptr_t pc);

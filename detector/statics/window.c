@@ -10,6 +10,7 @@
 #include "budget/budget.h"
 #include "findings/findings.h"
 #include "rules/rules.h"
+#include "statics/config.h"
 #include "statics/store.h"
 #include "statics/report_text.h"
 #include "threads/threads.h"

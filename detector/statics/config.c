@@ -1,4 +1,4 @@
-#include "statics/store.h"
+#include "statics/config.h"
 
 struct static_config static_config; /* set once at start */
 struct static_switch static_switch;

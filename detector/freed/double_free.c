@@ -1,4 +1,4 @@
-#include "freed/again.h"
+#include "freed/double_free.h"
 
 #include <stdatomic.h>
 #include <stddef.h>
@@ -15,7 +15,7 @@ static struct ftsan_freed_story story;
 static struct ftsan_stack here;
 static _Atomic int reporter;
 
-bool ftsan_again_is_held(uintptr_t address)
+bool ftsan_freed_is_held(uintptr_t address)
 {
 	const struct ftsan_freed_record *record =
 		ftsan_ring_at(ftsan_freed_serial(ftsan_member(address, 0)));
@@ -73,7 +73,7 @@ static void tell(uintptr_t address, bool freed)
 	(void)ftsan_report(&incident);
 }
 
-void ftsan_again_report(uintptr_t address, bool freed)
+void ftsan_double_free_report(uintptr_t address, bool freed)
 {
 	int nobody = 0;
 

@@ -4,18 +4,18 @@
  *
  * Tables of fixed size where the newer entry wins. Any thread, async-signal-safe.
  */
-#ifndef FTSAN_SAMPLER_KIN_H
-#define FTSAN_SAMPLER_KIN_H
+#ifndef FTSAN_SAMPLER_SAME_WORD_H
+#define FTSAN_SAMPLER_SAME_WORD_H
 
 #include <stdint.h>
 
 #include "sampler/site.h"
 
 /* The site has touched the word called @key (ftsan_words_key()). */
-void ftsan_kin_note(uint64_t key, struct ftsan_sample_module *module,
-		    struct ftsan_sample_site *site);
+void ftsan_same_word_note(uint64_t key, struct ftsan_sample_module *module,
+			  struct ftsan_sample_site *site);
 
 /* Arms all that are known to touch it. */
-void ftsan_kin_arm(uint64_t key);
+void ftsan_same_word_arm(uint64_t key);
 
 #endif
