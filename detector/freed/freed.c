@@ -256,7 +256,8 @@ static void count(struct ftsan_freed_facts *facts, uintptr_t key)
 bool ftsan_freed_take(uintptr_t at, const struct ftsan_freed_from *from)
 {
 	struct ftsan_freed_facts facts = {.mode = ftsan_freed_mode_now(),
-					  .own_call = from->own_call};
+					  .own_call = from->own_call,
+					  .detached = from->detached};
 	int saved_errno = errno;
 	struct block block;
 	bool taken = false;

@@ -57,12 +57,14 @@ void ftsan_freed_fork_child(void);
  * struct ftsan_freed_from - who frees a block
  * @origin:   for @release, below 256
  * @own_call: an extension module's own call frees it as a buffer
+ * @detached: the thread has no state of the interpreter now (PyMem_RawFree() only)
  * @live:     it is the first byte of a block of the interpreter's allocator for certain
  * @pc:       of the call
  */
 struct ftsan_freed_from {
 	unsigned origin;
 	bool own_call;
+	bool detached;
 	bool live;
 	uintptr_t pc;
 };

@@ -35,6 +35,9 @@ enum ftsan_freed_answer ftsan_freed_judge(const struct ftsan_freed_facts *facts)
 	/* A block is held for as long as nobody may have it. */
 	if (facts->held)
 		return FTSAN_FREED_TWICE;
+	/* To hold one is to release those that have been held for longest. */
+	if (facts->detached)
+		return FTSAN_FREED_PASS;
 	if (facts->bytes < 8 || facts->bytes > FTSAN_FREED_BLOCK_MAX)
 		return FTSAN_FREED_PASS;
 	switch (facts->mode) {

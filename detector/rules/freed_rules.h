@@ -25,6 +25,9 @@ enum { FTSAN_FREED_BLOCK_MAX = 16384 };
  * @mode:     what is wanted
  * @bytes:    of the block, 0: not known
  * @held:     it is held back already
+ * @detached: the thread is not attached to the interpreter: it may free this block, but
+ *           not what others brought (mimalloc asks the thread's state when a page of
+ *           objects becomes empty: _PyMem_mi_page_maybe_free(), Objects/obmalloc.c)
  * @own_call: an extension module's own call frees it as a buffer
  * @own_type: it holds an object whose type is an extension module's
  * @before:   frees of the type, or of the call, that were held before
@@ -34,6 +37,7 @@ struct ftsan_freed_facts {
 	enum ftsan_freed_mode mode;
 	uint32_t bytes;
 	bool held;
+	bool detached;
 	bool own_call;
 	bool own_type;
 	uint32_t before;

@@ -33,6 +33,7 @@ static const struct original *_Atomic current[DOMAINS];
 
 bool ftsan_freed_raw;
 _Atomic bool ftsan_freed_foreign;
+static void *(*thread_state)(void); /* PyThreadState_GetUnchecked() */
 static void (*get_allocator)(int domain, struct allocator *out);
 static void (*set_allocator)(int domain, struct allocator *in);
 /* Asks whether ours is still called: see is_called(). */
@@ -59,6 +60,11 @@ static inline const struct original *original_of(enum domain domain, const void 
 static unsigned origin_of(const struct original *original)
 {
 	return FTSAN_FREED_BY_ALLOCATOR + (unsigned)(original - originals);
+}
+
+bool ftsan_freed_detached(void)
+{
+	return thread_state == NULL || thread_state() == NULL;
 }
 
 void ftsan_freed_release(unsigned origin, uintptr_t block)
@@ -133,6 +139,8 @@ static void *moved(void *block, size_t size, uint32_t usable, unsigned origin,
 			      &(struct ftsan_freed_from){
 				      .origin = origin,
 				      .own_call = origin < FTSAN_FREED_BY_ALLOCATOR,
+				      .detached = origin == FTSAN_FREED_BY_RAW &&
+						  ftsan_freed_detached(),
 				      .pc = (uintptr_t)caller}))
 		ftsan_freed_release(origin, (uintptr_t)block);
 	return to;
@@ -294,6 +302,8 @@ void ftsan_freed_hooks_start(void)
 	ftsan_freed_raw = ftsan_runtime_abi()->version >> 16 >= 0x030f;
 	*(void **)&get_allocator =
 		ftsan_real_lookup(ftsan_real_python(), "PyMem_GetAllocator");
+	*(void **)&thread_state =
+		ftsan_real_lookup(ftsan_real_python(), "PyThreadState_GetUnchecked");
 	*(void **)&set_allocator =
 		ftsan_real_lookup(ftsan_real_python(), "PyMem_SetAllocator");
 	/* So as not to cost anything where no extension is used. */

@@ -38,6 +38,10 @@ extern FTSAN_HIDDEN bool ftsan_freed_raw;
  * around a block of its is not known. */
 extern FTSAN_HIDDEN _Atomic bool ftsan_freed_foreign;
 
+/* Is the thread without a state of the interpreter, as PyMem_RawFree() may be called?
+ * Normal context. */
+bool ftsan_freed_detached(void);
+
 /* For ftsan_freed_host. */
 void ftsan_freed_release(unsigned origin, uintptr_t block);
 
@@ -54,9 +58,12 @@ static inline bool ftsan_freed_buffer(void *block, unsigned origin, const void *
 	       !atomic_load_explicit(&ftsan_freed_foreign, memory_order_relaxed) &&
 	       !ftsan_freed_call_is_plain((uintptr_t)block, (uintptr_t)caller) &&
 	       ftsan_freed_take((uintptr_t)block,
-				&(struct ftsan_freed_from){.origin = origin,
-							   .own_call = true,
-							   .pc = (uintptr_t)caller});
+				&(struct ftsan_freed_from){
+					.origin = origin,
+					.own_call = true,
+					.detached = origin == FTSAN_FREED_BY_RAW &&
+						    ftsan_freed_detached(),
+					.pc = (uintptr_t)caller});
 }
 
 /**

@@ -314,6 +314,18 @@ static PyObject *buffers(PyObject *module, PyObject *ignored)
 	return PyLong_FromLong(field);
 }
 
+/* As NumPy's sort does: the thread has no state of the interpreter meanwhile. */
+static PyObject *detached_buffers(PyObject *module, PyObject *ignored)
+{
+	(void)module;
+	(void)ignored;
+	Py_BEGIN_ALLOW_THREADS
+	for (int i = 0; i < 200; i++)
+		PyMem_RawFree(PyMem_RawMalloc(8000));
+	Py_END_ALLOW_THREADS
+	Py_RETURN_NONE;
+}
+
 /* All of the above, done right. */
 static PyObject *nothing(PyObject *module, PyObject *ignored)
 {
@@ -364,6 +376,7 @@ static PyMethodDef functions[] = {
 	{"give_back_once", give_back_once, METH_O, NULL},
 	{"freed_buffer", freed_buffer, METH_NOARGS, NULL},
 	{"moved_buffer", moved_buffer, METH_NOARGS, NULL},
+	{"detached_buffers", detached_buffers, METH_NOARGS, NULL},
 	{"buffer_freed_twice", buffer_freed_twice, METH_NOARGS, NULL},
 	{"buffers", buffers, METH_NOARGS, NULL},
 	{NULL, NULL, 0, NULL},

@@ -41,7 +41,7 @@ FREED = {
     "buffer_freed_twice()": "a block of ",
 }
 RIGHT = ("owned_item(pairs, pairs.clear)", "fresh_size(pairs, pairs.clear)", "give_back_once(Pair)",
-         "buffers()")
+         "buffers()", "detached_buffers()")
 
 
 def functions(stack):
@@ -114,7 +114,7 @@ print("fine")
 """
 
 
-@pytest.mark.parametrize("how", ["auto", "own", "all", "all:freed_mb=1", "own:debug"])
+@pytest.mark.parametrize("how", ["auto", "own", "all", "all:freed_mb=1", "own:freed_mb=1", "own:debug"])
 def test_done_right(run, interpreter, extension, how):
     options, _, debug = how.partition(":debug")
     calls = "; ".join("crashing." + call for call in RIGHT)

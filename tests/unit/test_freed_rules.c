@@ -39,6 +39,21 @@ START_TEST(test_whose_blocks_are_held)
 }
 END_TEST
 
+/* PyMem_RawFree() without a thread state: what is held would be released by that thread.
+ */
+START_TEST(test_a_detached_thread_has_nothing_held)
+{
+	struct ftsan_freed_facts facts = {
+		.mode = FTSAN_FREED_OWN, .bytes = 64, .own_call = true};
+
+	ck_assert_int_eq(judge(facts), FTSAN_FREED_KEEP);
+	facts.detached = true;
+	ck_assert_int_eq(judge(facts), FTSAN_FREED_PASS);
+	facts.held = true;
+	ck_assert_int_eq(judge(facts), FTSAN_FREED_TWICE);
+}
+END_TEST
+
 START_TEST(test_blocks_of_no_known_size_and_large_ones_pass)
 {
 	struct ftsan_freed_facts facts = {.mode = FTSAN_FREED_ALL};
@@ -127,6 +142,7 @@ int main(void)
 
 	tcase_add_test(tests, test_modes_have_names);
 	tcase_add_test(tests, test_whose_blocks_are_held);
+	tcase_add_test(tests, test_a_detached_thread_has_nothing_held);
 	tcase_add_test(tests, test_blocks_of_no_known_size_and_large_ones_pass);
 	tcase_add_test(tests, test_a_held_block_is_never_freed);
 	tcase_add_test(tests, test_many_are_sampled);
