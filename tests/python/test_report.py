@@ -308,6 +308,13 @@ def test_what_was_left_out_is_said_in_words(report, tmp_path):
         assert ("left out" in text) == bool(words) and words in text, text
 
 
+def test_a_danger_begins_as_a_sentence(report, tmp_path):
+    for note, words in ("What can go wrong: the sum is too small.", "The sum is too small."), \
+            ("What can go wrong: 2 of 3 are lost.", "2 of 3 are lost."), ("as it is", "as it is"):
+        log.write(tmp_path / "log", *log.run(log.finding(note=note)))
+        assert f"  Danger:   {words}\n" in report("log").stdout
+
+
 def test_a_static_is_called_a_static(report, tmp_path):
     static = log.finding("1" * 16, "hazard", "latent", title="static last of tally", grade="high")
     log.write(tmp_path / "log", *log.run(static))

@@ -203,9 +203,13 @@ void ftsan_explain_harm(FILE *out, const struct ftsan_view *view)
 		fputs(harm_of(view), out);
 		return;
 	}
-	ftsan_put_text(out, strncmp(note, prefix, sizeof(prefix) - 1) == 0
-				    ? note + sizeof(prefix) - 1
-				    : note);
+	if (strncmp(note, prefix, sizeof(prefix) - 1) == 0) {
+		note += sizeof(prefix) - 1;
+		/* What followed a colon begins a sentence here. */
+		if (*note >= 'a' && *note <= 'z')
+			fputc(*note++ - 'a' + 'A', out);
+	}
+	ftsan_put_text(out, note);
 }
 
 /* Is the function to blame in somebody else's package? */
