@@ -115,6 +115,11 @@ bool ftsan_runtime_active(void)
 	return atomic_load_explicit(&active, memory_order_acquire);
 }
 
+bool ftsan_runtime_walk_fault(const siginfo_t *info, const void *ucontext)
+{
+	return ftsan_stack_walking() && ftsan_statics_let_read(info, ucontext);
+}
+
 bool ftsan_runtime_fault(siginfo_t *info, void *ucontext)
 {
 	ftsan_statics_interrupted(info, ucontext);

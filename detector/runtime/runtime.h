@@ -38,8 +38,9 @@ bool ftsan_runtime_active(void);
  * The handlers' part. Context: signal handler on the faulting thread. Return: true when
  * the signal was ours and the handler must return at once; false: it is the program's.
  * runtime_fault also cancels a store that was being stepped when the program's own
- * fault came up in it.
+ * fault came up in it. runtime_walk_fault: the unwinder may go on reading; asked first.
  */
+bool ftsan_runtime_walk_fault(const siginfo_t *info, const void *ucontext);
 bool ftsan_runtime_fault(siginfo_t *info, void *ucontext);
 bool ftsan_runtime_trap(siginfo_t *info, void *ucontext);
 

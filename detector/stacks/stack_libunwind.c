@@ -6,7 +6,9 @@
  * configured (1.6.2, src/x86_64/Gstep.c, CONSERVATIVE_CHECKS), and it remembers pages
  * that were good once, hence the guarded call. It reads the stack after it has let go
  * of its cache's lock (src/dwarf/Gparser.c, find_reg_state, then apply_reg_state), so
- * a fault there leaves nothing locked.
+ * a fault there leaves nothing locked. What it reads with the lock taken are the unwind
+ * tables, and the static data they refer to: a page of that which a window has closed is
+ * opened for it (runtime.c, ftsan_runtime_walk_fault()).
  */
 #include <stddef.h>
 #include <stdint.h>

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stddef.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <ucontext.h>
 
 #include "base/base.h"
@@ -230,6 +231,23 @@ bool ftsan_statics_fault(const siginfo_t *info, void *ucontext)
 		return false;
 	poll_all(false);
 	return true;
+}
+
+/* The window goes on; who reads there meanwhile isn't met any more. */
+bool ftsan_statics_let_read(const siginfo_t *info, const void *ucontext)
+{
+	uintptr_t address = (uintptr_t)info->si_addr;
+	struct static_page *page;
+
+	if (info->si_code <= 0 || !ftsan_statics_near(address) ||
+	    ftsan_context_writes(ucontext))
+		return false;
+	page = static_page_of(address);
+	if (page == NULL || atomic_load_explicit(&page->state, memory_order_acquire) ==
+				    STATIC_PAGE_GONE)
+		return false;
+	return ftsan_sys_protect((void *)(address & ~(uintptr_t)(FTSAN_PAGE - 1)),
+				 FTSAN_PAGE, PROT_READ) == 0;
 }
 
 void ftsan_statics_interrupted(const siginfo_t *info, void *ucontext)

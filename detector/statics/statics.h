@@ -125,8 +125,12 @@ void ftsan_statics_poll(void);
  *
  * ftsan_statics_interrupted() - a fault somewhere: a store of ours that is being stepped
  *          and did not cause it is given up, and will be made again
+ * ftsan_statics_let_read() - the unwinder reads a page that a window has closed: static
+ *          data has the pointers to personality routines that unwind tables refer to, and
+ *          the unwinder holds its lock while it follows them. True: it may read now
  * ftsan_statics_fault(), ftsan_statics_step() - true when it was ours
  */
+bool ftsan_statics_let_read(const siginfo_t *info, const void *ucontext);
 void ftsan_statics_interrupted(const siginfo_t *info, void *ucontext);
 bool ftsan_statics_fault(const siginfo_t *info, void *ucontext);
 bool ftsan_statics_step(void *ucontext);

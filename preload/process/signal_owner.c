@@ -46,7 +46,12 @@ static bool is_ours(int sig, siginfo_t *info, void *uc)
 		return is_sent_by_us(sig, info, uc);
 	if (sig == SIGTRAP)
 		return ftsan_runtime_trap(info, uc);
-	return ftsan_safe_read_fixup(uc) || ftsan_stack_fixup(uc) ||
+	if (ftsan_safe_read_fixup(uc))
+		return true;
+	/* To leave the unwinder would leave its lock taken: it reads what it can. */
+	if (sig == SIGSEGV && ftsan_runtime_walk_fault(info, uc))
+		return true;
+	return ftsan_stack_fixup(uc) ||
 	       (sig == SIGSEGV && ftsan_runtime_fault(info, uc));
 }
 

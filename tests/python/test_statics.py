@@ -252,6 +252,48 @@ long next_number(void) { counter = counter * 3 + 1; copy = counter; return copy;
 """
 
 
+# Each function's unwind table names its personality routine by a pointer in static data, next
+# to what all threads store to; who is met comes by other functions than who waits.
+DEEP = """
+static long state[4] = {1, 2, 3, 4};
+static void put(volatile long *value) { *value = 0; }
+void store(long n)
+{
+    state[0] = state[0] * 3 + n;
+    state[1] = state[1] * 5 + n;
+    state[2] = state[2] * 7 + n;
+}
+""" + "".join(f"""
+void {side}{i}(long n)
+{{
+    volatile long kept __attribute__((cleanup(put))) = n;
+    {f"{side}{i - 1}" if i else "store"}(n + kept);
+}}
+""" for side in "abcd" for i in range(20))
+
+
+def test_stacks_are_walked_while_static_data_is_closed(run, cases, tmp_path):
+    cc = next(filter(shutil.which, ("cc", "gcc", "clang")))
+    (tmp_path / "deep.c").write_text(DEEP)
+    subprocess.run([cc, "-shared", "-fPIC", "-O1", "-fexceptions", "-o", tmp_path / "libdeep.so",
+                    tmp_path / "deep.c"], check=True)
+    program = run.script(f"""
+import ctypes, threading
+library = ctypes.CDLL({str(tmp_path / "libdeep.so")!r})
+import statics_cases
+def work(side):
+    for i in range(5000):
+        library[side + str(i % 20)](i)
+threads = [threading.Thread(target=work, args=(side,)) for side in "abcd"]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+print("done")
+""")
+    outcome = run.preload(cases.python, program, options="mode=race:sampler=off:statics=all:grade=low",
+                          environment={"PYTHONPATH": str(cases.directory)})
+    assert outcome.status == 66 and "done" in outcome.stdout, outcome
+
+
 @pytest.mark.parametrize("mode", ["latent", "all"])
 def test_what_is_unloaded_is_forgotten(run, cases, tmp_path, mode):
     cc = next(filter(shutil.which, ("cc", "gcc", "clang")))
