@@ -73,7 +73,7 @@ static const char *running_attribute(const struct ftsan_interpreter *interpreter
 				     uintptr_t type, const uintptr_t *start, unsigned n,
 				     uintptr_t *function)
 {
-	static FTSAN_TLS char text[48];
+	static FTSAN_TLS char text[40];
 	uintptr_t at, entry[3];
 
 	if (!ftsan_type_slot(interpreter, type, FTSAN_SLOT_GETSET, &at))

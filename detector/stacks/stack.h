@@ -88,6 +88,14 @@ const struct ftsan_unwinder *ftsan_libunwind_init(void *init_local2, void *step,
  */
 bool ftsan_stack_fixup(void *context);
 
+/**
+ * ftsan_stack_on_escape() - who lets go of what a walk holds that a fault ended
+ * @release: called on the walk's thread, in whatever context that walks; NULL: nobody
+ *
+ * Context: start-up, before the first walk.
+ */
+void ftsan_stack_on_escape(void (*release)(void));
+
 /*
  * Is the calling thread in the unwinder, with every asynchronous signal blocked for as
  * long as that takes? Then the unwinder need not block them. Async-signal-safe.

@@ -8,8 +8,8 @@
 
 /**
  * ftsan_guarded_call() - call @fn(@argument); a fault in it ends the call
- * @fn: holds no lock and owns nothing at the places where it may fault, because it is
- *      left there as by longjmp()
+ * @fn: owns nothing at the places where it may fault, because it is left there as by
+ *      longjmp(); a lock that it holds is let go of by ftsan_stack_on_escape()'s function
  *
  * Context: any thread, async-signal-safe; needs a handler that calls
  *          ftsan_stack_fixup(). Does not nest: a call inside a call runs nothing.

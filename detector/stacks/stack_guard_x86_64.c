@@ -49,6 +49,14 @@ extern const char ftsan_escape_landing[] __attribute__((visibility("hidden")));
 /* The way out of the call in progress; this thread and its handlers only. */
 static FTSAN_TLS struct escape *volatile way_out;
 
+/* Written at start-up. */
+static void (*escaped)(void);
+
+void ftsan_stack_on_escape(void (*release)(void))
+{
+	escaped = release;
+}
+
 bool ftsan_guarded_call(void (*fn)(void *), void *argument)
 {
 	struct escape escape;
@@ -59,6 +67,8 @@ bool ftsan_guarded_call(void (*fn)(void *), void *argument)
 	way_out = &escape;
 	faulted = ftsan_escape_call(fn, argument, &escape);
 	way_out = NULL;
+	if (faulted != 0 && escaped != NULL)
+		escaped();
 	return faulted == 0;
 }
 

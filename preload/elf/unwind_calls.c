@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
@@ -72,6 +73,35 @@ static int mask_signals(int how, const sigset_t *set, sigset_t *old)
 	return 0;
 }
 
+/* libunwind's lock that the thread's walk holds; it takes one at a time. */
+static FTSAN_TLS pthread_mutex_t *volatile held;
+
+static int take_lock(pthread_mutex_t *lock)
+{
+	int error = pthread_mutex_lock(lock);
+
+	if (error == 0 && ftsan_stack_walking())
+		held = lock;
+	return error;
+}
+
+static int drop_lock(pthread_mutex_t *lock)
+{
+	if (held == lock)
+		held = NULL;
+	return pthread_mutex_unlock(lock);
+}
+
+/* A fault has ended a walk: whoever walks next must not wait for it forever. */
+static void release(void)
+{
+	pthread_mutex_t *lock = held;
+
+	held = NULL;
+	if (lock != NULL)
+		(void)pthread_mutex_unlock(lock);
+}
+
 void ftsan_unwind_calls_replace(const void *inside, ftsan_mask_function libcs)
 {
 	const struct ftsan_got_hook hooks[] = {
@@ -82,10 +112,15 @@ void ftsan_unwind_calls_replace(const void *inside, ftsan_mask_function libcs)
 		{"syscall", (uintptr_t)syscall, (uintptr_t)system_call, 0},
 		{"close", (uintptr_t)close, (uintptr_t)close_end, 0},
 		{"sigprocmask", (uintptr_t)sigprocmask, (uintptr_t)mask_signals, 0},
+		/* The wrappers of locks have no business in there, either. */
+		{"pthread_mutex_lock", (uintptr_t)pthread_mutex_lock, (uintptr_t)take_lock, 0},
+		{"pthread_mutex_unlock", (uintptr_t)pthread_mutex_unlock, (uintptr_t)drop_lock,
+		 0},
 		/* Ours is not the one that is found when we are loaded late. */
 		{"sigprocmask", (uintptr_t)libcs, (uintptr_t)mask_signals, 0},
 	};
 
 	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(hooks); i++)
 		ftsan_got_redirect(inside, &hooks[i]);
+	ftsan_stack_on_escape(release);
 }

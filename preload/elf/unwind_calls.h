@@ -9,6 +9,9 @@
  * Its signal masks: libunwind blocks all signals whenever it takes a lock, which is two
  * system calls a frame or more. Where signals are blocked for the whole walk already
  * (ftsan_stack_walking()), there is nothing to do.
+ *
+ * Its locks: a walk may be ended by a fault while it holds one. It is let go of then, or
+ * every later walk would wait for it.
  */
 #ifndef FTSAN_PRELOAD_UNWIND_CALLS_H
 #define FTSAN_PRELOAD_UNWIND_CALLS_H

@@ -440,11 +440,20 @@ static void nest(void *argument)
 	nested_ran = ftsan_guarded_call(store, argument);
 }
 
+static int releases;
+
+static void count_release(void)
+{
+	releases++;
+}
+
 START_TEST(guarded_call_survives_a_fault)
 {
 	int good = 0;
 
 	install_handler();
+	releases = 0;
+	ftsan_stack_on_escape(count_release);
 	for (int i = 0; i < 3; i++) {
 		ck_assert(!ftsan_guarded_call(store, (void *)16));
 		ck_assert(ftsan_guarded_call(store, &good));
@@ -454,6 +463,9 @@ START_TEST(guarded_call_survives_a_fault)
 	ck_assert(ftsan_guarded_call(nest, &good));
 	ck_assert(!nested_ran);
 	ck_assert_int_eq(good, 0);
+	/* Those that faulted, and neither those that came back nor the one that did not run. */
+	ck_assert_int_eq(releases, 3);
+	ftsan_stack_on_escape(NULL);
 }
 END_TEST
 
