@@ -115,6 +115,7 @@ static void start_statics(void)
 		.tstate_get = host->tstate_get,
 		.tstate_gilstate = host->tstate_gilstate,
 		.finalizing = host->finalizing,
+		.delays = ftsan_options_race(options),
 		.gil_kept_off = host->gil_kept_off,
 		.own_begin = host->own_begin,
 		.own_end = host->own_end,

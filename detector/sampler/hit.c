@@ -82,6 +82,14 @@ static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 	return met;
 }
 
+/* Another thread is at such instructions, too, so a race could be met. */
+static void count_watched(void)
+{
+	ftsan_count(sampler_watched);
+	if (ftsan_pyquick_detached())
+		ftsan_count(sampler_detached);
+}
+
 /*
  * consider() - the thread is about to make this access: is it to be held for it? Returns
  * whether the site is of interest.
@@ -118,7 +126,10 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 	if (question.fruitless < at_site)
 		question.fruitless = at_site;
 	ftsan_active_note(self->index, now);
-	if (!ftsan_active_others(self->index, now) || !ftsan_budget_may(&question, now))
+	if (!ftsan_active_others(self->index, now))
+		return ftsan_rule_interesting(&question);
+	count_watched();
+	if (!ftsan_budget_may(&question, now))
 		return ftsan_rule_interesting(&question);
 	if (ftsan_memory_is_header(&memory) || on_some_stack(access->address))
 		return false;
@@ -144,8 +155,6 @@ static void hit(struct ftsan_thread *self, struct ftsan_sample_module *module,
 
 	ftsan_count(sampler_hits);
 	ftsan_ran_note(module, site, FTSAN_RAN_SEEN);
-	if (ftsan_pyquick_detached())
-		ftsan_count(sampler_detached);
 	if (is_user(access.address) && !left_to_others(access.address) &&
 	    !on_stack_of(self, access.address)) {
 		ftsan_site_side(&side, module, site, access.address);

@@ -19,6 +19,8 @@ static const uint64_t FIRST_TSC = 60u * 1000 * 1000;
 enum { FRAME_BYTES = 512 };
 /* Locks that were taken while their page was open are given back by then: 1 ms. */
 static const uint64_t SEALED_TSC = 3u * 1000 * 1000;
+/* Several threads are at a module if they were within so long. */
+static const uint64_t SHARED_NS = 1000u * 1000 * 1000;
 /* A word that was stored to so often, always for a good reason, is asked about once in
  * so many stores from then on. */
 enum { KNOWN_STORES = 64, KNOWN_EVERY = 16 };
@@ -309,9 +311,22 @@ static enum static_reason reason_of(const struct static_store *store,
 }
 
 /* A lock word may have been taken while its page was open. */
+/*
+ * Where threads are held up, several at one module have its pages open for long, and what
+ * takes a lock in that time passes unseen. Windows tell then who races.
+ */
+static bool is_shared(const struct static_module *module)
+{
+	uint64_t shared = atomic_load_explicit(&module->shared_ns, memory_order_relaxed);
+
+	return static_config.host->delays && shared != 0 &&
+	       ftsan_sys_now_ns() - shared < SHARED_NS;
+}
+
 static bool locks_unknown(const struct static_module *module)
 {
-	return atomic_load_explicit(&module->open_locks, memory_order_relaxed) > 0 ||
+	return is_shared(module) ||
+	       atomic_load_explicit(&module->open_locks, memory_order_relaxed) > 0 ||
 	       atomic_load_explicit(&module->lock_words_full, memory_order_relaxed) ||
 	       ftsan_cpu_ticks() - atomic_load_explicit(&module->sealed_tsc,
 							memory_order_relaxed) <

@@ -30,6 +30,8 @@ struct ftsan_pyabi;
  * @interpreter: an address in the object that holds CPython
  * @code_type:   address of PyCode_Type
  * @finalizing:  Py_IsFinalizing or _Py_IsFinalizing; NULL: not known
+ * @delays:      threads may be held anywhere (windows, the sampler): between a lock and a
+ *               store, too, so that times say nothing of what belongs together
  * @tstate_get, @tstate_gilstate, @gil_kept_off, @own_begin, @own_end: as in
  *               struct ftsan_host
  */
@@ -40,6 +42,7 @@ struct ftsan_static_host {
 	void *(*tstate_get)(void);
 	void *(*tstate_gilstate)(void);
 	int (*finalizing)(void);
+	bool delays;
 	bool gil_kept_off;
 	uintptr_t own_begin, own_end;
 };

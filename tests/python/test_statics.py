@@ -138,8 +138,8 @@ def test_one_thread_shows_who_does_not_with_the_gil(run, cases_gil):
 
 
 def check_race(run, cases):
-    for _ in range(3):
-        outcome = cases.run(run, "race", 30000, 4, "bad_mutex", options="sampler=off")
+    for _ in range(6):
+        outcome = cases.run(run, "race", 100000, 4, "bad_mutex", options="sampler=off")
         races = [finding for finding in about_statics(outcome) if finding["kind"] == "race"]
         if races:
             break
