@@ -614,7 +614,8 @@ def test_bad_options(numpy_fixed):
 def test_stopped(numpy_fixed):
     with target(numpy_fixed, PROGRAM, "idle") as program:
         os.kill(program.pid, signal.SIGSTOP)
-        assert_refused(program, "is stopped", arguments=["--timeout", "1"])
+        assert_refused(program, "it is stopped; let it go on (kill -CONT), and attach then",
+                       arguments=["--timeout", "1"])
         os.kill(program.pid, signal.SIGCONT)
         assert program.end() == (0, "end 0\n", "")
 

@@ -168,6 +168,7 @@ def test_nothing_is_found_where_the_bugs_are_mended(run, python, project, way):
                 for entry in outcome.coverage["modules"]}
         for name in MODULES:
             assert seen[name]["functions"] >= seen[name]["seen"] >= seen[name]["shared"] > 0, seen
+        assert (seen["halves"]["seen"], seen["halves"]["shared"]) == (1, 1), seen
 
 
 @pytest.mark.parametrize("level", ["-O0", "-O2"])
