@@ -25,16 +25,13 @@ static const struct ftsan_options *options;
 static int guard_error;
 static bool canary;
 
+/* The frames of a detached thread are still there. */
 static void *own_tstate(void)
 {
-	void *tstate = host->tstate_get != NULL ? host->tstate_get() : NULL;
+	bool attached;
 
-	/* A detached thread has none of that kind, but its frames are still there. */
-	if (!ftsan_pyquick_attached(&ftsan_abi, (uintptr_t)tstate))
-		tstate = NULL;
-	if (tstate == NULL && host->tstate_gilstate != NULL)
-		tstate = host->tstate_gilstate();
-	return tstate;
+	return (void *)ftsan_pyquick_state(&ftsan_abi, host->tstate_get,
+					   host->tstate_gilstate, &attached);
 }
 
 static unsigned walk_python(struct ftsan_pyframe *out, unsigned max, bool *more)

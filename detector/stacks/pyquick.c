@@ -47,7 +47,8 @@ static uintptr_t innermost(const struct ftsan_pyabi *abi, uintptr_t tstate)
 	return ftsan_safe_ptr(tstate + abi->tstate_current_frame, &frame) ? frame : 0;
 }
 
-bool ftsan_pyquick_attached(const struct ftsan_pyabi *abi, uintptr_t tstate)
+/* Up to 3.11 the current state is that of whoever holds the GIL. */
+static bool is_own(const struct ftsan_pyabi *abi, uintptr_t tstate)
 {
 	uintptr_t id;
 
@@ -57,12 +58,25 @@ bool ftsan_pyquick_attached(const struct ftsan_pyabi *abi, uintptr_t tstate)
 			       id == ftsan_tls_self());
 }
 
+uintptr_t ftsan_pyquick_state(const struct ftsan_pyabi *abi, void *(*get)(void),
+			      void *(*kept)(void), bool *attached)
+{
+	uintptr_t tstate = get != NULL ? (uintptr_t)get() : 0;
+
+	*attached = is_own(abi, tstate);
+	if (*attached)
+		return tstate;
+	return kept != NULL ? (uintptr_t)kept() : 0;
+}
+
 bool ftsan_pyquick_detached(void)
 {
+	bool attached;
 	/* A thread without a state is one of C, or of a process that ends. */
-	return ftsan_tstate_get != NULL && ftsan_tstate_kept != NULL &&
-	       ftsan_tstate_kept() != NULL &&
-	       !ftsan_pyquick_attached(&ftsan_abi, (uintptr_t)ftsan_tstate_get());
+	uintptr_t tstate = ftsan_pyquick_state(&ftsan_abi, ftsan_tstate_get,
+					       ftsan_tstate_kept, &attached);
+
+	return ftsan_tstate_get != NULL && !attached && tstate != 0;
 }
 
 /* Lib/importlib/_bootstrap.py is frozen; its code has this for a file. */

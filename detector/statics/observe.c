@@ -50,18 +50,6 @@ enum static_code static_code_of(uintptr_t pc)
 	return STATIC_CODE_MODULE;
 }
 
-/* The thread's own state, attached or not; 0: it has none. */
-static uintptr_t tstate_of_thread(bool *attached)
-{
-	const struct ftsan_static_host *host = static_config.host;
-	uintptr_t tstate = host->tstate_get != NULL ? (uintptr_t)host->tstate_get() : 0;
-
-	*attached = ftsan_pyquick_attached(host->abi, tstate);
-	if (*attached)
-		return tstate;
-	return host->tstate_gilstate != NULL ? (uintptr_t)host->tstate_gilstate() : 0;
-}
-
 /*
  * Static objects are told by their type and by their reference count: pointers to types
  * lie in static data for other reasons, too. Include/object.h: free-threaded,
@@ -335,6 +323,7 @@ static bool locks_unknown(const struct static_module *module)
 
 void static_observe(struct static_thread *own, struct ftsan_thread *thread)
 {
+	const struct ftsan_static_host *host = static_config.host;
 	struct static_store *store = &own->store;
 	bool attached;
 	uintptr_t tstate;
@@ -344,7 +333,8 @@ void static_observe(struct static_thread *own, struct ftsan_thread *thread)
 	store->known = is_known(store);
 	if (store->known)
 		return;
-	tstate = tstate_of_thread(&attached);
+	tstate = ftsan_pyquick_state(host->abi, host->tstate_get, host->tstate_gilstate,
+				     &attached);
 	store->detached = !attached;
 	store->reason = reason_of(store, thread, tstate);
 	if (store->reason != STATIC_JUDGED)
