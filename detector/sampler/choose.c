@@ -126,33 +126,49 @@ static bool is_extension(const char *path)
 	return n > 3 && strcmp(base.text + n - 3, ".so") == 0;
 }
 
+/* next() - false: the list has no more. The item is without its '-'; it may be empty. */
+static bool next(const char **choice, struct part *one, bool *without)
+{
+	if (**choice == '\0')
+		return false;
+	*one = (struct part){*choice, strcspn(*choice, ",")};
+	*choice += one->length + ((*choice)[one->length] == ',');
+	*without = one->length > 0 && one->text[0] == '-';
+	one->text += *without;
+	one->length -= *without;
+	return true;
+}
+
+bool ftsan_sample_asks_interpreter(const char *choice)
+{
+	static const char name[] = "cpython";
+	struct part one;
+	bool without;
+
+	while (next(&choice, &one, &without))
+		if (!without && one.length == sizeof(name) - 1 &&
+		    memcmp(one.text, name, one.length) == 0)
+			return true;
+	return false;
+}
+
 bool ftsan_sample_chosen(const char *path, const char *choice, bool is_python)
 {
-	bool listed = false, named = false, python = false;
+	bool listed = false, named = false, without;
+	struct part one;
 
-	if (is_forbidden(path))
+	if (is_python || is_forbidden(path))
 		return false;
-	while (*choice != '\0') {
-		struct part one = {choice, strcspn(choice, ",")};
-		bool without = one.length > 0 && one.text[0] == '-';
-
-		choice += one.length + (choice[one.length] == ',');
-		one.text += without;
-		one.length -= without;
+	while (next(&choice, &one, &without)) {
 		if (one.length == 0)
 			continue;
-		if (matches(one, whole("cpython")) && !without)
-			python = true;
-		else if (!without)
-			listed = true;
+		listed |= !without;
 		if (!names(one, path))
 			continue;
 		if (without)
 			return false;
 		named = true;
 	}
-	if (is_python)
-		return python;
 	if (listed)
 		return named;
 	return is_extension(path) && !ftsan_sample_is_runtime(path) && !is_assembly(path);

@@ -9,15 +9,18 @@
  * @path:    of its file, absolute
  * @choice:  option `modules`: names with wildcards, separated by commas; a name matches
  *           the file's name, the part before its first dot, or a folder of the path.
- *           "cpython": the interpreter. "-NAME": not that one. Empty: every extension
- *           module and the libraries in their wheels
+ *           "-NAME": not that one. Empty: every extension module and the libraries in
+ *           their wheels
  * @is_python: it is the executable or libpython
  *
- * Never: ftsan's own and what it opens, libc and the loader, and by default BLAS and
+ * Never: the interpreter, whose functions handlers of ours call, ftsan's own and what it opens, libc and the loader, and by default BLAS and
  * OpenMP runtimes, whose locks are lock-free and by design, and libraries with much
  * hand-written assembly. Pure.
  */
 bool ftsan_sample_chosen(const char *path, const char *choice, bool is_python);
+
+/* Does the list name "cpython", which can't be had? Pure. */
+bool ftsan_sample_asks_interpreter(const char *choice);
 
 /* Is it one of those whose threads are no users of Python? Pure. */
 bool ftsan_sample_is_runtime(const char *path);

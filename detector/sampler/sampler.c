@@ -60,7 +60,7 @@ int ftsan_sampler_init(const struct ftsan_options *options,
 	ftsan_hit_init(options->sampler_delay * (ftsan_focus_on() ? FOCUS_LONGER : 1));
 	if (!ftsan_decode_available())
 		inactive_reason = "no decoder";
-	else if (ftsan_sample_chosen("", options->modules, true))
+	else if (ftsan_sample_asks_interpreter(options->modules))
 		/* A handler of ours would meet a trap of ours in what it calls. */
 		inactive_reason = "modules=cpython: handlers of ftsan call functions of the "
 				  "interpreter, whose code can't be sampled for that reason yet";

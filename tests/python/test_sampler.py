@@ -209,3 +209,14 @@ def test_a_finding_is_seen_again_alone(run, interpreter, modules, tmp_path):
     rebuilt = call(run, interpreter, tmp_path, "sampler_atomics", ["bad_count", "bad_spin"], 4,
                    f"mode=race:focus={focus}")
     assert "bad_counted" in [static_of(finding) for finding in rebuilt.findings], rebuilt
+
+
+def test_the_interpreter_itself_is_refused(run, interpreter, modules):
+    """Handlers call some of its functions, and would meet a trap of ours there."""
+    for choice, active in (("cpython", False), ("*", True)):
+        outcome = call(run, interpreter, modules, "sampler_locks", ["mutex"], 0.3,
+                       f"mode=race:modules={choice}")
+        assert "done" in outcome.stdout, outcome
+        engine, = (record for record in outcome.records("engine") if record["name"] == "sampler")
+        assert engine["active"] is active, engine
+        assert active or "modules=cpython: " in engine["reason"], engine

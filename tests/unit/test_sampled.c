@@ -251,8 +251,10 @@ START_TEST(which_modules)
 	ck_assert(ftsan_sample_is_runtime(blas));
 	ck_assert(!ftsan_sample_chosen("/lib/x86_64-linux-gnu/libz.so.1", "", false));
 	ck_assert(!ftsan_sample_chosen(python, "", true));
-	ck_assert(ftsan_sample_chosen(python, "cpython", true));
-	ck_assert(ftsan_sample_chosen(wheel, "cpython", false));
+	ck_assert(!ftsan_sample_chosen(python, "cpython", true));
+	ck_assert(!ftsan_sample_chosen(python, "*", true));
+	ck_assert(ftsan_sample_asks_interpreter("numpy,cpython"));
+	ck_assert(!ftsan_sample_asks_interpreter("*,-cpython,cpython3"));
 	ck_assert(ftsan_sample_chosen(wheel, "_multi*", false));
 	ck_assert(ftsan_sample_chosen(wheel, "numpy,multidict", false));
 	ck_assert(!ftsan_sample_chosen(wheel, "numpy", false));
