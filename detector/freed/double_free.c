@@ -86,3 +86,8 @@ void ftsan_double_free_report(uintptr_t address, bool freed)
 	}
 	atomic_store(&reporter, 0);
 }
+
+void ftsan_double_free_fork_child(void)
+{
+	atomic_store(&reporter, 0);
+}

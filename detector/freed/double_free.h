@@ -16,4 +16,7 @@ bool ftsan_freed_is_held(uintptr_t address);
  */
 void ftsan_double_free_report(uintptr_t address, bool freed);
 
+/* Who was at a report may be a thread of the parent. */
+void ftsan_double_free_fork_child(void);
+
 #endif

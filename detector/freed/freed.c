@@ -107,6 +107,7 @@ void ftsan_freed_fork_child(void)
 {
 	ftsan_ring_fork_child();
 	ftsan_freed_sites_fork_child();
+	ftsan_double_free_fork_child();
 }
 
 /* --- what a block is ------------------------------------------------------------------

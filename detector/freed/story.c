@@ -36,6 +36,7 @@ static void take_name(struct ftsan_freed_story *out)
 		ftsan_thread_read_name(thread);
 		memcpy(out->name, thread->name, sizeof(out->name));
 		out->name[sizeof(out->name) - 1] = '\0';
+		return;
 	}
 }
 
@@ -50,10 +51,20 @@ static bool copy(const struct ftsan_freed_record *record, struct ftsan_freed_rec
 	to->bytes = record->bytes;
 	to->site = record->site;
 	to->object = record->object;
+	atomic_store_explicit(&to->serial, serial, memory_order_relaxed);
 	atomic_store_explicit(&to->held, atomic_load(&record->held),
 			      memory_order_relaxed);
 	atomic_thread_fence(memory_order_acquire);
 	return serial != 0 && atomic_load(&record->serial) == serial;
+}
+
+/* Between the search and the copy it may have become another block's. */
+static bool is_still(const struct ftsan_freed_record *found, uint64_t address, bool filled)
+{
+	if (filled)
+		return atomic_load_explicit(&found->serial, memory_order_relaxed) ==
+		       ftsan_freed_serial(address);
+	return address - found->block < found->bytes;
 }
 
 bool ftsan_freed_find(uint64_t address, struct ftsan_freed_story *out)
@@ -67,7 +78,8 @@ bool ftsan_freed_find(uint64_t address, struct ftsan_freed_story *out)
 	memset(out, 0, offsetof(struct ftsan_freed_story, stack));
 	out->stack.n_native = out->stack.n_python = 0;
 	out->stack.truncated = false;
-	if (record == NULL || !copy(record, &found))
+	if (record == NULL || !copy(record, &found) ||
+	    !is_still(&found, address, filled))
 		return false;
 	out->begin = found.block;
 	out->bytes = found.bytes;

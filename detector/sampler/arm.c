@@ -36,9 +36,14 @@ static void enter(void)
 {
 	enum { WAITS = 1000 };
 
-	for (unsigned i = 0; i < WAITS && atomic_load(&forking); i++)
+	/* Counted first, so that who shuts the gate sees it, or is seen. */
+	for (unsigned i = 0;; i++) {
+		atomic_fetch_add(&busy, 1);
+		if (i == WAITS || !atomic_load(&forking))
+			return;
+		atomic_fetch_sub(&busy, 1);
 		ftsan_sys_yield();
-	atomic_fetch_add(&busy, 1);
+	}
 }
 
 static void leave(void)
@@ -75,7 +80,6 @@ void ftsan_arm_unload_end(void)
 
 void ftsan_arm_fork_done(void)
 {
-	atomic_store(&busy, 0);
 	atomic_store(&forking, false);
 }
 
@@ -86,6 +90,8 @@ void ftsan_arm_halt(bool halt)
 
 void ftsan_arm_fork_child(void)
 {
+	/* Those who were at it are threads of the parent. */
+	atomic_store(&busy, 0);
 	atomic_store(&unloading, 0);
 	ftsan_arm_fork_done();
 }

@@ -8,7 +8,8 @@
  * of its cache's lock (src/dwarf/Gparser.c, find_reg_state, then apply_reg_state), so
  * a fault there leaves nothing locked. What it reads with the lock taken are the unwind
  * tables, and the static data they refer to: a page of that which a window has closed is
- * opened for it (runtime.c, ftsan_runtime_walk_fault()).
+ * opened for it (runtime.c, ftsan_runtime_walk_fault()). Should a walk end there all the
+ * same, ftsan_stack_on_escape() has the lock given back.
  */
 #include <stddef.h>
 #include <stdint.h>

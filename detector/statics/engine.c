@@ -246,8 +246,14 @@ bool ftsan_statics_let_read(const siginfo_t *info, const void *ucontext)
 	if (page == NULL || atomic_load_explicit(&page->state, memory_order_acquire) ==
 				    STATIC_PAGE_GONE)
 		return false;
-	return ftsan_sys_protect((void *)(address & ~(uintptr_t)(FTSAN_PAGE - 1)),
-				 FTSAN_PAGE, PROT_READ) == 0;
+	if (ftsan_sys_protect((void *)(address & ~(uintptr_t)(FTSAN_PAGE - 1)),
+			      FTSAN_PAGE, PROT_READ) != 0)
+		return false;
+	/* The window may have ended meanwhile: then the page is what its state says. */
+	if (atomic_load_explicit(&page->state, memory_order_acquire) !=
+	    STATIC_PAGE_WINDOW)
+		static_page_protect(page);
+	return true;
 }
 
 void ftsan_statics_interrupted(const siginfo_t *info, void *ucontext)

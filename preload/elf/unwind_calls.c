@@ -73,14 +73,18 @@ static int mask_signals(int how, const sigset_t *set, sigset_t *old)
 	return 0;
 }
 
-/* libunwind's lock that the thread's walk holds; it takes one at a time. */
+/*
+ * libunwind's lock that the thread's walk holds: its cache's, under which it reads what may
+ * fault. That of a pool, which it takes besides for a moment, guards its own memory only
+ * (1.6, src/dwarf/Gparser.c, src/mi/mempool.c).
+ */
 static FTSAN_TLS pthread_mutex_t *volatile held;
 
 static int take_lock(pthread_mutex_t *lock)
 {
 	int error = pthread_mutex_lock(lock);
 
-	if (error == 0 && ftsan_stack_walking())
+	if (error == 0 && held == NULL && ftsan_stack_walking())
 		held = lock;
 	return error;
 }
