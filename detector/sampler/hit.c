@@ -100,11 +100,9 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 		     void *ucontext)
 {
 	struct ftsan_memory memory;
-	struct ftsan_delay_question question = {.writes = side->writes,
-						.threads = ftsan_active_threads()};
-	uint64_t site_key = ftsan_words_site_key(ftsan_site_address(module, site));
-	uint32_t at_site = ftsan_words_fruitless(site_key);
-	uint64_t key, now = ftsan_sys_now_ns();
+	struct ftsan_delay_question question = {.writes = side->writes};
+	uint64_t key, site_key, now;
+	uint32_t at_site;
 
 	ftsan_memory_look(access->address, &memory);
 	key = ftsan_words_key(&memory);
@@ -118,6 +116,10 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 		ftsan_ran_note(module, site, FTSAN_RAN_SHARED);
 		return false;
 	}
+	site_key = ftsan_words_site_key(ftsan_site_address(module, site));
+	at_site = ftsan_words_fruitless(site_key);
+	now = ftsan_sys_now_ns();
+	question.threads = ftsan_active_threads();
 	question.use = ftsan_words_touch(access->address, self->index, side->writes);
 	if (question.use != FTSAN_USE_PRIVATE && !ftsan_memory_is_header(&memory))
 		ftsan_ran_note(module, site, FTSAN_RAN_SHARED);
