@@ -1,28 +1,15 @@
 #include "runtime/blind.h"
 
-#include <string.h>
-
 #include "base/base.h"
 #include "findings/findings.h"
 #include "operations/operations.h"
+#include "runtime/gil.h"
 #include "runtime/watched.h"
-
-static bool is_gil_on(const struct ftsan_host *host, const struct ftsan_pyabi *abi)
-{
-	switch (ftsan_pygil_state(abi, true)) {
-	case FTSAN_PYGIL_ON:
-		return true;
-	case FTSAN_PYGIL_OFF:
-		return false;
-	default:
-		return host->gil_seen != NULL && strcmp(host->gil_seen, "on") == 0;
-	}
-}
 
 /* In the order of `ftsan run`'s verdict; NULL: something was watched. */
 static const char *reason_of(const struct ftsan_host *host, const struct ftsan_pyabi *abi)
 {
-	bool gil_on = is_gil_on(host, abi), threads = ftsan_counted(workers) > 0;
+	bool gil_on = ftsan_gil_is_on(host, abi), threads = ftsan_counted(workers) > 0;
 
 	if (!abi->known)
 		return abi->refusal;

@@ -10,6 +10,7 @@
 #include "operations/operations.h"
 #include "pages/pages.h"
 #include "runtime/children.h"
+#include "runtime/gil.h"
 #include "runtime/watched.h"
 #include "sampler/sampler.h"
 #include "threads/threads.h"
@@ -89,20 +90,6 @@ static void put_options(struct ftsan_buf *line, const struct ftsan_options *opti
 	ftsan_buf_char(line, '}');
 }
 
-/* @ended: at the end of the process, when the interpreter may be gone. */
-static const char *gil_word(const struct ftsan_host *host, const struct ftsan_pyabi *abi,
-			    bool ended)
-{
-	switch (ftsan_pygil_state(abi, ended)) {
-	case FTSAN_PYGIL_ON:
-		return "on";
-	case FTSAN_PYGIL_OFF:
-		return "off";
-	default:
-		return host->gil_seen != NULL ? host->gil_seen : "unknown";
-	}
-}
-
 void ftsan_record_process(const struct ftsan_host *host,
 			  const struct ftsan_options *options,
 			  const struct ftsan_pyabi *abi, bool root)
@@ -125,7 +112,7 @@ void ftsan_record_process(const struct ftsan_host *host,
 	ftsan_line_bool(&line, "python_frames", abi->known);
 	if (!abi->known)
 		ftsan_line_str(&line, "python_refused", abi->refusal);
-	ftsan_line_str(&line, "gil", gil_word(host, abi, false));
+	ftsan_line_str(&line, "gil", ftsan_gil_word(host, abi, false));
 	ftsan_line_str(&line, "ftsan", FTSAN_VERSION);
 	put_options(&line, options);
 	ftsan_line_finish(&line);
@@ -323,13 +310,13 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	ftsan_line_u64(&line, "arrays_over_10ms", ftsan_counted(old_buffers));
 	ftsan_line_u64(&line, "arrays_over_10ms_published", ftsan_counted(old_published));
 	ftsan_line_u64(&line, "arrays_over_10ms_left_out", ftsan_counted(old_left_out));
-	ftsan_line_str(&line, "gil", gil_word(host, abi, true));
+	ftsan_line_str(&line, "gil", ftsan_gil_word(host, abi, true));
 	put_lost(&line);
 	put_gil_requests(&line);
 	put_hooks(&line, host);
 	put_counters(&line);
 	ftsan_record_watched(&line, ftsan_latent(),
-			     strcmp(gil_word(host, abi, true), "on") == 0);
+			     ftsan_gil_is_on(host, abi));
 	ftsan_record_children(&line);
 	ftsan_record_modules(&line);
 	ftsan_line_finish(&line);

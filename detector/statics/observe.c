@@ -298,7 +298,6 @@ static enum static_reason reason_of(const struct static_store *store,
 	return STATIC_JUDGED;
 }
 
-/* A lock word may have been taken while its page was open. */
 /*
  * Where threads are held up, several at one module have its pages open for long, and what
  * takes a lock in that time passes unseen. Windows tell then who races.
@@ -311,6 +310,7 @@ static bool is_shared(const struct static_module *module)
 	       ftsan_sys_now_ns() - shared < SHARED_NS;
 }
 
+/* A lock word may have been taken while its page was open. */
 static bool locks_unknown(const struct static_module *module)
 {
 	return is_shared(module) ||
