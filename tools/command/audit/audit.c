@@ -110,6 +110,8 @@ static int read_log(struct job *job, const char *path)
 		ftsan_error("%s: %s", path, strerror(-error));
 	else if (end.problem[0] != '\0')
 		ftsan_error("%s: %s", path, end.problem);
+	if (error == 0 && end.problem[0] != '\0')
+		error = -EIO;
 	return error;
 }
 

@@ -14,13 +14,6 @@ static const char *badge_of(enum ftsan_audit_grade grade)
 					     : "badge";
 }
 
-static void put_attribute(FILE *out, const char *name, const char *value)
-{
-	fprintf(out, " %s=\"", name);
-	ftsan_put_xml(out, value);
-	fputc('"', out);
-}
-
 static void put_fact(FILE *out, const char *name, const char *text)
 {
 	fprintf(out, "<dt>%s</dt><dd>", name);
@@ -82,10 +75,10 @@ static void put_entry(FILE *out, const struct ftsan_audit *audit,
 	const char *news = ftsan_audit_news_word(entry->news);
 
 	fputs("<details class=\"finding\"", out);
-	put_attribute(out, "data-kind", entry->class);
-	put_attribute(out, "data-confidence", ftsan_audit_grade_name(entry->grade));
-	put_attribute(out, "data-baseline", news != NULL ? news : "");
-	put_attribute(out, "data-modules", audit->modules[entry->module].name);
+	ftsan_html_attribute(out, "data-kind", entry->class);
+	ftsan_html_attribute(out, "data-confidence", ftsan_audit_grade_name(entry->grade));
+	ftsan_html_attribute(out, "data-baseline", news);
+	ftsan_html_attribute(out, "data-modules", audit->modules[entry->module].name);
 	fputs(">\n<summary>", out);
 	ftsan_html_element(out, "span", badge_of(entry->grade),
 			   ftsan_audit_grade_name(entry->grade));

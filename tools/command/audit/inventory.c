@@ -199,8 +199,11 @@ static void take_tests(struct ftsan_audit_entry *entry,
 
 		json_array_foreach(tests, j, test)
 		{
-			char *text = ftsan_clean_text(json_string_value(test));
+			char *text;
 
+			if (!json_is_string(test))
+				continue;
+			text = ftsan_clean_text(json_string_value(test));
 			if (text[0] != '\0')
 				ftsan_names_add(&entry->tests, text, 1);
 			free(text);
@@ -263,7 +266,7 @@ static void take_process(struct ftsan_audit *audit, struct ftsan_audit_source *s
 			 strcmp(audit->run, ftsan_audit_text(record, "run")) == 0;
 	if (!source->accept)
 		return;
-	source->process = ++audit->processes;
+	audit->processes++;
 	ftsan_names_add(&audit->pythons, ftsan_audit_text(record, "python"), 1);
 	if (!ftsan_audit_truth(record, "root"))
 		return;

@@ -68,7 +68,7 @@ struct ftsan_audit_entry {
 	enum ftsan_audit_grade grade;
 	char *class;
 	struct ftsan_names classes;
-	uint64_t stores, processes;
+	uint64_t stores;
 	struct ftsan_names locks, tests, callers;
 	bool detached, several;
 	enum ftsan_audit_news news;
@@ -113,11 +113,9 @@ struct ftsan_audit_running {
  * struct ftsan_audit_source - the state of one log file; all-zero at first
  * @accept:   the process that is being read belongs to the run
  * @sealed:   it sealed something
- * @process:  its number, from 1
  */
 struct ftsan_audit_source {
 	bool accept, sealed;
-	uint64_t process;
 	struct ftsan_audit_running *running;
 	size_t n_running, capacity;
 };

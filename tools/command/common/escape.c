@@ -1,5 +1,6 @@
 #include "common/escape.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -157,11 +158,29 @@ void ftsan_put_time(FILE *out, double seconds)
 		fputs(text, out);
 }
 
-void ftsan_put_text(FILE *out, const char *text)
+void ftsan_put_text_n(FILE *out, const char *text, size_t length)
 {
-	for (; *text != '\0'; text++) {
-		unsigned char c = (unsigned char)*text;
+	for (size_t i = 0; i < length; i++) {
+		unsigned char c = (unsigned char)text[i];
 
 		fputc(c < 0x20 || c == 0x7f ? '?' : c, out);
 	}
+}
+
+void ftsan_put_text(FILE *out, const char *text)
+{
+	ftsan_put_text_n(out, text, strlen(text));
+}
+
+void ftsan_put_counted(FILE *out, const char *text, uint64_t n)
+{
+	const char *mark = strchr(text, '%');
+
+	if (mark == NULL) {
+		ftsan_put_text(out, text);
+		return;
+	}
+	ftsan_put_text_n(out, text, (size_t)(mark - text));
+	fprintf(out, "%" PRIu64, n);
+	ftsan_put_text(out, mark + 1);
 }

@@ -6,6 +6,7 @@
 #define FTSAN_TOOLS_ESCAPE_H
 
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 
 /* All of them take NULL for "". */
@@ -25,6 +26,10 @@ void ftsan_put_github_property(FILE *out, const char *text);
 
 /* For a terminal: control characters become '?'. @text is not NULL. */
 void ftsan_put_text(FILE *out, const char *text);
+/* @length: bytes of it */
+void ftsan_put_text_n(FILE *out, const char *text, size_t length);
+/* With @n for its first '%'; a text without one stays as it is. */
+void ftsan_put_counted(FILE *out, const char *text, uint64_t n);
 
 /* The text with '?' for bytes that are no UTF-8; malloc'ed. */
 char *ftsan_clean_text(const char *text);

@@ -1,6 +1,5 @@
 #include "live/glance.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 #include "common/common.h"
@@ -67,18 +66,8 @@ void ftsan_glance_take(struct ftsan_glance *glance, const struct ftsan_follow *f
 void ftsan_glance_write(FILE *out, const struct ftsan_glance *glance)
 {
 	for (size_t i = 0; i < glance->watched.n; i++) {
-		const char *text = glance->watched.texts[i], *mark = strchr(text, '%');
-
 		fputs(i > 0 ? ", " : "", out);
-		if (mark == NULL) {
-			ftsan_put_text(out, text);
-			continue;
-		}
-		/* The words are a log's, and a log is hostile. */
-		for (const char *c = text; c < mark; c++)
-			fputc((unsigned char)*c < 0x20 || *c == 0x7f ? '?' : *c, out);
-		fprintf(out, "%" PRIu64, glance->watched.counts[i]);
-		ftsan_put_text(out, mark + 1);
+		ftsan_put_counted(out, glance->watched.texts[i], glance->watched.counts[i]);
 	}
 	if (glance->watched.n == 0)
 		fputs("nothing yet", out);

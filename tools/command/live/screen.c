@@ -59,8 +59,11 @@ static void put_row(struct page *page, const char *style, const char *text)
 			at++;
 		width++;
 	}
-	fprintf(page->out, "%s%.*s%s\033[K%s", style, (int)at, text,
-		style[0] != '\0' ? "\033[0m" : "", page->left > 0 ? "\r\n" : "");
+	fputs(style, page->out);
+	/* Names are a log's, and a log is hostile. */
+	ftsan_put_text_n(page->out, text, at);
+	fprintf(page->out, "%s\033[K%s", style[0] != '\0' ? "\033[0m" : "",
+		page->left > 0 ? "\r\n" : "");
 }
 
 static void put_verdict(struct page *page, const struct ftsan_session *session)

@@ -19,6 +19,13 @@ void ftsan_html_element(FILE *out, const char *tag, const char *class, const cha
 	fprintf(out, "</%s>", tag);
 }
 
+void ftsan_html_attribute(FILE *out, const char *name, const char *value)
+{
+	fprintf(out, " %s=\"", name);
+	ftsan_put_xml(out, value);
+	fputc('"', out);
+}
+
 void ftsan_html_names(FILE *out, const char *term, const struct ftsan_names *names)
 {
 	enum { NAMED_MAX = 20 };

@@ -20,6 +20,9 @@ void ftsan_html_end(FILE *out);
 /* <tag class="...">text</tag>; @class may be NULL, @text is escaped. */
 void ftsan_html_element(FILE *out, const char *tag, const char *class, const char *text);
 
+/* ' name="value"' of a tag; @value is escaped, NULL is as "". */
+void ftsan_html_attribute(FILE *out, const char *name, const char *value);
+
 /* A term of a list of facts with the first names, each as code; nothing where there are
  * none. */
 void ftsan_html_names(FILE *out, const char *term, const struct ftsan_names *names);

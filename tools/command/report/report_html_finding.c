@@ -12,13 +12,6 @@ static const char *or_empty(const char *text)
 	return text != NULL ? text : "";
 }
 
-static void put_attribute(FILE *out, const char *name, const char *value)
-{
-	fprintf(out, " %s=\"", name);
-	ftsan_put_xml(out, value);
-	fputc('"', out);
-}
-
 /* Modules on the way to the accesses, for the filter; a line each. */
 static void put_modules(FILE *out, const struct ftsan_view *view)
 {
@@ -332,9 +325,9 @@ void ftsan_html_finding(struct ftsan_report *report, const struct ftsan_item *it
 	FILE *out = report->out;
 
 	fputs("<details class=\"finding\"", out);
-	put_attribute(out, "data-kind", item->found->kind);
-	put_attribute(out, "data-confidence", item->found->confidence);
-	put_attribute(out, "data-baseline", ftsan_news_word(item->news));
+	ftsan_html_attribute(out, "data-kind", item->found->kind);
+	ftsan_html_attribute(out, "data-confidence", item->found->confidence);
+	ftsan_html_attribute(out, "data-baseline", ftsan_news_word(item->news));
 	put_modules(out, item->view);
 	fputs(item->number <= OPENED ? " open>\n" : ">\n", out);
 	put_summary(out, item);

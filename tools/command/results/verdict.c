@@ -61,21 +61,6 @@ const char *ftsan_verdict_word(enum ftsan_verdict verdict)
 /* --- in words ------------------------------------------------------------------------
  */
 
-/* @text: with % for the number; a "%" that is none does no harm. */
-static void put_watched(FILE *out, const char *text, uint64_t n)
-{
-	const char *mark = strchr(text, '%');
-
-	if (mark == NULL) {
-		ftsan_put_text(out, text);
-		return;
-	}
-	for (; text < mark; text++)
-		fputc(*text, out);
-	fprintf(out, "%llu", (unsigned long long)n);
-	ftsan_put_text(out, mark + 1);
-}
-
 static void put_all_watched(FILE *out, const struct ftsan_session *session)
 {
 	const struct ftsan_names *watched = &session->coverage.watched;
@@ -84,7 +69,7 @@ static void put_all_watched(FILE *out, const struct ftsan_session *session)
 	fputs("CLEAN (", out);
 	for (size_t i = 0; i < watched->n; i++) {
 		fputs(i > 0 ? ", " : "watched: ", out);
-		put_watched(out, watched->texts[i], watched->counts[i]);
+		ftsan_put_counted(out, watched->texts[i], watched->counts[i]);
 	}
 	if (hidden > 0)
 		fprintf(out, "%s%zu %s suppressed", watched->n > 0 ? "; " : "", hidden,

@@ -4,9 +4,19 @@ Every run of pytest loads this module where ftsan is installed, so it does nothi
 imports nothing more unless pytest runs under ftsan.
 """
 
+import argparse
+
 import pytest
 
 PLUGIN = "ftsan-findings"
+
+
+def _seconds(text):
+    """As `ftsan run --timeout` takes them; 0: none."""
+    value = float(text)
+    if not 0 <= value <= 1_000_000:
+        raise argparse.ArgumentTypeError(f"takes seconds, 0 to 1000000, not {text}")
+    return value
 
 
 def pytest_addoption(parser):
@@ -19,7 +29,7 @@ def pytest_addoption(parser):
                     help="with --ftsan: keep the log in FILE, as `ftsan run --log` does")
     group.addoption("--ftsan-options", metavar="KEY=VALUE:...",
                     help="with --ftsan: options of ftsan; `ftsan options` lists them")
-    group.addoption("--ftsan-timeout", metavar="SECONDS", type=float, default=0,
+    group.addoption("--ftsan-timeout", metavar="SECONDS", type=_seconds, default=0,
                     help="under ftsan: a finding with the stacks of all threads for a test that "
                          "takes longer; it is not ended")
     parser.addini("ftsan_suppressions", type="linelist",
