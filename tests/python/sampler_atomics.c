@@ -2,25 +2,11 @@
  * Programs for the sampler whose threads agree without locks of libc's, in pairs as in
  * sampler_locks.c: NAME is lock-free and right, bad_NAME lacks what makes it so.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "sampler_case.h"
 
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdbool.h>
-
-#define CASE(name, ...)                                                                  \
-	static __attribute__((noinline)) void do_##name(unsigned n)                      \
-	{                                                                                \
-		for (unsigned i = 0; i < n; i++) {                                       \
-			__VA_ARGS__                                                      \
-		}                                                                        \
-	}                                                                                \
-	static PyObject *name(PyObject *self, PyObject *count)                           \
-	{                                                                                \
-		do_##name((unsigned)PyLong_AsUnsignedLong(count));                       \
-		Py_RETURN_NONE;                                                          \
-	}
 
 static volatile unsigned long sink;
 
@@ -244,8 +230,6 @@ CASE(bad_replaced, replace(&bad_held);)
 
 /* -------------------------------------------------------------------------------------- */
 
-#define METHOD(name) {#name, name, METH_O, NULL}
-
 static PyMethodDef methods[] = {
 	METHOD(relaxed), METHOD(released), METHOD(ordered), METHOD(count),
 	METHOD(bad_count), METHOD(compare), METHOD(exchange), METHOD(spin),
@@ -267,18 +251,4 @@ static int start(PyObject *module)
 	return shared == NULL ? -1 : 0;
 }
 
-static PyModuleDef_Slot slots[] = {
-	{Py_mod_exec, start},
-#ifdef Py_mod_gil
-	{Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#endif
-	{0, NULL},
-};
-
-static struct PyModuleDef definition = {
-	PyModuleDef_HEAD_INIT, .m_name = "sampler_atomics", .m_methods = methods, .m_slots = slots};
-
-PyMODINIT_FUNC PyInit_sampler_atomics(void)
-{
-	return PyModuleDef_Init(&definition);
-}
+MODULE(sampler_atomics, methods, start)

@@ -3,27 +3,12 @@
  * NAME keeps to the rules and must never be reported, bad_NAME does the same without and
  * must be. Each call does it N times; any number of threads may make it.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "sampler_case.h"
 
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* One function each, so that a finding names it. */
-#define CASE(name, ...)                                                                  \
-	static __attribute__((noinline)) void do_##name(unsigned n)                      \
-	{                                                                                \
-		for (unsigned i = 0; i < n; i++) {                                       \
-			__VA_ARGS__                                                      \
-		}                                                                        \
-	}                                                                                \
-	static PyObject *name(PyObject *self, PyObject *count)                           \
-	{                                                                                \
-		do_##name((unsigned)PyLong_AsUnsignedLong(count));                       \
-		Py_RETURN_NONE;                                                          \
-	}
 
 /* Two words that belong together, and what a vector copies. */
 struct state {
@@ -229,8 +214,6 @@ static PyObject *total_at(PyObject *self, PyObject *args)
 
 /* -------------------------------------------------------------------------------------- */
 
-#define METHOD(name) {#name, name, METH_O, NULL}
-
 static PyMethodDef methods[] = {
 	METHOD(mutex), METHOD(bad_mutex), METHOD(rwlock), METHOD(bad_rwlock),
 	METHOD(spin), METHOD(bad_spin), METHOD(once), METHOD(lazy), METHOD(bad_lazy),
@@ -249,18 +232,4 @@ static int start(PyObject *module)
 	return 0;
 }
 
-static PyModuleDef_Slot slots[] = {
-	{Py_mod_exec, start},
-#ifdef Py_mod_gil
-	{Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#endif
-	{0, NULL},
-};
-
-static struct PyModuleDef definition = {
-	PyModuleDef_HEAD_INIT, .m_name = "sampler_locks", .m_methods = methods, .m_slots = slots};
-
-PyMODINIT_FUNC PyInit_sampler_locks(void)
-{
-	return PyModuleDef_Init(&definition);
-}
+MODULE(sampler_locks, methods, start)

@@ -39,6 +39,8 @@ class Page(html.parser.HTMLParser):
     def handle_starttag(self, tag, attributes):
         assert tag in TAGS, tag
         assert {name for name, _ in attributes} <= ATTRIBUTES, attributes
+        # Nothing of a log's becomes the target of a link.
+        assert all(value.startswith("#f-") for name, value in attributes if name == "href"), attributes
         self.tags.append(tag)
         self.modules += [value for name, value in attributes if name == "data-modules"]
         if tag not in VOID:
