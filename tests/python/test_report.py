@@ -406,60 +406,6 @@ def test_github(report, tmp_path):
     assert len(out.splitlines()) == len(HOSTILE) + 1
 
 
-def schema_checker():
-    jsonschema = pytest.importorskip("jsonschema", reason="jsonschema is not in this environment")
-    schema = json.loads((pathlib.Path(__file__).parent / "sarif-subset.schema.json").read_text())
-    jsonschema.Draft202012Validator.check_schema(schema)
-    return jsonschema.Draft202012Validator(schema)
-
-
-def test_sarif(report, tmp_path):
-    checker = schema_checker()
-    source = tmp_path / "my pkg#" / "a.py"
-    log.write(tmp_path / "old", *log.run(log.finding("0" * 16)))
-    log.write(tmp_path / "now", *log.run(
-        log.finding(stacks=[log.stack("write", log.native("F"), log.python(file=str(source)))]),
-        log.finding("1" * 16, "bad-code", "probable"), log.finding("2" * 16, "invention")))
-    (tmp_path / "s").write_text("kind:bad-code\n")
-    result = report("--format", "sarif", "--suppressions", "s", "--baseline", "old", "now")
-    assert result.returncode == 66
-    sarif = json.loads(result.stdout)
-    checker.validate(sarif)
-    run, = sarif["runs"]
-    by_state = {}
-    for entry in run["results"]:
-        by_state.setdefault(entry["baselineState"], []).append(entry)
-    assert [len(by_state[state]) for state in ("new", "absent")] == [3, 1]
-    first = next(entry for entry in run["results"] if entry["ruleId"] == "race")
-    place = first["locations"][0]["physicalLocation"]
-    assert place["artifactLocation"] == {"uri": "my%20pkg%23/a.py", "uriBaseId": "SRCROOT"}
-    assert run["originalUriBaseIds"]["SRCROOT"]["uri"] == f"file://{tmp_path}/"
-    assert first["partialFingerprints"] == {"ftsan/v1": "00000000000000aa"}
-    suppressed, = [entry for entry in run["results"] if entry["suppressions"]]
-    assert suppressed["ruleId"] == "bad-code"
-    rules = run["tool"]["driver"]["rules"]
-    assert rules[suppressed["ruleIndex"]]["id"] == "bad-code"
-    assert run["invocations"][0]["executionSuccessful"]
-    hostile_log(tmp_path / "h")
-    wild = json.loads(report("--format", "sarif", "h").stdout)
-    checker.validate(wild)
-    assert not wild["runs"][0]["invocations"][0]["executionSuccessful"]
-
-
-def test_the_sarif_schema_refuses_what_is_wrong(report, one):
-    checker = schema_checker()
-    sarif = json.loads(report("--format", "sarif", one).stdout)
-    for spoil in (lambda s: s.update(version="2.0.0"),
-                  lambda s: s["runs"][0]["results"][0].update(level="fatal"),
-                  lambda s: s["runs"][0]["results"][0].update(baselineState="gone"),
-                  lambda s: s["runs"][0]["results"][0]["message"].pop("text"),
-                  lambda s: s["runs"][0]["results"][0].update(stack=[]),
-                  lambda s: s["runs"][0]["tool"]["driver"].pop("name")):
-        wrong = json.loads(json.dumps(sarif))
-        spoil(wrong)
-        assert not checker.is_valid(wrong)
-
-
 def xsd_valid(path):
     xmllint = shutil.which("xmllint")
     if xmllint is None:
