@@ -294,6 +294,31 @@ def test_the_header_says_what_ran_and_when(make, tmp_path):
         assert words in header, header
 
 
+@pytest.mark.parametrize("when, words", [("after", "Native code of numpy 2.5.5, scikit_learn 1.9.1, own<"),
+                                         ("before", "Native code of numpy, sklearn, own<")])
+def test_versions_are_those_of_what_was_installed_when_it_ran(make, tmp_path, when, words):
+    """By the lists of files of the installations; not of one that came after the run."""
+    site = tmp_path / "root" / "v" / "lib" / "python3.14t" / "site-packages"
+    modules = ("numpy/_core/_umath.so", "numpy.libs/libblas-12ab.so", "sklearn/svm/_libsvm.so", "own.so")
+    for name, lines in {"numpy-2.5.5": modules[:2], "scikit_learn-1.9.1": modules[2:3],
+                        "numpy_quaternion-1.0": ["quaternion/x.so"], "empty-1": None}.items():
+        (site / f"{name}.dist-info").mkdir(parents=True)
+        if lines is not None:
+            (site / f"{name}.dist-info" / "RECORD").write_text("".join(f"{line},sha256=x,1\n" for line in lines))
+    inside = "/" + str(site.relative_to(tmp_path / "root"))
+    seen = [{"module": f"{inside}/{name}", "functions": 2, "seen": 1, "shared": 1} for name in modules]
+    # Mode latent samples no module: what it names are those of its findings.
+    named = [log.module(entry["module"]) for entry in seen[2:]] + [log.module("/lib/libc.so.6")]
+    began = time.time() + (60 if when == "after" else -60)
+    log.write(tmp_path / "log", log.process(time=began), log.engine(), *named,
+              log.coverage(modules=seen[:2] if when == "after" else seen), log.end(time=began + 1))
+    page = make("log", "--sysroot", tmp_path / "root").read_text()
+    header = page[page.index("<header"):page.index("</header>")]
+    if when == "before":
+        words = words.replace("numpy,", "numpy, numpy.libs,")
+    assert words in header, header
+
+
 @pytest.mark.parametrize("width", [1280, 800, 400])
 @pytest.mark.parametrize("dark", [False, True])
 def test_layout(make, tmp_path, browser, width, dark):

@@ -16,6 +16,7 @@
 #include "common/names.h"
 #include "common/pattern.h"
 #include "common/plural.h"
+#include "common/regular.h"
 #include "common/simple_request.h"
 #include "common/xmemory.h"
 

@@ -3,6 +3,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "results/results.h"
+
 static bool has_line(const struct ftsan_view_frame *frame)
 {
 	return frame->file != NULL && frame->file[0] != '\0' && frame->line > 0;
@@ -24,7 +26,7 @@ const char *ftsan_path_below(const char *file, const char *root)
 static bool is_users(const struct ftsan_view_frame *frame, const char *root)
 {
 	return frame->file[0] == '/' && ftsan_path_below(frame->file, root) != NULL &&
-	       strstr(frame->file, "/site-packages/") == NULL;
+	       ftsan_path_in_packages(frame->file) == NULL;
 }
 
 static const struct ftsan_view_frame *find(const struct ftsan_view_stack *stack,

@@ -211,6 +211,7 @@ static int report_request(struct ftsan_report_request *request)
 		.baseline = request->baselines.n > 0 ? &baseline : NULL,
 		.suppressions = &request->suppressions,
 		.root = root,
+		.sysroot = request->sysroot,
 		.directory = directory,
 		.colour = wants_colour(request),
 		.full_stacks = request->full_stacks,

@@ -6,6 +6,7 @@
 
 #include "base/base.h"
 #include "common/common.h"
+#include "report/packages.h"
 #include "report/report_html_parts.h"
 
 static void put_numbers(const struct ftsan_report *report)
@@ -49,41 +50,38 @@ static void put_verdict(const struct ftsan_report *report)
 	free(unwatched);
 }
 
-/* "numpy" of ".../site-packages/numpy/_core/x.so", the module's name outside of packages;
- * NULL: CPython's own. @to: room for it. */
-static const char *package_of(const char *path, char *to, size_t capacity_bytes)
+/* Extension modules and the libraries of packages, not the interpreter's and the system's. */
+static bool is_of_package(const char *path)
 {
-	static const char *const roots[] = {"/site-packages/", "/dist-packages/"};
-
-	if (strstr(path, "/lib-dynload/") != NULL)
-		return NULL;
-	for (size_t i = 0; i < FTSAN_ARRAY_LEN(roots); i++) {
-		const char *root = strstr(path, roots[i]);
-		const char *begin = root != NULL ? root + strlen(roots[i]) : "";
-		size_t length = strcspn(begin, "/");
-
-		if (begin[length] == '/' && length < capacity_bytes) {
-			memcpy(to, begin, length);
-			to[length] = '\0';
-			return to;
-		}
-	}
-	ftsan_lasting_module(to, capacity_bytes, path);
-	return to;
+	return ftsan_path_in_packages(path) != NULL ||
+	       strstr(path, ".cpython-") != NULL || strstr(path, ".abi3.") != NULL;
 }
 
-/* "Native code of numpy, tally" */
+static void add_package(const struct ftsan_report *report, struct ftsan_names *packages,
+			const char *path)
+{
+	char *name = ftsan_package_of(path, report->sysroot, report->session->first);
+
+	if (name != NULL)
+		ftsan_names_add(packages, name, 1);
+	free(name);
+}
+
+/* "Native code of numpy 2.5.5, tally" */
 static void put_packages(const struct ftsan_report *report)
 {
 	enum { SHOWN = 12 };
-	const struct ftsan_names *paths = &report->session->coverage.module_paths;
+	const struct ftsan_session *session = report->session;
+	const struct ftsan_names *paths = &session->coverage.module_paths;
 	struct ftsan_names packages = {.n = 0};
-	char name[FTSAN_SHORT_NAME];
 	FILE *out = report->out;
 
 	for (size_t i = 0; i < paths->n; i++)
-		if (package_of(paths->texts[i], name, sizeof(name)) != NULL)
-			ftsan_names_add(&packages, name, 1);
+		add_package(report, &packages, paths->texts[i]);
+	/* Mode latent samples none; those that findings tell of are known all the same. */
+	for (size_t i = 0; i < session->n_modules; i++)
+		if (is_of_package(session->modules[i].path))
+			add_package(report, &packages, session->modules[i].path);
 	for (size_t i = 0; i < packages.n && i < SHOWN; i++) {
 		fputs(i > 0 ? ", " : "<p class=\"soft\">Native code of ", out);
 		ftsan_put_xml(out, packages.texts[i]);

@@ -54,6 +54,7 @@ struct ftsan_item {
  * @suppressions: may be empty
  * @summary:      for the closing words
  * @root:         directory of the user's sources
+ * @sysroot:      where the files of the machine that ran are; NULL: here
  * @directory:    where we are: text has paths relative to it; NULL: unknown
  * @colour:       text may have escape sequences
  * @full_stacks:  text has every frame
@@ -69,6 +70,7 @@ struct ftsan_report {
 	struct ftsan_symbolizer *symbolizer;
 	struct ftsan_summary summary;
 	const char *root;
+	const char *sysroot;
 	const char *directory;
 	bool colour, full_stacks, no_summary;
 	size_t n_new, n_gone;

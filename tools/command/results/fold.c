@@ -5,7 +5,18 @@
 #include "base/base.h"
 #include "common/common.h"
 
-static const char packages[] = "/site-packages/";
+const char *ftsan_path_in_packages(const char *path)
+{
+	static const char *const roots[] = {"/site-packages/", "/dist-packages/"};
+
+	for (size_t i = 0; i < FTSAN_ARRAY_LEN(roots); i++) {
+		const char *root = strstr(path, roots[i]);
+
+		if (root != NULL)
+			return root + strlen(roots[i]);
+	}
+	return NULL;
+}
 
 static bool is_runner(const char *in_packages)
 {
@@ -33,10 +44,9 @@ static enum ftsan_owner python_owner(const char *file)
 
 	if (file == NULL)
 		return FTSAN_OWNER_CPYTHON;
-	in_packages = strstr(file, packages);
+	in_packages = ftsan_path_in_packages(file);
 	if (in_packages != NULL)
-		return is_runner(in_packages + strlen(packages)) ? FTSAN_OWNER_RUNNER
-								 : FTSAN_OWNER_PACKAGE;
+		return is_runner(in_packages) ? FTSAN_OWNER_RUNNER : FTSAN_OWNER_PACKAGE;
 	return is_library(file) ? FTSAN_OWNER_CPYTHON : FTSAN_OWNER_PROJECT;
 }
 
@@ -62,8 +72,8 @@ enum ftsan_owner ftsan_frame_owner(const struct ftsan_view_frame *frame)
 	    strstr(frame->module, "/libftsan") != NULL ||
 	    strstr(frame->module, "/libstdc++") != NULL || is_cythons(frame->function))
 		return FTSAN_OWNER_CPYTHON;
-	return strstr(frame->module, packages) != NULL ? FTSAN_OWNER_PACKAGE
-						       : FTSAN_OWNER_PROJECT;
+	return ftsan_path_in_packages(frame->module) != NULL ? FTSAN_OWNER_PACKAGE
+							     : FTSAN_OWNER_PROJECT;
 }
 
 static bool is_shown(enum ftsan_owner owner)
@@ -150,10 +160,10 @@ void ftsan_fold_write(FILE *out, const struct ftsan_fold *fold)
 const char *ftsan_short_path(const char *path, const char *directory)
 {
 	size_t length = directory != NULL ? strlen(directory) : 0;
-	const char *in_packages = strstr(path, packages);
+	const char *in_packages = ftsan_path_in_packages(path);
 
 	if (in_packages != NULL)
-		return in_packages + strlen(packages);
+		return in_packages;
 	if (length > 1 && strncmp(path, directory, length) == 0 && path[length] == '/')
 		return path + length + 1;
 	return path;

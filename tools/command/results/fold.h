@@ -14,7 +14,7 @@ enum {
 /* Whose code a frame is. */
 enum ftsan_owner {
 	FTSAN_OWNER_PROJECT, /* the user's, or nobody else's that we know */
-	FTSAN_OWNER_PACKAGE, /* below site-packages */
+	FTSAN_OWNER_PACKAGE, /* below site-packages or dist-packages */
 	FTSAN_OWNER_RUNNER,  /* pytest and its plugins */
 	FTSAN_OWNER_CPYTHON, /* the interpreter and its library */
 	FTSAN_OWNER_LIBC,
@@ -39,6 +39,10 @@ void ftsan_fold_stack(struct ftsan_fold *fold, const struct ftsan_view_stack *st
 
 /* "21 frames of CPython and pytest"; nothing when none is hidden. */
 void ftsan_fold_write(FILE *out, const struct ftsan_fold *fold);
+
+/* "numpy/_core/x.so" of "/venv/lib/python3.14t/site-packages/numpy/_core/x.so"; points into
+ * @path. NULL: it is of no installed package. */
+const char *ftsan_path_in_packages(const char *path);
 
 /* A path as it is easiest to read: below the working directory, or below site-packages,
  * or as it is. Points into @path. */

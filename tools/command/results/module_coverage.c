@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/common.h"
+#include "results/fold.h"
 #include "results/session_found.h"
 #include "view/view.h"
 
@@ -74,12 +75,6 @@ static bool is_library(const char *path)
 	return strstr(path, "/lib-dynload/") != NULL;
 }
 
-static bool is_installed(const char *path)
-{
-	return strstr(path, "/site-packages/") != NULL ||
-	       strstr(path, "/dist-packages/") != NULL;
-}
-
 static uint64_t faults_in(const struct ftsan_session *session, const char *name)
 {
 	uint64_t n = 0;
@@ -118,7 +113,7 @@ struct ftsan_module_line *ftsan_modules_ranked(const struct ftsan_session *sessi
 		struct ftsan_module_line *line = &lines[*n];
 
 		line->seen = &coverage->modules[i];
-		line->own = !is_installed(path) && !is_library(path);
+		line->own = ftsan_path_in_packages(path) == NULL && !is_library(path);
 		ftsan_lasting_module(line->name, sizeof(line->name), path);
 		line->faults = faults_in(session, line->name);
 		if (line->own || line->faults > 0 ||

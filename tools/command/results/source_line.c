@@ -1,32 +1,12 @@
 #include "results/source_line.h"
 
 #include <ctype.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "common/common.h"
 
 enum { SIZE_MAX_BYTES = 1 << 24, SHOWN_MAX = 100 };
-
-static FILE *open_plain(const char *path)
-{
-	/* O_NONBLOCK: a pipe would keep us here for ever. */
-	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-	struct stat status;
-	FILE *file = NULL;
-
-	if (fd < 0)
-		return NULL;
-	if (fstat(fd, &status) == 0 && S_ISREG(status.st_mode) &&
-	    status.st_size <= SIZE_MAX_BYTES)
-		file = fdopen(fd, "r");
-	if (file == NULL)
-		close(fd);
-	return file;
-}
 
 /* The line without the blanks around it, malloc'ed; NULL: there is none. */
 static char *read_line(FILE *file, int line)
@@ -61,7 +41,7 @@ int ftsan_put_source_line(FILE *out, const char *before, const char *path, int l
 
 	if (path == NULL || path[0] != '/' || line <= 0)
 		return 0;
-	file = open_plain(path);
+	file = ftsan_fopen_regular(path, SIZE_MAX_BYTES);
 	if (file == NULL)
 		return 0;
 	text = read_line(file, line);

@@ -112,13 +112,6 @@ static bool is_program(const char *path)
 	       strstr(path, ".so") == NULL;
 }
 
-static bool is_file(const char *path)
-{
-	struct stat status;
-
-	return stat(path, &status) == 0 && S_ISREG(status.st_mode);
-}
-
 static int scan_argument(struct ftsan_scan *scan, const char *path)
 {
 	size_t before;
@@ -128,7 +121,7 @@ static int scan_argument(struct ftsan_scan *scan, const char *path)
 		return scan_python(scan, path);
 	before = scan->n_modules + scan->others;
 	error = ftsan_scan_tree(scan, path);
-	if (error == 0 && before == scan->n_modules + scan->others && is_file(path))
+	if (error == 0 && before == scan->n_modules + scan->others && ftsan_is_regular(path))
 		return fail(path, "neither an extension module nor another shared object "
 				  "for x86-64");
 	return error != 0 ? fail(path, strerror(-error)) : 0;

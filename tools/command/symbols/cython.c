@@ -2,12 +2,9 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "base/base.h"
 #include "common/common.h"
@@ -62,13 +59,6 @@ static void find_comment(FILE *file, int line, struct place *place)
 	free(text);
 }
 
-static bool is_file(const char *path)
-{
-	struct stat status;
-
-	return stat(path, &status) == 0 && S_ISREG(status.st_mode);
-}
-
 /* The name is as it was given to Cython: from some directory above. */
 static char *locate(const char *c_file, const char *name)
 {
@@ -78,12 +68,12 @@ static char *locate(const char *c_file, const char *name)
 	const char *names[] = {name, base != NULL ? base + 1 : name};
 
 	if (name[0] == '/')
-		return is_file(name) ? ftsan_xstrdup(name) : NULL;
+		return ftsan_is_regular(name) ? ftsan_xstrdup(name) : NULL;
 	for (size_t i = 0; i < FTSAN_ARRAY_LEN(names); i++) {
 		for (int n = length; n > 0;) {
 			char *path = ftsan_xprintf("%.*s/%s", n, c_file, names[i]);
 
-			if (is_file(path))
+			if (ftsan_is_regular(path))
 				return path;
 			free(path);
 			while (n > 0 && c_file[--n] != '/')
@@ -104,14 +94,12 @@ static bool is_generated(FILE *file)
 char *ftsan_cython_line(const char *file, int *line)
 {
 	struct place place = {.name = NULL};
-	struct stat status;
 	FILE *in;
 	char *found = NULL;
 
-	if (file == NULL || file[0] != '/' || *line <= 0 || stat(file, &status) != 0 ||
-	    !S_ISREG(status.st_mode) || status.st_size > BYTES_MAX)
+	if (file == NULL || file[0] != '/' || *line <= 0)
 		return NULL;
-	in = fopen(file, "re");
+	in = ftsan_fopen_regular(file, BYTES_MAX);
 	if (in == NULL)
 		return NULL;
 	if (is_generated(in)) {

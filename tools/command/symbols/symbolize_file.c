@@ -1,10 +1,8 @@
 #include "symbols/symbolize_file.h"
 
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/common.h"
@@ -16,19 +14,6 @@ struct search {
 	const struct ftsan_symbolizer_options *options;
 	const char *path, *build_id;
 };
-
-/* The path comes from a log: a pipe or device that it names could keep us for ever. */
-static int open_regular(const char *path)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat status;
-
-	if (fd >= 0 && (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode))) {
-		close(fd);
-		return -1;
-	}
-	return fd;
-}
 
 static char *build_id_of(Dwfl_Module *handle)
 {
@@ -90,7 +75,7 @@ static bool try_descriptor(struct search *search, const char *name, int fd)
 /* Takes @name. */
 static bool try_file(struct search *search, char *name)
 {
-	bool good = try_descriptor(search, name, open_regular(name));
+	bool good = try_descriptor(search, name, ftsan_open_regular(name));
 
 	free(name);
 	return good;
