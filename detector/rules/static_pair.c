@@ -20,6 +20,9 @@ static const struct {
 	[FTSAN_PAIR_PUBLISHED] = {FTSAN_GRADE_LOW,
 				  "A pointer is published without an atomic: right on "
 				  "x86-64 by luck only."},
+	[FTSAN_PAIR_RELEASED] = {FTSAN_GRADE_LOW,
+				 "A store that may be C's release, and a load that may "
+				 "be its acquire: plain moves of them look the same."},
 	[FTSAN_PAIR_DOUBLE] =
 		{FTSAN_GRADE_MEDIUM,
 		 "Both threads found nothing there and both made it: one of "
@@ -86,12 +89,26 @@ of_initialization(const struct ftsan_static_pair_question *q)
 }
 
 /* Aligned moves of at most eight bytes may be C's atomics; others can't. */
+static bool is_whole(const struct ftsan_static_pair_question *q)
+{
+	return q->held.size <= 8 && q->held.address % q->held.size == 0 &&
+	       q->met.address == q->held.address && q->met.size == q->held.size;
+}
+
 static enum ftsan_static_pair one_value(const struct ftsan_static_pair_question *q)
 {
-	bool whole = q->held.size <= 8 && q->held.address % q->held.size == 0 &&
-		     q->met.address == q->held.address && q->met.size == q->held.size;
+	return is_whole(q) ? FTSAN_PAIR_VALUE : FTSAN_PAIR_LOST;
+}
 
-	return whole ? FTSAN_PAIR_VALUE : FTSAN_PAIR_LOST;
+/*
+ * What is stored before the last word of a call can be no message's flag. The last one can:
+ * a pointer that is published under a lock and looked at without, a flag that hands on
+ * what was stored before it. A store with nothing before it and no lock has no such reason.
+ */
+static bool may_be_release(const struct ftsan_static_pair_question *q)
+{
+	return !stores(&q->met) && !q->followed && is_whole(q) &&
+	       (q->locked || q->call_words > 1);
 }
 
 static enum ftsan_static_pair pair_of(const struct ftsan_static_pair_question *q)
@@ -103,6 +120,8 @@ static enum ftsan_static_pair pair_of(const struct ftsan_static_pair_question *q
 						: FTSAN_PAIR_HALF_ATOMIC;
 	if (is_same(q))
 		return FTSAN_PAIR_SAME;
+	if (!q->held_rmw && !q->met_rmw && may_be_release(q))
+		return FTSAN_PAIR_RELEASED;
 	if (q->held_rmw || q->met_rmw)
 		return q->call_words > 1 ? FTSAN_PAIR_TORN : FTSAN_PAIR_LOST;
 	if (q->old == 0)

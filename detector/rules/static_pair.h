@@ -21,6 +21,7 @@ enum ftsan_static_pair {
 	FTSAN_PAIR_SAME,	/* the same value, or the value that is there */
 	FTSAN_PAIR_FLAG,	/* a word that is set once: nothing else goes with it */
 	FTSAN_PAIR_PUBLISHED,	/* a pointer made once, and read: right on x86-64 only */
+	FTSAN_PAIR_RELEASED,	/* what a call stores last, or under a lock, and a load */
 	FTSAN_PAIR_DOUBLE,	/* both make it */
 	FTSAN_PAIR_LOST,	/* one of two updates is lost */
 	FTSAN_PAIR_VALUE,	/* the same, unless it is an atomic */
@@ -41,6 +42,8 @@ enum ftsan_static_pair {
  * @met_new:     of the other one, if it stores and @met_has_new
  * @pointer:     @old or @new looks like an address
  * @call_words:  as in struct ftsan_static_facts
+ * @followed:    after this word others of the same call were seen to be stored to
+ * @locked:      the held store is made under a lock of the module's own
  * @varies:      the word has held several values: that both store the same is chance
  * @read:        somebody was seen to read the word, or nobody could be
  */
@@ -55,6 +58,8 @@ struct ftsan_static_pair_question {
 	uint64_t old, new, met_new;
 	bool pointer;
 	uint32_t call_words;
+	bool followed;
+	bool locked;
 	bool varies;
 	bool read;
 };

@@ -46,11 +46,25 @@ static bool begins_anew(const struct static_run *run, uintptr_t word, uintptr_t 
 	return false;
 }
 
+/* The function goes on to another word in the same call. */
+static void note_followed(uintptr_t address)
+{
+	struct static_word *word = static_word_of(address, 0);
+
+	if (word == NULL || word->followed)
+		return;
+	static_records_lock();
+	word->followed = true;
+	static_records_unlock();
+}
+
 static void add_word(struct static_run *run, uintptr_t word, uintptr_t pc, bool repeated)
 {
 	for (unsigned i = 0; i < run->n; i++)
 		if (run->words[i] == word)
 			return;
+	if (run->n > 0)
+		note_followed(run->words[run->n - 1]);
 	if (run->n == STATIC_RUN_WORDS)
 		return;
 	run->pcs[run->n] = pc;

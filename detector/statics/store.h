@@ -150,6 +150,10 @@ enum static_meeting static_meet(struct static_thread *own, struct ftsan_thread *
 void static_window_serve(void);
 void static_window_fork_child(void);
 
+/* pair.c */
+struct ftsan_static_pair_verdict static_pair_verdict(const struct static_store *held,
+						     const struct static_store *met);
+
 /* What kind of code an address belongs to, by its file's name. */
 enum static_code { STATIC_CODE_MODULE, STATIC_CODE_LIBC, STATIC_CODE_FOREIGN };
 enum static_code static_code_of(uintptr_t pc);

@@ -93,6 +93,7 @@ struct static_word {
 	bool several_threads;
 	bool together;	 /* it was seen that one function stores to other words with it */
 	uint8_t checked; /* how often that was looked at */
+	bool followed;	 /* other words were stored to after it in such a call */
 	int tid;
 	_Atomic uint32_t stores;
 	uint32_t windows, refills;

@@ -252,35 +252,6 @@ static bool claim(struct static_page *page)
 	return false;
 }
 
-static struct ftsan_static_pair_verdict judge(const struct static_store *met)
-{
-	const struct static_store *held = &window.store;
-	const struct ftsan_static_facts *facts = &held->word->facts;
-	struct ftsan_static_pair_question question = {
-		.held = held->access,
-		.met = met->access,
-		.held_rmw = held->rmw,
-		.met_rmw = met->rmw,
-		.atomic_word = facts->atomic,
-		.lock_functions = met->reason == STATIC_LOCK_FUNCTION ||
-				  met->reason == STATIC_GUARDED,
-		.interpreter = met->reason == STATIC_FOREIGN &&
-			       met->access.role == FTSAN_ROLE_WRITE,
-		.header = met->reason == STATIC_IN_HEADER,
-		.has_new = held->has_new,
-		.met_has_new = met->has_new,
-		.old = held->old,
-		.new = held->new,
-		.met_new = met->new,
-		.pointer = facts->new_pointer && !facts->new_text,
-		.call_words = held->word->together ? facts->call_words : 1,
-		.varies = facts->changed > 1,
-		.read = true,
-	};
-
-	return ftsan_rule_static_pair(&question);
-}
-
 struct race_texts {
 	char title[512], note[400], description[160], name[FTSAN_SYMBOL_MAX + 32];
 };
@@ -374,7 +345,7 @@ enum static_meeting static_meet(struct static_thread *own, struct ftsan_thread *
 		return STATIC_MEET_PASS;
 	}
 	fill_new(met, &own->insn);
-	verdict = judge(met);
+	verdict = static_pair_verdict(&window.store, met);
 	if (verdict.grade < static_config.grade) {
 		if (verdict.grade != FTSAN_GRADE_COUNTED)
 			ftsan_count(statics_low);

@@ -13,6 +13,7 @@
 #include <linux/futex.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -69,6 +70,27 @@ CASE(mutex)
 CASE(bad_mutex)
 {
 	RELEASED(update(&bad_mutex_state));
+}
+
+/*
+ * Two threads that come here together: each goes on when the other is there. Where they
+ * meet is no static, so that nothing is held up before both are at what is one.
+ */
+static struct state bad_together_state;
+static _Atomic unsigned *both_are_there;
+
+static void wait_for_the_other(void)
+{
+	unsigned pair = atomic_fetch_add(both_are_there, 1) / 2;
+
+	/* Bounded: the other one may have no calls left. */
+	for (unsigned i = 0; atomic_load(both_are_there) / 2 <= pair && i < 20000; i++)
+		sched_yield();
+}
+
+CASE(bad_together)
+{
+	RELEASED(wait_for_the_other(); update(&bad_together_state));
 }
 
 static struct state rwlock_state, bad_rwlock_state;
@@ -252,6 +274,96 @@ CASE(bad_publish)
 	Py_RETURN_NONE;
 }
 
+/*
+ * What is made under a lock when first needed, and looked for without: C's acquire and
+ * release are plain moves here. On pages of their own, which may be closed.
+ */
+enum { MADE = 256 };
+struct made {
+	volatile unsigned long first, second;
+	_Atomic unsigned long ready;
+};
+static _Alignas(4096) struct made all_made[MADE];
+static _Alignas(4096) struct made all_bad_made[MADE];
+static _Alignas(4096) _Atomic(const unsigned long *) current;
+static _Thread_local unsigned made_turn, current_turn;
+
+static void make(struct made *made, unsigned long value)
+{
+	if (atomic_load_explicit(&made->ready, memory_order_acquire) != 0)
+		return;
+	made->first = value;
+	made->second = value + 1;
+	atomic_store_explicit(&made->ready, 1, memory_order_release);
+}
+
+CASE(double_checked)
+{
+	struct made *made = &all_made[made_turn++ % MADE];
+
+	Py_BEGIN_ALLOW_THREADS;
+	if (atomic_load_explicit(&made->ready, memory_order_acquire) == 0) {
+		pthread_mutex_lock(&mutex_lock);
+		make(made, made_turn);
+		pthread_mutex_unlock(&mutex_lock);
+	}
+	Py_END_ALLOW_THREADS;
+	return PyLong_FromUnsignedLong(made->first + made->second);
+}
+
+CASE(bad_double_checked)
+{
+	unsigned long mine = (unsigned long)pthread_self() >> 12;
+
+	RELEASED(make(&all_bad_made[made_turn++ % MADE], mine));
+}
+
+/* Stored under a lock, and loaded without. */
+static unsigned long table[64];
+
+CASE(replaced)
+{
+	const unsigned long *at;
+
+	Py_BEGIN_ALLOW_THREADS;
+	pthread_mutex_lock(&mutex_lock);
+	atomic_store_explicit(&current, &table[current_turn++ % 64],
+			      memory_order_release);
+	pthread_mutex_unlock(&mutex_lock);
+	at = atomic_load_explicit(&current, memory_order_acquire);
+	Py_END_ALLOW_THREADS;
+	return PyLong_FromUnsignedLong(*at);
+}
+
+/* Two threads hand words on by a flag, and each touches them only when it is its turn. */
+static _Alignas(4096) struct {
+	volatile unsigned long first, second;
+	_Atomic unsigned long full;
+} message_box;
+static _Atomic unsigned *arrivals;
+static _Thread_local unsigned message_role;
+
+CASE(message)
+{
+	unsigned long full, sum = 0;
+
+	if (message_role == 0)
+		message_role = 1 + atomic_fetch_add(arrivals, 1);
+	Py_BEGIN_ALLOW_THREADS;
+	full = atomic_load_explicit(&message_box.full, memory_order_acquire);
+	if (message_role == 1 && full == 0) {
+		message_box.first = message_box.second + 3;
+		message_box.second = message_box.first + 5;
+		atomic_store_explicit(&message_box.full, message_box.second,
+				      memory_order_release);
+	} else if (message_role == 2 && full != 0) {
+		sum = message_box.first + message_box.second;
+		atomic_store_explicit(&message_box.full, 0, memory_order_release);
+	}
+	Py_END_ALLOW_THREADS;
+	return PyLong_FromUnsignedLong(sum);
+}
+
 /* --- no sharing --------------------------------------------------------------------- */
 
 static _Thread_local struct state local_state;
@@ -261,8 +373,7 @@ CASE(local)
 	RELEASED(update(&local_state));
 }
 
-/* A table that is filled when the module is made, and only read later. */
-static unsigned long table[64];
+/* A table that is filled when the module is made, and only read later: above. */
 
 CASE(before)
 {
@@ -571,6 +682,8 @@ CASE(turns_of_two)
 static PyMethodDef methods[] = {
 	METHOD(mutex),	       METHOD(bad_mutex),    METHOD(rwlock),
 	METHOD(bad_rwlock),    METHOD(spin),	     METHOD(bad_spin),
+	METHOD(bad_together),  METHOD(double_checked), METHOD(bad_double_checked),
+	METHOD(replaced),      METHOD(message),
 	METHOD(word),	       METHOD(bad_word),     METHOD(pythread),
 	METHOD(bad_pythread),  METHOD(once),	     METHOD(bad_once),
 	METHOD(called),	       METHOD(atomics),	     METHOD(bad_atomics),
@@ -594,10 +707,12 @@ static int fill(PyObject *module)
 	pthread_spin_init(&spin_lock, PTHREAD_PROCESS_PRIVATE);
 	pythread_lock = PyThread_allocate_lock();
 	sem_init(&handed_to, 0, 1);
+	arrivals = calloc(2, sizeof(*arrivals));
+	both_are_there = arrivals == NULL ? NULL : arrivals + 1;
 	pthread_mutexattr_init(&attributes);
 	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
 	pthread_mutex_init(&robust, &attributes);
-	return pythread_lock == NULL ? -1 : 0;
+	return pythread_lock == NULL || arrivals == NULL ? -1 : 0;
 }
 
 static PyModuleDef_Slot slots[] = {

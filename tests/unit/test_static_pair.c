@@ -116,10 +116,42 @@ START_TEST(a_pointer_is_published_alone_or_not)
 	question.pointer = true;
 	expect(&question, FTSAN_PAIR_PUBLISHED, FTSAN_GRADE_LOW);
 	question.call_words = 2;
+	question.followed = true;
 	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
 	question.call_words = 1;
+	question.followed = false;
 	question.pointer = false;
 	expect(&question, FTSAN_PAIR_FLAG, FTSAN_GRADE_LOW);
+}
+END_TEST
+
+/* A flag that hands on what was stored before it; a pointer replaced under a lock. */
+START_TEST(what_may_be_released_is_low)
+{
+	struct ftsan_static_pair_question question = store_and_load();
+
+	question.call_words = 3;
+	expect(&question, FTSAN_PAIR_RELEASED, FTSAN_GRADE_LOW);
+	question.held_rmw = true;
+	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
+	question.held_rmw = false;
+	question.met.size = 4;
+	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
+	question.met.size = 8;
+	question.followed = true;
+	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
+	question = two_stores();
+	question.call_words = 3;
+	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
+	question = store_and_load();
+	question.pointer = true;
+	expect(&question, FTSAN_PAIR_REPLACED, FTSAN_GRADE_HIGH);
+	question.locked = true;
+	expect(&question, FTSAN_PAIR_RELEASED, FTSAN_GRADE_LOW);
+	/* A lock that the other one has not: it protects nothing. */
+	question = two_stores();
+	question.locked = question.pointer = true;
+	expect(&question, FTSAN_PAIR_REPLACED, FTSAN_GRADE_HIGH);
 }
 END_TEST
 
@@ -179,6 +211,7 @@ int main(void)
 	tcase_add_test(tests, a_word_of_atomics_may_be_loaded_and_released);
 	tcase_add_test(tests, the_same_value_is_low);
 	tcase_add_test(tests, a_pointer_is_published_alone_or_not);
+	tcase_add_test(tests, what_may_be_released_is_low);
 	tcase_add_test(tests, both_make_it);
 	tcase_add_test(tests, a_pointer_in_use_is_replaced);
 	tcase_add_test(tests, an_update_is_lost_and_a_state_is_torn);
