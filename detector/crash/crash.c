@@ -4,6 +4,8 @@
 
 #include "base/base.h"
 #include "crash/fault.h"
+#include "crash/moment.h"
+#include "crash/pairing.h"
 #include "crash/words.h"
 #include "findings/findings.h"
 #include "rules/rules.h"
@@ -16,41 +18,8 @@ static struct {
 	struct ftsan_party others[FTSAN_BYSTANDERS_MAX];
 	struct ftsan_incident incident;
 	struct ftsan_view_death death;
-	unsigned first; /* witness that it is about */
+	struct ftsan_pairing pairing;
 } work;
-
-static struct ftsan_deed deed_of(const struct ftsan_witness *witness)
-{
-	const struct ftsan_doing *doing = &witness->doing;
-
-	return (struct ftsan_deed){
-		.function = doing->function,
-		.module =
-			doing->builtin ? 0 : (uintptr_t)ftsan_module_of(doing->function),
-		.object = doing->object,
-		.others = doing->others,
-		.n_others = doing->n_others,
-	};
-}
-
-/* The thread that has most in common with the first; the first: none has anything. */
-static unsigned nearest(const struct ftsan_death *death, enum ftsan_relation *relation)
-{
-	struct ftsan_deed first = deed_of(&death->witness[work.first]);
-	unsigned best = work.first;
-
-	*relation = FTSAN_UNRELATED;
-	for (unsigned i = 0; i < death->n_witnesses; i++) {
-		struct ftsan_deed other = deed_of(&death->witness[i]);
-		enum ftsan_relation now = ftsan_relate(&first, &other);
-
-		if (i != work.first && now > *relation) {
-			*relation = now;
-			best = i;
-		}
-	}
-	return best;
-}
 
 static const char *const relation_names[] = {
 	[FTSAN_UNRELATED] = NULL,
@@ -76,10 +45,12 @@ static struct ftsan_party party_of(const struct ftsan_witness *witness,
 }
 
 static void add_parties(struct ftsan_incident *incident, const struct ftsan_death *death,
-			unsigned second, unsigned third)
+			const struct ftsan_pairing *pairing)
 {
+	unsigned first = pairing->first, second = pairing->second, third = pairing->third;
+
 	incident->parties[0] =
-		party_of(&death->witness[work.first],
+		party_of(&death->witness[first],
 			 death->signal != 0 ? FTSAN_ROLE_CRASH : FTSAN_ROLE_CALL);
 	if (work.fault.has_access)
 		incident->parties[0].access = &work.fault.access;
@@ -91,15 +62,15 @@ static void add_parties(struct ftsan_incident *incident, const struct ftsan_deat
 			.name = work.fault.freed.name,
 			.stack = &work.fault.freed.stack,
 		};
-	if (second != work.first)
+	if (second != first)
 		incident->parties[incident->n_parties++] =
 			party_of(&death->witness[second], FTSAN_ROLE_CALL);
-	if (third != work.first)
+	if (third != first)
 		incident->parties[incident->n_parties++] =
 			party_of(&death->witness[third], FTSAN_ROLE_CALL);
 	incident->others = work.others;
 	for (unsigned i = 0; i < death->n_witnesses; i++)
-		if (i != second && i != third && i != work.first &&
+		if (i != second && i != third && i != first &&
 		    incident->n_others < FTSAN_BYSTANDERS_MAX)
 			work.others[incident->n_others++] =
 				party_of(&death->witness[i], FTSAN_ROLE_CALL);
@@ -118,12 +89,12 @@ static enum ftsan_confidence confidence_of(enum ftsan_certainty certainty)
 }
 
 static void fill_death(const struct ftsan_death *death,
-		       const struct ftsan_crash_verdict *verdict,
-		       enum ftsan_relation relation, unsigned second)
+		       const struct ftsan_crash_verdict *verdict)
 {
 	const struct ftsan_fault *fault = &work.fault;
-	bool related = second != work.first &&
-		       (relation > FTSAN_SAME_MODULE || death->signal == 0);
+	const struct ftsan_pairing *pairing = &work.pairing;
+	bool related = pairing->second != pairing->first &&
+		       (pairing->relation > FTSAN_SAME_MODULE || death->signal == 0);
 
 	work.death = (struct ftsan_view_death){
 		.signal = death->signal != 0 ? ftsan_signal_name(death->signal) : NULL,
@@ -131,13 +102,14 @@ static void fill_death(const struct ftsan_death *death,
 		.detail = death->signal != 0 ? ftsan_crash_detail(death, fault)
 					     : ftsan_crash_waits(death),
 		.race = verdict->race,
-		.relation = relation_names[relation],
+		.relation = relation_names[pairing->relation],
 		.reg = fault->reg,
 		.value = fault->value,
 		.silent = death->silent,
 		.n_silent = death->n_silent,
 		.untold = death->untold,
-		.n_guilty = 1u + fault->has_freed + related,
+		.n_guilty = 1u + fault->has_freed + related +
+			    (pairing->third != pairing->first),
 	};
 }
 
@@ -156,87 +128,79 @@ static bool is_deadlock(const struct ftsan_death *death, unsigned *a, unsigned *
 	return false;
 }
 
-/* Of a hang: the two that are at one thing, whoever was asked first. */
-static unsigned choose_first(const struct ftsan_death *death, unsigned *second,
-			     enum ftsan_relation *relation)
+/* Does it happen to whoever comes by, because of what others have done? */
+static void add_others(const struct ftsan_death *death,
+		       const struct ftsan_crash_verdict *verdict)
 {
-	unsigned best = 0;
-
-	*second = 0;
-	*relation = FTSAN_UNRELATED;
-	for (unsigned i = 0; i < death->n_witnesses; i++) {
-		enum ftsan_relation now;
-		unsigned other;
-
-		work.first = i;
-		other = nearest(death, &now);
-		if (now > *relation && now > FTSAN_SAME_METHOD) {
-			*relation = now;
-			*second = other;
-			best = i;
-		}
-	}
-	if (*relation == FTSAN_UNRELATED)
-		*second = best;
-	return best;
+	if (ftsan_crash_met(verdict->cause) && work.pairing.relation < FTSAN_SAME_OBJECT)
+		(void)ftsan_pairing_others(&work.pairing, death);
 }
 
-/* Two threads besides the first that are at one thing; false: no two are. */
-static bool others_at_one(const struct ftsan_death *death, unsigned *a, unsigned *b,
-			  enum ftsan_relation *relation)
+static struct ftsan_crash_verdict judge(const struct ftsan_death *death)
 {
-	enum ftsan_relation best = FTSAN_SAME_METHOD;
+	struct ftsan_crash_verdict verdict;
 
-	for (unsigned i = 0; i < death->n_witnesses; i++) {
-		struct ftsan_deed deed = deed_of(&death->witness[i]);
+	ftsan_pairing_nearest(&work.pairing, death, 0);
+	verdict = ftsan_crash_judge(&work.fault.facts);
+	add_others(death, &verdict);
+	work.fault.facts.relation = work.pairing.relation;
+	work.fault.facts.waits = work.pairing.waits;
+	return ftsan_crash_judge(&work.fault.facts);
+}
 
-		for (unsigned k = i + 1; k < death->n_witnesses; k++) {
-			struct ftsan_deed other = deed_of(&death->witness[k]);
-			enum ftsan_relation now = ftsan_relate(&deed, &other);
+void ftsan_crash_look(const struct ftsan_death *death)
+{
+	memset(&work, 0, sizeof(work));
+	ftsan_fault_look(&work.fault, death->signal, death->info, death->ucontext,
+			 death->message);
+	work.fault.facts.allocates = ftsan_moment_allocates(&death->witness[0].stack);
+}
 
-			if (i == work.first || k == work.first || now <= best)
-				continue;
-			best = *relation = now;
-			*a = i;
-			*b = k;
-		}
-	}
-	return best > FTSAN_SAME_METHOD;
+unsigned ftsan_crash_explained(const struct ftsan_death *death)
+{
+	struct ftsan_crash_verdict verdict = judge(death);
+	const struct ftsan_pairing *pairing = &work.pairing;
+
+	if (!ftsan_crash_by_race(verdict.cause))
+		return FTSAN_CRASH_EXPLAINED;
+	if (!ftsan_pairing_says(pairing))
+		return pairing->relation >= FTSAN_SAME_FUNCTION;
+	if (pairing->relation != FTSAN_SHARED_ARGUMENT)
+		return FTSAN_CRASH_EXPLAINED;
+	/* An argument that two threads have in common need not be the one, and one between
+	 * two operations has done nothing to it. */
+	if (death->witness[pairing->second].doing.name[0] == '\0')
+		return 2;
+	return ftsan_crash_met(verdict.cause) ? 3 : FTSAN_CRASH_EXPLAINED;
+}
+
+static struct ftsan_crash_verdict judge_hang(const struct ftsan_death *death)
+{
+	struct ftsan_pairing *pairing = &work.pairing;
+	bool deadlock;
+
+	memset(&work, 0, sizeof(work));
+	ftsan_pairing_any(pairing, death);
+	deadlock = is_deadlock(death, &pairing->first, &pairing->second);
+	pairing->third = pairing->first;
+	return (struct ftsan_crash_verdict){
+		.sentence = deadlock
+				    ? "two threads wait for each other's locks: a deadlock"
+				    : "nothing says why"};
 }
 
 bool ftsan_crash_report(const struct ftsan_death *death)
 {
 	struct ftsan_incident *incident = &work.incident;
-	struct ftsan_crash_verdict verdict = {.sentence = NULL};
-	enum ftsan_relation relation;
-	unsigned second, third = 0;
+	struct ftsan_crash_verdict verdict;
 
-	memset(&work, 0, sizeof(work));
-	second = death->signal != 0 ? nearest(death, &relation) : 0;
 	if (death->signal == 0) {
-		work.first = choose_first(death, &second, &relation);
-		if (is_deadlock(death, &work.first, &second))
-			verdict.sentence =
-				"two threads wait for each other's locks: a deadlock";
-		else
-			verdict.sentence = "nothing says why";
+		verdict = judge_hang(death);
+	} else {
+		ftsan_crash_look(death);
+		verdict = judge(death);
 	}
-	if (death->signal != 0) {
-		ftsan_fault_look(&work.fault, death->signal, death->info, death->ucontext,
-				 death->message);
-		work.fault.facts.relation = relation;
-		verdict = ftsan_crash_judge(&work.fault.facts);
-		/* Whoever meets a heap that others have corrupted dies of it. */
-		if (ftsan_crash_met(verdict.cause) && relation < FTSAN_SAME_FUNCTION &&
-		    others_at_one(death, &second, &third, &relation)) {
-			work.fault.facts.relation = relation;
-			verdict = ftsan_crash_judge(&work.fault.facts);
-		}
-	}
-	if (death->signal == 0)
-		third = work.first;
-	fill_death(death, &verdict, relation, second);
-	work.death.n_guilty += third != work.first;
+	fill_death(death, &verdict);
 	incident->kind = death->signal == 0 ? FTSAN_KIND_HANG
 			 : verdict.cause == FTSAN_CAUSE_USE_AFTER_FREE
 				 ? FTSAN_KIND_USE_AFTER_FREE
@@ -244,11 +208,11 @@ bool ftsan_crash_report(const struct ftsan_death *death)
 	incident->confidence =
 		death->signal != 0 ? confidence_of(verdict.certainty) : FTSAN_CONFIRMED;
 	incident->address = work.fault.has_access ? work.fault.access.address : 0;
-	incident->title = ftsan_crash_title(death, work.first, second, third, relation);
+	incident->title = ftsan_crash_title(death, &work.pairing);
 	incident->description = work.fault.pointer.kind != FTSAN_POINTER_NONE
 					? work.fault.pointer.text
 					: NULL;
 	incident->death = &work.death;
-	add_parties(incident, death, second, third);
+	add_parties(incident, death, &work.pairing);
 	return ftsan_report(incident);
 }

@@ -50,7 +50,8 @@ static void put_name(char *to, uint32_t capacity, const char *owner, const char 
 
 	ftsan_buf_init(&buf, to, capacity);
 	ftsan_buf_str(&buf, owner);
-	if (buf.length > 0)
+	/* What has no name of a method: "list deallocation". */
+	if (buf.length > 0 && name[0] != ' ')
 		ftsan_buf_char(&buf, '.');
 	ftsan_buf_str(&buf, name);
 	(void)ftsan_buf_cstr(&buf);
@@ -152,13 +153,17 @@ static void describe_call(const struct ftsan_look *look, unsigned at,
 		add_other(look, look->operands.value[i], out);
 }
 
-static bool find_call(const struct ftsan_look *look, bool innermost,
-		      struct ftsan_doing *out)
+/* A value on the stack that may be what is called. */
+struct call {
+	struct ftsan_callee callee;
+	enum ftsan_match how;
+	unsigned at;
+};
+
+static struct call find_call(const struct ftsan_look *look, bool innermost)
 {
 	const struct ftsan_operands *values = &look->operands;
-	enum ftsan_match best = FTSAN_NO_MATCH;
-	struct ftsan_callee chosen = {0};
-	unsigned at = 0;
+	struct call best = {.how = FTSAN_NO_MATCH};
 
 	for (unsigned i = 0; i < values->n; i++) {
 		struct ftsan_callee callee;
@@ -171,16 +176,10 @@ static bool find_call(const struct ftsan_look *look, bool innermost,
 		if (!innermost && ftsan_look_is_builtin(look, callee.function))
 			continue;
 		how = ftsan_callee_match(look, callee.function);
-		if (how > best) {
-			best = how;
-			chosen = callee;
-			at = i;
-		}
+		if (how > best.how)
+			best = (struct call){.callee = callee, .how = how, .at = i};
 	}
-	if (best == FTSAN_NO_MATCH)
-		return false;
-	describe_call(look, at, &chosen, best, out);
-	return true;
+	return best;
 }
 
 /* An instruction that calls no function by name: d[k] = v, next(i), o.attribute. */
@@ -234,26 +233,62 @@ static void take_operands(const struct ftsan_look *look, struct ftsan_doing *out
 	}
 }
 
+/*
+ * Of "f(a == b)" the comparison is on the native stack for certain, and f no more than in
+ * a module of which something runs.
+ */
+static bool find_operation(const struct ftsan_look *look, bool innermost,
+			   struct ftsan_doing *out)
+{
+	struct call call = find_call(look, innermost);
+
+	if (innermost && call.how < FTSAN_MATCH_OWN && find_slot(look, out))
+		return true;
+	if (call.how != FTSAN_NO_MATCH)
+		describe_call(look, call.at, &call.callee, call.how, out);
+	return call.how != FTSAN_NO_MATCH;
+}
+
+/*
+ * "for x in o": the loop's iterator lies on the stack while the loop's body runs. Those of
+ * the interpreter's own types go through a container of whoever.
+ */
+static void add_loops(const struct ftsan_look *look, struct ftsan_doing *out)
+{
+	const struct ftsan_operands *values = &look->operands;
+
+	if (!values->top_known)
+		return;
+	for (unsigned i = 0; i < values->n; i++) {
+		uintptr_t type = ftsan_look_type(look, values->value[i]), next;
+
+		if (ftsan_type_slot(look->of, type, FTSAN_SLOT_ITERNEXT, &next) &&
+		    !ftsan_look_is_builtin(look, next))
+			add_other(look, values->value[i], out);
+	}
+}
+
 bool ftsan_doing(const struct ftsan_interpreter *interpreter, uintptr_t tstate,
 		 const struct ftsan_stack *stack, struct ftsan_doing *out)
 {
 	struct ftsan_look look = {.of = interpreter, .stack = stack};
+	bool found = false;
 
 	memset(out, 0, sizeof(*out));
 	if (tstate == 0 || !interpreter->abi->known)
 		return false;
 	ftsan_look_starts(&look);
-	for (unsigned depth = 0; depth < FRAMES_LOOKED_AT; depth++) {
+	for (unsigned depth = 0; depth < FRAMES_LOOKED_AT && !found; depth++) {
 		if (!ftsan_pyoperands(interpreter->abi, tstate, interpreter->code_type,
 				      depth, &look.operands))
 			return false;
-		if (find_call(&look, depth == 0, out) ||
-		    (depth == 0 && find_slot(&look, out))) {
+		found = find_operation(&look, depth == 0, out);
+		if (found)
 			out->builtin = ftsan_look_is_builtin(&look, out->function);
-			return true;
-		}
-		if (depth == 0)
+		else if (depth == 0)
 			take_operands(&look, out);
+		if (depth == 0)
+			add_loops(&look, out);
 	}
-	return false;
+	return found;
 }

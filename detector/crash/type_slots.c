@@ -44,11 +44,11 @@ static const struct slot slots[] = {
 	{FTSAN_SLOT_ITER, -1, "__iter__"},
 	{FTSAN_SLOT_GETATTRO, -1, "__getattribute__"},
 	{FTSAN_SLOT_SETATTRO, -1, "__setattr__"},
-	{FTSAN_SLOT_RICHCOMPARE, -1, "a comparison"},
+	{FTSAN_SLOT_RICHCOMPARE, -1, " comparison"},
 	{FTSAN_SLOT_REPR, -1, "__repr__"},
 	{FTSAN_SLOT_STR, -1, "__str__"},
 	{FTSAN_SLOT_HASH, -1, "__hash__"},
-	{FTSAN_SLOT_DEALLOC, -1, "deallocation"},
+	{FTSAN_SLOT_DEALLOC, -1, " deallocation"},
 };
 
 bool ftsan_type_slot(const struct ftsan_interpreter *interpreter, uintptr_t type,

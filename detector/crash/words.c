@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "crash/moment.h"
 #include "stacks/stacks.h"
 #include "view/view.h"
 
@@ -67,7 +68,7 @@ static void native_place(const struct ftsan_stack *stack, struct ftsan_buf *out)
 		      stack->n_python > 0 ? stack->python[0].function : "unknown code");
 }
 
-static const char *place_of(const struct ftsan_witness *witness, char *storage,
+static const char *place_of(const struct ftsan_witness *witness, bool died, char *storage,
 			    size_t size)
 {
 	struct ftsan_buf buf;
@@ -75,6 +76,9 @@ static const char *place_of(const struct ftsan_witness *witness, char *storage,
 	ftsan_buf_init(&buf, storage, size);
 	if (witness->doing.name[0] != '\0')
 		ftsan_buf_str(&buf, witness->doing.name);
+	/* Where in the interpreter it is asked is of no interest. */
+	else if (!died && witness->stack.n_python > 0)
+		ftsan_buf_str(&buf, witness->stack.python[0].function);
 	else
 		native_place(&witness->stack, &buf);
 	return ftsan_buf_cstr(&buf);
@@ -109,14 +113,15 @@ static void put_other(struct ftsan_buf *buf, const char *how,
 {
 	ftsan_buf_str(buf, how);
 	put_thread(buf, witness);
-	ftsan_buf_str(buf, " was in ");
-	ftsan_buf_str(buf, place_of(witness, words.second, sizeof(words.second)));
+	ftsan_buf_str(buf, ftsan_moment_waits(&witness->stack) ? " waited for a lock in "
+							       : " was in ");
+	ftsan_buf_str(buf, place_of(witness, false, words.second, sizeof(words.second)));
 }
 
-const char *ftsan_crash_title(const struct ftsan_death *death, unsigned first,
-			      unsigned second, unsigned third,
-			      enum ftsan_relation relation)
+const char *ftsan_crash_title(const struct ftsan_death *death,
+			      const struct ftsan_pairing *pairing)
 {
+	unsigned first = pairing->first;
 	struct ftsan_buf buf;
 
 	ftsan_buf_init(&buf, words.title, sizeof(words.title));
@@ -129,13 +134,14 @@ const char *ftsan_crash_title(const struct ftsan_death *death, unsigned first,
 	}
 	ftsan_buf_str(&buf, " in ");
 	ftsan_buf_str(&buf,
-		      place_of(&death->witness[first], words.place, sizeof(words.place)));
-	if (second != first)
-		put_other(&buf, " while ", &death->witness[second]);
-	if (third != first)
-		put_other(&buf, " and ", &death->witness[third]);
-	if (second != first)
-		ftsan_buf_str(&buf, relation_words[relation]);
+		      place_of(&death->witness[first], true, words.place,
+			       sizeof(words.place)));
+	if (pairing->second != first)
+		put_other(&buf, " while ", &death->witness[pairing->second]);
+	if (pairing->third != first)
+		put_other(&buf, " and ", &death->witness[pairing->third]);
+	if (pairing->second != first)
+		ftsan_buf_str(&buf, relation_words[pairing->relation]);
 	return ftsan_buf_cstr(&buf);
 }
 

@@ -88,6 +88,13 @@ static struct answer judge_pointer(const struct ftsan_crash_facts *facts)
 		return (struct answer){FTSAN_CAUSE_USE_AFTER_FREE, FTSAN_IS_CONFIRMED};
 	case FTSAN_POINTER_POISON:
 		return (struct answer){FTSAN_CAUSE_USE_AFTER_FREE, FTSAN_IS_PROBABLE};
+	default:
+		break;
+	}
+	/* The bad pointer is the allocator's own, then. */
+	if (facts->allocates && facts->pointer != FTSAN_POINTER_NONE)
+		return (struct answer){FTSAN_CAUSE_HEAP, FTSAN_IS_CONFIRMED};
+	switch (facts->pointer) {
 	case FTSAN_POINTER_NULL:
 		return (struct answer){FTSAN_CAUSE_NULL, FTSAN_IS_CONFIRMED};
 	case FTSAN_POINTER_NO_ADDRESS:
@@ -100,7 +107,7 @@ static struct answer judge_pointer(const struct ftsan_crash_facts *facts)
 		return (struct answer){facts->fetch ? FTSAN_CAUSE_WILD
 						    : FTSAN_CAUSE_READ_ONLY,
 				       FTSAN_IS_CONFIRMED};
-	case FTSAN_POINTER_NONE:
+	default:
 		break;
 	}
 	return (struct answer){FTSAN_CAUSE_UNKNOWN, FTSAN_IS_UNKNOWN};
@@ -134,7 +141,7 @@ static struct answer judge_cause(const struct ftsan_crash_facts *facts)
  * explains it. A stack that is used up, a division or a signal from outside does not need
  * a second thread.
  */
-static bool by_race(enum ftsan_cause cause, enum ftsan_relation relation)
+bool ftsan_crash_by_race(enum ftsan_cause cause)
 {
 	switch (cause) {
 	case FTSAN_CAUSE_USE_AFTER_FREE:
@@ -145,7 +152,7 @@ static bool by_race(enum ftsan_cause cause, enum ftsan_relation relation)
 	case FTSAN_CAUSE_READ_ONLY:
 	case FTSAN_CAUSE_STACK_SMASHED:
 	case FTSAN_CAUSE_UNKNOWN:
-		return relation >= FTSAN_SAME_FUNCTION;
+		return true;
 	default:
 		return false;
 	}
@@ -158,7 +165,8 @@ struct ftsan_crash_verdict ftsan_crash_judge(const struct ftsan_crash_facts *fac
 	return (struct ftsan_crash_verdict){
 		.cause = answer.cause,
 		.certainty = answer.certainty,
-		.race = by_race(answer.cause, facts->relation),
+		.race = ftsan_crash_by_race(answer.cause) && !facts->waits &&
+			facts->relation >= FTSAN_SAME_FUNCTION,
 		.sentence = sentences[answer.cause],
 	};
 }

@@ -54,9 +54,12 @@ enum ftsan_relation {
  * @divides:      the instruction is an integer division
  * @undefined:    it is one that compilers emit for what must not be reached
  * @bus_object:   SIGBUS of a mapped file that is shorter than its mapping
+ * @allocates:    it failed in a function that hands out memory: who called it gave it no
+ *                pointer
  * @pointer:      what the bad pointer is
  * @abort:        SIGABRT: what was said
  * @relation:     to the operation of the thread that is nearest to it
+ * @waits:        that thread waits for a lock there: it is not its turn
  */
 struct ftsan_crash_facts {
 	int signal;
@@ -67,9 +70,11 @@ struct ftsan_crash_facts {
 	bool divides;
 	bool undefined;
 	bool bus_object;
+	bool allocates;
 	enum ftsan_pointer_kind pointer;
 	enum ftsan_abort_kind abort;
 	enum ftsan_relation relation;
+	bool waits;
 };
 
 enum ftsan_cause {
@@ -110,6 +115,9 @@ struct ftsan_crash_verdict {
 
 /* Pure. */
 struct ftsan_crash_verdict ftsan_crash_judge(const struct ftsan_crash_facts *facts);
+
+/* Could a second thread at the same thing be the reason? Pure. */
+bool ftsan_crash_by_race(enum ftsan_cause cause);
 
 /* Is it a cause that the thread need not have to do with: it has met what others did?
  * Pure. */

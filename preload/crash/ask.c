@@ -11,7 +11,7 @@
 #include "stacks/stacks.h"
 
 enum {
-	GUESTS_MAX = 128, /* who are told of; 1.3 MB of room, untouched before */
+	GUESTS_MAX = 128, /* who are told of; 2.6 MB of room, untouched before */
 	TASKS_MAX = 4096, /* who are counted */
 	DIRECTORY_BYTES = 4096,
 	LOOK_NS = 1000000,
@@ -27,16 +27,24 @@ static struct {
 	uint64_t asked_ns[GUESTS_MAX];
 	_Atomic uint32_t n;
 } guests;
-static struct ftsan_witness *room;
+/* Where the answers of a round go; the other one has those of the round that is kept. */
+static struct ftsan_witness *rooms[2];
+static struct ftsan_witness *_Atomic room;
+/* Where each stood when it answered for the last time, and whether it has not moved. */
+static struct {
+	uintptr_t sp, pc;
+	bool still;
+} places[GUESTS_MAX];
 static struct ftsan_witness alone;
 static _Atomic uint32_t round_number;
 static _Atomic uint32_t answers; /* futex of who waits for them */
 
 bool ftsan_ask_init(void)
 {
-	if (room == NULL)
-		room = ftsan_sys_map(GUESTS_MAX * sizeof(*room));
-	return room != NULL;
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(rooms); i++)
+		if (rooms[i] == NULL)
+			rooms[i] = ftsan_sys_map(GUESTS_MAX * sizeof(*rooms[i]));
+	return rooms[0] != NULL && rooms[1] != NULL;
 }
 
 /* --- who is asked ---------------------------------------------------------------------
@@ -54,7 +62,7 @@ static void answer(unsigned number, const void *ucontext)
 	}
 	if (!atomic_compare_exchange_strong(&guests.answer[number], &asked, ANSWERING))
 		return;
-	ftsan_witness_take(&room[number], ucontext);
+	ftsan_witness_take(&atomic_load(&room)[number], ucontext);
 	atomic_store(&guests.answer[number], DONE);
 	atomic_fetch_add(&answers, 1);
 	ftsan_sys_futex_wake(&answers);
@@ -194,7 +202,7 @@ static void gather(struct ftsan_asked *out)
 			continue;
 		if (atomic_load(&guests.answer[i]) == DONE) {
 			if (out->n != i)
-				room[out->n] = room[i];
+				out->witness[out->n] = out->witness[i];
 			out->n++;
 			continue;
 		}
@@ -211,16 +219,82 @@ void ftsan_ask_all(struct ftsan_asked *out, const void *ucontext, uint64_t wait_
 {
 	uint64_t deadline = ftsan_sys_now_ns() + wait_ns;
 
-	*out = (struct ftsan_asked){.witness = room != NULL ? room : &alone, .n = 1};
+	*out = (struct ftsan_asked){.witness = rooms[0] != NULL ? rooms[0] : &alone,
+				    .n = 1};
+	memset(places, 0, sizeof(places));
+	atomic_store(&room, rooms[0]);
 	atomic_fetch_add(&round_number, 1);
 	atomic_store(&guests.n, 1);
-	if (room != NULL && others) {
+	if (rooms[0] != NULL && others) {
 		invite_all(out);
 		(void)count_left(ftsan_sys_now_ns());
 	}
 	/* While they come. */
 	ftsan_witness_take(&out->witness[0], ucontext);
-	if (room != NULL && others)
+	if (rooms[0] != NULL && others)
 		wait_for_all(deadline);
 	gather(out);
+}
+
+/* --- once more ------------------------------------------------------------------------
+ */
+
+static void note_place(unsigned number, const struct ftsan_witness *witness)
+{
+	uintptr_t pc = witness->stack.n_native > 0 ? witness->stack.pc[0] : 0;
+
+	places[number].still =
+		places[number].sp == witness->sp && places[number].pc == pc;
+	places[number].sp = witness->sp;
+	places[number].pc = pc;
+}
+
+/* Takes what came, and the former answers of the others. False: one still writes. */
+static bool gather_again(const struct ftsan_asked *before, struct ftsan_asked *out)
+{
+	for (unsigned i = 1; i < out->n; i++) {
+		uint32_t state = atomic_load(&guests.answer[i]);
+
+		/* Too late, as in gather(). */
+		while ((state == ASKED || state == NOT_NOW) &&
+		       !atomic_compare_exchange_weak(&guests.answer[i], &state, NOT_NOW))
+			;
+		if (state == ANSWERING)
+			return false;
+		if (state == DONE && atomic_load(&guests.tid[i]) != 0)
+			note_place(i, &out->witness[i]);
+		else
+			out->witness[i] = before->witness[i];
+	}
+	return true;
+}
+
+bool ftsan_ask_again(const struct ftsan_asked *before, struct ftsan_asked *out,
+		     uint64_t wait_ns)
+{
+	unsigned asked = 0;
+	bool whole;
+
+	*out = *before;
+	out->witness = before->witness == rooms[0] ? rooms[1] : rooms[0];
+	if (out->witness == NULL || before->witness == &alone || before->n < 2)
+		return false;
+	out->witness[0] = before->witness[0];
+	atomic_fetch_add(&round_number, 1);
+	atomic_store(&room, out->witness);
+	for (unsigned i = 1; i < out->n; i++) {
+		bool ask = !places[i].still;
+
+		asked += ask;
+		atomic_store(&guests.answer[i], ASKED);
+		atomic_store(&guests.tid[i], ask ? before->witness[i].tid : 0);
+		guests.asked_ns[i] = 0;
+	}
+	if (asked == 0)
+		return false;
+	atomic_store(&guests.n, out->n);
+	wait_for_all(ftsan_sys_now_ns() + wait_ns);
+	whole = gather_again(before, out);
+	atomic_store(&guests.n, 0);
+	return whole;
 }

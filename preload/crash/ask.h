@@ -42,6 +42,18 @@ bool ftsan_ask_init(void);
 void ftsan_ask_all(struct ftsan_asked *out, const void *ucontext, uint64_t wait_ns,
 		   bool others);
 
+/**
+ * ftsan_ask_again() - ask those who have answered once more
+ * @before: their last answers; not changed, and valid until the next call
+ * @out:    gets the new ones; of who does not answer now, the one before
+ * @wait_ns: for how long
+ *
+ * Those who stand still, by their last two answers, are not asked. Context: as
+ * ftsan_ask_all(). Return: false: there is nothing new to be had, @out is of no use.
+ */
+bool ftsan_ask_again(const struct ftsan_asked *before, struct ftsan_asked *out,
+		     uint64_t wait_ns);
+
 /*
  * A thread that waits in a handler of its own and will not be interrupted answers by
  * itself. Async-signal-safe.

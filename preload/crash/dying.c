@@ -1,6 +1,5 @@
 #include "crash/dying.h"
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -11,13 +10,14 @@
 #include "base/base.h"
 #include "crash/ask.h"
 #include "crash/crash.h"
+#include "crash/last_words.h"
+#include "crash/second.h"
 #include "hooks/hooks.h"
 #include "process/process.h"
 #include "runtime/runtime.h"
 #include "stacks/stacks.h"
 
 enum {
-	MESSAGE_MAX = 400,
 	SIGNALLED = 128, /* what a shell makes of it */
 };
 
@@ -54,12 +54,6 @@ static struct {
 	timer_t timer;
 	bool armed;
 } alarm_of;
-
-/* glibc's, private: Version GLIBC_PRIVATE; sysdeps and include/stdlib/abort: struct
- * abort_msg_s { unsigned int size; char msg[]; }, set by malloc, assert and the
- * fortified functions (2.4 and later). */
-static uintptr_t abort_message;
-enum { ABORT_TEXT = 4 };
 
 static uint64_t me(void)
 {
@@ -107,16 +101,6 @@ static bool is_traced(void)
 	text[n] = '\0';
 	at = strstr(text, key);
 	return at != NULL && at[sizeof(key) - 1] != '0';
-}
-
-static const char *last_words(char *to, size_t size)
-{
-	uintptr_t at;
-
-	if (abort_message == 0 || !ftsan_safe_ptr(abort_message, &at) || at == 0 ||
-	    !ftsan_safe_string(to, size, at + ABORT_TEXT))
-		return NULL;
-	return to;
 }
 
 /* --- the alarm ------------------------------------------------------------------------
@@ -170,23 +154,36 @@ static bool is_overdue(const siginfo_t *info, void *ucontext)
 /* --- the report -----------------------------------------------------------------------
  */
 
-static void tell(int sig, const siginfo_t *info, const void *uc,
-		 struct ftsan_asked *answers)
+static struct ftsan_death death_of(int sig, const siginfo_t *info, const void *uc,
+				   const struct ftsan_asked *answers)
 {
-	char words[MESSAGE_MAX];
-	struct ftsan_death death = {
+	return (struct ftsan_death){
 		.signal = sig,
 		.info = info,
 		.ucontext = uc,
+		.message = sig == SIGABRT ? ftsan_last_words() : NULL,
 		.witness = answers->witness,
 		.n_witnesses = answers->n,
 		.silent = answers->silent,
 		.n_silent = answers->n_silent,
 		.untold = answers->untold,
 	};
+}
 
-	if (sig == SIGABRT)
-		death.message = last_words(words, sizeof(words));
+static void ask(int sig, const siginfo_t *info, const void *uc, struct ftsan_asked *out)
+{
+	struct ftsan_death death;
+
+	ftsan_ask_all(out, uc, ANSWER_NS, !is_traced());
+	death = death_of(sig, info, uc, out);
+	ftsan_look_for_second(&death, out);
+}
+
+static void tell(int sig, const siginfo_t *info, const void *uc,
+		 const struct ftsan_asked *answers)
+{
+	struct ftsan_death death = death_of(sig, info, uc, answers);
+
 	(void)ftsan_crash_report(&death);
 	(void)ftsan_runtime_end("signal", SIGNALLED + sig);
 }
@@ -214,7 +211,7 @@ static void report(int sig, const siginfo_t *info, const void *uc)
 	}
 	/* Of two that fault at a time, the one whose handler still prints dies first. */
 	(void)keep_room(KEEPER_NS);
-	ftsan_ask_all(&asked, uc, ANSWER_NS, !is_traced());
+	ask(sig, info, uc, &asked);
 	tell(sig, info, uc, &asked);
 }
 
@@ -301,7 +298,7 @@ static void on_suspect(int sig, const siginfo_t *info, const void *ucontext,
 	/* Only where the process is all but sure to die: others recover. */
 	suspect.asked = dies && !is_traced() && keep_room(0);
 	if (suspect.asked)
-		ftsan_ask_all(&suspect.answers, ucontext, ANSWER_NS, true);
+		ask(sig, info, ucontext, &suspect.answers);
 }
 
 static void on_survived(void)
@@ -312,6 +309,22 @@ static void on_survived(void)
 		return;
 	if (suspect.asked)
 		leave_room();
+}
+
+/*
+ * Bare, the process would be dead by now: the other thread's signal is what it ends of,
+ * not this one's exit(), which would take the finding with it.
+ */
+static void on_leaving(void)
+{
+	uint64_t end = ftsan_sys_now_ns() + ALARM_NS + ANSWER_NS, self = me();
+	uint64_t other = atomic_load(&reporter);
+
+	while (other != 0 && other != self && other >> 32 == self >> 32 &&
+	       ftsan_sys_now_ns() < end) {
+		ftsan_sys_sleep(1000000);
+		other = atomic_load(&reporter);
+	}
 }
 
 /*
@@ -353,10 +366,14 @@ static bool on_sent(int sig, const siginfo_t *info, void *ucontext)
 void ftsan_dying_start(void)
 {
 	static const struct ftsan_signal_end end = {
-		.dying = on_dying, .suspect = on_suspect, .survived = on_survived};
+		.dying = on_dying,
+		.suspect = on_suspect,
+		.survived = on_survived,
+		.leaving = on_leaving,
+	};
 
 	(void)ftsan_ask_init();
-	abort_message = (uintptr_t)ftsan_real_lookup(RTLD_DEFAULT, "__abort_msg");
+	ftsan_last_words_start();
 	ftsan_signal_tell_sent(on_sent);
 	ftsan_signal_tell_end(&end);
 }

@@ -10,6 +10,7 @@
 #include "runtime/runtime.h"
 #include "process/scout.h"
 #include "process/signal_actions.h"
+#include "process/signal_end.h"
 
 /* The forking thread's id before the fork; only that thread exists in the child. */
 static _Atomic uint32_t forking_tid;
@@ -51,6 +52,7 @@ static int final_status(const char *reason, int status)
 
 	if (!ftsan_preload_own())
 		return status;
+	ftsan_signal_leaving();
 	findings = ftsan_runtime_end(reason, status);
 	return findings && exitcode && (status & 0xff) == 0 && ftsan_preload_root()
 		       ? (int)exitcode

@@ -41,6 +41,14 @@ void ftsan_signal_survived(void)
 		end->survived();
 }
 
+void ftsan_signal_leaving(void)
+{
+	const struct ftsan_signal_end *end = atomic_load(&told);
+
+	if (end != NULL)
+		end->leaving();
+}
+
 /*
  * The default action is to die. Returning to the instruction with the signal queued
  * again makes the kernel do it. Where the queue is refused, a faulting instruction faults

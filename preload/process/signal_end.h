@@ -12,12 +12,14 @@
  * @dying:    nobody handles @sig: on its return the process dies of it
  * @suspect:  the handler @act of the program is about to get @sig
  * @survived: a handler of the program has come back
+ * @leaving:  a thread is about to end the process by exit()
  */
 struct ftsan_signal_end {
 	void (*dying)(int sig, const siginfo_t *info, const void *uc);
 	void (*suspect)(int sig, const siginfo_t *info, const void *uc,
 			const struct sigaction *act);
 	void (*survived)(void);
+	void (*leaving)(void);
 };
 
 /* @end stays. Context: activation, any time. */
@@ -28,6 +30,7 @@ void ftsan_signal_dying(int sig, const siginfo_t *info, const void *uc);
 void ftsan_signal_suspect(int sig, const siginfo_t *info, const void *uc,
 			  const struct sigaction *act);
 void ftsan_signal_survived(void);
+void ftsan_signal_leaving(void);
 
 /*
  * The process is to die of @sig: on the handler's return the kernel does what it would

@@ -142,8 +142,31 @@ START_TEST(test_what_explains_a_bad_pointer)
 
 	for (int relation = FTSAN_UNRELATED; relation <= FTSAN_SAME_OBJECT; relation++) {
 		facts.relation = (enum ftsan_relation)relation;
+		facts.waits = false;
 		ck_assert_int_eq(judge(facts).race, relation >= FTSAN_SAME_FUNCTION);
+		/* One that a lock keeps from it has done nothing yet. */
+		facts.waits = true;
+		ck_assert(!judge(facts).race);
 	}
+}
+END_TEST
+
+/* Whoever asks for memory gives no pointer: what is bad is the allocator's. */
+START_TEST(test_a_fault_of_the_allocators)
+{
+	static const enum ftsan_pointer_kind kinds[] = {
+		FTSAN_POINTER_NULL, FTSAN_POINTER_NO_ADDRESS, FTSAN_POINTER_UNMAPPED};
+	struct ftsan_crash_facts facts = {.signal = SIGSEGV, .allocates = true};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+		facts.pointer = kinds[i];
+		ck_assert_int_eq(judge(facts).cause, FTSAN_CAUSE_HEAP);
+	}
+	facts.pointer = FTSAN_POINTER_FREED;
+	ck_assert_int_eq(judge(facts).cause, FTSAN_CAUSE_USE_AFTER_FREE);
+	facts.pointer = FTSAN_POINTER_NULL;
+	facts.overflow = true;
+	ck_assert_int_eq(judge(facts).cause, FTSAN_CAUSE_STACK_OVERFLOW);
 }
 END_TEST
 
@@ -197,6 +220,7 @@ int main(void)
 	tcase_add_test(tests, test_last_words);
 	tcase_add_test(tests, test_aborts);
 	tcase_add_test(tests, test_what_explains_a_bad_pointer);
+	tcase_add_test(tests, test_a_fault_of_the_allocators);
 	tcase_add_test(tests, test_relations);
 	suite_add_tcase(suite, tests);
 	runner = srunner_create(suite);

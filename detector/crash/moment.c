@@ -1,0 +1,56 @@
+#include "crash/moment.h"
+
+#include <string.h>
+
+#include "base/base.h"
+
+/* Functions of their own kind that these call; what is inlined is none. */
+enum { FRAMES = 6 };
+
+static bool begins(const char *name, const char *const *parts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strncmp(name, parts[i], strlen(parts[i])) == 0)
+			return true;
+	return false;
+}
+
+/* One function has several names, with and without underscores in front. */
+static bool runs(const struct ftsan_stack *stack, const char *const *parts, size_t n)
+{
+	char name[FTSAN_SYMBOL_MAX];
+
+	for (unsigned i = 0; i < stack->n_native && i < FRAMES; i++)
+		if (ftsan_symbol_name(stack->pc[i] - (i > 0), name) == 0 &&
+		    begins(name + strspn(name, "_"), parts, n))
+			return true;
+	return false;
+}
+
+bool ftsan_moment_allocates(const struct ftsan_stack *stack)
+{
+	/* glibc, malloc/malloc.c; Objects/mimalloc/alloc.c and page.c; Objects/obmalloc.c
+	 * (3.11 to 3.15). Not those that get a block: it may be the caller that is wrong. */
+	static const char *const parts[] = {
+		"malloc",	 "calloc",	    "int_malloc",	"libc_malloc",
+		"libc_calloc",	 "mi_malloc",	    "mi_calloc",	"mi_zalloc",
+		"mi_heap_malloc", "mi_heap_calloc", "mi_page_malloc",	"mi_find_page",
+		"mi_page_fresh", "mi_page_queue",   "PyMem_MiMalloc",	"PyMem_MiCalloc",
+		"PyObject_MiMalloc", "PyObject_MiCalloc", "PyObject_Malloc", "PyMem_Malloc",
+	};
+
+	return runs(stack, parts, FTSAN_ARRAY_LEN(parts));
+}
+
+bool ftsan_moment_waits(const struct ftsan_stack *stack)
+{
+	/* Python/lock.c and critical_section.c (3.13 to 3.15), glibc, libstdc++. A thread
+	 * that is stopped for the collector (_PyParkingLot_Park()) waits for no lock. */
+	static const char *const parts[] = {
+		"PyMutex_Lock",	      "PyCriticalSection",   "PyRecursiveMutex_Lock",
+		"PyRWMutex_",	      "PyThread_acquire_lock", "pthread_mutex_",
+		"pthread_rwlock_",    "pthread_spin_lock",    "cxa_guard_acquire",
+	};
+
+	return runs(stack, parts, FTSAN_ARRAY_LEN(parts));
+}

@@ -1,0 +1,218 @@
+/*
+ * An extension module whose objects several threads are at: in turn, because of a lock, or
+ * not; and threads that wait for each other's locks, or for nothing.
+ */
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <unistd.h>
+
+enum { SOON = 100000, LONG = 1000 }; /* us; s */
+
+typedef struct {
+	PyObject_HEAD pthread_mutex_t mutex;
+#if PY_VERSION_HEX >= 0x030d0000
+	PyMutex py_mutex;
+#endif
+	_Atomic int inside, about, dies;
+	long *nothing;
+} Shared;
+
+static PyObject *shared_new(PyTypeObject *type, PyObject *args, PyObject *kwargs)
+{
+	Shared *self = (Shared *)type->tp_alloc(type, 0);
+
+	(void)args;
+	(void)kwargs;
+	if (self)
+		pthread_mutex_init(&self->mutex, NULL);
+	return (PyObject *)self;
+}
+
+/* In it for a moment, without a lock. */
+static PyObject *shared_visit(Shared *self, PyObject *ignored)
+{
+	(void)ignored;
+	Py_BEGIN_ALLOW_THREADS
+	self->inside = 1;
+	usleep(1000);
+	self->inside = 0;
+	Py_END_ALLOW_THREADS
+	Py_RETURN_NONE;
+}
+
+static PyObject *shared_is_dying(Shared *self, PyObject *ignored)
+{
+	(void)ignored;
+	return PyBool_FromLong(self->dies);
+}
+
+static PyObject *shared_die(Shared *self, PyObject *ignored)
+{
+	(void)ignored;
+	self->dies = 1;
+	return PyLong_FromLong(*self->nothing);
+}
+
+/* When nobody else is in it. */
+static PyObject *shared_die_alone(Shared *self, PyObject *ignored)
+{
+	(void)ignored;
+	Py_BEGIN_ALLOW_THREADS
+	while (!self->inside)
+		usleep(10);
+	while (self->inside)
+		usleep(10);
+	Py_END_ALLOW_THREADS
+	return PyLong_FromLong(*self->nothing);
+}
+
+static void until_another_comes(Shared *self)
+{
+	while (!self->about)
+		usleep(100);
+	usleep(SOON);
+}
+
+/* With the lock, for which the other one waits. */
+static PyObject *shared_die_locked(Shared *self, PyObject *ignored)
+{
+	(void)ignored;
+	Py_BEGIN_ALLOW_THREADS
+	pthread_mutex_lock(&self->mutex);
+	until_another_comes(self);
+	Py_END_ALLOW_THREADS
+	return PyLong_FromLong(*self->nothing);
+}
+
+static PyObject *shared_use_locked(Shared *self, PyObject *ignored)
+{
+	(void)ignored;
+	Py_BEGIN_ALLOW_THREADS
+	usleep(SOON);
+	self->about = 1;
+	pthread_mutex_lock(&self->mutex);
+	pthread_mutex_unlock(&self->mutex);
+	Py_END_ALLOW_THREADS
+	Py_RETURN_NONE;
+}
+
+#if PY_VERSION_HEX >= 0x030d0000
+static PyObject *shared_die_in_section(Shared *self, PyObject *ignored)
+{
+	long value;
+
+	(void)ignored;
+	Py_BEGIN_CRITICAL_SECTION(self);
+	until_another_comes(self);
+	value = *self->nothing;
+	Py_END_CRITICAL_SECTION();
+	return PyLong_FromLong(value);
+}
+
+static PyObject *shared_use_in_section(Shared *self, PyObject *ignored)
+{
+	(void)ignored;
+	Py_BEGIN_ALLOW_THREADS
+	usleep(SOON);
+	Py_END_ALLOW_THREADS
+	self->about = 1;
+	Py_BEGIN_CRITICAL_SECTION(self);
+	self->about = 2;
+	Py_END_CRITICAL_SECTION();
+	Py_RETURN_NONE;
+}
+
+/* own.take_py(others): its own lock, and then the other's. */
+static PyObject *shared_take_py(Shared *self, PyObject *other)
+{
+	Py_BEGIN_ALLOW_THREADS
+	PyMutex_Lock(&self->py_mutex);
+	usleep(2 * SOON);
+	PyMutex_Lock(&((Shared *)other)->py_mutex);
+	PyMutex_Unlock(&((Shared *)other)->py_mutex);
+	PyMutex_Unlock(&self->py_mutex);
+	Py_END_ALLOW_THREADS
+	Py_RETURN_NONE;
+}
+#endif
+
+static PyObject *shared_take(Shared *self, PyObject *other)
+{
+	Py_BEGIN_ALLOW_THREADS
+	pthread_mutex_lock(&self->mutex);
+	usleep(2 * SOON);
+	pthread_mutex_lock(&((Shared *)other)->mutex);
+	pthread_mutex_unlock(&((Shared *)other)->mutex);
+	pthread_mutex_unlock(&self->mutex);
+	Py_END_ALLOW_THREADS
+	Py_RETURN_NONE;
+}
+
+/* With its own lock only, and for long. */
+static PyObject *shared_sleep(Shared *self, PyObject *other)
+{
+	(void)other;
+	Py_BEGIN_ALLOW_THREADS
+	pthread_mutex_lock(&self->mutex);
+	sleep(LONG);
+	pthread_mutex_unlock(&self->mutex);
+	Py_END_ALLOW_THREADS
+	Py_RETURN_NONE;
+}
+
+static PyMethodDef shared_methods[] = {
+	{"visit", (PyCFunction)shared_visit, METH_NOARGS, NULL},
+	{"is_dying", (PyCFunction)shared_is_dying, METH_NOARGS, NULL},
+	{"die", (PyCFunction)shared_die, METH_NOARGS, NULL},
+	{"die_alone", (PyCFunction)shared_die_alone, METH_NOARGS, NULL},
+	{"die_locked", (PyCFunction)shared_die_locked, METH_NOARGS, NULL},
+	{"use_locked", (PyCFunction)shared_use_locked, METH_NOARGS, NULL},
+#if PY_VERSION_HEX >= 0x030d0000
+	{"die_in_section", (PyCFunction)shared_die_in_section, METH_NOARGS, NULL},
+	{"use_in_section", (PyCFunction)shared_use_in_section, METH_NOARGS, NULL},
+	{"take_py", (PyCFunction)shared_take_py, METH_O, NULL},
+#endif
+	{"take", (PyCFunction)shared_take, METH_O, NULL},
+	{"sleep", (PyCFunction)shared_sleep, METH_O, NULL},
+	{NULL, NULL, 0, NULL},
+};
+
+static PyType_Slot shared_slots[] = {
+	{Py_tp_methods, shared_methods},
+	{Py_tp_new, shared_new},
+	{0, NULL},
+};
+
+static PyType_Spec shared_spec = {
+	.name = "contended.Shared",
+	.basicsize = sizeof(Shared),
+	.flags = Py_TPFLAGS_DEFAULT,
+	.slots = shared_slots,
+};
+
+static int fill(PyObject *module)
+{
+	PyObject *type = PyType_FromSpec(&shared_spec);
+
+	return type ? PyModule_AddObject(module, "Shared", type) : -1;
+}
+
+static PyModuleDef_Slot slots[] = {
+	{Py_mod_exec, fill},
+#ifdef Py_mod_gil
+	{Py_mod_gil, Py_MOD_GIL_NOT_USED},
+#endif
+	{0, NULL},
+};
+
+static PyModuleDef definition = {
+	PyModuleDef_HEAD_INIT, "contended", NULL, 0, NULL, slots, NULL, NULL, NULL,
+};
+
+PyMODINIT_FUNC PyInit_contended(void)
+{
+	return PyModuleDef_Init(&definition);
+}
