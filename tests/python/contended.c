@@ -71,9 +71,17 @@ static PyObject *shared_die_alone(Shared *self, PyObject *ignored)
 
 static void until_another_comes(Shared *self)
 {
+	self->inside = 1;
 	while (!self->about)
 		usleep(100);
 	usleep(SOON);
+}
+
+static void come_later(Shared *self)
+{
+	while (!self->inside)
+		usleep(100);
+	self->about = 1;
 }
 
 /* With the lock, for which the other one waits. */
@@ -91,8 +99,7 @@ static PyObject *shared_use_locked(Shared *self, PyObject *ignored)
 {
 	(void)ignored;
 	Py_BEGIN_ALLOW_THREADS
-	usleep(SOON);
-	self->about = 1;
+	come_later(self);
 	pthread_mutex_lock(&self->mutex);
 	pthread_mutex_unlock(&self->mutex);
 	Py_END_ALLOW_THREADS
@@ -116,9 +123,8 @@ static PyObject *shared_use_in_section(Shared *self, PyObject *ignored)
 {
 	(void)ignored;
 	Py_BEGIN_ALLOW_THREADS
-	usleep(SOON);
+	come_later(self);
 	Py_END_ALLOW_THREADS
-	self->about = 1;
 	Py_BEGIN_CRITICAL_SECTION(self);
 	self->about = 2;
 	Py_END_CRITICAL_SECTION();

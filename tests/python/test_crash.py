@@ -200,9 +200,10 @@ def test_with_a_gil(run, tmp_path):
 DEADLOCK = """
 import threading, time
 a, b = threading.Lock(), threading.Lock()
+ready = threading.Barrier(2)
 def both(first, second):
     with first:
-        time.sleep(0.2)
+        ready.wait()
         with second:
             pass
 threads = [threading.Thread(target=both, args=pair, daemon=True) for pair in ((a, b), (b, a))]
