@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <string.h>
 
 /* Is there anything in it? */
@@ -37,6 +38,22 @@ static inline void ftsan_str_copy(char *to, size_t size, const char *from, size_
 		length = size - 1;
 	memcpy(to, from, length);
 	to[length] = '\0';
+}
+
+/* FNV-1a, 64 bits: what a hash begins as, and a hash that goes on with @text. */
+#define FTSAN_HASH_BEGIN 0xcbf29ce484222325ull
+
+static inline uint64_t ftsan_hash_text(uint64_t hash, const char *text)
+{
+	for (; *text != '\0'; text++)
+		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
+	return hash;
+}
+
+/* The same of one text among several: its end counts, too. */
+static inline uint64_t ftsan_hash_field(uint64_t hash, const char *text)
+{
+	return (ftsan_hash_text(hash, text) ^ 0xff) * 0x100000001b3ull;
 }
 
 #endif

@@ -163,23 +163,13 @@ unsigned ftsan_groups(const struct ftsan_view *view,
 
 /* --- numbers ------------------------------------------------------------------ */
 
-static const uint64_t SEED = 0xcbf29ce484222325ull;
-
-/* FNV-1a, 64 bits; the end of each text counts. */
-static uint64_t mix(uint64_t hash, const char *text)
-{
-	for (; *text != '\0'; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
-	return (hash ^ 0xff) * 0x100000001b3ull;
-}
-
 uint64_t ftsan_group_id(const struct ftsan_group *group)
 {
-	uint64_t hash = mix(SEED, group->family);
+	uint64_t hash = ftsan_hash_field(FTSAN_HASH_BEGIN, group->family);
 
-	hash = mix(hash, group->culprit.module);
-	hash = mix(hash, group->culprit.function);
-	return mix(hash, group->subject);
+	hash = ftsan_hash_field(hash, group->culprit.module);
+	hash = ftsan_hash_field(hash, group->culprit.function);
+	return ftsan_hash_field(hash, group->subject);
 }
 
 /* "write in array_repeat" */
@@ -218,5 +208,5 @@ uint64_t ftsan_evidence(const struct ftsan_view *view, struct ftsan_buf *out)
 		ftsan_buf_str(out, i == 0 ? ": " : ", ");
 		ftsan_buf_str(out, sides[turn ? 1 - i : i]);
 	}
-	return mix(SEED, ftsan_buf_cstr(out));
+	return ftsan_hash_field(FTSAN_HASH_BEGIN, ftsan_buf_cstr(out));
 }

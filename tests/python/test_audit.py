@@ -1,6 +1,8 @@
 """`ftsan audit`: which statics a module writes, under which locks, and what is new."""
 
+import glob
 import json
+import shutil
 import subprocess
 
 import pytest
@@ -184,6 +186,40 @@ def test_the_commands_own_status_comes_first(tmp_path):
     assert status("sh", "-c", "exit 3") == 3
     assert status("true") == 67
     assert status("/nowhere/at/all") == 127
+
+
+def test_a_command_that_is_not_watched_says_why(tmp_path):
+    """A program whose loader is called as musl's, and one that is no CPython."""
+    cc = shutil.which("cc")
+    loader = next(iter(glob.glob("/lib64/ld-linux-x86-64.so.2")), None)
+    if cc is None or loader is None:
+        pytest.skip("no C compiler, or another loader than glibc's")
+    shutil.copy(loader, tmp_path / "ld-musl-x86_64.so.1")
+    (tmp_path / "p.c").write_text("int main(void) { return 0; }\n")
+    subprocess.run([cc, f"-Wl,--dynamic-linker={tmp_path}/ld-musl-x86_64.so.1", "-o", "p", "p.c"],
+                   cwd=tmp_path, check=True)
+    for command, reason in (("./p", "it is a program of musl's"), ("true", "CMD ran no CPython")):
+        done = subprocess.run([FTSAN, "audit", "--", command], capture_output=True, text=True,
+                              cwd=tmp_path, env=clean_environment({}))
+        assert done.returncode == 67 and f"NOTHING WATCHED ({reason}" in done.stdout, done
+
+
+@pytest.mark.parametrize("live", [False, True])
+def test_a_reader_that_has_seen_enough_is_no_error(tmp_path, live):
+    """`audit | head`, of a log, and where the command has been run, which ignores SIGPIPE."""
+    records = [static(hex(0x1000 + 8 * i), by=hex(0x100 + 0x1000 * i)) for i in range(3000)]
+    path = tmp_path / "log"
+    path.write_bytes(log.lines([log.process(), sealed(), *records, INVENTORY, log.end()]))
+    command = [FTSAN, "audit", *(("--", "true") if live else ("--format", "json", "--from", path))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=tmp_path,
+                          env=clean_environment({})) as process:
+        if live:
+            process.stdout.close()
+        else:
+            process.stdout.readline()
+            process.stdout.close()
+        assert b"written" not in process.stderr.read()
+    assert process.returncode == (67 if live else 0), process.returncode
 
 
 HOSTILE = "<script>alert(1)</script>\x1b[31m\"&'"

@@ -15,7 +15,8 @@ import tally
 
 THREADS = int(os.environ.get("EXAMPLE_THREADS", "4"))
 MENDED = os.environ.get("EXAMPLE_MENDED") == "1"
-CPU_SECONDS = 0.8  # of all threads: a busy machine gives them less, so it takes longer
+# Of all threads: a busy machine gives them less, so it takes longer. One meets nobody.
+CPU_SECONDS = 0.8 if THREADS > 1 else 0.1
 SECONDS_MOST = 10
 
 

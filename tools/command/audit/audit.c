@@ -30,6 +30,7 @@ struct job {
 	char **statics;
 	size_t capacity;
 	char *nothing;
+	json_t *baseline; /* an earlier audit, or NULL */
 };
 
 /* --- names --------------------------------------------------------------------- */
@@ -131,16 +132,6 @@ static int read_logs(struct job *job)
 
 /* --- the run ------------------------------------------------------------------- */
 
-static int start_failure(const struct ftsan_child *child, const char *command, int error)
-{
-	if (child->pid <= 0) {
-		ftsan_error("no process for %s: %s", command, strerror(-error));
-		return FTSAN_EXIT_FAILED;
-	}
-	ftsan_error("%s: %s", command, strerror(-error));
-	return error == -ENOENT ? FTSAN_EXIT_NOT_FOUND : FTSAN_EXIT_NOT_EXECUTABLE;
-}
-
 static void follow(struct ftsan_live *live, struct ftsan_child *child, bool progress)
 {
 	enum { POLL_MS = 100 };
@@ -154,10 +145,14 @@ static void follow(struct ftsan_live *live, struct ftsan_child *child, bool prog
 	ftsan_progress_end(&line);
 }
 
-/* What the run's own verdict has to say to that. */
-static void explain_nothing(struct job *job, const struct ftsan_live *live)
+/* What the run's own verdict has to say to that. @unfit: why CMD ran without the library,
+ * or NULL. */
+static void explain_nothing(struct job *job, const struct ftsan_live *live,
+			    const char *unfit)
 {
-	const char *nothing = live->options.enabled ? "CMD ran no CPython" : "enabled=0";
+	const char *nothing = unfit != NULL	      ? unfit
+			      : live->options.enabled ? "CMD ran no CPython"
+						      : "enabled=0";
 	enum ftsan_sight sight = FTSAN_SEES;
 
 	for (int i = FTSAN_BLIND_PYTHON; i < FTSAN_SIGHTS; i++)
@@ -187,14 +182,14 @@ static int read_followed(struct job *job, struct ftsan_live *live)
 	return error;
 }
 
-static int watch(struct job *job, struct ftsan_live *live)
+static int watch(struct job *job, struct ftsan_live *live, const char *unfit)
 {
 	struct ftsan_child child = {.pid = 0};
 	const struct ftsan_audit_request *request = job->request;
 	int status = ftsan_child_start(&child, request->command, &live->environment);
 
 	if (status != 0)
-		return start_failure(&child, request->command[0], status);
+		return ftsan_child_not_started(&child, request->command[0], status);
 	ftsan_live_begin(live);
 	/* Findings are `ftsan report`'s. */
 	live->session.on_finding = NULL;
@@ -203,7 +198,7 @@ static int watch(struct job *job, struct ftsan_live *live)
 	status = ftsan_child_status(&child);
 	if (read_followed(job, live) != 0 && status == 0)
 		status = FTSAN_EXIT_FAILED;
-	explain_nothing(job, live);
+	explain_nothing(job, live, unfit);
 	job->audit.run = NULL;
 	ftsan_live_end(live);
 	return status;
@@ -222,7 +217,7 @@ static int run_logged(struct job *job, struct ftsan_live *live, const char *opti
 	unfit = ftsan_environment_fit(&live->environment, command);
 	if (unfit != NULL)
 		ftsan_error("%s: %s; it runs without ftsan", command, unfit);
-	status = watch(job, live);
+	status = watch(job, live, unfit);
 	ftsan_environment_release(&live->environment);
 	free(unfit);
 	return status;
@@ -274,24 +269,15 @@ static void write_to(FILE *out, enum ftsan_audit_format format,
 static int write_report(const struct ftsan_audit_request *request,
 			const struct ftsan_audit_paper *paper)
 {
-	bool named = request->output != NULL && strcmp(request->output, "-") != 0;
-	FILE *out = named ? fopen(request->output, "we") : stdout;
+	struct ftsan_output output;
 	char *verdict;
-	bool failed;
 
-	if (out == NULL) {
-		ftsan_error("%s: %s", request->output, strerror(errno));
+	if (ftsan_output_open(&output, request->output) != 0)
 		return -EIO;
-	}
-	write_to(out, request->format, paper);
-	failed = ferror(out) != 0;
-	failed |= named ? fclose(out) != 0 : fflush(out) != 0;
-	if (failed) {
-		ftsan_error("%s: the audit can't be written: %s",
-			    named ? request->output : "standard output", strerror(errno));
+	write_to(output.out, request->format, paper);
+	if (ftsan_output_close(&output, "the audit") != 0)
 		return -EIO;
-	}
-	if (!named)
+	if (!output.named)
 		return 0;
 	verdict = ftsan_audit_verdict(paper);
 	ftsan_error("%s: %s", request->output, verdict);
@@ -326,24 +312,13 @@ static int report(struct job *job)
 		.all = request->all,
 	};
 
-	if (request->baseline != NULL &&
-	    ftsan_audit_compare_file(&job->audit, request->baseline) != 0)
-		return FTSAN_EXIT_FAILED;
+	if (job->baseline != NULL)
+		ftsan_audit_compare(&job->audit, job->baseline);
 	ftsan_audit_sort(&job->audit);
 	if (write_report(request, &paper) != 0)
 		return FTSAN_EXIT_FAILED;
 	ftsan_symbolizer_tell_mismatches(job->symbolizer, tell, NULL);
 	return status_of(&paper);
-}
-
-/* A baseline that can't be read is told before the command runs for an hour. */
-static int check_baseline(const char *path)
-{
-	struct ftsan_audit empty = {.run = NULL};
-	int error = path != NULL ? ftsan_audit_compare_file(&empty, path) : 0;
-
-	ftsan_audit_release(&empty);
-	return error;
 }
 
 static int audit(const struct ftsan_audit_request *request)
@@ -355,8 +330,12 @@ static int audit(const struct ftsan_audit_request *request)
 
 	job.audit.names = &names;
 	job.symbolizer = ftsan_symbolizer_open(&where);
-	if (check_baseline(request->baseline) != 0)
-		goto out;
+	/* One that can't be read is told before the command runs for an hour. */
+	if (request->baseline != NULL) {
+		job.baseline = ftsan_audit_read(request->baseline);
+		if (job.baseline == NULL)
+			goto out;
+	}
 	if (request->n_from > 0)
 		status = read_logs(&job) != 0 ? FTSAN_EXIT_FAILED : 0;
 	else
@@ -371,6 +350,7 @@ out:
 		free(job.statics[i]);
 	free(job.statics);
 	free(job.nothing);
+	json_decref(job.baseline);
 	ftsan_names_release(&job.known);
 	ftsan_audit_release(&job.audit);
 	ftsan_symbolizer_close(job.symbolizer);

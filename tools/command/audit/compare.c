@@ -1,10 +1,9 @@
 #include "audit/compare.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "audit/place.h"
+#include "log/log.h"
 
 const char *ftsan_audit_news_word(enum ftsan_audit_news news)
 {
@@ -26,8 +25,6 @@ size_t ftsan_audit_count_news(const struct ftsan_audit *audit, enum ftsan_audit_
 {
 	size_t n = 0;
 
-	if (news == FTSAN_AUDIT_GONE)
-		return audit->n_gone;
 	for (size_t i = 0; i < audit->n_entries; i++)
 		n += audit->entries[i].news == news;
 	return n;
@@ -35,7 +32,7 @@ size_t ftsan_audit_count_news(const struct ftsan_audit *audit, enum ftsan_audit_
 
 static enum ftsan_audit_grade grade_of(const json_t *entry)
 {
-	int grade = ftsan_audit_grade(ftsan_audit_text(entry, "grade"));
+	int grade = ftsan_audit_grade(ftsan_member_text(entry, "grade"));
 
 	return grade < 0 ? FTSAN_AUDIT_COUNTED : (enum ftsan_audit_grade)grade;
 }
@@ -48,7 +45,7 @@ static void compare_entry(struct ftsan_audit_entry *entry, const json_t *old)
 	}
 	entry->old_grade = grade_of(old);
 	free(entry->old_class);
-	entry->old_class = ftsan_clean_text(ftsan_audit_text(old, "class"));
+	entry->old_class = ftsan_clean_text(ftsan_member_text(old, "class"));
 	entry->news = entry->old_grade == entry->grade &&
 				      strcmp(entry->old_class, entry->class) == 0
 			      ? FTSAN_AUDIT_SAME
@@ -65,10 +62,10 @@ static void add_gone(struct ftsan_audit *audit, const char *id, const char *modu
 	entry = &audit->gone[audit->n_gone++];
 	memset(entry, 0, sizeof(*entry));
 	strncpy(entry->id, id, sizeof(entry->id) - 1);
-	entry->name = ftsan_clean_text(ftsan_audit_text(old, "static"));
-	entry->writer = ftsan_clean_text(ftsan_audit_text(old, "writer"));
+	entry->name = ftsan_clean_text(ftsan_member_text(old, "static"));
+	entry->writer = ftsan_clean_text(ftsan_member_text(old, "writer"));
 	entry->writer_module = ftsan_clean_text(module);
-	entry->class = ftsan_clean_text(ftsan_audit_text(old, "class"));
+	entry->class = ftsan_clean_text(ftsan_member_text(old, "class"));
 	entry->grade = entry->old_grade = grade_of(old);
 	entry->news = FTSAN_AUDIT_GONE;
 }
@@ -85,7 +82,7 @@ static json_t *by_id(const json_t *old)
 	{
 		json_array_foreach(json_object_get(module, "statics"), j, entry)
 		{
-			const char *id = ftsan_audit_text(entry, "id");
+			const char *id = ftsan_member_text(entry, "id");
 
 			if (id[0] != '\0')
 				json_object_set(ids, id, entry);
@@ -106,45 +103,45 @@ static void collect_gone(struct ftsan_audit *audit, const json_t *old)
 	{
 		json_array_foreach(json_object_get(module, "statics"), j, entry)
 		{
-			const char *id = ftsan_audit_text(entry, "id");
+			const char *id = ftsan_member_text(entry, "id");
 
 			if (id[0] != '\0' &&
 			    ftsan_names_find(&there, id) == FTSAN_NO_NAME)
-				add_gone(audit, id, ftsan_audit_text(module, "name"),
+				add_gone(audit, id, ftsan_member_text(module, "name"),
 					 entry);
 		}
 	}
 	ftsan_names_release(&there);
 }
 
-int ftsan_audit_compare(struct ftsan_audit *audit, const json_t *old)
+void ftsan_audit_compare(struct ftsan_audit *audit, const json_t *old)
 {
-	json_t *ids;
+	json_t *ids = by_id(old);
 
-	if (strcmp(ftsan_audit_text(old, "type"), "audit") != 0 ||
-	    ftsan_audit_number(old, "v") != 1 ||
-	    !json_is_array(json_object_get(old, "modules")))
-		return -EINVAL;
-	ids = by_id(old);
 	for (size_t i = 0; i < audit->n_entries; i++)
 		compare_entry(&audit->entries[i],
 			      json_object_get(ids, audit->entries[i].id));
 	json_decref(ids);
 	collect_gone(audit, old);
 	audit->compared = true;
-	return 0;
 }
 
-int ftsan_audit_compare_file(struct ftsan_audit *audit, const char *path)
+bool ftsan_audit_is_one(const json_t *json)
+{
+	return strcmp(ftsan_member_text(json, "type"), "audit") == 0 &&
+	       ftsan_member_count(json, "v") == 1 &&
+	       ftsan_member_list(json, "modules") != NULL;
+}
+
+json_t *ftsan_audit_read(const char *path)
 {
 	json_error_t problem;
 	json_t *old = json_load_file(path, 0, &problem);
-	int error = old != NULL ? ftsan_audit_compare(audit, old) : -EINVAL;
 
-	if (error != 0)
-		ftsan_error(
-			"%s: no audit%s%s; `ftsan audit -o FILE.json -- CMD` makes one",
-			path, old == NULL ? ": " : "", old == NULL ? problem.text : "");
+	if (old != NULL && ftsan_audit_is_one(old))
+		return old;
+	ftsan_error("%s: no audit%s%s; `ftsan audit -o FILE.json -- CMD` makes one", path,
+		    old == NULL ? ": " : "", old == NULL ? problem.text : "");
 	json_decref(old);
-	return error;
+	return NULL;
 }

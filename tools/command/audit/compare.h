@@ -4,16 +4,14 @@
 
 #include "audit/inventory.h"
 
-/**
- * ftsan_audit_compare() - say of each entry what is news of it
- * @old:  the JSON of an earlier audit (docs/audit.md)
- *
- * Pure. Return: 0; -EINVAL: it is no audit.
- */
-int ftsan_audit_compare(struct ftsan_audit *audit, const json_t *old);
+/* Is it the JSON of an audit (docs/audit.md)? Pure. */
+bool ftsan_audit_is_one(const json_t *json);
 
-/* The same with a file. Return: 0; -errno, and the reason was printed. */
-int ftsan_audit_compare_file(struct ftsan_audit *audit, const char *path);
+/* An audit from a file, the caller's; NULL, and the reason was printed. */
+json_t *ftsan_audit_read(const char *path);
+
+/* Says of each entry what is news of it. @old: an earlier audit. Pure. */
+void ftsan_audit_compare(struct ftsan_audit *audit, const json_t *old);
 
 /* Does it write without a lock what it did not before: graded @least or worse, and new or
  * worse than it was? Pure. */
@@ -23,7 +21,7 @@ bool ftsan_audit_is_bad_news(const struct ftsan_audit_entry *entry,
 /* "new", "changed", "same", "gone"; NULL without a baseline. */
 const char *ftsan_audit_news_word(enum ftsan_audit_news news);
 
-/* Entries with that news. */
+/* Entries that there are with that news. */
 size_t ftsan_audit_count_news(const struct ftsan_audit *audit,
 			      enum ftsan_audit_news news);
 

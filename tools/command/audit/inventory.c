@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "audit/place.h"
+#include "log/log.h"
 #include "view/view.h"
 
 enum { SHORT = 192 };
@@ -34,22 +35,22 @@ static size_t module_number(struct ftsan_audit *audit, const char *path)
 static void take_module(struct ftsan_audit *audit, struct ftsan_audit_source *source,
 			const json_t *record)
 {
-	size_t number = module_number(audit, ftsan_audit_text(record, "module"));
+	size_t number = module_number(audit, ftsan_member_text(record, "module"));
 	struct ftsan_audit_module *module = &audit->modules[number];
-	const char *build_id = ftsan_audit_text(record, "build_id");
+	const char *build_id = ftsan_member_text(record, "build_id");
 
 	if (module->build_id[0] == '\0' && build_id[0] != '\0') {
 		free(module->build_id);
 		module->build_id = ftsan_clean_text(build_id);
 	}
-	if (ftsan_audit_number(record, "pages") > module->pages)
-		module->pages = ftsan_audit_number(record, "pages");
-	if (ftsan_audit_number(record, "lock_pages") > module->lock_pages)
-		module->lock_pages = ftsan_audit_number(record, "lock_pages");
-	module->stores += ftsan_audit_number(record, "stores");
-	module->permille += ftsan_audit_number(record, "sealed_permille");
+	if (ftsan_member_count(record, "pages") > module->pages)
+		module->pages = ftsan_member_count(record, "pages");
+	if (ftsan_member_count(record, "lock_pages") > module->lock_pages)
+		module->lock_pages = ftsan_member_count(record, "lock_pages");
+	module->stores += ftsan_member_count(record, "stores");
+	module->permille += ftsan_member_count(record, "sealed_permille");
 	module->processes++;
-	module->asks_for_gil |= ftsan_audit_truth(record, "asks_for_gil");
+	module->asks_for_gil |= ftsan_member_bool(record, "asks_for_gil");
 	audit->sealing += !source->sealed;
 	source->sealed = true;
 }
@@ -65,26 +66,18 @@ const char *ftsan_audit_build_id(const struct ftsan_audit *audit, const char *pa
 
 /* --- entries ------------------------------------------------------------------- */
 
-/* FNV-1a, 64 bits; the end of each text counts. */
-static uint64_t mix(uint64_t hash, const char *text)
-{
-	for (; *text != '\0'; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
-	return (hash ^ 0xff) * 0x100000001b3ull;
-}
-
 static void make_id(const struct ftsan_audit *audit, struct ftsan_audit_entry *entry)
 {
 	char name[SHORT], writer[SHORT];
-	uint64_t hash = mix(0xcbf29ce484222325ull, "static");
+	uint64_t hash = ftsan_hash_field(FTSAN_HASH_BEGIN, "static");
 
 	ftsan_lasting_function(name, sizeof(name), entry->name);
 	ftsan_lasting_function(writer, sizeof(writer), entry->writer);
-	hash = mix(hash, audit->modules[entry->module].name);
-	hash = mix(hash, name);
-	hash = mix(hash, entry->writer_module);
+	hash = ftsan_hash_field(hash, audit->modules[entry->module].name);
+	hash = ftsan_hash_field(hash, name);
+	hash = ftsan_hash_field(hash, entry->writer_module);
 	/* Nobody's name: the place is all there is. */
-	hash = mix(hash, strchr(entry->writer, '+') != NULL ? entry->writer : writer);
+	hash = ftsan_hash_field(hash, strchr(entry->writer, '+') != NULL ? entry->writer : writer);
 	snprintf(entry->id, sizeof(entry->id), "%016" PRIx64, hash);
 }
 
@@ -140,8 +133,8 @@ static bool is_worse(const struct ftsan_audit_entry *than, enum ftsan_audit_grad
 
 static void take_class(struct ftsan_audit_entry *entry, const json_t *record)
 {
-	int grade = ftsan_audit_grade(ftsan_audit_text(record, "grade"));
-	const char *class = ftsan_audit_text(record, "class");
+	int grade = ftsan_audit_grade(ftsan_member_text(record, "grade"));
+	const char *class = ftsan_member_text(record, "class");
 
 	if (grade < 0)
 		grade = FTSAN_AUDIT_COUNTED;
@@ -214,14 +207,14 @@ static void take_tests(struct ftsan_audit_entry *entry,
 static void take_static(struct ftsan_audit *audit,
 			const struct ftsan_audit_source *source, const json_t *record)
 {
-	const char *path = ftsan_audit_text(record, "module"), *name;
-	uint64_t offset = ftsan_audit_address(record, "offset"), start;
+	const char *path = ftsan_member_text(record, "module"), *name;
+	uint64_t offset = ftsan_member_address(record, "offset"), start;
 	struct ftsan_audit_entry *entry;
 	struct ftsan_audit_place writer;
 	unsigned outer;
 	char word[24];
 
-	if (path[0] == '\0' || ftsan_audit_text(record, "by_module")[0] == '\0')
+	if (path[0] == '\0' || ftsan_member_text(record, "by_module")[0] == '\0')
 		return;
 	ftsan_audit_find_writer(audit->names, record, &writer, &outer, &start);
 	name = audit->names->data(audit->names->argument, path, offset);
@@ -230,13 +223,13 @@ static void take_static(struct ftsan_audit *audit,
 		entry->offset = offset;
 	snprintf(word, sizeof(word), "%" PRIx64, offset);
 	ftsan_names_add(&entry->words, word, 1);
-	entry->stores += ftsan_audit_number(record, "by_stores");
-	entry->detached |= ftsan_audit_truth(record, "detached");
-	entry->several |= strcmp(ftsan_audit_text(record, "threads"), "several") == 0;
+	entry->stores += ftsan_member_count(record, "by_stores");
+	entry->detached |= ftsan_member_bool(record, "detached");
+	entry->several |= strcmp(ftsan_member_text(record, "threads"), "several") == 0;
 	take_class(entry, record);
 	take_callers(audit, entry, record, outer);
 	take_tests(entry, source, record);
-	if (ftsan_audit_text(record, "lock")[0] != '\0') {
+	if (ftsan_member_text(record, "lock")[0] != '\0') {
 		char *lock = ftsan_audit_lock_text(audit->names, record),
 		     *clean = ftsan_clean_text(lock);
 
@@ -261,14 +254,14 @@ static void take_process(struct ftsan_audit *audit, struct ftsan_audit_source *s
 	char *command;
 
 	forget_running(source);
-	source->sealed = false;
+	source->sealed = source->complete = false;
 	source->accept = audit->run == NULL ||
-			 strcmp(audit->run, ftsan_audit_text(record, "run")) == 0;
+			 strcmp(audit->run, ftsan_member_text(record, "run")) == 0;
 	if (!source->accept)
 		return;
 	audit->processes++;
-	ftsan_names_add(&audit->pythons, ftsan_audit_text(record, "python"), 1);
-	if (!ftsan_audit_truth(record, "root"))
+	ftsan_names_add(&audit->pythons, ftsan_member_text(record, "python"), 1);
+	if (!ftsan_member_bool(record, "root"))
 		return;
 	command = ftsan_json_words(json_object_get(record, "argv"));
 	ftsan_names_add(&audit->commands, command, 1);
@@ -290,7 +283,7 @@ static void take_running(struct ftsan_audit_source *source, const json_t *record
 static void take(struct ftsan_audit *audit, struct ftsan_audit_source *source,
 		 const json_t *record)
 {
-	const char *type = ftsan_audit_text(record, "type");
+	const char *type = ftsan_member_text(record, "type");
 
 	if (strcmp(type, "process") == 0) {
 		take_process(audit, source, record);
@@ -303,8 +296,9 @@ static void take(struct ftsan_audit *audit, struct ftsan_audit_source *source,
 	} else if (strcmp(type, "static") == 0) {
 		take_static(audit, source, record);
 	} else if (strcmp(type, "statics_inventory") == 0) {
-		audit->complete += source->sealed;
-		audit->left_out += ftsan_audit_number(record, "left_out");
+		audit->complete += source->sealed && !source->complete;
+		source->complete = true;
+		audit->left_out += ftsan_member_count(record, "left_out");
 	}
 }
 

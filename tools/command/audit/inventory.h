@@ -113,9 +113,10 @@ struct ftsan_audit_running {
  * struct ftsan_audit_source - the state of one log file; all-zero at first
  * @accept:   the process that is being read belongs to the run
  * @sealed:   it sealed something
+ * @complete: its inventory is complete
  */
 struct ftsan_audit_source {
-	bool accept, sealed;
+	bool accept, sealed, complete;
 	struct ftsan_audit_running *running;
 	size_t n_running, capacity;
 };
@@ -135,7 +136,7 @@ const char *ftsan_audit_build_id(const struct ftsan_audit *audit, const char *pa
 
 void ftsan_audit_release(struct ftsan_audit *audit);
 
-/* Entries of a grade, all of them for FTSAN_AUDIT_GRADES. */
+/* Entries of a grade. */
 size_t ftsan_audit_count(const struct ftsan_audit *audit, enum ftsan_audit_grade grade);
 
 #endif

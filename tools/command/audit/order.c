@@ -63,7 +63,7 @@ size_t ftsan_audit_count(const struct ftsan_audit *audit, enum ftsan_audit_grade
 	size_t n = 0;
 
 	for (size_t i = 0; i < audit->n_entries; i++)
-		n += grade == FTSAN_AUDIT_GRADES || audit->entries[i].grade == grade;
+		n += audit->entries[i].grade == grade;
 	return n;
 }
 

@@ -5,31 +5,8 @@
 #include <string.h>
 
 #include "common/common.h"
+#include "log/log.h"
 #include "view/view.h"
-
-const char *ftsan_audit_text(const json_t *object, const char *key)
-{
-	const char *text = json_string_value(json_object_get(object, key));
-
-	return text != NULL ? text : "";
-}
-
-uint64_t ftsan_audit_number(const json_t *object, const char *key)
-{
-	json_int_t value = json_integer_value(json_object_get(object, key));
-
-	return value > 0 ? (uint64_t)value : 0;
-}
-
-bool ftsan_audit_truth(const json_t *object, const char *key)
-{
-	return json_is_true(json_object_get(object, key));
-}
-
-uint64_t ftsan_audit_address(const json_t *object, const char *key)
-{
-	return strtoull(ftsan_audit_text(object, key), NULL, 16);
-}
 
 bool ftsan_audit_find_place(const struct ftsan_audit_names *names, const json_t *record,
 			    const char *key, struct ftsan_audit_place *place)
@@ -38,8 +15,8 @@ bool ftsan_audit_find_place(const struct ftsan_audit_names *names, const json_t 
 	char *offset = ftsan_xprintf("%s_offset", key);
 
 	memset(place, 0, sizeof(*place));
-	place->module = ftsan_audit_text(record, module);
-	place->offset = ftsan_audit_address(record, offset);
+	place->module = ftsan_member_text(record, module);
+	place->offset = ftsan_member_address(record, offset);
 	free(module);
 	free(offset);
 	if (place->module[0] == '\0')
@@ -73,7 +50,7 @@ void ftsan_audit_find_writer(const struct ftsan_audit_names *names, const json_t
 	struct ftsan_audit_place caller;
 
 	*outer = 0;
-	*start = ftsan_audit_address(record, "by_start");
+	*start = ftsan_member_address(record, "by_start");
 	(void)ftsan_audit_find_place(names, record, "by", writer);
 	if (!is_nobody(writer))
 		return;
@@ -91,15 +68,15 @@ void ftsan_audit_find_writer(const struct ftsan_audit_names *names, const json_t
 
 char *ftsan_audit_lock_text(const struct ftsan_audit_names *names, const json_t *record)
 {
-	const char *kind = ftsan_audit_text(record, "lock");
-	const char *module = ftsan_audit_text(record, "lock_module");
+	const char *kind = ftsan_member_text(record, "lock");
+	const char *module = ftsan_member_text(record, "lock_module");
 	const char *name = NULL;
 	struct ftsan_audit_place taken;
 	char *by, *text;
 
 	if (module[0] != '\0')
 		name = names->data(names->argument, module,
-				   ftsan_audit_address(record, "lock_offset"));
+				   ftsan_member_address(record, "lock_offset"));
 	if (name != NULL)
 		return ftsan_xprintf("%s '%s'", kind, name);
 	/* Where the interpreter, or code that Cython made, takes Python's says nothing. */

@@ -1,16 +1,10 @@
-/* The records' fields, and names for the places that they tell of. */
+/* Names for the places that records tell of. */
 #ifndef FTSAN_TOOLS_AUDIT_PLACE_H
 #define FTSAN_TOOLS_AUDIT_PLACE_H
 
 #include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
-
-/* A field of a record; "", 0 and false where it is missing or of another type. */
-const char *ftsan_audit_text(const json_t *object, const char *key);
-uint64_t ftsan_audit_number(const json_t *object, const char *key);
-bool ftsan_audit_truth(const json_t *object, const char *key);
-uint64_t ftsan_audit_address(const json_t *object, const char *key);
 
 /* struct ftsan_audit_code - what is known of an address of code; borrowed, may be NULL */
 struct ftsan_audit_code {

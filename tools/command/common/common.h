@@ -14,6 +14,7 @@
 #include "common/json_set.h"
 #include "common/message.h"
 #include "common/names.h"
+#include "common/output.h"
 #include "common/pattern.h"
 #include "common/plural.h"
 #include "common/regular.h"

@@ -3,23 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base.h"
 #include "common/xmemory.h"
-
-/* FNV-1a, 64 bits. */
-static uint64_t hash_of(const char *text)
-{
-	uint64_t hash = 0xcbf29ce484222325ull;
-
-	for (; *text != '\0'; text++)
-		hash = (hash ^ (unsigned char)*text) * 0x100000001b3ull;
-	return hash;
-}
 
 /* The slot that holds @text, or the free one where it belongs. */
 static size_t slot_of(const struct ftsan_names *names, const char *text)
 {
 	size_t mask = names->n_slots - 1;
-	size_t slot = (size_t)hash_of(text) & mask;
+	size_t slot = (size_t)ftsan_hash_text(FTSAN_HASH_BEGIN, text) & mask;
 
 	while (names->slots[slot] != 0 &&
 	       strcmp(names->texts[names->slots[slot] - 1], text) != 0)

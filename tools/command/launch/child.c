@@ -121,6 +121,17 @@ int ftsan_child_start(struct ftsan_child *child, char *const *argv,
 	return -error;
 }
 
+int ftsan_child_not_started(const struct ftsan_child *child, const char *command,
+			    int error)
+{
+	if (child->pid <= 0) {
+		ftsan_error("no process for %s: %s", command, strerror(-error));
+		return FTSAN_EXIT_FAILED;
+	}
+	ftsan_error("%s: %s", command, strerror(-error));
+	return error == -ENOENT ? FTSAN_EXIT_NOT_FOUND : FTSAN_EXIT_NOT_EXECUTABLE;
+}
+
 bool ftsan_child_wait(struct ftsan_child *child, int milliseconds)
 {
 	struct timespec timeout = {milliseconds / 1000, milliseconds % 1000 * 1000000L};

@@ -29,6 +29,10 @@ struct ftsan_child {
 int ftsan_child_start(struct ftsan_child *child, char *const *argv,
 		      const struct ftsan_environment *environment);
 
+/* Says what ftsan_child_start() failed of. Return: the exit status for it. */
+int ftsan_child_not_started(const struct ftsan_child *child, const char *command,
+			    int error);
+
 /* Waits for its end, @milliseconds at most; true if it has ended. */
 bool ftsan_child_wait(struct ftsan_child *child, int milliseconds);
 

@@ -43,20 +43,12 @@ static bool leads_to(const char *link, const char *library)
 	return strcmp(there, library) == 0;
 }
 
-/* FNV-1a: each path has a link of its own, which is never changed while it is in use. */
-static uint64_t hash(const char *text)
-{
-	uint64_t value = UINT64_C(0xcbf29ce484222325);
-
-	for (; *text != '\0'; text++)
-		value = (value ^ (unsigned char)*text) * UINT64_C(0x100000001b3);
-	return value;
-}
-
-/* The last part is the library's own name, which children are recognized by. */
+/* Each path has a link of its own, which is never changed while it is in use. The last part
+ * is the library's own name, which children are recognized by. */
 static char *link_in(const char *directory, const char *library)
 {
-	char *place = ftsan_xprintf("%s/%016" PRIx64, directory, hash(library));
+	char *place = ftsan_xprintf("%s/%016" PRIx64, directory, 
+				    ftsan_hash_text(FTSAN_HASH_BEGIN, library));
 	char *link = ftsan_xprintf("%s/libftsan.so", place);
 
 	/* Another `ftsan run` may make it at the same time. */

@@ -11,6 +11,7 @@
 #include "log/log_file.h"
 #include "log/log_reader.h"
 #include "log/log_store.h"
+#include "log/member.h"
 #include "log/skim.h"
 #include "log/tail.h"
 

@@ -9,6 +9,13 @@ const char *ftsan_member_string(const json_t *object, const char *name)
 	return json_string_value(json_object_get(object, name));
 }
 
+const char *ftsan_member_text(const json_t *object, const char *name)
+{
+	const char *text = ftsan_member_string(object, name);
+
+	return text != NULL ? text : "";
+}
+
 bool ftsan_member_bool(const json_t *object, const char *name)
 {
 	return json_is_true(json_object_get(object, name));
@@ -22,6 +29,14 @@ bool ftsan_member_integer(const json_t *object, const char *name, json_int_t *va
 		return false;
 	*value = json_integer_value(member);
 	return true;
+}
+
+uint64_t ftsan_member_count(const json_t *object, const char *name)
+{
+	json_int_t value;
+
+	return ftsan_member_integer(object, name, &value) && value > 0 ? (uint64_t)value
+								       : 0;
 }
 
 int ftsan_member_int(const json_t *object, const char *name, int min, int otherwise)

@@ -14,6 +14,12 @@ bool ftsan_member_integer(const json_t *object, const char *name, json_int_t *va
 json_t *ftsan_member_list(const json_t *object, const char *name);
 json_t *ftsan_member_object(const json_t *object, const char *name);
 
+/* "" when it is absent. */
+const char *ftsan_member_text(const json_t *object, const char *name);
+
+/* 0 when it is absent, or negative. */
+uint64_t ftsan_member_count(const json_t *object, const char *name);
+
 /* Within @min and INT_MAX, or @otherwise. */
 int ftsan_member_int(const json_t *object, const char *name, int min, int otherwise);
 

@@ -2,7 +2,6 @@
 #include "report/report.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,48 +116,16 @@ static char *source_root(const struct ftsan_report_request *request)
 	return root != NULL ? root : ftsan_xstrdup(named);
 }
 
-/* Set in a signal handler: whoever read our output wants no more of it. */
-static volatile sig_atomic_t reader_gone;
-
-static void on_sigpipe(int signal)
-{
-	(void)signal;
-	reader_gone = 1;
-}
-
-/*
- * `report | head` has seen what it wanted, which is no failure, and must not look like one
- * to `set -o pipefail`. A file that can't be written is.
- */
-static void watch_reader(void)
-{
-	struct sigaction action = {.sa_handler = on_sigpipe};
-
-	sigaction(SIGPIPE, &action, NULL);
-}
-
 static int write_output(struct ftsan_report *report,
 			const struct ftsan_report_request *request)
 {
-	bool named = request->output != NULL && strcmp(request->output, "-") != 0;
-	const char *name = named ? request->output : "standard output";
-	bool failed;
+	struct ftsan_output output;
 
-	report->out = named ? fopen(request->output, "we") : stdout;
-	if (report->out == NULL) {
-		ftsan_error("%s: %s", name, strerror(errno));
+	if (ftsan_output_open(&output, request->output) != 0)
 		return -EIO;
-	}
-	if (!named)
-		watch_reader();
+	report->out = output.out;
 	ftsan_report_write(report, request->format);
-	failed = ferror(report->out) != 0;
-	failed |= named ? fclose(report->out) != 0 : fflush(report->out) != 0;
-	if (failed && !named && reader_gone)
-		return 0;
-	if (failed)
-		ftsan_error("%s: the report can't be written: %s", name, strerror(errno));
-	return failed ? -EIO : 0;
+	return ftsan_output_close(&output, "the report");
 }
 
 static void tell(void *unused, const char *sentence)

@@ -180,16 +180,6 @@ struct run {
 	char *unfit; /* why CMD runs without the library, or NULL */
 };
 
-static int start_failure(const struct run *run, const char *command, int error)
-{
-	if (run->child.pid <= 0) {
-		ftsan_error("no process for %s: %s", command, strerror(-error));
-		return FTSAN_EXIT_FAILED;
-	}
-	ftsan_error("%s: %s", command, strerror(-error));
-	return error == -ENOENT ? FTSAN_EXIT_NOT_FOUND : FTSAN_EXIT_NOT_EXECUTABLE;
-}
-
 static int exit_status(const struct run *run, int log_error)
 {
 	int status = ftsan_child_status(&run->child);
@@ -316,7 +306,8 @@ static int run_with_log(struct run *run, const struct request *request)
 			    run->unfit);
 	error = ftsan_child_start(&run->child, request->command, &run->live.environment);
 	if (error != 0)
-		status = start_failure(run, request->command[0], error);
+		status = ftsan_child_not_started(&run->child, request->command[0],
+						 error);
 	else
 		status = watch(run, request);
 	ftsan_environment_release(&run->live.environment);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/base.h"
 #include "launch/launch.h"
 #include "common/common.h"
 #include "scan/scanned.h"
@@ -123,7 +124,7 @@ static int scan_argument(struct ftsan_scan *scan, const char *path)
 	error = ftsan_scan_tree(scan, path);
 	if (error == 0 && before == scan->n_modules + scan->others && ftsan_is_regular(path))
 		return fail(path, "neither an extension module nor another shared object "
-				  "for x86-64");
+				  "for " FTSAN_CPU_NAME);
 	return error != 0 ? fail(path, strerror(-error)) : 0;
 }
 
