@@ -11,6 +11,7 @@
 #define FTSAN_DECODE_ROOM_H
 
 #include "decode/before.h"
+#include "decode/flow.h"
 #include "decode/insn.h"
 #include "decode/null_test.h"
 #include "decode/shape.h"

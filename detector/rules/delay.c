@@ -10,6 +10,8 @@ static const uint64_t BURST_NS = 200u * 1000 * 1000;
  */
 static uint32_t rank(const struct ftsan_delay_question *q)
 {
+	if (q->state)
+		return q->use == FTSAN_USE_SHARED_WRITTEN ? 12 : 14;
 	if (q->use == FTSAN_USE_SHARED_WRITTEN)
 		return q->foreign ? 0 : 2;
 	if (q->writes)

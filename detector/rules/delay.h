@@ -19,6 +19,8 @@ enum ftsan_word_use {
  * @use:       of the word, this access included
  * @writes:    it stores
  * @foreign:   the memory is another thread's or everybody's (ftsan_memory_is_foreign())
+ * @state:     it is the interpreter's access to what is no object, or a code object's
+ *            counter: its own state, mostly, which it keeps in order by atomics
  * @fruitless: times that a thread was held in vain for the word, or at the instruction
  * @tokens:    delays that may be made now; @burst: most of them
  * @spent_ns, @elapsed_ns: time that delays took, and run time, both so far
@@ -29,6 +31,7 @@ struct ftsan_delay_question {
 	enum ftsan_word_use use;
 	bool writes;
 	bool foreign;
+	bool state;
 	uint32_t fruitless;
 	uint32_t tokens, burst;
 	uint64_t spent_ns, elapsed_ns;

@@ -30,6 +30,18 @@ static bool as_with_flag(const struct ftsan_sampled_question *q)
 	       !(q->pointers && q->changed && q->size == 8);
 }
 
+/*
+ * CPython loads without a lock what it stores under one (a list's items and size), and
+ * keeps what it replaces until nobody can be looking. There a reference is replaced by
+ * design, and a field that is accessed as none for atomics elsewhere may be so by whoever
+ * holds the lock, or has the object alone. What proves is the pair itself, and that the
+ * field is one that is changed in place.
+ */
+static bool both_interpreter(const struct ftsan_sampled_question *q)
+{
+	return q->held.interpreter && q->other.interpreter;
+}
+
 static bool harmless(const struct ftsan_sampled_side *side)
 {
 	return !side->writes ||
@@ -87,8 +99,10 @@ enum ftsan_sampled_verdict ftsan_rule_sampled(const struct ftsan_sampled_questio
 		return FTSAN_SAMPLED_NOTHING;
 	if (ftsan_rule_plain(&q->held) || ftsan_rule_plain(&q->other))
 		*proof = FTSAN_PROOF_PAIR;
-	else if (q->plain_before)
+	else if (both_interpreter(q) ? q->updated_before : q->plain_before)
 		*proof = FTSAN_PROOF_FIELD;
+	else if (both_interpreter(q))
+		*proof = FTSAN_PROOF_NONE;
 	else if (replaces_reference(q))
 		*proof = FTSAN_PROOF_REFERENCE;
 	else if (!q->held.lock_free && !q->other.lock_free && !as_with_flag(q))

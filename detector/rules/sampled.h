@@ -45,6 +45,7 @@ enum ftsan_access_form {
  *             nobody knows which
  * @lock_free: its module has instructions that lock-free code is made of
  * @libc:      it is libc's memcpy or the like: never an atomic access
+ * @interpreter: it is CPython's own code
  * @tests_null: it loads, and what it loads is looked at for being NULL only
  * @stores_one: what it stores is known, and not 0
  */
@@ -60,6 +61,7 @@ struct ftsan_sampled_side {
 	bool folds;
 	bool lock_free;
 	bool libc;
+	bool interpreter;
 	bool tests_null, stores_one;
 };
 
@@ -68,6 +70,7 @@ struct ftsan_sampled_side {
  * @held, @other: the two accesses
  * @plain_before: an access was seen to the same field, at whatever time, that no
  *           compiler makes for an atomic
+ * @updated_before: by CPython's own code the field was changed in place
  * @read_before: a load of the field was seen, at whatever time
  * @reference: the word held a reference to a Python object before
  * @changed:  it held something else afterwards
@@ -77,6 +80,7 @@ struct ftsan_sampled_side {
 struct ftsan_sampled_question {
 	struct ftsan_sampled_side held, other;
 	bool plain_before;
+	bool updated_before;
 	bool read_before;
 	bool reference;
 	bool changed;

@@ -131,6 +131,20 @@ static void start_freed(void)
 						    .release = host->freed_release});
 }
 
+static void start_sampler(void)
+{
+	(void)ftsan_sampler_init(
+		options, &(struct ftsan_sampler_host){
+				 .iterate = host->iterate,
+				 .interpreter = (uintptr_t)host->py_runtime,
+				 .code_type = host->py_code_type,
+				 .called = {(uintptr_t)host->tstate_get,
+					    (uintptr_t)host->tstate_gilstate,
+					    (uintptr_t)host->finalizing},
+				 .cache = host->cache,
+				 .attached = host->attached});
+}
+
 void ftsan_engines_start(void)
 {
 	(void)ftsan_mem_init();
@@ -143,9 +157,7 @@ void ftsan_engines_start(void)
 	start_statics();
 	start_freed();
 	if (samples())
-		(void)ftsan_sampler_init(options, host->iterate,
-					 (uintptr_t)host->py_runtime, host->cache,
-					 host->attached);
+		start_sampler();
 	ftsan_sampler_names(ftsan_header_name_field);
 	if (options->watch && watches())
 		(void)ftsan_watch_init();

@@ -10,7 +10,7 @@
 
 enum {
 	/* Changes with everything that a sweep depends on. */
-	FORMAT = 1,
+	FORMAT = 2,
 	PATH_BYTES = 768,
 	NAME_BYTES = 64,
 	/* Less text is swept as fast as a file is opened. */

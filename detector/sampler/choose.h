@@ -13,13 +13,13 @@
  *           their wheels
  * @is_python: it is the executable or libpython
  *
- * Never: the interpreter, whose functions handlers of ours call, ftsan's own and what it opens, libc and the loader, and by default BLAS and
- * OpenMP runtimes, whose locks are lock-free and by design, and libraries with much
- * hand-written assembly. Pure.
+ * Never: the interpreter (see below), ftsan's own and what it opens, libc and the loader,
+ * and by default BLAS and OpenMP runtimes, whose locks are lock-free and by design, and
+ * libraries with much hand-written assembly. Pure.
  */
 bool ftsan_sample_chosen(const char *path, const char *choice, bool is_python);
 
-/* Does the list name "cpython", which can't be had? Pure. */
+/* Does the list name "cpython"? By that alone the interpreter is sampled. Pure. */
 bool ftsan_sample_asks_interpreter(const char *choice);
 
 /* Is it one of those whose threads are no users of Python? Pure. */

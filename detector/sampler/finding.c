@@ -149,6 +149,7 @@ void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *me
 		.held = hold->held.side,
 		.other = hold->other.side,
 		.plain_before = ftsan_words_was_plain(key),
+		.updated_before = ftsan_words_was_updated(memory),
 		.read_before = ftsan_words_was_read(key),
 		.reference = hold->length == 8 && ftsan_memory_is_object(hold->before),
 		.changed = hold->before != hold->after,

@@ -19,9 +19,11 @@
 #include "threads/threads.h"
 
 static uint64_t delay_ns;
+static uintptr_t code_type;
 
-void ftsan_hit_init(uint32_t delay_us)
+void ftsan_hit_init(uint32_t delay_us, uintptr_t the_code_type)
 {
+	code_type = the_code_type;
 	delay_ns = (uint64_t)delay_us * 1000;
 }
 
@@ -90,6 +92,28 @@ static void count_watched(void)
 		ftsan_count(sampler_detached);
 }
 
+/* Of CPython's own, what is no object, and the counters in its code objects. */
+static bool is_state(const struct ftsan_memory *memory)
+{
+	return memory->kind != FTSAN_MEMORY_OBJECT ||
+	       (memory->type == code_type && code_type != 0);
+}
+
+/*
+ * The interpreter's code accesses plainly what it has locked, or alone, and by atomics
+ * what others look at. But what it changes in place is a plain word for everybody.
+ */
+static void note_plain(const struct ftsan_memory *memory, uint64_t key,
+		       const struct ftsan_sampled_side *side)
+{
+	if (!ftsan_rule_plain(side))
+		return;
+	if (!side->interpreter)
+		ftsan_words_note_plain(key);
+	else if (side->reads && side->writes)
+		ftsan_words_note_updated(memory);
+}
+
 /*
  * consider() - the thread is about to make this access: is it to be held for it? Returns
  * whether the site is of interest.
@@ -105,9 +129,9 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 	uint32_t at_site;
 
 	ftsan_memory_look(access->address, &memory);
-	key = ftsan_words_key(&memory);
-	if (ftsan_rule_plain(side))
-		ftsan_words_note_plain(key);
+	key = side->interpreter ? ftsan_words_interpreter_key(&memory)
+				: ftsan_words_key(&memory);
+	note_plain(&memory, key, side);
 	if (side->reads)
 		ftsan_words_note_read(key);
 	if (!ftsan_hold_watches())
@@ -124,6 +148,8 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 	if (question.use != FTSAN_USE_PRIVATE && !ftsan_memory_is_header(&memory))
 		ftsan_ran_note(module, site, FTSAN_RAN_SHARED);
 	question.foreign = ftsan_memory_is_foreign(&memory);
+	question.state = side->interpreter &&
+			 (is_state(&memory) || (site->traits & FTSAN_SITE_LOCKED) != 0);
 	question.fruitless = ftsan_words_fruitless(key);
 	if (question.fruitless < at_site)
 		question.fruitless = at_site;

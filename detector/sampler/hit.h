@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* How long a thread is held. Context: start-up. */
-void ftsan_hit_init(uint32_t delay_us);
+/* How long a thread is held; PyCode_Type, 0: not known. Context: start-up. */
+void ftsan_hit_init(uint32_t delay_us, uintptr_t code_type);
 
 /**
  * ftsan_hit_int3() - a breakpoint was hit

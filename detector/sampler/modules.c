@@ -8,6 +8,7 @@
 #include "sampler/cache.h"
 #include "sampler/choose.h"
 #include "sampler/ran.h"
+#include "sampler/spare.h"
 #include "sampler/sweep.h"
 #include "stacks/stacks.h"
 
@@ -18,7 +19,7 @@ static _Atomic uint32_t n_table; /* entries ever used */
 
 struct look {
 	const char *choice;
-	const struct ftsan_module *only;
+	const struct ftsan_module *interpreter, *only;
 	bool (*made)(struct ftsan_sample_module *module);
 	unsigned fresh;
 	bool executable_seen;
@@ -174,6 +175,9 @@ static void make(const struct ftsan_image *image, const struct ftsan_module *mod
 		ftsan_cache_store(module, image, entry->sites, entry->n_sites,
 				  &entry->traits);
 	}
+	entry->interpreter = module == look.interpreter;
+	if (entry->interpreter)
+		ftsan_spare_sites(entry);
 	entry->eh_frame_hdr = image->eh_frame_hdr;
 	entry->ran = entry->n_sites > 0 ? ftsan_ran_make(entry->n_sites) : NULL;
 	look.there[entry - table] = true;
@@ -207,8 +211,10 @@ static int visit(struct dl_phdr_info *info, size_t size, void *unused)
 		return 0;
 	if (look.only != NULL && look.only != module)
 		return 0;
-	if (ftsan_sample_chosen(module->path, look.choice,
-				is_python(module->path, executable)))
+	if (module == look.interpreter
+		    ? ftsan_sample_asks_interpreter(look.choice)
+		    : ftsan_sample_chosen(module->path, look.choice,
+					  is_python(module->path, executable)))
 		make(&image, module);
 	return 0;
 }
@@ -224,13 +230,16 @@ void ftsan_modules_unloaded(bool (*is_loaded)(uintptr_t address))
 }
 
 unsigned ftsan_modules_sample(int (*iterate)(ftsan_phdr_callback, void *),
-			      const char *choice, const struct ftsan_module *only,
+			      const char *choice,
+			      const struct ftsan_module *interpreter,
+			      const struct ftsan_module *only,
 			      bool (*made)(struct ftsan_sample_module *module))
 {
 	unsigned n;
 
 	memset(&look, 0, sizeof(look));
 	look.choice = choice;
+	look.interpreter = interpreter;
 	look.only = only;
 	look.made = made;
 	(void)iterate(visit, NULL);

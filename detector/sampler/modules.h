@@ -18,6 +18,7 @@ enum { FTSAN_SAMPLED_MAX = 512 };
 /**
  * ftsan_modules_sample() - take notice of modules that were loaded or are gone
  * @choice: option
+ * @interpreter: the module that holds CPython
  * @only:   look at no other one; NULL: at all of them
  * @made:   called for each that is new and chosen, before handlers can see it; false: it
  *          can't be sampled
@@ -26,7 +27,9 @@ enum { FTSAN_SAMPLED_MAX = 512 };
  * Return: how many are new.
  */
 unsigned ftsan_modules_sample(int (*iterate)(ftsan_phdr_callback, void *),
-			      const char *choice, const struct ftsan_module *only,
+			      const char *choice,
+			      const struct ftsan_module *interpreter,
+			      const struct ftsan_module *only,
 			      bool (*made)(struct ftsan_sample_module *module));
 
 /* Forgets those whose text @is_loaded denies. Context: as above. */

@@ -83,7 +83,8 @@ static void sample_modules(const struct ftsan_module *only)
 	}
 	if (!take_table())
 		return;
-	(void)ftsan_modules_sample(iterate, choice, only, made);
+	(void)ftsan_modules_sample(iterate, choice, ftsan_module_of(interpreter), only,
+				   made);
 	arm_all();
 	give_table();
 }

@@ -39,6 +39,7 @@ void ftsan_site_side(struct ftsan_sampled_side *side,
 		.unaligned = site->size > 0 && address % site->size != 0,
 		.folds = module->traits.folds,
 		.lock_free = ftsan_module_lock_free(module),
+		.interpreter = module->interpreter,
 	};
 	side->updates = side->writes && side->reads;
 }
@@ -197,6 +198,7 @@ void ftsan_hold_side_elsewhere(struct ftsan_sampled_side *side, uintptr_t pc)
 	if (sampled != NULL) {
 		side->lock_free = ftsan_module_lock_free(sampled);
 		side->folds = sampled->traits.folds;
+		side->interpreter = sampled->interpreter;
 	}
 }
 

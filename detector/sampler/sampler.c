@@ -15,10 +15,10 @@
 #include "sampler/hit.h"
 #include "sampler/hold.h"
 #include "sampler/modules.h"
-#include "sampler/modules.h"
 #include "sampler/onset.h"
 #include "sampler/own.h"
 #include "sampler/ran_sum.h"
+#include "sampler/spare.h"
 #include "sampler/words.h"
 #include "threads/threads.h"
 #include "words/words.h"
@@ -45,25 +45,26 @@ bool ftsan_sampler_active(void)
 }
 
 int ftsan_sampler_init(const struct ftsan_options *options,
-		       int (*iterate)(ftsan_phdr_callback, void *), uintptr_t interpreter,
-		       const char *cache, bool the_attached)
+		       const struct ftsan_sampler_host *host)
 {
 	struct ftsan_onset onset = {.choice = options->modules,
-				    .iterate = iterate,
-				    .interpreter = interpreter,
-				    .attached = the_attached};
+				    .iterate = host->iterate,
+				    .interpreter = host->interpreter,
+				    .attached = host->attached};
 
-	attached = the_attached;
-	ftsan_cache_init(cache);
+	attached = host->attached;
+	ftsan_cache_init(host->cache);
 	ftsan_onset_init(&onset);
 	ftsan_focus_init(options->focus);
-	ftsan_hit_init(options->sampler_delay * (ftsan_focus_on() ? FOCUS_LONGER : 1));
+	ftsan_hit_init(options->sampler_delay * (ftsan_focus_on() ? FOCUS_LONGER : 1),
+		       host->code_type);
 	if (!ftsan_decode_available())
 		inactive_reason = "no decoder";
-	else if (ftsan_sample_asks_interpreter(options->modules))
-		/* A handler of ours would meet a trap of ours in what it calls. */
-		inactive_reason = "modules=cpython: handlers of ftsan call functions of the "
-				  "interpreter, whose code can't be sampled for that reason yet";
+	else if (ftsan_sample_asks_interpreter(options->modules) &&
+		 !ftsan_spare_find(host->called, FTSAN_ARRAY_LEN(host->called)))
+		/* A handler of ours would meet a trap of ours in there. */
+		inactive_reason = "modules=cpython: what ftsan's handlers call of this "
+				  "interpreter can't be followed";
 	else if (!ftsan_words_reset())
 		inactive_reason = "no memory";
 	else

@@ -31,20 +31,35 @@
 
 struct ftsan_thread;
 
+enum { FTSAN_SAMPLER_CALLED = 3 };
+
+/**
+ * struct ftsan_sampler_host - what the sampler has to know of the process
+ * @iterate: dl_iterate_phdr
+ * @interpreter: an address in the object that holds CPython
+ * @code_type: PyCode_Type, 0: not known
+ * @called:  its functions that handlers of ours call, and hooks while they hold what a
+ *           handler takes; 0: none. They are not sampled
+ * @attached: the process ran already; everything is armed when it is no longer halted
+ * @cache:   folder for sweeps that are kept; NULL or "": none; borrowed, must stay
+ */
+struct ftsan_sampler_host {
+	int (*iterate)(ftsan_phdr_callback, void *);
+	uintptr_t interpreter, code_type;
+	uintptr_t called[FTSAN_SAMPLER_CALLED];
+	const char *cache;
+	bool attached;
+};
+
 /**
  * ftsan_sampler_init() - get ready; nothing is armed yet
  * @options: borrowed, must stay
- * @iterate: dl_iterate_phdr
- * @interpreter: an address in the object that holds CPython
- * @attached: the process ran already; everything is armed when it is no longer halted
- * @cache:   folder for sweeps that are kept; NULL or "": none; borrowed, must stay
  *
  * Context: start-up, after the decoder and the memory room. Return: 0; -ENOTSUP when it
  * can't work here; ftsan_sampler_name() says why.
  */
 int ftsan_sampler_init(const struct ftsan_options *options,
-		       int (*iterate)(ftsan_phdr_callback, void *), uintptr_t interpreter,
-		       const char *cache, bool attached);
+		       const struct ftsan_sampler_host *host);
 bool ftsan_sampler_active(void);
 
 struct ftsan_object;

@@ -21,6 +21,7 @@ enum {
 	FTSAN_SITE_WRITES = 2,
 	FTSAN_SITE_FORM_SHIFT = 2, /* enum ftsan_access_form, two bits */
 	FTSAN_SITE_FORM_MASK = 3,
+	FTSAN_SITE_LOCKED = 16, /* its function takes a lock, or is lock-free code */
 };
 
 /**
@@ -29,7 +30,7 @@ enum {
  * @displacement: of its address; RIP-relative ones from the load bias
  * @base, @index: as struct ftsan_shape has them
  * @scale, @length, @size: as well
- * @traits: FTSAN_SITE_READS, FTSAN_SITE_WRITES, form
+ * @traits: FTSAN_SITE_READS, FTSAN_SITE_WRITES, form, FTSAN_SITE_LOCKED
  * @original: first byte
  * @state:  enum ftsan_site_state
  */
@@ -71,6 +72,7 @@ enum ftsan_module_state { FTSAN_MODULE_FREE, FTSAN_MODULE_MAKING, FTSAN_MODULE_R
  * @sites:  @n_sites of them, by offset
  * @ran:    which of them threads came to; NULL: not counted
  * @eh_frame_hdr: its table of functions; NULL: none
+ * @interpreter: it holds CPython
  * @armed_once: all its sites were armed
  */
 struct ftsan_sample_module {
@@ -82,6 +84,7 @@ struct ftsan_sample_module {
 	struct ftsan_ran *ran;
 	const void *eh_frame_hdr;
 	struct ftsan_sample_traits traits;
+	bool interpreter;
 	bool armed_once;
 };
 

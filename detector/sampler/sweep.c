@@ -199,6 +199,8 @@ static void sweep_function(struct sweep *sweep, uintptr_t at, uintptr_t end)
 		at += shape.length;
 	}
 	sweep->traits->locks += locks;
+	for (uint32_t i = before; locks > 0 && i < sweep->n; i++)
+		sweep->sites[i].traits |= FTSAN_SITE_LOCKED;
 }
 
 /* --- what made it --------------------------------------------------------------------

@@ -59,13 +59,28 @@ enum ftsan_word_use ftsan_words_touch(uintptr_t address, uint32_t thread, bool w
 	return (flags & WRITTEN) != 0 ? FTSAN_USE_SHARED_WRITTEN : FTSAN_USE_SHARED;
 }
 
+/* @memory: of an object. A word of four bytes: neighbouring flags are not one. */
+static uint64_t field_key(const struct ftsan_memory *memory)
+{
+	return (uint64_t)memory->type << 16 ^ (ftsan_memory_offset(memory) >> 2) ^
+	       UINT64_C(1) << 63;
+}
+
 uint64_t ftsan_words_key(const struct ftsan_memory *memory)
 {
-	/* A word of four bytes: neighbouring flags are not one. */
 	if (memory->kind == FTSAN_MEMORY_OBJECT && ftsan_memory_is_field(memory))
-		return (uint64_t)memory->type << 16 ^ (ftsan_memory_offset(memory) >> 2) ^
-		       UINT64_C(1) << 63;
+		return field_key(memory);
 	return memory->address >> 2 | UINT64_C(1) << 62;
+}
+
+static bool has_type(const struct ftsan_memory *memory)
+{
+	return memory->kind == FTSAN_MEMORY_OBJECT && memory->type != 0;
+}
+
+uint64_t ftsan_words_interpreter_key(const struct ftsan_memory *memory)
+{
+	return has_type(memory) ? field_key(memory) : ftsan_words_key(memory);
 }
 
 void ftsan_words_note_plain(uint64_t key)
@@ -78,6 +93,23 @@ bool ftsan_words_was_plain(uint64_t key)
 {
 	return atomic_load_explicit(&tables->plain[slot_of(key, PLAIN)],
 				    memory_order_relaxed) == key;
+}
+
+/* Not what an extension's code does to the field. */
+static uint64_t updated_key(const struct ftsan_memory *memory)
+{
+	return field_key(memory) ^ UINT64_C(1) << 62;
+}
+
+void ftsan_words_note_updated(const struct ftsan_memory *memory)
+{
+	if (has_type(memory))
+		ftsan_words_note_plain(updated_key(memory));
+}
+
+bool ftsan_words_was_updated(const struct ftsan_memory *memory)
+{
+	return has_type(memory) && ftsan_words_was_plain(updated_key(memory));
 }
 
 void ftsan_words_note_read(uint64_t key)

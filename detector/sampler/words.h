@@ -28,6 +28,9 @@ enum ftsan_word_use ftsan_words_touch(uintptr_t address, uint32_t thread, bool w
  */
 uint64_t ftsan_words_key(const struct ftsan_memory *memory);
 
+/* To CPython's own code: fields of its own types are one word each, too. */
+uint64_t ftsan_words_interpreter_key(const struct ftsan_memory *memory);
+
 /* What an instruction is called there. */
 static inline uint64_t ftsan_words_site_key(uintptr_t pc)
 {
@@ -37,6 +40,10 @@ static inline uint64_t ftsan_words_site_key(uintptr_t pc)
 /* An access to the word that no compiler makes for an atomic was seen; was one? */
 void ftsan_words_note_plain(uint64_t key);
 bool ftsan_words_was_plain(uint64_t key);
+
+/* CPython's own code has changed the field in place; did it? */
+void ftsan_words_note_updated(const struct ftsan_memory *memory);
+bool ftsan_words_was_updated(const struct ftsan_memory *memory);
 
 /* A load of the word was seen; was one? */
 void ftsan_words_note_read(uint64_t key);

@@ -115,6 +115,30 @@ START_TEST(the_field_and_the_reference)
 }
 END_TEST
 
+/* A list's items are replaced by design, and loaded without the lock. */
+START_TEST(two_of_the_interpreter)
+{
+	struct ftsan_sampled_question q = pair(load, store);
+
+	q.held.interpreter = q.other.interpreter = true;
+	q.plain_before = q.reference = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_POSSIBLY_ATOMIC);
+	q.updated_before = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	ck_assert_int_eq(proof, FTSAN_PROOF_FIELD);
+	q.updated_before = false;
+	q.held.form = FTSAN_ACCESS_FOLDED;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	ck_assert_int_eq(proof, FTSAN_PROOF_PAIR);
+	q.held.form = FTSAN_ACCESS_MOVE;
+	q.held.interpreter = false;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	q.plain_before = false;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	ck_assert_int_eq(proof, FTSAN_PROOF_REFERENCE);
+}
+END_TEST
+
 START_TEST(both_modules_without_atomics)
 {
 	struct ftsan_sampled_question q = pair(load, store);
@@ -215,6 +239,26 @@ START_TEST(shared_words_first)
 }
 END_TEST
 
+START_TEST(the_interpreters_state_last)
+{
+	struct ftsan_delay_question q = {.use = FTSAN_USE_SHARED_WRITTEN,
+					 .foreign = true,
+					 .writes = true,
+					 .tokens = 50,
+					 .burst = 100,
+					 .threads = 4,
+					 .budget_percent = 5};
+
+	ck_assert(ftsan_rule_delay(&q));
+	ck_assert(ftsan_rule_interesting(&q));
+	q.state = true;
+	ck_assert(!ftsan_rule_delay(&q));
+	ck_assert(!ftsan_rule_interesting(&q));
+	q.tokens = 90;
+	ck_assert(ftsan_rule_delay(&q));
+}
+END_TEST
+
 START_TEST(nobody_is_held_alone_or_beyond_the_budget)
 {
 	struct ftsan_delay_question q = {.use = FTSAN_USE_SHARED_WRITTEN,
@@ -275,12 +319,14 @@ int main(void)
 	tcase_add_test(test, who_locks_synchronises);
 	tcase_add_test(test, who_asks_for_null_only_is_not_harmed);
 	tcase_add_test(test, the_field_and_the_reference);
+	tcase_add_test(test, two_of_the_interpreter);
 	tcase_add_test(test, both_modules_without_atomics);
 	tcase_add_test(test, flags_without_other_atomics);
 	tcase_add_test(test, the_value_that_is_there);
 	tcase_add_test(test, bits_that_are_cut_off);
 	tcase_add_test(test, nobody_loads_it);
 	tcase_add_test(test, shared_words_first);
+	tcase_add_test(test, the_interpreters_state_last);
 	tcase_add_test(test, nobody_is_held_alone_or_beyond_the_budget);
 	tcase_add_test(test, which_modules);
 	suite_add_tcase(suite, test);
