@@ -23,13 +23,10 @@ enum {
 	DEBUG_PADDING = 0xfd,
 };
 
-/* Set at start, and read by every free. */
-static _Atomic int mode;
 static struct ftsan_freed_host host;
 static const char *const states[] = {
 	[FTSAN_FREED_OFF] = "switched off (freed=off)",
-	[FTSAN_FREED_AUTO] =
-		"extensions' objects and buffers; of frequent ones one in 128",
+	[FTSAN_FREED_AUTO] = "extensions' objects and buffers; of frequent ones a sample",
 	[FTSAN_FREED_OWN] =
 		"objects of extensions' types, and buffers that extensions free",
 	[FTSAN_FREED_ALL] = "all blocks up to 16 KiB",
@@ -55,7 +52,7 @@ int ftsan_freed_init(const struct ftsan_options *options,
 
 	ftsan_ticks_begin();
 	host = *the_host;
-	atomic_store(&mode, FTSAN_FREED_OFF);
+	atomic_store(&ftsan_freed_types.mode, FTSAN_FREED_OFF);
 	if (!ftsan_freed_mode(options->freed, &wanted)) {
 		state = "unknown value of the option freed";
 		return -EINVAL;
@@ -78,13 +75,8 @@ int ftsan_freed_init(const struct ftsan_options *options,
 	}
 	ftsan_types_init(the_host);
 	state = states[wanted];
-	atomic_store(&mode, (int)wanted);
+	atomic_store(&ftsan_freed_types.mode, (int)wanted);
 	return 0;
-}
-
-enum ftsan_freed_mode ftsan_freed_mode_now(void)
-{
-	return (enum ftsan_freed_mode)atomic_load_explicit(&mode, memory_order_relaxed);
 }
 
 const char *ftsan_freed_name(void)
@@ -94,7 +86,7 @@ const char *ftsan_freed_name(void)
 
 void ftsan_freed_stop(void)
 {
-	if (atomic_exchange(&mode, FTSAN_FREED_OFF) != FTSAN_FREED_OFF)
+	if (atomic_exchange(&ftsan_freed_types.mode, FTSAN_FREED_OFF) != FTSAN_FREED_OFF)
 		ftsan_ring_drain();
 }
 
@@ -246,12 +238,19 @@ static bool hold(uintptr_t at, const struct block *block,
 	return true;
 }
 
-static void count(struct ftsan_freed_facts *facts, uintptr_t key)
+static void count(struct ftsan_freed_facts *facts, uintptr_t at, uintptr_t key)
 {
-	/* Who came this far, past ftsan_freed_is_plain(), has his turn. */
-	facts->turn = 0;
-	if (key != 0 && (facts->own_call || facts->own_type))
-		facts->before = ftsan_type_count(key, ftsan_type_known(key));
+	enum ftsan_type_known known = ftsan_type_known(key);
+
+	if (key == 0 || (!facts->own_call && !facts->own_type))
+		return;
+	/* Whoever comes this far has his turn, unless nobody could look. */
+	facts->turn =
+		facts->own_call || !ftsan_freed_at_edge(at) || !ftsan_type_passes(known);
+	if (facts->turn)
+		facts->before = ftsan_type_count(key);
+	else
+		facts->before = FTSAN_FREED_FEW;
 }
 
 bool ftsan_freed_take(uintptr_t at, const struct ftsan_freed_from *from)
@@ -274,7 +273,7 @@ bool ftsan_freed_take(uintptr_t at, const struct ftsan_freed_from *from)
 		/* An object of another type that an extension frees is no buffer. */
 		facts.own_call &= block.type == 0;
 		if (facts.mode == FTSAN_FREED_AUTO)
-			count(&facts,
+			count(&facts, at,
 			      facts.own_call ? from->pc & ~(uintptr_t)7 : block.type);
 	}
 	switch (ftsan_freed_judge(&facts)) {

@@ -38,9 +38,6 @@ int ftsan_freed_init(const struct ftsan_options *options,
 /* Everything that is held is freed, and nothing is held from now on. Normal context. */
 void ftsan_freed_stop(void);
 
-/* What is held back; OFF where nothing is. Any context. */
-enum ftsan_freed_mode ftsan_freed_mode_now(void);
-
 /* In words, for the log: what is held, or why nothing is. */
 const char *ftsan_freed_name(void);
 

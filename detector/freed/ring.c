@@ -28,21 +28,40 @@ enum {
 struct shard {
 	_Alignas(64) _Atomic int owner;
 	uint32_t head, tail;
-	uint64_t bytes, puts;
+	uint64_t bytes;
+	_Atomic uint64_t puts;
 	struct ftsan_freed_record *_Atomic records;
 };
 
 static struct shard shards[SHARDS];
 static _Atomic uint32_t in_use; /* shards with records */
 static uint64_t budget;
-static uint32_t slots_most; /* blocks of a shard */
+static _Atomic uint64_t share; /* of each shard with records */
+static uint32_t slots_most;    /* blocks of a shard */
 static void (*release)(unsigned origin, uintptr_t block);
+
+/* Once for all blocks to come: a division takes longer than the rest of a put. */
+static void share_out(void)
+{
+	uint32_t n;
+
+	do {
+		n = atomic_load(&in_use);
+		atomic_store(&share, budget / (n > 0 ? n : 1));
+	} while (atomic_load(&in_use) != n);
+}
+
+static uint64_t share_now(void)
+{
+	return atomic_load_explicit(&share, memory_order_relaxed);
+}
 
 int ftsan_ring_init(uint64_t budget_bytes, uint32_t most_blocks,
 		    void (*how)(unsigned origin, uintptr_t block))
 {
 	slots_most = most_blocks < SLOTS ? most_blocks : SLOTS;
 	budget = budget_bytes;
+	share_out();
 	release = how;
 	return 0;
 }
@@ -60,13 +79,6 @@ static bool enter(struct shard *shard, int tid)
 static void leave(struct shard *shard)
 {
 	atomic_store_explicit(&shard->owner, 0, memory_order_release);
-}
-
-static uint64_t share(void)
-{
-	uint32_t n = atomic_load_explicit(&in_use, memory_order_relaxed);
-
-	return budget / (n > 0 ? n : 1);
 }
 
 struct batch {
@@ -89,8 +101,7 @@ static void take_oldest(struct shard *shard, uint64_t bytes, uint32_t records,
 		shard->tail++;
 		shard->bytes -= oldest->bytes;
 		/* Whoever frees it a second time is late. */
-		if (!atomic_exchange_explicit(&oldest->held, false, memory_order_relaxed))
-			continue;
+		atomic_store_explicit(&oldest->held, false, memory_order_relaxed);
 		out->block[out->n] = oldest->block;
 		out->origin[out->n++] = oldest->origin;
 	}
@@ -129,9 +140,10 @@ static bool open_shard(struct shard *shard, int tid)
 		return false;
 	atomic_store(&shard->records, records);
 	atomic_fetch_add(&in_use, 1);
+	share_out();
 	for (unsigned i = 0; i < SHARDS; i++)
 		if (&shards[i] != shard && atomic_load(&shards[i].records) != NULL)
-			trim(&shards[i], tid, share(), SLOTS, UINT32_MAX);
+			trim(&shards[i], tid, share_now(), SLOTS, UINT32_MAX);
 	return true;
 }
 
@@ -174,7 +186,10 @@ static uint32_t put(struct shard *shard, unsigned number,
 	atomic_store_explicit(&to->held, true, memory_order_relaxed);
 	atomic_store_explicit(&to->serial, serial, memory_order_release);
 	shard->head++;
-	shard->puts++;
+	atomic_store_explicit(&shard->puts,
+			      atomic_load_explicit(&shard->puts, memory_order_relaxed) +
+				      1,
+			      memory_order_relaxed);
 	shard->bytes += record->bytes;
 	return serial;
 }
@@ -200,11 +215,11 @@ uint32_t ftsan_ring_put(const struct ftsan_freed_record *record,
 	serial = put(shard, number, record);
 	/* While it can't be released yet. */
 	fill(record, serial);
-	take_oldest(shard, share(), slots_most - 1, &batch);
+	take_oldest(shard, share_now(), slots_most - 1, &batch);
 	leave(shard);
 	release_all(&batch);
 	if (FTSAN_UNLIKELY(batch.n == BATCH))
-		trim(shard, tid, share(), slots_most - 1, AT_ONCE);
+		trim(shard, tid, share_now(), slots_most - 1, AT_ONCE);
 	return serial;
 }
 
@@ -244,7 +259,7 @@ uint64_t ftsan_ring_puts(void)
 	uint64_t sum = 0;
 
 	for (unsigned i = 0; i < SHARDS; i++)
-		sum += shards[i].puts;
+		sum += atomic_load_explicit(&shards[i].puts, memory_order_relaxed);
 	return sum;
 }
 

@@ -17,6 +17,16 @@ struct ftsan_freed_types ftsan_freed_types;
 FTSAN_TLS uint32_t ftsan_freed_turns;
 static struct ftsan_freed_host host;
 
+/**
+ * struct pace - beside each entry of ftsan_freed_types.known
+ * @held:  blocks that were held
+ * @began: when the last FTSAN_FREED_STRETCH of them began, in nanoseconds
+ */
+static struct pace {
+	_Atomic uint32_t held;
+	_Atomic uint64_t began;
+} paces[FTSAN_FREED_TYPES];
+
 void ftsan_types_init(const struct ftsan_freed_host *the_host)
 {
 	const struct ftsan_module *module = ftsan_module_of(the_host->type_type);
@@ -55,27 +65,75 @@ static bool look(uintptr_t type)
 	return false;
 }
 
-static void remember(uintptr_t key, enum ftsan_type_known known)
+static bool is_entry_of(unsigned entry, uintptr_t key)
 {
-	_Atomic uintptr_t *entry = ftsan_type_entry_of(key);
-
-	atomic_store_explicit(&ftsan_freed_types.held[entry - ftsan_freed_types.known], 0,
-			      memory_order_relaxed);
-	atomic_store_explicit(entry, key | known, memory_order_relaxed);
+	return ftsan_type_entry_says(entry, key) != FTSAN_TYPE_UNKNOWN;
 }
 
-uint32_t ftsan_type_count(uintptr_t key, enum ftsan_type_known known)
+static bool is_free(unsigned entry)
 {
-	_Atomic uintptr_t *entry = ftsan_type_entry_of(key);
-	_Atomic uint32_t *held = &ftsan_freed_types.held[entry - ftsan_freed_types.known];
+	return atomic_load_explicit(&ftsan_freed_types.known[entry],
+				    memory_order_relaxed) == 0;
+}
+
+/* Its own entry, a free one, or the one of the two whose turn it is to be given up. */
+static unsigned choose_entry(uintptr_t key)
+{
+	static _Atomic unsigned given_up;
+	unsigned first = ftsan_type_entries_of(key);
+
+	for (unsigned i = 0; i < 2; i++)
+		if (is_entry_of(first + i, key))
+			return first + i;
+	for (unsigned i = 0; i < 2; i++)
+		if (is_free(first + i))
+			return first + i;
+	return first + atomic_fetch_add_explicit(&given_up, 1, memory_order_relaxed) % 2;
+}
+
+static void say(unsigned entry, uintptr_t key, enum ftsan_type_known known)
+{
+	atomic_store_explicit(&ftsan_freed_types.known[entry], key | known,
+			      memory_order_relaxed);
+}
+
+static unsigned remember(uintptr_t key, enum ftsan_type_known known)
+{
+	unsigned entry = choose_entry(key);
+
+	atomic_store_explicit(&paces[entry].held, 0, memory_order_relaxed);
+	say(entry, key, known);
+	return entry;
+}
+
+/* So many were held since the last time: more of them, or fewer, from now on. */
+static void set_pace(unsigned entry, uintptr_t key)
+{
+	enum ftsan_type_known known = ftsan_type_entry_says(entry, key);
+	uint64_t now = ftsan_sys_now_ns();
+	uint64_t began =
+		atomic_exchange_explicit(&paces[entry].began, now, memory_order_relaxed);
+	unsigned interval = FTSAN_FREED_FIRST_INTERVAL;
+
+	if (known >= FTSAN_TYPE_SAMPLED)
+		interval = ftsan_freed_next_interval(
+			(unsigned)(known - FTSAN_TYPE_SAMPLED), now - began);
+	say(entry, key, (enum ftsan_type_known)(FTSAN_TYPE_SAMPLED + interval));
+}
+
+uint32_t ftsan_type_count(uintptr_t key)
+{
+	unsigned first = ftsan_type_entries_of(key), entry = first + 1;
 	uint32_t before;
 
-	if (known == FTSAN_TYPE_UNKNOWN)
-		remember(key, FTSAN_TYPE_OWN);
-	before = atomic_fetch_add_explicit(held, 1, memory_order_relaxed);
-	if (before == FTSAN_FREED_FEW)
-		atomic_store_explicit(entry, key | FTSAN_TYPE_SAMPLED,
-				      memory_order_relaxed);
+	if (ftsan_type_known(key) == FTSAN_TYPE_UNKNOWN)
+		entry = remember(key, FTSAN_TYPE_OWN);
+	else if (is_entry_of(first, key))
+		entry = first;
+	before = atomic_fetch_add_explicit(&paces[entry].held, 1, memory_order_relaxed);
+	if (before >= FTSAN_FREED_FEW &&
+	    (before - FTSAN_FREED_FEW) % FTSAN_FREED_STRETCH == 0)
+		set_pace(entry, key);
 	return before;
 }
 
@@ -85,7 +143,7 @@ bool ftsan_type_is_own(uintptr_t type)
 
 	if (before == FTSAN_TYPE_UNKNOWN && type % 8 == 0) {
 		before = look(type) ? FTSAN_TYPE_OWN : FTSAN_TYPE_PLAIN;
-		remember(type, before);
+		(void)remember(type, before);
 	}
 	return before >= FTSAN_TYPE_OWN;
 }

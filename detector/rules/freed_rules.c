@@ -25,6 +25,19 @@ uint32_t ftsan_freed_most(enum ftsan_freed_mode mode)
 	return mode == FTSAN_FREED_AUTO ? 1024 : 16384;
 }
 
+unsigned ftsan_freed_next_interval(unsigned interval, uint64_t ns)
+{
+	/* Between 250 and 1,000 a second: more than a thread has room for in the time
+	 * after which most uses of freed memory come. */
+	enum { LEAST_MS = 256, MOST_MS = 1024 };
+
+	if (ns < LEAST_MS * UINT64_C(1000000))
+		return interval + 1 < FTSAN_FREED_INTERVALS ? interval + 1 : interval;
+	if (ns > MOST_MS * UINT64_C(1000000))
+		return interval > 0 ? interval - 1 : 0;
+	return interval;
+}
+
 static bool is_extensions(const struct ftsan_freed_facts *facts)
 {
 	return facts->own_call || facts->own_type;
@@ -46,8 +59,8 @@ enum ftsan_freed_answer ftsan_freed_judge(const struct ftsan_freed_facts *facts)
 	case FTSAN_FREED_OWN:
 		return is_extensions(facts) ? FTSAN_FREED_KEEP : FTSAN_FREED_PASS;
 	case FTSAN_FREED_AUTO:
-		return is_extensions(facts) && (facts->before < FTSAN_FREED_FEW ||
-						ftsan_freed_turn(facts->turn))
+		return is_extensions(facts) &&
+				       (facts->before < FTSAN_FREED_FEW || facts->turn)
 			       ? FTSAN_FREED_KEEP
 			       : FTSAN_FREED_PASS;
 	default:

@@ -31,7 +31,7 @@ enum { FTSAN_FREED_BLOCK_MAX = 16384 };
  * @own_call: an extension module's own call frees it as a buffer
  * @own_type: it holds an object whose type is an extension module's
  * @before:   frees of the type, or of the call, that were held before
- * @turn:     a number that counts up with the thread's frees
+ * @turn:     it is its turn, among those of its type or call that are sampled
  */
 struct ftsan_freed_facts {
 	enum ftsan_freed_mode mode;
@@ -41,7 +41,7 @@ struct ftsan_freed_facts {
 	bool own_call;
 	bool own_type;
 	uint32_t before;
-	uint32_t turn;
+	bool turn;
 };
 
 enum ftsan_freed_answer {
@@ -53,12 +53,26 @@ enum ftsan_freed_answer {
 /* With mode AUTO: is it past the bound from which on a type, or a call, is sampled? */
 enum { FTSAN_FREED_FEW = 2000 };
 
-/* ... and then, one in so many. Pure. */
-enum { FTSAN_FREED_ONE_IN = 128 };
-static inline bool ftsan_freed_turn(uint32_t turn)
+/*
+ * ... and then, one in so many: 8, 32, 128, 512, 2048. The interval is chosen by how long
+ * a stretch of held ones takes: to hold one costs what hundreds of instructions do, so
+ * it is what is freed a million times in a second that must be held rarely, and what is
+ * freed a few times can be held nearly every time.
+ */
+enum {
+	FTSAN_FREED_INTERVALS = 5,
+	FTSAN_FREED_FIRST_INTERVAL = 2,
+	FTSAN_FREED_STRETCH = 256,
+};
+
+/* Is it the turn of the thread's @turn-th? Pure. */
+static inline bool ftsan_freed_turn(uint32_t turn, unsigned interval)
 {
-	return turn % FTSAN_FREED_ONE_IN == 0;
+	return (turn & ((8u << 2 * interval) - 1)) == 0;
 }
+
+/* @ns: what the last FTSAN_FREED_STRETCH took. Pure. */
+unsigned ftsan_freed_next_interval(unsigned interval, uint64_t ns);
 
 /*
  * Blocks that a thread's are held of at most. Pages of which one block is held are in use

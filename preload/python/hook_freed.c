@@ -83,6 +83,18 @@ void ftsan_freed_release(unsigned origin, uintptr_t block)
 	by->free(by->ctx, (void *)block);
 }
 
+void ftsan_freed_buffer(void *block, unsigned origin, const void *caller)
+{
+	if (!ftsan_freed_take(
+		    (uintptr_t)block,
+		    &(struct ftsan_freed_from){.origin = origin,
+					       .own_call = true,
+					       .detached = origin == FTSAN_FREED_BY_RAW &&
+							   ftsan_freed_detached(),
+					       .pc = (uintptr_t)caller}))
+		ftsan_freed_release(origin, (uintptr_t)block);
+}
+
 static FTSAN_NOINLINE void free_held(const struct original *original, void *block,
 				     const void *caller)
 {
@@ -98,15 +110,34 @@ static FTSAN_NOINLINE void free_held(const struct original *original, void *bloc
 	original->allocator.free(original->allocator.ctx, block);
 }
 
-static void free_object(void *ctx, void *block)
+static inline bool leaves_alone(uintptr_t block)
+{
+	return ftsan_freed_mode_now() != FTSAN_FREED_ALL && ftsan_freed_is_plain(block);
+}
+
+static FTSAN_NOINLINE void free_for_other(void *ctx, void *block, const void *caller)
 {
 	const struct original *original = original_of(DOMAIN_OBJ, ctx);
 
-	if (block == NULL || (ftsan_freed_mode_now() != FTSAN_FREED_ALL &&
-			      ftsan_freed_is_plain((uintptr_t)block)))
+	if (block == NULL || leaves_alone((uintptr_t)block))
 		original->allocator.free(original->allocator.ctx, block);
 	else
-		free_held(original, block, __builtin_return_address(0));
+		free_held(original, block, caller);
+}
+
+/* Every object of the program comes through here. What is rare is out of line, so that
+ * the way to the original is a few loads and saves no register. */
+static void free_object(void *ctx, void *block)
+{
+	const struct original *now =
+		atomic_load_explicit(&current[DOMAIN_OBJ], memory_order_acquire);
+
+	if (FTSAN_UNLIKELY(now->allocator.ctx != ctx || block == NULL))
+		free_for_other(ctx, block, __builtin_return_address(0));
+	else if (FTSAN_LIKELY(leaves_alone((uintptr_t)block)))
+		now->allocator.free(ctx, block);
+	else
+		free_held(now, block, __builtin_return_address(0));
 }
 
 static void free_buffer(void *ctx, void *block)
@@ -151,11 +182,7 @@ bool ftsan_freed_resize(void *block, size_t size, unsigned origin, const void *c
 {
 	uint32_t usable;
 
-	if (block == NULL || ftsan_freed_mode_now() == FTSAN_FREED_OFF ||
-	    ftsan_freed_mode_now() == FTSAN_FREED_ALL ||
-	    atomic_load_explicit(&ftsan_freed_foreign, memory_order_relaxed) ||
-	    (origin == FTSAN_FREED_BY_RAW && !ftsan_freed_raw) ||
-	    ftsan_freed_call_is_plain((uintptr_t)block, (uintptr_t)caller))
+	if (ftsan_freed_leaves(block, origin, caller))
 		return false;
 	usable = ftsan_freed_usable((uintptr_t)block);
 	if (usable == 0 || stays(size, usable))

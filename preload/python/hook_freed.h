@@ -48,23 +48,27 @@ void ftsan_freed_release(unsigned origin, uintptr_t block);
 /* Who frees a block that an extension module frees as a buffer. */
 enum { FTSAN_FREED_BY_MEM, FTSAN_FREED_BY_RAW, FTSAN_FREED_BY_ALLOCATOR };
 
-/* PyMem_Free() and PyMem_RawFree() of an extension module: true: that is done with. */
-static inline bool ftsan_freed_buffer(void *block, unsigned origin, const void *caller)
+/* Of PyMem_Free() and PyMem_RawFree() of an extension module, and of their like that
+ * resize: are blocks looked at at all, and is this one known? */
+static inline bool ftsan_freed_asks(const void *block, unsigned origin)
 {
 	enum ftsan_freed_mode mode = ftsan_freed_mode_now();
 
-	return block != NULL && (mode == FTSAN_FREED_OWN || mode == FTSAN_FREED_AUTO) &&
-	       (origin != FTSAN_FREED_BY_RAW || ftsan_freed_raw) &&
-	       !atomic_load_explicit(&ftsan_freed_foreign, memory_order_relaxed) &&
-	       !ftsan_freed_call_is_plain((uintptr_t)block, (uintptr_t)caller) &&
-	       ftsan_freed_take((uintptr_t)block,
-				&(struct ftsan_freed_from){
-					.origin = origin,
-					.own_call = true,
-					.detached = origin == FTSAN_FREED_BY_RAW &&
-						    ftsan_freed_detached(),
-					.pc = (uintptr_t)caller});
+	return (origin != FTSAN_FREED_BY_RAW || ftsan_freed_raw) && block != NULL &&
+	       (mode == FTSAN_FREED_OWN || mode == FTSAN_FREED_AUTO) &&
+	       !atomic_load_explicit(&ftsan_freed_foreign, memory_order_relaxed);
 }
+
+/* Is such a block to be freed as ever? False: ftsan_freed_buffer() does what is to be
+ * done.
+ */
+static inline bool ftsan_freed_leaves(const void *block, unsigned origin,
+				      const void *caller)
+{
+	return !ftsan_freed_asks(block, origin) ||
+	       ftsan_freed_call_is_plain((uintptr_t)block, (uintptr_t)caller);
+}
+void ftsan_freed_buffer(void *block, unsigned origin, const void *caller);
 
 /**
  * ftsan_freed_resize() - a block is resized where it would move

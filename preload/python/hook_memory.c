@@ -23,7 +23,7 @@ static void tell_freed(void)
 		freed();
 }
 
-static void free_guarded(void *block)
+static FTSAN_NOINLINE void free_guarded(void *block)
 {
 	ftsan_guard_free(block);
 	tell_freed();
@@ -31,22 +31,28 @@ static void free_guarded(void *block)
 
 void ftsan_hook_PyMem_RawFree(void *block)
 {
+	const void *caller = __builtin_return_address(0);
+
 	/* Whoever frees it, and whoever's free it is: a buffer of ours comes back here.
 	 */
 	if (ftsan_guard_owns(block))
 		free_guarded(block);
-	else if (!ftsan_freed_buffer(block, FTSAN_FREED_BY_RAW,
-				     __builtin_return_address(0)))
+	else if (FTSAN_LIKELY(ftsan_freed_leaves(block, FTSAN_FREED_BY_RAW, caller)))
 		ftsan_real.PyMem_RawFree(block);
+	else
+		ftsan_freed_buffer(block, FTSAN_FREED_BY_RAW, caller);
 }
 
 void ftsan_hook_PyMem_Free(void *block)
 {
+	const void *caller = __builtin_return_address(0);
+
 	if (ftsan_guard_owns(block))
 		free_guarded(block);
-	else if (!ftsan_freed_buffer(block, FTSAN_FREED_BY_MEM,
-				     __builtin_return_address(0)))
+	else if (FTSAN_LIKELY(ftsan_freed_leaves(block, FTSAN_FREED_BY_MEM, caller)))
 		ftsan_real.PyMem_Free(block);
+	else
+		ftsan_freed_buffer(block, FTSAN_FREED_BY_MEM, caller);
 }
 
 void *ftsan_memory_move(void *block, size_t size, void *to)

@@ -80,20 +80,45 @@ END_TEST
 START_TEST(test_many_are_sampled)
 {
 	struct ftsan_freed_facts facts = {
-		.mode = FTSAN_FREED_AUTO, .bytes = 64, .own_type = true, .turn = 1};
-	unsigned held = 0;
+		.mode = FTSAN_FREED_AUTO, .bytes = 64, .own_type = true};
 
 	facts.before = FTSAN_FREED_FEW - 1;
 	ck_assert_int_eq(judge(facts), FTSAN_FREED_KEEP);
 	facts.before++;
-	for (facts.turn = 0; facts.turn < 10 * FTSAN_FREED_ONE_IN; facts.turn++)
-		held += judge(facts) == FTSAN_FREED_KEEP;
-	ck_assert_uint_eq(held, 10);
+	ck_assert_int_eq(judge(facts), FTSAN_FREED_PASS);
+	facts.turn = true;
+	ck_assert_int_eq(judge(facts), FTSAN_FREED_KEEP);
 	facts.own_type = false;
-	facts.turn = 0;
 	ck_assert_int_eq(judge(facts), FTSAN_FREED_PASS);
 	ck_assert_uint_lt(ftsan_freed_most(FTSAN_FREED_AUTO),
 			  ftsan_freed_most(FTSAN_FREED_OWN));
+}
+END_TEST
+
+START_TEST(test_a_sample_is_one_in_so_many)
+{
+	static const unsigned one_in[FTSAN_FREED_INTERVALS] = {8, 32, 128, 512, 2048};
+
+	for (unsigned i = 0; i < FTSAN_FREED_INTERVALS; i++) {
+		unsigned held = 0;
+
+		for (uint32_t turn = 0; turn < 10 * one_in[i]; turn++)
+			held += ftsan_freed_turn(turn, i);
+		ck_assert_uint_eq(held, 10);
+	}
+}
+END_TEST
+
+START_TEST(test_the_sample_follows_how_often_it_is_freed)
+{
+	const uint64_t ms = 1000000;
+	unsigned last = FTSAN_FREED_INTERVALS - 1;
+
+	ck_assert_uint_eq(ftsan_freed_next_interval(2, 10 * ms), 3);
+	ck_assert_uint_eq(ftsan_freed_next_interval(last, 10 * ms), last);
+	ck_assert_uint_eq(ftsan_freed_next_interval(2, 500 * ms), 2);
+	ck_assert_uint_eq(ftsan_freed_next_interval(2, 5000 * ms), 1);
+	ck_assert_uint_eq(ftsan_freed_next_interval(0, 5000 * ms), 0);
 }
 END_TEST
 
@@ -146,6 +171,8 @@ int main(void)
 	tcase_add_test(tests, test_blocks_of_no_known_size_and_large_ones_pass);
 	tcase_add_test(tests, test_a_held_block_is_never_freed);
 	tcase_add_test(tests, test_many_are_sampled);
+	tcase_add_test(tests, test_a_sample_is_one_in_so_many);
+	tcase_add_test(tests, test_the_sample_follows_how_often_it_is_freed);
 	tcase_add_test(tests, test_what_others_read_of_an_object_stays);
 	tcase_add_test(tests, test_a_buffer_is_filled_as_far_as_whole_words_go);
 	suite_add_tcase(suite, tests);
