@@ -16,14 +16,22 @@
 enum verdict { VERDICT_UNKNOWN, VERDICT_DIMS, VERDICT_OTHER };
 /*
  * One header that took its buffer decides. The other way takes many, because by the
- * time of the look the array may be gone and its memory another's.
+ * time of the look the array may be gone and its memory another's. A caller that never
+ * comes behind a header takes more: whoever allocates dims, and nothing for subclasses
+ * only, comes behind one some time.
  */
-enum { CALLERS = 32, MISSES_MAX = 100 };
+enum { CALLERS = 32, MISSES_MAX = 100, LONE_MAX = 5000 };
 
+/**
+ * struct caller - who allocates
+ * @misses: times that the header behind which it came did not take the buffer
+ * @lone:   times that it came behind no header, before there was a verdict
+ */
 struct caller {
 	_Atomic uintptr_t pc;
 	_Atomic uint8_t verdict;
 	_Atomic uint8_t misses;
+	_Atomic uint16_t lone;
 };
 
 /* Lock-free, filled at the first allocations. */
@@ -31,6 +39,9 @@ static struct caller callers[CALLERS];
 /* One that allocates dims: in most versions the only one. 0: none is known, or where the
  * thread is can't be told without a call. */
 static _Atomic uintptr_t usual_caller;
+/* One that does not: where NumPy gets its arrays' data by the same function (2.4 and
+ * later), about half of all calls are its. 0: none is known. */
+static _Atomic uintptr_t usual_other;
 static uintptr_t module_begin, module_bytes; /* of _multiarray_umath; set once */
 static _Atomic bool ready;
 static bool births; /* operations ask for them; set before ready */
@@ -101,6 +112,18 @@ static void judge_last(void)
 		judge(judged);
 }
 
+static void come_alone(struct caller *caller)
+{
+	uintptr_t none = 0;
+
+	if (atomic_fetch_add_explicit(&caller->lone, 1, memory_order_relaxed) < LONE_MAX)
+		return;
+	atomic_store_explicit(&caller->verdict, VERDICT_OTHER, memory_order_relaxed);
+	(void)atomic_compare_exchange_strong(
+		&usual_other, &none,
+		atomic_load_explicit(&caller->pc, memory_order_relaxed));
+}
+
 /* guarded() - a buffer of ours; NULL: none. */
 static void *guarded(struct caller *caller, uint8_t verdict, size_t size_bytes,
 		     uintptr_t pc)
@@ -113,8 +136,10 @@ static void *guarded(struct caller *caller, uint8_t verdict, size_t size_bytes,
 
 	judge_last();
 	fresh_header = 0;
-	if (verdict == VERDICT_UNKNOWN && header == 0)
+	if (verdict == VERDICT_UNKNOWN && header == 0) {
+		come_alone(caller);
 		return NULL;
+	}
 	ftsan_alloc_site_here(pc, &site);
 	buffer = ftsan_guard_alloc(FTSAN_ADAPTER_NUMPY, size_bytes, header, &site);
 	if (verdict == VERDICT_UNKNOWN) {
@@ -157,9 +182,10 @@ void *ftsan_hook_PyMem_RawMalloc(size_t size)
 {
 	uintptr_t pc = (uintptr_t)__builtin_return_address(0);
 
-	if (FTSAN_UNLIKELY(pc !=
-			   atomic_load_explicit(&usual_caller, memory_order_relaxed)))
-		return allocate(size, pc, false);
+	if (pc != atomic_load_explicit(&usual_caller, memory_order_relaxed))
+		return pc == atomic_load_explicit(&usual_other, memory_order_relaxed)
+			       ? ftsan_real.PyMem_RawMalloc(size)
+			       : allocate(size, pc, false);
 	if (!ftsan_guard_skips(pc, ftsan_frame_instr(ftsan_frame_near())))
 		return allocate(size, pc, true);
 	fresh_header = 0;
@@ -230,6 +256,7 @@ bool ftsan_numpy_alloc_stop(void)
 	if (!atomic_exchange_explicit(&ready, false, memory_order_acq_rel))
 		return false;
 	atomic_store_explicit(&usual_caller, 0, memory_order_relaxed);
+	atomic_store_explicit(&usual_other, 0, memory_order_relaxed);
 	return true;
 }
 

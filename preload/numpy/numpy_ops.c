@@ -58,15 +58,19 @@ static _Atomic unsigned narrow_used, wide_used;
 static _Atomic bool resting;
 static bool restored;
 
+static inline bool is_noted(void)
+{
+	return !atomic_load_explicit(&resting, memory_order_relaxed) &&
+	       ftsan_worker_begin();
+}
+
 /* begin() - false: no operation after all */
 static bool begin(struct ftsan_operation_call *call, const struct ftsan_op *op,
 		  void *const *words, uintptr_t pc)
 {
 	struct ftsan_operation_frame *frame;
 
-	if (FTSAN_UNLIKELY(atomic_load_explicit(&resting, memory_order_relaxed)) ||
-	    !ftsan_worker_begin() ||
-	    (op->optional && !ftsan_args_may_add(&op->args, words)))
+	if (!is_noted() || (op->optional && !ftsan_args_may_add(&op->args, words)))
 		return false;
 	frame = ftsan_operation_begin(call, &op->operation, pc);
 	if (FTSAN_UNLIKELY(frame == NULL))
@@ -92,8 +96,9 @@ static void finish(const struct ftsan_operation_call *call, const struct ftsan_o
 		op->made(result);
 }
 
-/* It returns to where the trampoline was called from: it is in its tail. */
-static FTSAN_NOINLINE void *call_narrow(unsigned n, NARROW_PARAMS)
+/* The trampoline and call_narrow() end in a call of this one, so it returns to where the
+ * trampoline was called from. */
+static FTSAN_NOINLINE void *call_noted(NARROW_PARAMS, unsigned n)
 {
 	const struct hooked *the = &narrow_hooked[n];
 	narrow_function original = (narrow_function)the->original;
@@ -104,6 +109,17 @@ static FTSAN_NOINLINE void *call_narrow(unsigned n, NARROW_PARAMS)
 
 	finish(&it, &the->op, begun, result);
 	return result;
+}
+
+/* As long as nobody looks, no more than a few loads; the number comes last, so that the
+ * arguments are in the registers that the original wants them in. */
+static FTSAN_NOINLINE void *call_narrow(NARROW_PARAMS, unsigned n)
+{
+	const struct hooked *the = &narrow_hooked[n];
+
+	if (!is_noted() && FTSAN_LIKELY(the->op.made == NULL))
+		return ((narrow_function)the->original)(NARROW_ARGS);
+	return call_noted(NARROW_ARGS, n);
 }
 
 /* Its arguments are no tail call's: the trampoline says where it was called from. */
@@ -128,7 +144,7 @@ extern const char __stop_ftsan_trampolines[] __attribute__((visibility("hidden")
 #define DEFINE(n)                                                                        \
 	TRAMPOLINE narrow_##n(NARROW_PARAMS)                                             \
 	{                                                                                \
-		return call_narrow(n, NARROW_ARGS);                                      \
+		return call_narrow(NARROW_ARGS, n);                                      \
 	}
 EACH_NARROW(DEFINE)
 #undef DEFINE
