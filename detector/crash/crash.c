@@ -151,6 +151,10 @@ static struct ftsan_crash_verdict judge(const struct ftsan_death *death)
 void ftsan_crash_look(const struct ftsan_death *death)
 {
 	memset(&work, 0, sizeof(work));
+	work.fault.reg = "";
+	work.fault.facts.signal = death->signal;
+	if (death->plain)
+		return;
 	ftsan_fault_look(&work.fault, death->signal, death->info, death->ucontext,
 			 death->message);
 	work.fault.facts.allocates = ftsan_moment_allocates(&death->witness[0].stack);

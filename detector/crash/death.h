@@ -3,6 +3,7 @@
 #define FTSAN_DEATH_H
 
 #include <signal.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "crash/witness.h"
@@ -18,6 +19,7 @@ enum { FTSAN_SILENT_MAX = 32 };
  * @witness:  @n_witnesses; the dying thread first
  * @silent:   threads that did not answer in time, @n_silent of them
  * @untold:   threads that were not asked: there are too many
+ * @plain:    an attempt to tell more has failed: nothing is looked at
  */
 struct ftsan_death {
 	int signal;
@@ -30,6 +32,7 @@ struct ftsan_death {
 	const int *silent;
 	unsigned n_silent;
 	unsigned untold;
+	bool plain;
 };
 
 #endif

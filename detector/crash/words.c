@@ -185,7 +185,7 @@ const char *ftsan_crash_detail(const struct ftsan_death *death,
 		put_access(&buf, fault);
 	if (fault->pointer.kind != FTSAN_POINTER_NONE)
 		put_pointer(&buf, fault);
-	if (death->signal == SIGABRT && death->message != NULL)
+	if ((death->signal == SIGABRT || death->plain) && death->message != NULL)
 		ftsan_buf_str(&buf, death->message);
 	if (fault->sender != 0 && !fault->facts.by_itself) {
 		ftsan_buf_str(&buf, "sent by process ");

@@ -20,6 +20,7 @@ static const char *const sentences[FTSAN_CAUSES] = {
 	[FTSAN_CAUSE_STACK_SMASHED] = "a buffer on the stack was written past its end",
 	[FTSAN_CAUSE_ASSERTION] = "an assertion failed",
 	[FTSAN_CAUSE_ABORT] = "the program gave up by itself",
+	[FTSAN_CAUSE_FATAL] = "the interpreter gave up: it found what must not be",
 	[FTSAN_CAUSE_DIVISION] =
 		"an integer was divided by zero, or the result does not fit",
 	[FTSAN_CAUSE_UNREACHABLE] = "a place was reached that the compiler took for "
@@ -47,11 +48,16 @@ enum ftsan_abort_kind ftsan_abort_kind(const char *message)
 		"malloc",	  "free(): ",  "realloc()",
 		"munmap_chunk()", "corrupted", "unlink_chunk",
 	};
+	/* Objects/obmalloc.c, 3.11 to 3.15: _PyMem_DebugCheckAddress(). */
+	static const char *const pads[] = {"bad leading pad byte",
+					   "bad trailing pad byte"};
 	static const char *const stack[] = {"stack smashing"};
 	static const char *const assertion[] = {"Assertion", "assertion"};
 
 	if (message == NULL || message[0] == '\0')
 		return FTSAN_ABORT_UNKNOWN;
+	if (strncmp(message, "Fatal Python error: ", 20) == 0)
+		return HAS(message, pads) ? FTSAN_ABORT_HEAP : FTSAN_ABORT_FATAL;
 	if (HAS(message, twice))
 		return FTSAN_ABORT_DOUBLE_FREE;
 	if (HAS(message, stack))
@@ -75,6 +81,7 @@ static struct answer judge_abort(const struct ftsan_crash_facts *facts)
 		[FTSAN_ABORT_HEAP] = {FTSAN_CAUSE_HEAP, FTSAN_IS_CONFIRMED},
 		[FTSAN_ABORT_STACK] = {FTSAN_CAUSE_STACK_SMASHED, FTSAN_IS_CONFIRMED},
 		[FTSAN_ABORT_ASSERTION] = {FTSAN_CAUSE_ASSERTION, FTSAN_IS_CONFIRMED},
+		[FTSAN_ABORT_FATAL] = {FTSAN_CAUSE_FATAL, FTSAN_IS_CONFIRMED},
 		[FTSAN_ABORT_OTHER] = {FTSAN_CAUSE_ABORT, FTSAN_IS_CONFIRMED},
 	};
 

@@ -28,6 +28,7 @@ enum ftsan_abort_kind {
 	FTSAN_ABORT_HEAP,	 /* the allocator found its own data overwritten */
 	FTSAN_ABORT_STACK,	 /* stack smashing detected */
 	FTSAN_ABORT_ASSERTION,
+	FTSAN_ABORT_FATAL, /* "Fatal Python error: ..." */
 	FTSAN_ABORT_OTHER, /* some other message */
 };
 
@@ -89,6 +90,7 @@ enum ftsan_cause {
 	FTSAN_CAUSE_STACK_SMASHED,
 	FTSAN_CAUSE_ASSERTION,
 	FTSAN_CAUSE_ABORT,
+	FTSAN_CAUSE_FATAL,
 	FTSAN_CAUSE_DIVISION,
 	FTSAN_CAUSE_UNREACHABLE,
 	FTSAN_CAUSE_INSTRUCTION,

@@ -3,11 +3,10 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <sys/syscall.h>
-#include <time.h>
 #include <ucontext.h>
 
 #include "base/base.h"
+#include "crash/alarm.h"
 #include "crash/ask.h"
 #include "crash/crash.h"
 #include "crash/last_words.h"
@@ -47,13 +46,12 @@ static struct {
 	struct ftsan_asked answers;
 } suspect;
 
-/* For the alarm: what the process dies of. */
+/* What the process dies of, whatever comes on top of it; written by the reporter. */
 static struct {
 	int sig;
 	siginfo_t info;
-	timer_t timer;
-	bool armed;
-} alarm_of;
+	unsigned failed; /* reports of it */
+} first;
 
 static uint64_t me(void)
 {
@@ -103,51 +101,13 @@ static bool is_traced(void)
 	return at != NULL && at[sizeof(key) - 1] != '0';
 }
 
-/* --- the alarm ------------------------------------------------------------------------
- */
-
-static const char alarm_mark[] = "";
-
-static void arm(int sig, const siginfo_t *info)
-{
-	struct sigevent event;
-	struct itimerspec when = {
-		.it_value = {.tv_sec = (time_t)(ALARM_NS / 1000000000)},
-		.it_interval = {.tv_sec = 1},
-	};
-	int timer;
-
-	alarm_of.sig = sig;
-	alarm_of.info = *info;
-	memset(&event, 0, sizeof(event));
-	event.sigev_notify = SIGEV_THREAD_ID;
-	event.sigev_signo = SIGSEGV;
-	event.sigev_value.sival_ptr = (void *)(uintptr_t)alarm_mark;
-	event._sigev_un._tid = ftsan_sys_gettid();
-	if (ftsan_sys_call6(SYS_timer_create, CLOCK_MONOTONIC, (long)&event, (long)&timer,
-			    0, 0, 0) != 0)
-		return;
-	alarm_of.timer = (timer_t)(intptr_t)timer;
-	alarm_of.armed = true;
-	(void)ftsan_sys_call6(SYS_timer_settime, timer, 0, (long)&when, 0, 0, 0);
-}
-
-static void disarm(void)
-{
-	if (alarm_of.armed)
-		(void)ftsan_sys_call6(SYS_timer_delete, (long)(intptr_t)alarm_of.timer, 0,
-				      0, 0, 0, 0);
-	alarm_of.armed = false;
-}
-
 /* The report takes too long: the process dies on the handler's return. */
 static bool is_overdue(const siginfo_t *info, void *ucontext)
 {
-	if (info->si_code != SI_TIMER || info->si_value.sival_ptr != (void *)alarm_mark ||
-	    !alarm_of.armed || atomic_load(&reporter) != me())
+	if (!ftsan_alarm_is(info) || atomic_load(&reporter) != me())
 		return false;
-	disarm();
-	ftsan_signal_die(alarm_of.sig, &alarm_of.info, ucontext);
+	ftsan_alarm_disarm();
+	ftsan_signal_die(first.sig, &first.info, ucontext);
 	return true;
 }
 
@@ -226,6 +186,31 @@ static void stand_by(const void *ucontext)
 	}
 }
 
+/*
+ * Our own report has failed, in a handler on top of its own: what killed the process is
+ * told without looking at anything, and it dies of that.
+ */
+static void tell_less(void *ucontext)
+{
+	static struct ftsan_witness bare;
+	struct ftsan_asked less = {.witness = &bare, .n = 1};
+	uint64_t bit = FTSAN_SIGBIT(first.sig);
+
+	if (first.failed++ == 0 && !atomic_load(&told)) {
+		struct ftsan_death death =
+			death_of(first.sig, &first.info, ucontext, &less);
+
+		bare.tid = ftsan_sys_gettid();
+		death.plain = true;
+		death.message = ftsan_last_place(ftsan_context_ip(ucontext));
+		(void)ftsan_crash_report(&death);
+		(void)ftsan_runtime_end("signal", SIGNALLED + first.sig);
+		atomic_store(&told, true);
+	}
+	ftsan_signal_die(first.sig, &first.info, ucontext);
+	(void)ftsan_sys_sigmask(SIG_UNBLOCK, &bit, NULL);
+}
+
 static bool become_reporter(void)
 {
 	uint64_t self = me(), other = 0;
@@ -248,14 +233,18 @@ static void on_dying(int sig, const siginfo_t *info, const void *ucontext)
 	if (!ftsan_preload_own() || !ftsan_preload_options()->crash)
 		return;
 	if (!become_reporter()) {
-		/* Our own report fails: let the process die. */
-		if (atomic_load(&reporter) != me())
+		if (atomic_load(&reporter) == me())
+			tell_less((void *)ucontext);
+		else
 			stand_by(ucontext);
 		return;
 	}
-	arm(sig, info);
+	first.sig = sig;
+	first.info = *info;
+	first.failed = 0;
+	ftsan_alarm_arm(ALARM_NS);
 	report(sig, info, ucontext);
-	disarm();
+	ftsan_alarm_disarm();
 	atomic_store(&told, true);
 }
 

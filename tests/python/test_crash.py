@@ -131,6 +131,42 @@ crashing.free_twice()
     assert crash["death"]["guilty"] == 3 and crash["death"]["relation"] == "object", crash
 
 
+FATAL = """
+import ctypes, os
+{before}
+ctypes.pythonapi.Py_FatalError(b"it is over")
+"""
+
+
+@pytest.mark.parametrize("before", ["", "import faulthandler; faulthandler.enable()"])
+def test_a_fatal_error(run, interpreter, before):
+    crash = the_crash(run.ftsan(interpreter, run.script(FATAL.format(before=before))), ABRT)
+    assert crash["death"]["detail"].startswith("Fatal Python error: "), crash
+    assert crash["death"]["detail"].endswith("it is over"), crash
+    assert "interpreter gave up" in crash["death"]["cause"], crash
+
+
+def test_an_abort_with_faulthandler(run, interpreter):
+    """It prints "Fatal Python error: Aborted", which is no reason."""
+    script = run.script("import faulthandler, os\nfaulthandler.enable()\nos.abort()\n")
+    crash = the_crash(run.ftsan(interpreter, script), ABRT)
+    assert "detail" not in crash["death"] and crash["confidence"] == "unknown", crash
+
+
+def test_others_write_such_things(run, interpreter):
+    """Of no importance; and what can't be written has the error that it has bare."""
+    script = run.script("""
+import ctypes, errno, os
+assert os.write(1, b"Fatal Python error: ") == 20
+assert os.write(1, b"not really") == 10 and os.write(1, b"\\n") == 1
+libc = ctypes.CDLL(None, use_errno=True)
+for n in (20, 21):
+    assert libc.write(1, ctypes.c_void_p(8), n) == -1 and ctypes.get_errno() == errno.EFAULT
+""")
+    outcome = run.ftsan(interpreter, script)
+    assert outcome.stdout == "Fatal Python error: not really\n" and outcome.findings == [], outcome
+
+
 def test_nobody_dies(run, interpreter, extension):
     script = run.script("import crashing\nfor _ in range(1000):\n    crashing.nothing()\n")
     outcome = run.ftsan(interpreter, script, environment=extension)

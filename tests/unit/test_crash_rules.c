@@ -109,6 +109,11 @@ START_TEST(test_last_words)
 		{"*** stack smashing detected ***: terminated\n", FTSAN_ABORT_STACK},
 		{"python: list.c:7: append: Assertion `n > 0' failed.",
 		 FTSAN_ABORT_ASSERTION},
+		{"Fatal Python error: take: the function must be called with the GIL",
+		 FTSAN_ABORT_FATAL},
+		{"Fatal Python error: _PyMem_DebugFree: bad trailing pad byte",
+		 FTSAN_ABORT_HEAP},
+		{"Fatal Python error: double free", FTSAN_ABORT_FATAL},
 		{"The futex facility returned an unexpected error code.\n",
 		 FTSAN_ABORT_OTHER},
 	};
@@ -132,6 +137,9 @@ START_TEST(test_aborts)
 	facts.relation = FTSAN_SAME_OBJECT;
 	ck_assert(judge(facts).race);
 	facts.abort = FTSAN_ABORT_ASSERTION;
+	ck_assert(!judge(facts).race);
+	facts.abort = FTSAN_ABORT_FATAL;
+	ck_assert_int_eq(judge(facts).cause, FTSAN_CAUSE_FATAL);
 	ck_assert(!judge(facts).race);
 }
 END_TEST
