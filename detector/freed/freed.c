@@ -224,7 +224,7 @@ static bool hold(uintptr_t at, const struct block *block,
 			       : ftsan_sys_gettid(),
 		.block = at,
 		.ticks = ftsan_cpu_ticks(),
-		.bytes = block->bytes,
+		.bytes = (uint16_t)block->bytes,
 		.site = ftsan_freed_site_here(block->type, from->pc),
 		.origin = (uint8_t)from->origin,
 		.object = block->object < 0 ? FTSAN_NO_OBJECT

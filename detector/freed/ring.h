@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "rules/rules.h"
+
 /**
  * struct ftsan_freed_record - one block
  * @serial: number of the record, in use for one block at a time; 0: it is being written.
@@ -19,12 +21,15 @@ struct ftsan_freed_record {
 	int tid;
 	uintptr_t block;
 	uint64_t ticks;
-	uint32_t bytes;
-	uint32_t site;
+	uint16_t bytes;
+	uint16_t site;
 	_Atomic bool held;
 	uint8_t origin;
 	uint8_t object;
 };
+
+_Static_assert(FTSAN_FREED_BLOCK_MAX <= UINT16_MAX, "the size of a block");
+_Static_assert(sizeof(struct ftsan_freed_record) == 32, "two in a line of the cache");
 
 enum { FTSAN_NO_OBJECT = 255 };
 

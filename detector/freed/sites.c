@@ -8,7 +8,7 @@
 #include "memory/memory.h"
 
 enum {
-	SITES = 4096,
+	SITES = 8192,
 	TABLE = 4 * SITES, /* entries of the hash table */
 	PROBES = 8,
 	FRAMES = 3,
@@ -17,7 +17,7 @@ enum {
 /* An entry: the place's hash, and its number in the low bits. */
 static _Atomic uint64_t table[TABLE];
 static struct ftsan_freed_site *sites;
-static _Atomic uint32_t n_sites;
+static _Atomic uint16_t n_sites;
 static _Atomic int adding; /* tid of who adds one */
 /* Of who adds one; too large for any thread's stack. */
 static struct ftsan_stack captured;
@@ -62,14 +62,16 @@ static void cut(struct ftsan_freed_site *to, const struct ftsan_stack *from)
 }
 
 /* Captures the stack: takes the loader's lock, which is why nobody waits for this. */
-static uint32_t add(_Atomic uint64_t *entry, uint64_t hash, uintptr_t type)
+static uint16_t add(_Atomic uint64_t *entry, uint64_t hash, uintptr_t type)
 {
-	uint32_t number = atomic_load(&n_sites) + 1;
-	int tid = ftsan_sys_gettid(), nobody = 0;
+	uint16_t number = (uint16_t)(atomic_load(&n_sites) + 1);
+	int nobody = 0;
 
-	if (number >= SITES || !atomic_compare_exchange_strong(&adding, &nobody, tid))
+	/* A full table is asked for every block of a place that is not in it. */
+	if (number >= SITES ||
+	    !atomic_compare_exchange_strong(&adding, &nobody, ftsan_sys_gettid()))
 		return 0;
-	number = atomic_load(&n_sites) + 1;
+	number = (uint16_t)(atomic_load(&n_sites) + 1);
 	if (number < SITES && atomic_load(entry) == 0) {
 		ftsan_stack_capture_here(&captured);
 		cut(&sites[number], &captured);
@@ -84,7 +86,7 @@ static uint32_t add(_Atomic uint64_t *entry, uint64_t hash, uintptr_t type)
 	return number;
 }
 
-uint32_t ftsan_freed_site_here(uintptr_t type, uintptr_t pc)
+uint16_t ftsan_freed_site_here(uintptr_t type, uintptr_t pc)
 {
 	uint64_t hash = hash_here(type, pc);
 	uint32_t at = (uint32_t)(hash >> 40);
@@ -101,7 +103,7 @@ uint32_t ftsan_freed_site_here(uintptr_t type, uintptr_t pc)
 	return 0;
 }
 
-const struct ftsan_freed_site *ftsan_freed_site_at(uint32_t number)
+const struct ftsan_freed_site *ftsan_freed_site_at(uint16_t number)
 {
 	return number != 0 && sites != NULL && number <= atomic_load(&n_sites)
 		       ? &sites[number]

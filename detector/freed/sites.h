@@ -38,10 +38,10 @@ int ftsan_freed_sites_init(void);
  * its stack is captured the first time. Context: normal.
  * Return: 0: there is no room, or another thread is adding one.
  */
-uint32_t ftsan_freed_site_here(uintptr_t type, uintptr_t pc);
+uint16_t ftsan_freed_site_here(uintptr_t type, uintptr_t pc);
 
 /* NULL: 0, or none. Any context. */
-const struct ftsan_freed_site *ftsan_freed_site_at(uint32_t number);
+const struct ftsan_freed_site *ftsan_freed_site_at(uint16_t number);
 
 /* The child of a fork. */
 void ftsan_freed_sites_fork_child(void);

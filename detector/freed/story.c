@@ -10,7 +10,7 @@
 #include "freed/sites.h"
 #include "threads/threads.h"
 
-static void take_site(struct ftsan_freed_story *out, uint32_t number)
+static void take_site(struct ftsan_freed_story *out, uint16_t number)
 {
 	const struct ftsan_freed_site *site = ftsan_freed_site_at(number);
 
@@ -59,7 +59,8 @@ static bool copy(const struct ftsan_freed_record *record, struct ftsan_freed_rec
 }
 
 /* Between the search and the copy it may have become another block's. */
-static bool is_still(const struct ftsan_freed_record *found, uint64_t address, bool filled)
+static bool is_still(const struct ftsan_freed_record *found, uint64_t address,
+		     bool filled)
 {
 	if (filled)
 		return atomic_load_explicit(&found->serial, memory_order_relaxed) ==
@@ -78,8 +79,7 @@ bool ftsan_freed_find(uint64_t address, struct ftsan_freed_story *out)
 	memset(out, 0, offsetof(struct ftsan_freed_story, stack));
 	out->stack.n_native = out->stack.n_python = 0;
 	out->stack.truncated = false;
-	if (record == NULL || !copy(record, &found) ||
-	    !is_still(&found, address, filled))
+	if (record == NULL || !copy(record, &found) || !is_still(&found, address, filled))
 		return false;
 	out->begin = found.block;
 	out->bytes = found.bytes;

@@ -22,7 +22,14 @@ bool ftsan_freed_mode(const char *text, enum ftsan_freed_mode *mode)
 
 uint32_t ftsan_freed_most(enum ftsan_freed_mode mode)
 {
-	return mode == FTSAN_FREED_AUTO ? 1024 : 16384;
+	switch (mode) {
+	case FTSAN_FREED_AUTO:
+		return 1024;
+	case FTSAN_FREED_ALL:
+		return 4096;
+	default:
+		return 16384;
+	}
 }
 
 unsigned ftsan_freed_next_interval(unsigned interval, uint64_t ns)

@@ -76,7 +76,8 @@ unsigned ftsan_freed_next_interval(unsigned interval, uint64_t ns);
 
 /*
  * Blocks that a thread's are held of at most. Pages of which one block is held are in use
- * all the longer, and blocks come back cold, so a mode that is to cost little has few.
+ * all the longer, and blocks come back cold, so a mode that is to cost little has few; of
+ * one that holds all of them so many that they are in the processor's second cache still.
  * Pure.
  */
 uint32_t ftsan_freed_most(enum ftsan_freed_mode mode);
