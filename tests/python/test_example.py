@@ -4,7 +4,7 @@ What each way of running can see is in SEEN: with one thread nothing races, so r
 finds nothing, and the hazards show in the operations (all, latent) and statics (latent)
 only; what is a field of one object takes two threads.
 
-FTSAN_REPEAT=N runs each way with threads N times (default 2).
+FTSAN_REPEAT=N runs each way N times (default: 2 with threads, 1 with one).
 """
 
 import json
@@ -36,6 +36,8 @@ WAYS = {
     "one thread, race": ("mode=race", 1, [], set()),
     "one thread, all": ("mode=all", 1, [], {DIMS}),
     "one thread, latent": ("mode=latent", 1, [], {DIMS, STATIC}),
+    "one thread, latent, xdist": ("mode=latent", 1, ["-n2"], {DIMS, STATIC}),
+    "one thread, latent, cov": ("mode=latent", 1, ["--cov=.", "--cov-report="], {DIMS, STATIC}),
 }
 
 
@@ -132,7 +134,7 @@ def test_every_run_has_the_same_findings(run, interpreter, python, project, way)
     expected = WAYS[way][3]
     before = None
     missed = 0
-    for _ in range(REPEAT if len(expected) == len(ALL) else 1):
+    for _ in range(REPEAT if len(expected) == len(ALL) or "FTSAN_REPEAT" in os.environ else 1):
         outcome = pytest_in(run, python, project, way)
         if outcome.status == 66 and set(map(key_of, report_of(logs_of(run)))) < expected:
             # Two threads may fail to meet on a busy machine (1 of 29 runs did, in one bug).

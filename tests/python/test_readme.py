@@ -1,19 +1,57 @@
-"""What README.md and docs/ tell to type is there, and README's first commands run as printed."""
+"""What README.md and docs/ tell to type: every command is taken, and is run as printed where
+what it names can be had here.
 
+A command line of a page is one in an indented block that begins with ftsan, pytest or
+python -m ftsan. Names in capitals and the like stand for something: MEANS says what for.
+What is not run as printed is in NOT_RUN, with the reason; its options are given to the
+command all the same.
+"""
+
+import gzip
+import os
 import re
+import shlex
+import shutil
+import signal
 import subprocess
+import time
 
 import pytest
-from conftest import BUILD, REPOSITORY, clean_environment, found
+from conftest import BUILD, PROGRAMS, REPOSITORY, clean_environment, found, interpreters
+from test_pytest_plugin import installed  # noqa: F401 (fixture)
 
 FTSAN = BUILD / "ftsan"
 pytestmark = pytest.mark.skipif(not FTSAN.exists(), reason=f"{FTSAN} is not built")
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
 COMMANDS = ("run", "attach", "detach", "report", "doctor", "audit", "scan", "options", "version")
+EXAMPLE = re.compile(r"    (?:\$ )?((?:build/)?ftsan (?=[a-z-])|pytest |python -m ftsan ).*")
 
 # What an example may end with: its findings, or that a test without threads shows no race.
 STATUSES = (0, 66, 67)
+
+# A word of an example: the words that it stands for here.
+MEANS = {
+    "CMD": "python program.py",
+    "CMD...": "python program.py",
+    "ARGS...": "",
+    "LOG": "log.jsonl",
+    "LOG...": "log.jsonl",
+    "FILE": "known.supp",
+    "PYTHON": "python",
+    "[PYTHON]": "python",
+    "[LOG...]": "log.jsonl",
+}
+FILES = "tests mytests program.py log.jsonl main.jsonl.gz shards wheels known.supp"
+
+# A part of an example, and why it is not run as it is printed.
+NOT_RUN = {
+    "lxml_schema.py": "lxml is not among the packages of the tests",
+    "svc_random_state.py": "scikit-learn is large, and test_statics.py has what it shows",
+    "focus=": "it needs a build of scikit-learn whose build id is in the example",
+    "[--log FILE]": "it is a synopsis",
+    "[OPTION...]": "it is a synopsis",
+}
 
 TESTS = """
 import threading
@@ -30,14 +68,77 @@ def test_sum():
     assert shared.sum() == 300
 """
 
+WAITS = "import time\nprint('ready', flush=True)\nwhile True:\n    time.sleep(0.01)\n"
+
 
 def examples(page):
-    """Command lines in blocks of the page: the command, its words, without what is a comment."""
+    """Command lines of the page, without what is a comment."""
     for line in page.read_text().splitlines():
         line = re.sub(r"\s+#.*", "", line)
-        match = re.match(r"    (?:\$ )?(?:build/)?ftsan (\w+)(?: (.*))?$", line)
-        if match:
-            yield match.group(1), f" {match.group(2) or str()}".partition(" -- ")[0].split()
+        if EXAMPLE.fullmatch(line):
+            yield line.strip().removeprefix("$ ")
+
+
+ALL = sorted({line for page in PAGES for line in examples(page)})
+ATTACHING = [line for line in ALL if " attach " in line]
+OTHERS = [line for line in ALL if " attach " not in line]
+
+
+def why_not(line):
+    return next((reason for part, reason in NOT_RUN.items() if part in line), None)
+
+
+@pytest.fixture(scope="module")
+def python():
+    """One will do: what is tested is what is printed."""
+    if not interpreters():
+        pytest.skip("there is no free-threaded interpreter (sh tools/test.sh gets one)")
+    return found(None, "setup.sh", "venv", "--find", "--python", interpreters()[0],
+                 "plugin-fixed") + "/bin/python"
+
+
+@pytest.fixture(scope="module")
+def place(python, installed, tmp_path_factory):  # noqa: F811
+    """A directory that has what the examples name, and the environment to run them in."""
+    place = tmp_path_factory.mktemp("place")
+    for name in ("build", "bin", "shards", "wheels/numpy/_core", "mytests", "tests/python/programs"):
+        (place / name).mkdir(parents=True)
+    for name in ("build", "bin"):
+        (place / name / "ftsan").symlink_to(FTSAN)
+    (place / "bin" / "python").write_text(f"#!/bin/sh\nexec {shlex.quote(python)} \"$@\"\n")
+    (place / "bin" / "pytest").write_text(f"#!/bin/sh\nexec {shlex.quote(python)} -m pytest \"$@\"\n")
+    for name in ("python", "pytest"):
+        (place / "bin" / name).chmod(0o755)
+    for name in ("mytests", "tests"):
+        (place / name / "test_it.py").write_text(TESTS)
+    (place / "program.py").write_text(TESTS + "test_sum()\n")
+    (place / "known.supp").write_text("race:nothing_that_there_is\n")
+    for program in PROGRAMS.glob("*.py"):
+        shutil.copy(program, place / "tests" / "python" / "programs")
+    environment = clean_environment({
+        "PATH": f"{place / 'bin'}:{os.environ['PATH']}", "PYTHONPATH": str(installed),
+        "XDG_STATE_HOME": str(place / "state")})
+    done = call("ftsan run --log log.jsonl --options mode=all -- python program.py", place, environment)
+    assert done.returncode in STATUSES, done
+    for name in ("main.jsonl.gz", "shards/a.jsonl.gz"):
+        (place / name).write_bytes(gzip.compress((place / "log.jsonl").read_bytes()))
+    assert all((place / name).exists() for name in FILES.split())
+    return place, environment
+
+
+def call(line, place, environment):
+    return subprocess.run(["sh", "-c", line], capture_output=True, text=True, cwd=place,
+                          env=environment, timeout=300, stdin=subprocess.DEVNULL)
+
+
+def with_meaning(line):
+    return " ".join(MEANS.get(word, word) for word in line.split(" "))
+
+
+def is_taken(done):
+    """The command knew what was asked of it: usage errors say where the help is."""
+    return (done.returncode not in (2, 4, 126, 127) and "--help" not in done.stderr and
+            "unknown option" not in done.stderr and "unrecognized arguments" not in done.stderr)
 
 
 @pytest.fixture(scope="module")
@@ -49,36 +150,64 @@ def helps():
     return texts
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_documented_commands_and_options_are_there(page, helps):
-    for command, words in examples(page):
-        assert command in COMMANDS, (page.name, command)
-        for word in words:
-            option = re.match(r"\[?(--[a-z-]+)", word)
-            if option:
-                assert option.group(1) in helps[command], (page.name, command, word)
+@pytest.mark.parametrize("line", [line for line in ALL if "ftsan " in line.partition(" --")[0]])
+def test_documented_commands_and_options_are_there(line, helps):
+    command, _, words = re.sub(r".*?ftsan ", "", line, count=1).partition(" ")
+    assert command in COMMANDS, line
+    for word in f" {words}".partition(" -- ")[0].split():
+        option = re.match(r"\[?(--[a-z-]+)", word)
+        if option:
+            assert option.group(1) in helps[command], (line, word)
 
 
-@pytest.fixture(scope="module")
-def python(interpreter):
-    return found(None, "setup.sh", "venv", "--find", "--python", interpreter, "plugin-fixed") + "/bin/python"
+# `audit --baseline` reads what an earlier example made.
+@pytest.mark.parametrize("line", sorted(OTHERS, key=lambda line: "--baseline audit" in line))
+def test_it_runs_as_printed(line, place):
+    directory, environment = place
+    reason = why_not(line)
+    if reason == "it is a synopsis":
+        pytest.skip(reason)
+    if "--baseline audit.json" in line and not (directory / "audit.json").exists():
+        call("ftsan audit -o audit.json -- python program.py", directory, environment)
+    if "/mnt/container" in line:
+        line = line.replace("/mnt/container", "/")
+    if reason is not None:
+        # What is before the command that is run is the example's, as it is printed.
+        line = re.sub(r" -- .*", " -- python program.py", line)
+    done = call(with_meaning(line), directory, environment)
+    assert is_taken(done), done
+    allowed = (*STATUSES, 1) if " doctor" in line else STATUSES
+    assert done.returncode in allowed, done
+    if "pytest " in line and reason is None:
+        assert "1 passed" in done.stdout and "Traceback" not in done.stderr, done
 
 
-def commands_of_readme():
-    text = (REPOSITORY / "README.md").read_text()
-    lines = re.findall(r"^    (build/ftsan (?:run|audit) [^\n]*mytests)", text, re.MULTILINE)
-    assert len(lines) >= 2, "README.md has lost its first commands"
-    return lines
+@pytest.mark.parametrize("line", ATTACHING)
+def test_it_attaches_as_printed(line, place, python):
+    directory, environment = place
+    with subprocess.Popen([python, "-c", WAITS], stdout=subprocess.PIPE, text=True,
+                          env=clean_environment({})) as program:
+        try:
+            assert program.stdout.readline() == "ready\n"
+            words = re.sub(r"\b(PID|4711)\b", str(program.pid), line)
+            with subprocess.Popen(f"exec {words}", shell=True, cwd=directory, env=environment,
+                                  stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as attach:
+                time.sleep(2)
+                attach.send_signal(signal.SIGINT)
+                out, errors = attach.communicate(timeout=60)
+            if "Operation not permitted" in errors:
+                pytest.skip("ptrace is not allowed here")
+            assert attach.returncode in STATUSES, (words, out, errors)
+            if "--keep" in line:
+                done = call(f"ftsan detach {program.pid}", directory, environment)
+                assert done.returncode in STATUSES, done
+            assert program.poll() is None
+        finally:
+            program.kill()
 
 
-@pytest.mark.parametrize("line", commands_of_readme())
-def test_first_commands_of_the_readme(line, python, tmp_path):
-    (tmp_path / "mytests").mkdir()
-    (tmp_path / "mytests" / "test_it.py").write_text(TESTS)
-    (tmp_path / "build").mkdir()
-    (tmp_path / "build" / "ftsan").symlink_to(FTSAN)
-    line = line.replace(" python ", f" {python} ")
-    done = subprocess.run(["sh", "-c", line], capture_output=True, text=True, cwd=tmp_path,
-                          env=clean_environment({}), timeout=300)
-    assert done.returncode in STATUSES, (done.stdout, done.stderr)
-    assert "1 passed" in done.stdout and "Traceback" not in done.stderr, (done.stdout, done.stderr)
+def test_there_are_examples():
+    """Proof of life: a change of the pages' style would make all of this silent."""
+    assert len(OTHERS) > 25 and len(ATTACHING) >= 5, ALL
+    for part in (*NOT_RUN, *MEANS):
+        assert any(part in line for line in ALL), f"no example has {part} any more"
