@@ -44,6 +44,9 @@ static inline bool ftsan_context_fetches(const void *ucontext);
 static inline bool ftsan_context_caller(const void *ucontext, uintptr_t *back);
 static inline void ftsan_context_uncall(void *ucontext, uintptr_t back);
 
+/* Was a futex(2) interrupted, and on which word? */
+static inline bool ftsan_context_futex(const void *ucontext, uintptr_t *word);
+
 /* Fills in of @here, which is zero, what an unwinder needs to begin in the caller. */
 static inline void ftsan_context_here(ucontext_t *here);
 

@@ -83,6 +83,24 @@ static inline void ftsan_context_uncall(void *ucontext, uintptr_t back)
 	ftsan_context_move(ucontext, REG_RSP, sizeof(back));
 }
 
+/* A call that is to be repeated is at its SYSCALL again, with its number; one that is not
+ * is behind it, with -EINTR (handle_signal(), arch/x86/kernel/signal.c). The first
+ * argument's register is as it was. */
+static inline bool ftsan_context_futex(const void *ucontext, uintptr_t *word)
+{
+	enum { SYSCALL = 0x050f, FUTEX = 202, INTERRUPTED = -4 };
+	intptr_t result = (intptr_t)ftsan_context_register(ucontext, REG_RAX);
+	uintptr_t ip = ftsan_context_ip(ucontext);
+	uint16_t code;
+
+	*word = ftsan_context_register(ucontext, REG_RDI);
+	if (result == INTERRUPTED)
+		ip -= sizeof(code);
+	return (result == FUTEX || result == INTERRUPTED) &&
+	       ftsan_safe_read(&code, (const void *)ip, sizeof(code)) == 0 &&
+	       code == SYSCALL;
+}
+
 #define FTSAN_SAVE(reg, index) "movq %%" reg ", %c[" index "]*8(%[g])\n\t"
 
 /* The stack and what calls preserve; inlined, so that they are the caller's. */

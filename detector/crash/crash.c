@@ -4,6 +4,7 @@
 
 #include "base/base.h"
 #include "crash/fault.h"
+#include "crash/holder.h"
 #include "crash/moment.h"
 #include "crash/pairing.h"
 #include "crash/words.h"
@@ -113,19 +114,18 @@ static void fill_death(const struct ftsan_death *death,
 	};
 }
 
-/* A circle of two: each holds what the other waits for. */
-static bool is_deadlock(const struct ftsan_death *death, unsigned *a, unsigned *b)
+static const char *circle_words(const struct ftsan_circle *circle)
 {
-	for (unsigned i = 0; i < death->n_witnesses; i++) {
-		unsigned by = ftsan_crash_holder(death, i);
+	static const char *const words[3][2] = {
+		{"a thread probably waits for a lock that it holds itself: a deadlock",
+		 "a thread waits for a lock that it holds itself: a deadlock"},
+		{"two threads probably wait for each other's locks: a deadlock",
+		 "two threads wait for each other's locks: a deadlock"},
+		{"threads probably wait for each other's locks in a circle: a deadlock",
+		 "threads wait for each other's locks in a circle: a deadlock"},
+	};
 
-		if (by == i || ftsan_crash_holder(death, by) != i)
-			continue;
-		*a = i;
-		*b = by;
-		return true;
-	}
-	return false;
+	return words[circle->n < 3 ? circle->n - 1 : 2][circle->sure];
 }
 
 /* Does it happen to whoever comes by, because of what others have done? */
@@ -181,16 +181,16 @@ unsigned ftsan_crash_explained(const struct ftsan_death *death)
 static struct ftsan_crash_verdict judge_hang(const struct ftsan_death *death)
 {
 	struct ftsan_pairing *pairing = &work.pairing;
-	bool deadlock;
+	struct ftsan_circle circle;
 
 	memset(&work, 0, sizeof(work));
 	ftsan_pairing_any(pairing, death);
-	deadlock = is_deadlock(death, &pairing->first, &pairing->second);
+	ftsan_circle_find(&circle, death);
+	if (circle.n > 0)
+		*pairing = (struct ftsan_pairing){.first = circle.a, .second = circle.b};
 	pairing->third = pairing->first;
 	return (struct ftsan_crash_verdict){
-		.sentence = deadlock
-				    ? "two threads wait for each other's locks: a deadlock"
-				    : "nothing says why"};
+		.sentence = circle.n > 0 ? circle_words(&circle) : "nothing says why"};
 }
 
 bool ftsan_crash_report(const struct ftsan_death *death)

@@ -268,6 +268,30 @@ static void add_loops(const struct ftsan_look *look, struct ftsan_doing *out)
 	}
 }
 
+/*
+ * While the body of "with lock:" runs, its lock lies on the stack, or what is called at its
+ * end, which is bound to it (3.13). One that is about to be taken is what the frame does.
+ */
+static void add_locks(const struct ftsan_look *look, struct ftsan_doing *out)
+{
+	static const char *const locks[] = {"lock", "RLock"};
+	const struct ftsan_operands *values = &look->operands;
+
+	for (unsigned i = 0; i < values->n; i++) {
+		uintptr_t object = values->value[i];
+		struct ftsan_callee callee;
+		char name[64];
+
+		if (ftsan_callee_of(look, object, &callee) && callee.object != 0)
+			object = callee.object;
+		if (object != out->object && out->n_locks < FTSAN_DOING_LOCKS &&
+		    ftsan_type_name(look->of, ftsan_look_type(look, object), name,
+				    sizeof(name)) &&
+		    FTSAN_IS_NAMED(name, locks))
+			out->locks[out->n_locks++] = object;
+	}
+}
+
 bool ftsan_doing(const struct ftsan_interpreter *interpreter, uintptr_t tstate,
 		 const struct ftsan_stack *stack, struct ftsan_doing *out)
 {
@@ -278,17 +302,19 @@ bool ftsan_doing(const struct ftsan_interpreter *interpreter, uintptr_t tstate,
 	if (tstate == 0 || !interpreter->abi->known)
 		return false;
 	ftsan_look_starts(&look);
-	for (unsigned depth = 0; depth < FRAMES_LOOKED_AT && !found; depth++) {
+	for (unsigned depth = 0; depth < FRAMES_LOOKED_AT; depth++) {
 		if (!ftsan_pyoperands(interpreter->abi, tstate, interpreter->code_type,
 				      depth, &look.operands))
-			return false;
-		found = find_operation(&look, depth == 0, out);
-		if (found)
+			break;
+		if (!found && find_operation(&look, depth == 0, out)) {
+			found = true;
 			out->builtin = ftsan_look_is_builtin(&look, out->function);
-		else if (depth == 0)
+		} else if (depth == 0) {
 			take_operands(&look, out);
+		}
 		if (depth == 0)
 			add_loops(&look, out);
+		add_locks(&look, out);
 	}
 	return found;
 }

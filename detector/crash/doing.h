@@ -12,7 +12,7 @@
 #include "crash/interpreter.h"
 #include "stacks/stacks.h"
 
-enum { FTSAN_DOING_OTHERS = 6 };
+enum { FTSAN_DOING_OTHERS = 6, FTSAN_DOING_LOCKS = 4 };
 
 /**
  * struct ftsan_doing - one thread's operation
@@ -21,6 +21,7 @@ enum { FTSAN_DOING_OTHERS = 6 };
  * @function: address of the C function, 0 when it is not known
  * @object:   what it is done to; 0: a function of a module, or not known
  * @others:   objects that it was given besides, without constants and the like
+ * @locks:    Python's locks that the innermost frames are inside of ("with lock:")
  * @certain:  the function was met on the native stack
  * @builtin:  it is one of the interpreter's own
  */
@@ -31,6 +32,8 @@ struct ftsan_doing {
 	uintptr_t object;
 	unsigned n_others;
 	uintptr_t others[FTSAN_DOING_OTHERS];
+	unsigned n_locks;
+	uintptr_t locks[FTSAN_DOING_LOCKS];
 	bool certain;
 	bool builtin;
 };

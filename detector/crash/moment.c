@@ -54,3 +54,17 @@ bool ftsan_moment_waits(const struct ftsan_stack *stack)
 
 	return runs(stack, parts, FTSAN_ARRAY_LEN(parts));
 }
+
+bool ftsan_moment_mutex(const struct ftsan_stack *stack)
+{
+	static const char *const parts[] = {"pthread_mutex_", "mtx_"};
+
+	return runs(stack, parts, FTSAN_ARRAY_LEN(parts));
+}
+
+bool ftsan_moment_parked(const struct ftsan_stack *stack)
+{
+	static const char *const parts[] = {"PyParkingLot_Park"};
+
+	return runs(stack, parts, FTSAN_ARRAY_LEN(parts));
+}

@@ -6,12 +6,16 @@
 
 #include "stacks/stacks.h"
 
-/* Both: async-signal-safe; read symbol tables. */
+/* All of these: async-signal-safe; read symbol tables. */
 
 /* In a function that hands out memory: libc's, or one of the interpreter's allocators? */
 bool ftsan_moment_allocates(const struct ftsan_stack *stack);
 
 /* Does the thread wait for a lock: is it kept from what it wants to do? */
 bool ftsan_moment_waits(const struct ftsan_stack *stack);
+
+/* In libc's pthread_mutex_lock() or the like; in the interpreter's _PyParkingLot_Park(). */
+bool ftsan_moment_mutex(const struct ftsan_stack *stack);
+bool ftsan_moment_parked(const struct ftsan_stack *stack);
 
 #endif

@@ -4,6 +4,9 @@
 #include <ucontext.h>
 
 #include "base/base.h"
+#include "crash/blocked.h"
+#include "crash/moment.h"
+#include "crash/type_slots.h"
 #include "locks/locks.h"
 #include "operations/operations.h"
 #include "stacks/stacks.h"
@@ -114,6 +117,22 @@ static void take_locks(struct ftsan_witness *out)
 	}
 }
 
+/* What the lock says goes before what was recorded. */
+static void take_blocked(struct ftsan_witness *out, const void *ucontext)
+{
+	struct ftsan_blocked at;
+
+	ftsan_blocked_at(&at, ucontext, &out->stack);
+	out->owner = at.owner;
+	if (out->waits_for != 0)
+		return;
+	out->waits_for = at.lock;
+	/* What a threading.Lock waits on lies elsewhere before 3.14. */
+	if (at.lock == 0 && strcmp(out->doing.type, "lock") == 0 &&
+	    ftsan_moment_waits(&out->stack))
+		out->waits_for = out->doing.object;
+}
+
 void ftsan_witness_take(struct ftsan_witness *out, const void *ucontext)
 {
 	const ucontext_t *uc = ucontext;
@@ -127,4 +146,30 @@ void ftsan_witness_take(struct ftsan_witness *out, const void *ucontext)
 			  &out->stack, &out->doing);
 	add_operation(out);
 	take_locks(out);
+	take_blocked(out, ucontext);
+}
+
+static bool is_within(uintptr_t object, uintptr_t address)
+{
+	uintptr_t size;
+
+	return object != 0 && address >= object &&
+	       ftsan_type_slot(&interpreter, ftsan_object_type(&interpreter, object),
+			       FTSAN_SLOT_BASICSIZE, &size) &&
+	       address - object < size;
+}
+
+bool ftsan_witness_has(const struct ftsan_witness *witness, uintptr_t address)
+{
+	const struct ftsan_doing *doing = &witness->doing;
+
+	if (is_within(doing->object, address))
+		return true;
+	for (unsigned i = 0; i < doing->n_others; i++)
+		if (is_within(doing->others[i], address))
+			return true;
+	for (unsigned i = 0; i < doing->n_locks; i++)
+		if (is_within(doing->locks[i], address))
+			return true;
+	return false;
 }

@@ -14,6 +14,7 @@ enum { FTSAN_WITNESS_NAME = 16, FTSAN_WITNESS_LOCKS = 12 };
  * struct ftsan_witness - filled by the thread itself, in a handler
  * @sp: its stack pointer
  * @waits_for, @held: locks, as far as they are known
+ * @owner: tid of who has the one that is waited for, 0: not known by the lock itself
  */
 struct ftsan_witness {
 	int tid;
@@ -22,6 +23,7 @@ struct ftsan_witness {
 	struct ftsan_stack stack;
 	struct ftsan_doing doing;
 	uintptr_t waits_for;
+	int owner;
 	unsigned n_held;
 	uintptr_t held[FTSAN_WITNESS_LOCKS];
 };
@@ -41,5 +43,8 @@ void ftsan_witness_init(const struct ftsan_interpreter *interpreter,
  * Context: async-signal-safe; not while ftsan_stack_walking(), whose locks it takes.
  */
 void ftsan_witness_take(struct ftsan_witness *out, const void *ucontext);
+
+/* Does it work with an object that has @address within? Async-signal-safe. */
+bool ftsan_witness_has(const struct ftsan_witness *witness, uintptr_t address);
 
 #endif

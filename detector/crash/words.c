@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "crash/holder.h"
 #include "crash/moment.h"
 #include "stacks/stacks.h"
 #include "view/view.h"
@@ -196,37 +197,22 @@ const char *ftsan_crash_detail(const struct ftsan_death *death,
 	return ftsan_buf_cstr(&buf);
 }
 
-static bool holds(const struct ftsan_witness *witness, uintptr_t lock)
-{
-	for (unsigned i = 0; i < witness->n_held; i++)
-		if (witness->held[i] == lock)
-			return true;
-	return false;
-}
-
-unsigned ftsan_crash_holder(const struct ftsan_death *death, unsigned i)
-{
-	uintptr_t lock = death->witness[i].waits_for;
-
-	for (unsigned k = 0; lock != 0 && k < death->n_witnesses; k++)
-		if (k != i && holds(&death->witness[k], lock))
-			return k;
-	return i;
-}
-
 static void put_wait(struct ftsan_buf *buf, const struct ftsan_death *death, unsigned i)
 {
-	unsigned by = ftsan_crash_holder(death, i);
+	struct ftsan_holder holder;
 
-	if (by == i)
+	if (!ftsan_holder_of(&holder, death, i))
 		return;
 	ftsan_buf_str(buf, buf->length > 0 ? "; " : "");
 	put_thread(buf, &death->witness[i]);
 	ftsan_buf_str(buf, " waits for the lock at ");
 	ftsan_buf_hex(buf, death->witness[i].waits_for);
 	ftsan_buf_str(buf, ", which ");
-	put_thread(buf, &death->witness[by]);
-	ftsan_buf_str(buf, " holds");
+	if (holder.by == i)
+		ftsan_buf_str(buf, "it");
+	else
+		put_thread(buf, &death->witness[holder.by]);
+	ftsan_buf_str(buf, holder.sure ? " holds" : " holds, as it seems");
 }
 
 const char *ftsan_crash_waits(const struct ftsan_death *death)

@@ -20,9 +20,6 @@ const char *ftsan_crash_title(const struct ftsan_death *death,
 const char *ftsan_crash_detail(const struct ftsan_death *death,
 			       const struct ftsan_fault *fault);
 
-/* Who holds the lock that witness @i waits for; @i: nobody, or it is not known. */
-unsigned ftsan_crash_holder(const struct ftsan_death *death, unsigned i);
-
 /* "thread 7 waits for the lock at 0x1, which thread 8 holds; ..."; "": none is known. */
 const char *ftsan_crash_waits(const struct ftsan_death *death);
 

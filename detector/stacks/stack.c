@@ -49,6 +49,14 @@ bool ftsan_stack_walking(void)
 	return walking;
 }
 
+void ftsan_stack_give_up(void)
+{
+	const volatile char *const volatile nowhere = NULL;
+
+	for (;;)
+		(void)*nowhere;
+}
+
 /* What the walk itself may raise has to come through. */
 static uint64_t asynchronous(void)
 {

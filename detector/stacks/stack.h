@@ -88,6 +88,10 @@ const struct ftsan_unwinder *ftsan_libunwind_init(void *init_local2, void *step,
  */
 bool ftsan_stack_fixup(void *context);
 
+/* Ends the calling thread's walk, as a fault of the unwinder would: it keeps the frames
+ * that it has. Context: within the unwinder. Does not return. */
+_Noreturn void ftsan_stack_give_up(void);
+
 /**
  * ftsan_stack_on_escape() - who lets go of what a walk holds that a fault ended
  * @release: called on the walk's thread, in whatever context that walks; NULL: nobody

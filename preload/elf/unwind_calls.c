@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/base.h"
@@ -80,11 +81,37 @@ static int mask_signals(int how, const sigset_t *set, sigset_t *old)
  */
 static FTSAN_TLS pthread_mutex_t *volatile held;
 
+/*
+ * A walk in a handler may have interrupted its thread where that holds the loader's lock,
+ * while another walk, which has this lock, waits for the loader's (dl_iterate_phdr()).
+ * Then this one ends with the frames that it has: less than what is waited for a thread
+ * that says where it is when the process dies, more than any walk takes.
+ */
+enum { WAIT_NS = 300000000, SECOND_NS = 1000000000 };
+
+static int lock_in_time(pthread_mutex_t *lock)
+{
+	struct timespec until;
+	int error = pthread_mutex_trylock(lock);
+
+	if (error != EBUSY)
+		return error;
+	(void)clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += (until.tv_nsec + WAIT_NS) / SECOND_NS;
+	until.tv_nsec = (until.tv_nsec + WAIT_NS) % SECOND_NS;
+	return pthread_mutex_timedlock(lock, &until);
+}
+
 static int take_lock(pthread_mutex_t *lock)
 {
-	int error = pthread_mutex_lock(lock);
+	int error;
 
-	if (error == 0 && held == NULL && ftsan_stack_walking())
+	if (!ftsan_stack_walking())
+		return pthread_mutex_lock(lock);
+	error = lock_in_time(lock);
+	if (error == ETIMEDOUT)
+		ftsan_stack_give_up();
+	if (error == 0 && held == NULL)
 		held = lock;
 	return error;
 }

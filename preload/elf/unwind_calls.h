@@ -11,7 +11,8 @@
  * (ftsan_stack_walking()), there is nothing to do.
  *
  * Its locks: a walk may be ended by a fault while it holds one. It is let go of then, or
- * every later walk would wait for it.
+ * every later walk would wait for it. And a walk does not wait for one for long: its
+ * thread may hold what the owner waits for.
  */
 #ifndef FTSAN_PRELOAD_UNWIND_CALLS_H
 #define FTSAN_PRELOAD_UNWIND_CALLS_H

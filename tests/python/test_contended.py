@@ -82,3 +82,81 @@ def test_one_that_waits_its_turn_with_a_gil(run, tmp_path):
     crash = the_crash(run.ftsan(python, script, environment=extension), SEGV)
     assert "waited for a lock in Shared.use_locked" in crash["title"], crash
     assert "race" not in crash["death"], crash
+
+
+HANGS = """
+import contended, threading
+one, two = contended.Shared(), contended.Shared()
+pairs = ((one, two), (two, one)) if {threads} == 2 else ((one, one),)
+threads = [threading.Thread(target=first.{how}, args=(second,), daemon=True) for first, second in pairs]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+MODES = ("race", "latent")
+
+
+def hangs(run, python, extension, script, mode="race"):
+    outcome = run.ftsan(python, run.script(script), environment=extension,
+                        options="mode=" + mode, arguments=["--timeout", "2"])
+    assert [f["kind"] for f in outcome.findings] == ["hang"], outcome
+    return outcome.findings[0]
+
+
+def says_deadlock(hang, sure):
+    title, cause, detail = hang["title"], hang["death"]["cause"], hang["death"]["detail"]
+    assert title.count("thread ") == 1 and "waited for a lock in" in title, hang
+    if sure is not None:  # whether locks are watched depends on what was imported
+        assert cause.startswith("two threads " + ("wait" if sure else "probably wait")), hang
+    assert cause.endswith("wait for each other's locks: a deadlock"), hang
+    assert detail.count("waits for the lock at") == 2 and detail.count(" holds") == 2, hang
+    assert hang["death"]["guilty"] == 2, hang
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("how", ["take", "take_py"])
+def test_two_native_locks(run, interpreter, extension, how, mode):
+    """A mutex of libc says who has it; a PyMutex is in the object that the other works with."""
+    hang = hangs(run, interpreter, extension, HANGS.format(how=how, threads=2), mode)
+    says_deadlock(hang, sure=how == "take")
+
+
+def test_one_lock_twice(run, interpreter, extension):
+    hang = hangs(run, interpreter, extension, HANGS.format(how="take", threads=1))
+    assert hang["death"]["cause"].startswith("a thread waits for a lock that it holds itself"), hang
+
+
+def test_two_that_sleep_with_their_locks(run, interpreter, extension):
+    hang = hangs(run, interpreter, extension, HANGS.format(how="sleep", threads=2))
+    assert hang["death"]["cause"] == "nothing says why" and "detail" not in hang["death"], hang
+
+
+def test_two_native_locks_with_a_gil(run, tmp_path):
+    python = shutil.which("python3")
+    extension = built(python, tmp_path, "contended")
+    says_deadlock(hangs(run, python, extension, HANGS.format(how="take", threads=2)), sure=True)
+
+
+PYTHON_LOCKS = """
+import contended, threading
+one, two, ready = threading.{lock}(), threading.{lock}(), threading.Barrier(2)
+def both(first, second):
+    with first:
+        ready.wait()
+        with second:
+            pass
+threads = [threading.Thread(target=both, args=pair, daemon=True) for pair in ((one, two), (two, one))]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("lock", ["Lock", "RLock"])
+def test_two_locks_of_python(run, interpreter, extension, lock, mode):
+    if interpreter.minor < 14:
+        pytest.skip("what a frame has on its stack is known since 3.14")
+    says_deadlock(hangs(run, interpreter, extension, PYTHON_LOCKS.format(lock=lock), mode), sure=None)
