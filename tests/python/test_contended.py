@@ -43,7 +43,7 @@ shared, another = contended.Shared(), contended.Shared()
 threading.Thread(target=shared.die, daemon=True).start()
 while not shared.is_dying():
     another.visit()
-for _ in range(5):
+for _ in range(50):
     another.visit()
 {leave}
 """
