@@ -33,7 +33,6 @@ static const struct original *_Atomic current[DOMAINS];
 
 bool ftsan_freed_raw;
 _Atomic bool ftsan_freed_foreign;
-static void *(*thread_state)(void); /* PyThreadState_GetUnchecked() */
 static void (*get_allocator)(int domain, struct allocator *out);
 static void (*set_allocator)(int domain, struct allocator *in);
 /* Asks whether ours is still called: see is_called(). */
@@ -64,7 +63,11 @@ static unsigned origin_of(const struct original *original)
 
 bool ftsan_freed_detached(void)
 {
-	return thread_state == NULL || thread_state() == NULL;
+	const struct ftsan_host *host = ftsan_runtime_host();
+	bool attached;
+
+	(void)ftsan_pyquick_state(ftsan_runtime_abi(), host->tstate_get, NULL, &attached);
+	return !attached;
 }
 
 void ftsan_freed_release(unsigned origin, uintptr_t block)
@@ -329,12 +332,12 @@ void ftsan_freed_hooks_start(void)
 	ftsan_freed_raw = ftsan_runtime_abi()->version >> 16 >= 0x030f;
 	*(void **)&get_allocator =
 		ftsan_real_lookup(ftsan_real_python(), "PyMem_GetAllocator");
-	*(void **)&thread_state =
-		ftsan_real_lookup(ftsan_real_python(), "PyThreadState_GetUnchecked");
 	*(void **)&set_allocator =
 		ftsan_real_lookup(ftsan_real_python(), "PyMem_SetAllocator");
+	if (set_allocator == NULL)
+		get_allocator = NULL;
 	/* So as not to cost anything where no extension is used. */
-	if (get_allocator != NULL && set_allocator != NULL &&
+	if (get_allocator != NULL &&
 	    (ftsan_freed_mode_now() == FTSAN_FREED_ALL || ftsan_preload_attached()))
 		put_all_on_top();
 }

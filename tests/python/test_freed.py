@@ -44,6 +44,11 @@ RIGHT = ("owned_item(pairs, pairs.clear)", "fresh_size(pairs, pairs.clear)", "gi
          "buffers()", "detached_buffers()")
 
 
+def held(outcome):
+    """A test that passes where nothing was held is worth nothing."""
+    return outcome.records("coverage")[-1]["counters"]["freed_held"]
+
+
 def functions(stack):
     return [frame.get("function") for frame in stack["frames"]]
 
@@ -75,6 +80,8 @@ def test_freed_twice(run, interpreter, extension, call):
     assert found["object"]["description"].startswith(FREED[call]), found
     assert [stack["role"] for stack in found["stacks"]] == ["free", "free"], found
     assert all("culprit" in functions(stack) for stack in found["stacks"]), found
+    assert "One of the two owners gives up" in outcome.stderr, outcome
+    assert "hold one lock" not in outcome.stderr and "same lock" not in outcome.stderr, outcome
 
 
 ALL_RIGHT = """
@@ -150,6 +157,7 @@ def test_what_is_beside_a_small_block(run, interpreter, extension, debug):
     outcome = run.ftsan(interpreter, run.script(SMALL), options="freed=all",
                         environment={**extension, **({"PYTHONMALLOC": "debug"} if debug else {})})
     assert outcome.stdout == "fine\n" and outcome.findings == [], outcome
+    assert held(outcome) > 200, outcome
 
 
 OVERFLOW = """
@@ -170,6 +178,7 @@ def test_past_the_end_with_the_debug_hooks(run, interpreter, extension, size):
                         environment={**extension, "PYTHONMALLOC": "debug"}, options="freed=all")
     if size == 16:
         assert outcome.stdout == "alive\n" and outcome.findings == [], outcome
+        assert held(outcome) > 0, outcome
         return
     assert outcome.status == 128 + signal.SIGABRT and outcome.stdout == "", outcome
     assert "bad trailing pad byte" in outcome.stderr, outcome
@@ -201,6 +210,7 @@ def test_an_allocator_of_a_modules_own(run, interpreter, extension, how):
                         options="freed=" + how)
     assert outcome.status in (0, 67) and outcome.stdout == "fine\n", outcome
     assert outcome.findings == [], outcome
+    assert held(outcome) > 0, outcome
 
 
 def test_with_the_debug_hooks(run, interpreter, extension):

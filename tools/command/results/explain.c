@@ -162,6 +162,9 @@ static const char *harm_of(const struct ftsan_view *view)
 		    strchr("[", view->name[length]) != NULL)
 			return harms[i].harm;
 	}
+	if (frees_again(view))
+		return "The second free was not done. Without ftsan it frees what is "
+		       "somebody else's by then: a crash, here or much later.";
 	if (ftsan_str_equal(view->kind, "use-after-free"))
 		return "What was freed may be anything by now: wrong results or a crash, "
 		       "here or much later.";
@@ -257,6 +260,11 @@ void ftsan_explain_remedy(FILE *out, const struct ftsan_view *view)
 			hazard->issue, hazard->text, hazard->component, hazard->fixed);
 	else if (ftsan_str_some(view->advice) && ftsan_str_equal(view->kind, "hazard"))
 		ftsan_put_text(out, view->advice);
+	else if (frees_again(view))
+		fputs("One of the two owners gives up what is not its own: let it take a "
+		      "reference where it keeps the object (Py_NewRef), or leave out the "
+		      "second Py_DECREF or PyMem_Free.",
+		      out);
 	else if (is_packages(view))
 		fputs("It is the package's to mend: look for a newer version, or report "
 		      "it "
