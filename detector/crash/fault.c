@@ -1,64 +1,18 @@
 #include "crash/fault.h"
 
 #include <string.h>
-#include <ucontext.h>
 
 #include "base/base.h"
+#include "crash/registers.h"
 #include "decode/decode.h"
 
 enum {
-	/* Bits of the page-fault error code (x86 manual, volume 3, 4.7). */
-	ERROR_WRITE = 2,
-	ERROR_FETCH = 16,
-	TRAP_PAGE_FAULT = 14,
 	/* What may lie between the stack pointer and what a function touches first. */
 	RED_ZONE = 256,
 	/* How far above a stack pointer that is out of bounds the stack is looked for:
 	   a frame may be large. */
 	STACK_NEAR = 64 << 20,
 };
-
-static const char *register_name(int greg)
-{
-	switch (greg) {
-	case REG_R8:
-		return "r8";
-	case REG_R9:
-		return "r9";
-	case REG_R10:
-		return "r10";
-	case REG_R11:
-		return "r11";
-	case REG_R12:
-		return "r12";
-	case REG_R13:
-		return "r13";
-	case REG_R14:
-		return "r14";
-	case REG_R15:
-		return "r15";
-	case REG_RDI:
-		return "rdi";
-	case REG_RSI:
-		return "rsi";
-	case REG_RBP:
-		return "rbp";
-	case REG_RBX:
-		return "rbx";
-	case REG_RDX:
-		return "rdx";
-	case REG_RAX:
-		return "rax";
-	case REG_RCX:
-		return "rcx";
-	case REG_RSP:
-		return "rsp";
-	case REG_RIP:
-		return "rip";
-	default:
-		return "";
-	}
-}
 
 static bool is_readable(uintptr_t address)
 {
@@ -86,9 +40,9 @@ static bool stack_above(uintptr_t sp)
 	return false;
 }
 
-static bool is_overflow(const ucontext_t *uc, uintptr_t fault)
+static bool is_overflow(const void *uc, uintptr_t fault)
 {
-	uintptr_t sp = (uintptr_t)uc->uc_mcontext.gregs[REG_RSP];
+	uintptr_t sp = ftsan_context_sp(uc);
 
 	if (is_readable(sp))
 		/* The stack pointer is good still, and what is below it is not. */
@@ -104,11 +58,11 @@ static void put_operand(struct ftsan_fault *out, const struct ftsan_operand *ope
 	ftsan_buf_init(&buf, out->operand, sizeof(out->operand));
 	ftsan_buf_char(&buf, '[');
 	if (operand->base >= 0)
-		ftsan_buf_str(&buf, register_name(operand->base));
+		ftsan_buf_str(&buf, ftsan_register_name(operand->base));
 	if (operand->index >= 0) {
 		if (operand->base >= 0)
 			ftsan_buf_char(&buf, '+');
-		ftsan_buf_str(&buf, register_name(operand->index));
+		ftsan_buf_str(&buf, ftsan_register_name(operand->index));
 		if (operand->scale > 1) {
 			ftsan_buf_char(&buf, '*');
 			ftsan_buf_u64(&buf, operand->scale);
@@ -126,12 +80,13 @@ static void put_operand(struct ftsan_fault *out, const struct ftsan_operand *ope
 }
 
 /* Which of the two registers is to blame: the one that is no good by itself. */
-static int guilty_register(const struct ftsan_operand *operand, const greg_t *gregs)
+static int guilty_register(const struct ftsan_operand *operand, const void *uc)
 {
-	if (operand->base >= 0 && operand->index >= 0 && operand->base != REG_RIP &&
-	    is_readable((uintptr_t)gregs[operand->base]) &&
-	    !is_readable((uintptr_t)gregs[operand->index]) &&
-	    (uint64_t)gregs[operand->index] > 0xffffffff)
+	if (operand->base >= 0 && operand->index >= 0 &&
+	    !ftsan_register_is_ip(operand->base) &&
+	    is_readable(ftsan_context_register(uc, operand->base)) &&
+	    !is_readable(ftsan_context_register(uc, operand->index)) &&
+	    ftsan_context_register(uc, operand->index) > 0xffffffff)
 		return operand->index;
 	return operand->base >= 0 ? operand->base : operand->index;
 }
@@ -139,16 +94,15 @@ static int guilty_register(const struct ftsan_operand *operand, const greg_t *gr
 static void look_at_jump(struct ftsan_fault *out, uintptr_t target, uintptr_t sp)
 {
 	out->facts.fetch = true;
-	out->reg = "rip";
+	out->reg = ftsan_register_ip_name();
 	out->value = target;
 	ftsan_pointer_explain(&out->pointer, target, sp);
 }
 
 static void look_at_operand(struct ftsan_fault *out, const struct ftsan_operand *operand,
-			    const ucontext_t *uc, uintptr_t fault)
+			    const void *uc, uintptr_t fault)
 {
-	const greg_t *gregs = uc->uc_mcontext.gregs;
-	uintptr_t sp = (uintptr_t)gregs[REG_RSP];
+	uintptr_t sp = ftsan_context_sp(uc);
 	int greg;
 
 	out->has_access = true;
@@ -158,15 +112,15 @@ static void look_at_operand(struct ftsan_fault *out, const struct ftsan_operand 
 		.role = operand->writes ? FTSAN_ROLE_WRITE : FTSAN_ROLE_READ,
 		.exact = operand->size != 0,
 	};
-	if (gregs[REG_TRAPNO] == TRAP_PAGE_FAULT)
+	if (ftsan_fault_of_page(uc))
 		out->access.role =
-			gregs[REG_ERR] & ERROR_WRITE ? FTSAN_ROLE_WRITE : FTSAN_ROLE_READ;
+			ftsan_context_writes(uc) ? FTSAN_ROLE_WRITE : FTSAN_ROLE_READ;
 	put_operand(out, operand);
-	greg = guilty_register(operand, gregs);
-	out->reg = register_name(greg);
-	out->value = greg >= 0 ? (uintptr_t)gregs[greg] : operand->address;
-	if (greg == REG_RIP)
-		out->value = operand->address;
+	greg = guilty_register(operand, uc);
+	out->reg = ftsan_register_name(greg);
+	out->value = greg >= 0 && !ftsan_register_is_ip(greg)
+			     ? ftsan_context_register(uc, greg)
+			     : operand->address;
 	ftsan_pointer_explain(&out->pointer, out->value, sp);
 	/* The pointer is good, and what it points at ends before the address: then the
 	 * address says more. */
@@ -175,16 +129,14 @@ static void look_at_operand(struct ftsan_fault *out, const struct ftsan_operand 
 }
 
 static void look_at_memory(struct ftsan_fault *out, const siginfo_t *info,
-			   const ucontext_t *uc)
+			   const void *uc)
 {
-	const greg_t *gregs = uc->uc_mcontext.gregs;
-	uintptr_t fault =
-		gregs[REG_TRAPNO] == TRAP_PAGE_FAULT ? (uintptr_t)info->si_addr : 0;
-	uintptr_t sp = (uintptr_t)gregs[REG_RSP];
+	bool page_fault = ftsan_fault_of_page(uc);
+	uintptr_t fault = page_fault ? (uintptr_t)info->si_addr : 0;
+	uintptr_t sp = ftsan_context_sp(uc);
 	struct ftsan_operand operand;
-	bool page_fault = gregs[REG_TRAPNO] == TRAP_PAGE_FAULT;
 
-	if (page_fault && (gregs[REG_ERR] & ERROR_FETCH)) {
+	if (page_fault && ftsan_context_fetches(uc)) {
 		look_at_jump(out, fault, sp);
 		return;
 	}
@@ -218,19 +170,20 @@ static void say_freed(struct ftsan_fault *out)
  * A register that has what a held block is filled with was loaded from there, whichever
  * the instruction uses: nothing else has such a value.
  */
-static void look_for_freed(struct ftsan_fault *out, const ucontext_t *uc)
+static void look_for_freed(struct ftsan_fault *out, const void *uc)
 {
-	const greg_t *gregs = uc->uc_mcontext.gregs;
+	int index;
 
 	if (ftsan_freed_is_fill(out->value) || out->pointer.kind == FTSAN_POINTER_BLOCK)
 		out->has_freed = ftsan_freed_find(out->value, &out->freed);
-	for (int i = REG_R8; i <= REG_RSP && !out->has_freed; i++) {
-		uint64_t value = (uint64_t)gregs[i];
+	for (unsigned i = 0; (index = ftsan_context_index(i)) >= 0 && !out->has_freed;
+	     i++) {
+		uint64_t value = ftsan_context_register(uc, index);
 
 		if (!ftsan_freed_is_fill(value) || !ftsan_freed_find(value, &out->freed))
 			continue;
 		out->has_freed = true;
-		out->reg = register_name(i);
+		out->reg = ftsan_register_name(index);
 		out->value = value;
 	}
 	if (out->has_freed)
@@ -238,9 +191,8 @@ static void look_for_freed(struct ftsan_fault *out, const ucontext_t *uc)
 }
 
 void ftsan_fault_look(struct ftsan_fault *out, int sig, const siginfo_t *info,
-		      const void *ucontext, const char *message)
+		      const void *uc, const char *message)
 {
-	const ucontext_t *uc = ucontext;
 	struct ftsan_operand operand;
 
 	memset(out, 0, sizeof(*out));
