@@ -141,6 +141,18 @@ static bool points(uint64_t value)
 	       ftsan_safe_u64((uintptr_t)value, &unused);
 }
 
+/* A value that was stored again may be another one the next time that they meet. */
+static void note_vain(enum ftsan_sampled_verdict verdict, uint64_t key, uintptr_t pc)
+{
+	if (verdict == FTSAN_SAMPLED_HARMLESS && ftsan_words_may_differ(key)) {
+		ftsan_words_forget_fruitless(key);
+		ftsan_words_forget_fruitless(ftsan_words_site_key(pc));
+	} else {
+		ftsan_words_note_fruitless(key);
+		ftsan_words_note_fruitless(ftsan_words_site_key(pc));
+	}
+}
+
 void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *memory,
 			  uint64_t key, const void *ucontext)
 {
@@ -176,7 +188,7 @@ void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *me
 	if (verdict == FTSAN_SAMPLED_HARMLESS)
 		ftsan_count(sampler_harmless);
 	if (verdict != FTSAN_SAMPLED_RACE && !low_grade) {
-		ftsan_words_note_fruitless(key);
+		note_vain(verdict, key, ftsan_context_ip(ucontext));
 		return;
 	}
 	ftsan_stack_capture(&hold->held.stack, ucontext);

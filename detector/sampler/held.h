@@ -32,6 +32,7 @@ struct ftsan_sample_party {
  * @held:  the thread that is held; its stack is captured when somebody has come
  * @other: who came
  * @before, @after: value of the word
+ * @passed: how many stores of the value that was there were let pass
  * @met:   somebody came
  */
 struct ftsan_hold {
@@ -40,6 +41,7 @@ struct ftsan_hold {
 	struct ftsan_sample_party held;
 	struct ftsan_sample_party other;
 	uint64_t before, after;
+	_Atomic uint32_t passed;
 	bool met;
 };
 

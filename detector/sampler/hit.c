@@ -59,8 +59,9 @@ static bool left_to_others(uintptr_t address)
 /* hold() - false: nobody came. */
 static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 		 const struct ftsan_sampled_side *side, const struct ftsan_memory *memory,
-		 uint64_t key, void *ucontext)
+		 uint64_t key, unsigned more, void *ucontext)
 {
+	struct ftsan_hold_plan plan = {.length_ns = delay_ns, .more = more, .key = key};
 	uint64_t began = ftsan_sys_now_ns(), armed, waited;
 	bool met;
 	struct ftsan_hold *it = ftsan_hold_begin(self, access, side);
@@ -69,11 +70,14 @@ static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 		ftsan_count(sampler_no_window);
 		return true;
 	}
-	if (!ftsan_hold_watches())
+	/* A loop is at another word by the time that it is trapped, and its site used up. */
+	if (!ftsan_hold_watches()) {
+		plan.again = ftsan_same_word_arm;
 		ftsan_same_word_arm(key);
+	}
 	armed = ftsan_sys_now_ns();
 	ftsan_count(sampler_delays);
-	met = ftsan_hold_wait(it, delay_ns);
+	met = ftsan_hold_wait(it, &plan);
 	if (met) {
 		ftsan_count(sampler_met);
 		ftsan_sample_finding(it, memory, key, ucontext);
@@ -82,6 +86,17 @@ static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 	ftsan_hold_end(it);
 	ftsan_budget_spent(armed - began, waited - armed);
 	return met;
+}
+
+/* How many times as long it is worth to wait on a busy machine. */
+static unsigned longer(const struct ftsan_delay_question *question)
+{
+	enum { MORE = 4 };
+
+	return question->use == FTSAN_USE_SHARED_WRITTEN && question->foreign &&
+			       !question->state
+		       ? MORE
+		       : 0;
 }
 
 /* Another thread is at such instructions, too, so a race could be met. */
@@ -162,7 +177,7 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 	if (ftsan_memory_is_header(&memory) || on_some_stack(access->address))
 		return false;
 	if (ftsan_budget_take(&question, now) &&
-	    !hold(self, access, side, &memory, key, ucontext)) {
+	    !hold(self, access, side, &memory, key, longer(&question), ucontext)) {
 		ftsan_words_note_fruitless(key);
 		ftsan_words_note_fruitless(site_key);
 	}

@@ -4,6 +4,8 @@
 
 #include "base/base.h"
 #include "rules/rules.h"
+#include "sampler/busy.h"
+#include "sampler/hold_word.h"
 #include "sampler/other.h"
 #include "words/words.h"
 
@@ -104,36 +106,6 @@ static struct window *window_of(struct ftsan_hold *hold)
 	return NULL;
 }
 
-/*
- * choose_word() - the part of the access that is watched. Registers watch 1, 2, 4 or 8
- * aligned bytes; of a longer access a different word each time.
- */
-static void choose_word(struct ftsan_hold *hold, const struct ftsan_access *access,
-			uint32_t turn)
-{
-	uintptr_t begin = access->address, end = begin + access->size, first, words;
-
-	if (access->size <= 8 && (access->size & (access->size - 1)) == 0 &&
-	    begin % access->size == 0) {
-		hold->word = begin;
-		hold->length = (uint8_t)access->size;
-		return;
-	}
-	first = (begin + 7) & ~(uintptr_t)7;
-	words = end > first ? (end - first) / 8 : 0;
-	hold->word = words == 0 ? begin : first + 8 * (turn % words);
-	hold->length = words == 0 ? 1 : 8;
-}
-
-/* Not by an instruction of ours, which would hit the watch. */
-static bool read_word(const struct ftsan_hold *hold, uint64_t *value)
-{
-	struct ftsan_watchpoint point = {
-		.address = hold->word, .length = hold->length, .reads = true};
-
-	return ftsan_watch_read(&point, value);
-}
-
 static struct window *take_window(void)
 {
 	for (unsigned i = 0; i < FTSAN_HOLDS; i++) {
@@ -179,15 +151,16 @@ struct ftsan_hold *ftsan_hold_begin(struct ftsan_thread *self,
 		return NULL;
 	hold = &window->hold;
 	window->generation = window->generation % (UINT32_MAX - 1) + 1;
-	choose_word(hold, access, window->generation);
+	ftsan_hold_choose(hold, access, window->generation);
 	hold->held.tid = atomic_load_explicit(&self->tid, memory_order_relaxed);
 	hold->held.index = self->index;
 	hold->held.access = *access;
 	hold->held.side = *side;
 	hold->met = false;
 	hold->other.stored = false;
+	atomic_store(&hold->passed, 0);
 	/* A load is raced with by stores only. */
-	if (read_word(hold, &hold->before) && watch_word(window, side->writes))
+	if (ftsan_hold_read(hold, &hold->before) && watch_word(window, side->writes))
 		return hold;
 	give_window(window);
 	return NULL;
@@ -214,14 +187,51 @@ static uint32_t wait_for(struct window *window, uint64_t end)
 	}
 }
 
-bool ftsan_hold_wait(struct ftsan_hold *hold, uint64_t length_ns)
+/* do_again() - some times until @end, unless somebody comes. */
+static void do_again(struct window *window, const struct ftsan_hold_plan *plan,
+		     uint64_t end)
+{
+	enum { PARTS = 4 };
+
+	for (unsigned left = PARTS - 1; left > 0; left--) {
+		uint64_t next = end - plan->length_ns / PARTS * left;
+
+		while (atomic_load(&window->state) == QUIET && ftsan_sys_now_ns() < next)
+			(void)ftsan_sys_futex_wait(&window->state, QUIET, next);
+		if (atomic_load(&window->state) != QUIET)
+			return;
+		plan->again(plan->key);
+	}
+}
+
+/* give_time() - the end of the wait; later, as long as the others get no processor. */
+static uint64_t give_time(struct window *window, const struct ftsan_hold_plan *plan)
+{
+	uint64_t begun = ftsan_busy_begin(), end = ftsan_sys_now_ns();
+
+	for (unsigned i = 0;; i++) {
+		end += plan->length_ns;
+		if (plan->again != NULL)
+			do_again(window, plan, end);
+		if (i == plan->more)
+			return end;
+		while (atomic_load(&window->state) == QUIET && ftsan_sys_now_ns() < end)
+			(void)ftsan_sys_futex_wait(&window->state, QUIET, end);
+		if (atomic_load(&window->state) != QUIET ||
+		    !ftsan_busy_starved(begun, plan->length_ns))
+			return end;
+		end = ftsan_sys_now_ns();
+	}
+}
+
+bool ftsan_hold_wait(struct ftsan_hold *hold, const struct ftsan_hold_plan *plan)
 {
 	struct window *window = window_of(hold);
 
-	hold->met = wait_for(window, ftsan_sys_now_ns() + length_ns) == RECORDED;
+	hold->met = wait_for(window, give_time(window, plan)) == RECORDED;
 	if (watches)
 		(void)ftsan_perf_rest(&window->event);
-	if (!read_word(hold, &hold->after))
+	if (!ftsan_hold_read(hold, &hold->after))
 		hold->after = hold->before;
 	/* Who came by the watchpoint has stored already. */
 	if (hold->other.stored) {
@@ -250,7 +260,9 @@ void ftsan_hold_end(struct ftsan_hold *hold)
 
 static void unclaim(struct window *window)
 {
-	if (!change(window, RECORDING, QUIET))
+	if (change(window, RECORDING, QUIET))
+		ftsan_sys_futex_wake(&window->state);
+	else
 		give_window(window);
 }
 
@@ -323,6 +335,10 @@ bool ftsan_hold_trap(const siginfo_t *info, void *ucontext)
 		unclaim(window);
 		return true;
 	}
+	if (ftsan_hold_passes(&window->hold, ftsan_hold_stored_again(&window->hold))) {
+		unclaim(window);
+		return true;
+	}
 	rest_now(window);
 	window->hold.other.stored = window->hold.other.side.writes;
 	record(window, self, ucontext);
@@ -356,19 +372,12 @@ bool ftsan_hold_meet(struct ftsan_thread *self, const struct ftsan_access *acces
 			unclaim(window);
 			continue;
 		}
+		ftsan_other_learn_site(&window->hold, access, side, ucontext);
+		if (ftsan_hold_passes(&window->hold, window->hold.other.side.same)) {
+			unclaim(window);
+			continue;
+		}
 		rest_now(window);
-		window->hold.other.stored = false;
-		window->hold.other.site = ftsan_context_ip(ucontext);
-		window->hold.other.access = *access;
-		window->hold.other.side = *side;
-		ftsan_side_note_update(&window->hold.other.side,
-				       ftsan_context_ip(ucontext));
-		ftsan_side_note_test(&window->hold.other.side,
-				     ftsan_context_ip(ucontext));
-		ftsan_side_note_mask(&window->hold.other.side, ftsan_context_ip(ucontext),
-				     ucontext);
-		ftsan_side_note_store(&window->hold.other.side, access,
-				      window->hold.before, window->hold.length, ucontext);
 		record(window, self, ucontext);
 		return true;
 	}

@@ -43,11 +43,21 @@ struct ftsan_hold *ftsan_hold_begin(struct ftsan_thread *self,
 				    const struct ftsan_access *access,
 				    const struct ftsan_sampled_side *side);
 
-/*
- * Waits for at most @length_ns. True: somebody came, and waits for
- * ftsan_hold_end().
+/**
+ * struct ftsan_hold_plan - how to wait
+ * @length_ns: for at most so long
+ * @more:  and so many times longer, as long as the other threads get no processor
+ * @again: what is done some times meanwhile, with @key; NULL: nothing is
  */
-bool ftsan_hold_wait(struct ftsan_hold *hold, uint64_t length_ns);
+struct ftsan_hold_plan {
+	uint64_t length_ns;
+	unsigned more;
+	void (*again)(uint64_t key);
+	uint64_t key;
+};
+
+/* True: somebody came, and waits for ftsan_hold_end(). */
+bool ftsan_hold_wait(struct ftsan_hold *hold, const struct ftsan_hold_plan *plan);
 
 /* The word is the program's again, and whoever came goes on. */
 void ftsan_hold_end(struct ftsan_hold *hold);

@@ -239,3 +239,19 @@ bool ftsan_other_learn(struct ftsan_hold *hold, const void *ucontext)
 						   .exact = insn.size != 0};
 	return true;
 }
+
+void ftsan_other_learn_site(struct ftsan_hold *hold, const struct ftsan_access *access,
+			    const struct ftsan_sampled_side *side, const void *ucontext)
+{
+	uintptr_t pc = ftsan_context_ip(ucontext);
+
+	hold->other.stored = false;
+	hold->other.site = pc;
+	hold->other.access = *access;
+	hold->other.side = *side;
+	ftsan_side_note_update(&hold->other.side, pc);
+	ftsan_side_note_test(&hold->other.side, pc);
+	ftsan_side_note_mask(&hold->other.side, pc, ucontext);
+	ftsan_side_note_store(&hold->other.side, access, hold->before, hold->length,
+			      ucontext);
+}

@@ -19,6 +19,10 @@
  */
 bool ftsan_other_learn(struct ftsan_hold *hold, const void *ucontext);
 
+/* The same of who has come to a site, and is about to make the access. */
+void ftsan_other_learn_site(struct ftsan_hold *hold, const struct ftsan_access *access,
+			    const struct ftsan_sampled_side *side, const void *ucontext);
+
 /* The address of a site's operand by these registers; 0: not to be told. */
 uintptr_t ftsan_site_operand(const struct ftsan_sample_module *module,
 			     const struct ftsan_sample_site *site, const void *ucontext);

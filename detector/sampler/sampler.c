@@ -8,6 +8,7 @@
 #include "sampler/active.h"
 #include "sampler/arm.h"
 #include "sampler/budget.h"
+#include "sampler/busy.h"
 #include "sampler/cache.h"
 #include "sampler/choose.h"
 #include "sampler/finding.h"
@@ -53,6 +54,7 @@ int ftsan_sampler_init(const struct ftsan_options *options,
 				    .attached = host->attached};
 
 	attached = host->attached;
+	ftsan_busy_init();
 	ftsan_cache_init(host->cache);
 	ftsan_onset_init(&onset);
 	ftsan_focus_init(options->focus);

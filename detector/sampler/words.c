@@ -138,6 +138,21 @@ void ftsan_words_note_fruitless(uint64_t key)
 		atomic_fetch_add_explicit(count, 1, memory_order_relaxed);
 }
 
+void ftsan_words_forget_fruitless(uint64_t key)
+{
+	atomic_store_explicit(&tables->fruitless[slot_of(key, FRUITLESS)], 0,
+			      memory_order_relaxed);
+}
+
+bool ftsan_words_may_differ(uint64_t key)
+{
+	enum { OFTEN = 32 };
+	uint64_t same = key ^ UINT64_C(1) << 60;
+
+	ftsan_words_note_fruitless(same);
+	return ftsan_words_fruitless(same) <= OFTEN;
+}
+
 void ftsan_words_settle(uint64_t key)
 {
 	uint32_t at = slot_of(key, SETTLED);

@@ -52,6 +52,11 @@ bool ftsan_words_was_read(uint64_t key);
 /* Threads that were held before an access to the word in vain. */
 uint32_t ftsan_words_fruitless(uint64_t key);
 void ftsan_words_note_fruitless(uint64_t key);
+void ftsan_words_forget_fruitless(uint64_t key);
+
+/* The value that was there has been stored, while a thread was held: the next time it may
+ * be another one. True: so seldom yet that it goes on being looked at. */
+bool ftsan_words_may_differ(uint64_t key);
 
 /* It is known what there is to be known: no thread is held for it any more. */
 void ftsan_words_settle(uint64_t key);

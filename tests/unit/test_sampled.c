@@ -239,6 +239,40 @@ START_TEST(shared_words_first)
 }
 END_TEST
 
+/* The time that holds may take is not spent by what matters little. */
+START_TEST(little_of_the_time_for_little)
+{
+	struct ftsan_delay_question q = {.use = FTSAN_USE_SHARED_WRITTEN,
+					 .foreign = true,
+					 .tokens = 100,
+					 .burst = 100,
+					 .elapsed_ns = 10000000000,
+					 .spent_ns = 1100000000, /* of 1200 ms */
+					 .threads = 2,
+					 .budget_percent = 5};
+
+	ck_assert(ftsan_rule_delay(&q));
+	q.fruitless = 60;
+	ck_assert(!ftsan_rule_delay(&q));
+	q.fruitless = 0;
+	q.use = FTSAN_USE_SHARED;
+	ck_assert(!ftsan_rule_delay(&q));
+	q.spent_ns = 600000000;
+	ck_assert(ftsan_rule_delay(&q));
+}
+END_TEST
+
+START_TEST(who_is_met_seldom_is_tried_longer)
+{
+	struct ftsan_delay_question q = {
+		.use = FTSAN_USE_SHARED_WRITTEN, .foreign = true, .fruitless = 60};
+
+	ck_assert(ftsan_rule_interesting(&q));
+	q.foreign = false;
+	ck_assert(!ftsan_rule_interesting(&q));
+}
+END_TEST
+
 START_TEST(the_interpreters_state_last)
 {
 	struct ftsan_delay_question q = {.use = FTSAN_USE_SHARED_WRITTEN,
@@ -326,6 +360,8 @@ int main(void)
 	tcase_add_test(test, bits_that_are_cut_off);
 	tcase_add_test(test, nobody_loads_it);
 	tcase_add_test(test, shared_words_first);
+	tcase_add_test(test, little_of_the_time_for_little);
+	tcase_add_test(test, who_is_met_seldom_is_tried_longer);
 	tcase_add_test(test, the_interpreters_state_last);
 	tcase_add_test(test, nobody_is_held_alone_or_beyond_the_budget);
 	tcase_add_test(test, which_modules);

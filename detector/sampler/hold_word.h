@@ -1,0 +1,31 @@
+/* The word that is watched for a held access. Private to the room. */
+#ifndef FTSAN_SAMPLER_HOLD_WORD_H
+#define FTSAN_SAMPLER_HOLD_WORD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "sampler/held.h"
+
+/*
+ * The part of the access that is watched. Registers watch 1, 2, 4 or 8 aligned bytes; of a
+ * longer access it is a different word at each @turn.
+ */
+void ftsan_hold_choose(struct ftsan_hold *hold, const struct ftsan_access *access,
+		       uint32_t turn);
+
+/* Its value, not by an instruction of ours, which would hit the watch. False: unreadable.
+ * Async-signal-safe. */
+bool ftsan_hold_read(const struct ftsan_hold *hold, uint64_t *value);
+
+/*
+ * A thread that is held before a load is not harmed by a store of the value that it finds
+ * anyway, and the next one may be of another value: does the other go on unrecorded? Not
+ * for long, as each traps. @same: it has stored that, or is about to.
+ */
+bool ftsan_hold_passes(struct ftsan_hold *hold, bool same);
+
+/* Has who came by the watchpoint, and has stored already, stored what was there? */
+bool ftsan_hold_stored_again(const struct ftsan_hold *hold);
+
+#endif
