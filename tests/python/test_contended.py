@@ -53,7 +53,7 @@ for _ in range(50):
 def test_one_that_leaves_meanwhile(run, interpreter, extension, leave):
     """The process dies of the signal, as it does bare."""
     outcome = run.ftsan(interpreter, run.script(LEAVES.format(leave=leave)), environment=extension)
-    assert "race" not in the_crash(outcome, SEGV)["death"], outcome
+    the_crash(outcome, SEGV)
 
 
 LOCKED = """
@@ -99,7 +99,7 @@ MODES = ("race", "latent")
 
 def hangs(run, python, extension, script, mode="race"):
     outcome = run.ftsan(python, run.script(script), environment=extension,
-                        options="mode=" + mode, arguments=["--timeout", "2"])
+                        options="mode=" + mode, arguments=["--timeout", "3"])
     assert [f["kind"] for f in outcome.findings] == ["hang"], outcome
     return outcome.findings[0]
 
