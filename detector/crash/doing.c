@@ -292,6 +292,17 @@ static void add_locks(const struct ftsan_look *look, struct ftsan_doing *out)
 	}
 }
 
+/* A function that all threads have in common, and that keeps nothing between two calls:
+ * what two threads share is what they give it. */
+static void forget_common(struct ftsan_doing *out)
+{
+	if (strcmp(out->type, "ufunc") != 0)
+		return;
+	out->object = 0;
+	out->function = 0;
+	out->type[0] = '\0';
+}
+
 bool ftsan_doing(const struct ftsan_interpreter *interpreter, uintptr_t tstate,
 		 const struct ftsan_stack *stack, struct ftsan_doing *out)
 {
@@ -308,6 +319,7 @@ bool ftsan_doing(const struct ftsan_interpreter *interpreter, uintptr_t tstate,
 			break;
 		if (!found && find_operation(&look, depth == 0, out)) {
 			found = true;
+			forget_common(out);
 			out->builtin = ftsan_look_is_builtin(&look, out->function);
 		} else if (depth == 0) {
 			take_operands(&look, out);
