@@ -16,6 +16,7 @@ enum {
 	DIRECTORY_BYTES = 4096,
 	LOOK_NS = 1000000,
 	ASK_AGAIN_NS = 20000000,
+	STILL = 20, /* answers from one place; one that sleeps for a moment moves on */
 };
 
 enum answer { ASKED, NOT_NOW, ANSWERING, DONE };
@@ -30,10 +31,10 @@ static struct {
 /* Where the answers of a round go; the other one has those of the round that is kept. */
 static struct ftsan_witness *rooms[2];
 static struct ftsan_witness *_Atomic room;
-/* Where each stood when it answered for the last time, and whether it has not moved. */
+/* Where each stood when it answered for the last time, and for how many answers by now. */
 static struct {
 	uintptr_t sp, pc;
-	bool still;
+	unsigned times;
 } places[GUESTS_MAX];
 static struct ftsan_witness alone;
 static _Atomic uint32_t round_number;
@@ -243,8 +244,9 @@ static void note_place(unsigned number, const struct ftsan_witness *witness)
 {
 	uintptr_t pc = witness->stack.n_native > 0 ? witness->stack.pc[0] : 0;
 
-	places[number].still =
-		places[number].sp == witness->sp && places[number].pc == pc;
+	if (places[number].sp != witness->sp || places[number].pc != pc)
+		places[number].times = 0;
+	places[number].times++;
 	places[number].sp = witness->sp;
 	places[number].pc = pc;
 }
@@ -283,7 +285,7 @@ bool ftsan_ask_again(const struct ftsan_asked *before, struct ftsan_asked *out,
 	atomic_fetch_add(&round_number, 1);
 	atomic_store(&room, out->witness);
 	for (unsigned i = 1; i < out->n; i++) {
-		bool ask = !places[i].still;
+		bool ask = places[i].times < STILL;
 
 		asked += ask;
 		atomic_store(&guests.answer[i], ASKED);

@@ -48,7 +48,7 @@ void ftsan_ask_all(struct ftsan_asked *out, const void *ucontext, uint64_t wait_
  * @out:    gets the new ones; of who does not answer now, the one before
  * @wait_ns: for how long
  *
- * Those who stand still, by their last two answers, are not asked. Context: as
+ * Those who stand still, by their last answers, are not asked. Context: as
  * ftsan_ask_all(). Return: false: there is nothing new to be had, @out is of no use.
  */
 bool ftsan_ask_again(const struct ftsan_asked *before, struct ftsan_asked *out,

@@ -84,6 +84,13 @@ static void come_later(Shared *self)
 	self->about = 1;
 }
 
+static void until_both_have_one(Shared *self, PyObject *other)
+{
+	self->inside = 1;
+	while (!((Shared *)other)->inside)
+		usleep(100);
+}
+
 /* With the lock, for which the other one waits. */
 static PyObject *shared_die_locked(Shared *self, PyObject *ignored)
 {
@@ -131,12 +138,12 @@ static PyObject *shared_use_in_section(Shared *self, PyObject *ignored)
 	Py_RETURN_NONE;
 }
 
-/* own.take_py(others): its own lock, and then the other's. */
+/* own.take_py(others): its own lock, and once the other has its, the other's. */
 static PyObject *shared_take_py(Shared *self, PyObject *other)
 {
 	Py_BEGIN_ALLOW_THREADS
 	PyMutex_Lock(&self->py_mutex);
-	usleep(2 * SOON);
+	until_both_have_one(self, other);
 	PyMutex_Lock(&((Shared *)other)->py_mutex);
 	PyMutex_Unlock(&((Shared *)other)->py_mutex);
 	PyMutex_Unlock(&self->py_mutex);
@@ -149,7 +156,7 @@ static PyObject *shared_take(Shared *self, PyObject *other)
 {
 	Py_BEGIN_ALLOW_THREADS
 	pthread_mutex_lock(&self->mutex);
-	usleep(2 * SOON);
+	until_both_have_one(self, other);
 	pthread_mutex_lock(&((Shared *)other)->mutex);
 	pthread_mutex_unlock(&((Shared *)other)->mutex);
 	pthread_mutex_unlock(&self->mutex);
