@@ -128,12 +128,25 @@ static const char *circle_words(const struct ftsan_circle *circle)
 	return words[circle->n < 3 ? circle->n - 1 : 2][circle->sure];
 }
 
-/* Does it happen to whoever comes by, because of what others have done? */
+/*
+ * Does it happen to whoever comes by, because of what others have done? A heap that is
+ * corrupted does; and the interpreter's own code fails by itself no more than rarely: then
+ * two that are at an object of an extension module's say more than it does.
+ */
 static void add_others(const struct ftsan_death *death,
 		       const struct ftsan_crash_verdict *verdict)
 {
-	if (ftsan_crash_met(verdict->cause) && work.pairing.relation < FTSAN_SAME_OBJECT)
-		(void)ftsan_pairing_others(&work.pairing, death);
+	struct ftsan_pairing pairing = work.pairing;
+	bool met = ftsan_crash_met(verdict->cause);
+
+	if (pairing.relation >= (met ? FTSAN_SAME_OBJECT : FTSAN_SAME_FUNCTION) ||
+	    (!met && (!ftsan_crash_by_race(verdict->cause) ||
+		      !ftsan_witness_is_plain(&death->witness[0]))) ||
+	    !ftsan_pairing_others(&pairing, death))
+		return;
+	if (met || (!death->witness[pairing.second].doing.builtin &&
+		    !death->witness[pairing.third].doing.builtin))
+		work.pairing = pairing;
 }
 
 static struct ftsan_crash_verdict judge(const struct ftsan_death *death)

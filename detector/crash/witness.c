@@ -11,6 +11,7 @@
 #include "operations/operations.h"
 #include "stacks/stacks.h"
 #include "threads/threads.h"
+#include "view/view.h"
 
 /* Set once at start. */
 static struct ftsan_interpreter interpreter;
@@ -147,6 +148,22 @@ void ftsan_witness_take(struct ftsan_witness *out, const void *ucontext)
 	add_operation(out);
 	take_locks(out);
 	take_blocked(out, ucontext);
+}
+
+bool ftsan_witness_is_plain(const struct ftsan_witness *witness)
+{
+	const struct ftsan_module *python = ftsan_module_of(interpreter.code_type);
+
+	for (unsigned i = 0; i < witness->stack.n_native; i++) {
+		const struct ftsan_module *module =
+			ftsan_module_of(witness->stack.pc[i] - (i > 0));
+		struct ftsan_view_frame frame = {.module =
+							 module != NULL ? module->path : ""};
+
+		if (module != python && !ftsan_view_is_libc(&frame))
+			return false;
+	}
+	return python != NULL && witness->stack.n_native > 0;
 }
 
 static bool is_within(uintptr_t object, uintptr_t address)

@@ -44,6 +44,9 @@ void ftsan_witness_init(const struct ftsan_interpreter *interpreter,
  */
 void ftsan_witness_take(struct ftsan_witness *out, const void *ucontext);
 
+/* Is there nothing on its stack but the interpreter and libc? Async-signal-safe. */
+bool ftsan_witness_is_plain(const struct ftsan_witness *witness);
+
 /* Does it work with an object that has @address within? Async-signal-safe. */
 bool ftsan_witness_has(const struct ftsan_witness *witness, uintptr_t address);
 

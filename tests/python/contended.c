@@ -43,6 +43,17 @@ static PyObject *shared_visit(Shared *self, PyObject *ignored)
 	Py_RETURN_NONE;
 }
 
+/* An object as it is after somebody wrote over it. */
+static PyObject *shared_broken(Shared *self, PyObject *ignored)
+{
+	PyObject *object = shared_new(Py_TYPE(self), NULL, NULL);
+
+	(void)ignored;
+	if (object)
+		Py_SET_TYPE(object, NULL);
+	return object;
+}
+
 static PyObject *shared_is_dying(Shared *self, PyObject *ignored)
 {
 	(void)ignored;
@@ -178,6 +189,7 @@ static PyObject *shared_sleep(Shared *self, PyObject *other)
 
 static PyMethodDef shared_methods[] = {
 	{"visit", (PyCFunction)shared_visit, METH_NOARGS, NULL},
+	{"broken", (PyCFunction)shared_broken, METH_NOARGS, NULL},
 	{"is_dying", (PyCFunction)shared_is_dying, METH_NOARGS, NULL},
 	{"die", (PyCFunction)shared_die, METH_NOARGS, NULL},
 	{"die_alone", (PyCFunction)shared_die_alone, METH_NOARGS, NULL},

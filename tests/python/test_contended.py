@@ -37,6 +37,32 @@ def test_one_that_comes_a_moment_later(run, interpreter, extension):
     assert crash["death"]["race"] and crash["death"]["relation"] == "object", crash
 
 
+BROKEN = """
+import contended, threading, time
+shared, another = contended.Shared(), contended.Shared()
+def use(it):
+    while True:
+        it.visit()
+for it in ({objects}):
+    threading.Thread(target=use, args=(it,), daemon=True).start()
+time.sleep(0.2)
+shared.broken() == 1
+"""
+
+
+def test_the_interpreter_meets_what_two_others_did(run, interpreter, extension):
+    script = run.script(BROKEN.format(objects="shared, shared"))
+    crash = the_crash(run.ftsan(interpreter, script, environment=extension), SEGV)
+    assert crash["title"].count(" was in Shared.visit") == 2, crash
+    assert crash["title"].endswith(" of the same object") and crash["death"]["race"], crash
+
+
+def test_the_interpreter_and_two_at_two_objects(run, interpreter, extension):
+    script = run.script(BROKEN.format(objects="shared, another"))
+    crash = the_crash(run.ftsan(interpreter, script, environment=extension), SEGV)
+    assert "Shared.visit" not in crash["title"] and "race" not in crash["death"], crash
+
+
 LEAVES = """
 import contended, os, sys, threading
 shared, another = contended.Shared(), contended.Shared()
