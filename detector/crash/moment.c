@@ -15,22 +15,29 @@ static bool begins(const char *name, const char *const *parts, size_t n)
 	return false;
 }
 
-/* One function has several names, with and without underscores in front. */
-static bool runs(const struct ftsan_stack *stack, const char *const *parts, size_t n)
+/* One function has several names, with and without underscores in front. @from: 0, or
+ * how many frames further out at least. */
+static bool runs_from(const struct ftsan_stack *stack, unsigned from,
+		      const char *const *parts, size_t n)
 {
 	char name[FTSAN_SYMBOL_MAX];
 
-	for (unsigned i = 0; i < stack->n_native && i < FRAMES; i++)
+	for (unsigned i = from; i < stack->n_native && i < FRAMES; i++)
 		if (ftsan_symbol_name(stack->pc[i] - (i > 0), name) == 0 &&
 		    begins(name + strspn(name, "_"), parts, n))
 			return true;
 	return false;
 }
 
+static bool runs(const struct ftsan_stack *stack, const char *const *parts, size_t n)
+{
+	return runs_from(stack, 0, parts, n);
+}
+
 bool ftsan_moment_allocates(const struct ftsan_stack *stack)
 {
 	/* glibc, malloc/malloc.c; Objects/mimalloc/alloc.c and page.c; Objects/obmalloc.c
-	 * (3.11 to 3.15). Not those that get a block: it may be the caller that is wrong. */
+	 * (3.11 to 3.15). A block that is handed in may be the caller's mistake. */
 	static const char *const parts[] = {
 		"malloc",	 "calloc",	    "int_malloc",	"libc_malloc",
 		"libc_calloc",	 "mi_malloc",	    "mi_calloc",	"mi_zalloc",
@@ -40,6 +47,15 @@ bool ftsan_moment_allocates(const struct ftsan_stack *stack)
 	};
 
 	return runs(stack, parts, FTSAN_ARRAY_LEN(parts));
+}
+
+/* What it is given a function that frees looks at by itself, before it calls another one:
+ * __libc_free() reads the block's size. */
+bool ftsan_moment_frees(const struct ftsan_stack *stack)
+{
+	static const char *const parts[] = {"libc_free", "cfree", "libc_realloc"};
+
+	return runs_from(stack, 1, parts, FTSAN_ARRAY_LEN(parts));
 }
 
 bool ftsan_moment_waits(const struct ftsan_stack *stack)

@@ -11,6 +11,9 @@
 /* In a function that hands out memory: libc's, or one of the interpreter's allocators? */
 bool ftsan_moment_allocates(const struct ftsan_stack *stack);
 
+/* Deep in libc's free() or realloc(), past the first look at what it was given? */
+bool ftsan_moment_frees(const struct ftsan_stack *stack);
+
 /* Does the thread wait for a lock: is it kept from what it wants to do? */
 bool ftsan_moment_waits(const struct ftsan_stack *stack);
 

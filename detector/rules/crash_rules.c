@@ -101,6 +101,8 @@ static struct answer judge_pointer(const struct ftsan_crash_facts *facts)
 	/* The bad pointer is the allocator's own, then. */
 	if (facts->allocates && facts->pointer != FTSAN_POINTER_NONE)
 		return (struct answer){FTSAN_CAUSE_HEAP, FTSAN_IS_CONFIRMED};
+	if (facts->frees && facts->pointer != FTSAN_POINTER_NONE)
+		return (struct answer){FTSAN_CAUSE_HEAP, FTSAN_IS_PROBABLE};
 	switch (facts->pointer) {
 	case FTSAN_POINTER_NULL:
 		return (struct answer){FTSAN_CAUSE_NULL, FTSAN_IS_CONFIRMED};

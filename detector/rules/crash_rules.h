@@ -57,6 +57,8 @@ enum ftsan_relation {
  * @bus_object:   SIGBUS of a mapped file that is shorter than its mapping
  * @allocates:    it failed in a function that hands out memory: who called it gave it no
  *                pointer
+ * @frees:        it failed deep in one that takes memory back: what it was given was
+ *                looked at before, and is likely to be a block
  * @pointer:      what the bad pointer is
  * @abort:        SIGABRT: what was said
  * @relation:     to the operation of the thread that is nearest to it
@@ -72,6 +74,7 @@ struct ftsan_crash_facts {
 	bool undefined;
 	bool bus_object;
 	bool allocates;
+	bool frees;
 	enum ftsan_pointer_kind pointer;
 	enum ftsan_abort_kind abort;
 	enum ftsan_relation relation;

@@ -170,6 +170,11 @@ START_TEST(test_a_fault_of_the_allocators)
 		facts.pointer = kinds[i];
 		ck_assert_int_eq(judge(facts).cause, FTSAN_CAUSE_HEAP);
 	}
+	facts.allocates = false;
+	ck_assert_int_eq(judge(facts).cause, FTSAN_CAUSE_WILD);
+	facts.frees = true;
+	ck_assert_int_eq(judge(facts).cause, FTSAN_CAUSE_HEAP);
+	ck_assert_int_eq(judge(facts).certainty, FTSAN_IS_PROBABLE);
 	facts.pointer = FTSAN_POINTER_FREED;
 	ck_assert_int_eq(judge(facts).cause, FTSAN_CAUSE_USE_AFTER_FREE);
 	facts.pointer = FTSAN_POINTER_NULL;
