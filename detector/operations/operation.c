@@ -255,6 +255,16 @@ static bool may_race(const struct ftsan_operation_frame *frame)
 	return false;
 }
 
+/* The first ones on an array that another thread uses, and some at each line. */
+static bool is_chosen(const struct ftsan_operation_frame *frame)
+{
+	/* With latent hazards to be found, it is they that set the pace. */
+	if (!latent && !ftsan_watch_has_time(frame->just_shared))
+		return false;
+	return frame->just_shared ||
+	       sampled(frame->operation, frame->pc, FTSAN_SAMPLING_ALIKE, always, 0);
+}
+
 void ftsan_operation_watch(struct ftsan_operation_frame *frame)
 {
 	struct ftsan_thread *thread;
@@ -263,10 +273,8 @@ void ftsan_operation_watch(struct ftsan_operation_frame *frame)
 		return;
 	frame->watched = frame->sampled || (latent && is_compared(frame));
 	if (!frame->watched && may_race(frame))
-		frame->watched = frame->just_shared || ftsan_word_stalled_any() ||
-				 is_compared(frame) ||
-				 sampled(frame->operation, frame->pc,
-					 FTSAN_SAMPLING_ALIKE, always, 0);
+		frame->watched = ftsan_word_stalled_any() || is_compared(frame) ||
+				 is_chosen(frame);
 	thread = frame->watched ? ftsan_thread_self() : NULL;
 	if (thread != NULL)
 		host->watch(thread, frame);

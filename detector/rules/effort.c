@@ -4,6 +4,11 @@
 static const uint64_t HIT_NS = 18u * 1000;
 enum { HIT_PERCENT = 5 };
 
+/* What it costs to aim watchpoints and to park them again, and how much of the run time
+ * that may take; the burst lets short runs aim them freely. */
+static const uint64_t AIM_NS = 20u * 1000, AIM_BURST_NS = 50u * 1000 * 1000;
+enum { AIM_PERCENT = 1, AIMS_OF_HIT = 16 };
+
 /* A run that has just begun may spend this much before the percentage counts. */
 static const uint64_t WINDOW_BURST_NS = 100u * 1000 * 1000;
 
@@ -66,4 +71,12 @@ bool ftsan_rule_sample_known(uint32_t calls, uint32_t always, uint32_t harmless)
 bool ftsan_rule_watch(uint64_t hits, uint64_t elapsed_ns)
 {
 	return hits * HIT_NS <= WINDOW_BURST_NS + elapsed_ns / 100 * HIT_PERCENT;
+}
+
+bool ftsan_rule_aim(uint64_t armed, uint64_t hits, uint64_t elapsed_ns, bool first)
+{
+	uint64_t most = AIM_BURST_NS + elapsed_ns / 100 * AIM_PERCENT;
+	uint64_t paid = hits * AIMS_OF_HIT;
+
+	return paid >= armed || (armed - paid) * AIM_NS <= (first ? 2 * most : most);
 }

@@ -125,4 +125,14 @@ bool ftsan_rule_sample_known(uint32_t calls, uint32_t always, uint32_t harmless)
  */
 bool ftsan_rule_watch(uint64_t hits, uint64_t elapsed_ns);
 
+/*
+ * Mode race: after watchpoints were aimed for @armed operations in @elapsed_ns, with
+ * @hits, may they be for one more? Each costs calls of the kernel and an interrupt of the
+ * processors on which the program runs, so those that see nothing have a share of the run
+ * time; a hit pays for many. @first: it is one of the first on an array that another
+ * thread has just been seen with; there are races to be found above all, so it may go on
+ * longer.
+ */
+bool ftsan_rule_aim(uint64_t armed, uint64_t hits, uint64_t elapsed_ns, bool first);
+
 #endif

@@ -168,6 +168,13 @@ static bool affordable(uint64_t now)
 				now - ftsan_watch_config.began_ns);
 }
 
+bool ftsan_watch_has_time(bool first)
+{
+	return !ftsan_watch_config.active ||
+	       ftsan_rule_aim(ftsan_counted(watch_armed), ftsan_counted(watch_hits),
+			      ftsan_sys_now_ns() - ftsan_watch_config.began_ns, first);
+}
+
 /* rest_readers() - or our own load of the word's value would hit. */
 static void rest_readers(struct ftsan_watch *watch, unsigned kept)
 {

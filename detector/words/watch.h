@@ -52,6 +52,9 @@ int ftsan_watch_init(void);
 /* It works in this process. Any context. */
 bool ftsan_watch_active(void);
 
+/* ftsan_rule_aim() of this process. Where nothing is aimed there is time. Any context. */
+bool ftsan_watch_has_time(bool first);
+
 /* Accesses from [begin, end) are ftsan's own and no hits. Context: start-up. */
 void ftsan_watch_set_own_text(uintptr_t begin, uintptr_t end);
 bool ftsan_watch_is_own_text(uintptr_t pc);

@@ -458,6 +458,24 @@ START_TEST(hits_keep_to_their_budget)
 }
 END_TEST
 
+START_TEST(test_watchpoints_are_aimed_for_a_share_of_the_run_time)
+{
+	const uint64_t second = 1000000000;
+
+	ck_assert(ftsan_rule_aim(0, 0, 0, false));
+	ck_assert(ftsan_rule_aim(2500, 0, 0, false));
+	ck_assert(!ftsan_rule_aim(2501, 0, 0, false));
+	ck_assert(ftsan_rule_aim(5000, 0, 0, true));
+	ck_assert(!ftsan_rule_aim(5001, 0, 0, true));
+	ck_assert(ftsan_rule_aim(2500 + 500, 0, second, false));
+	ck_assert(!ftsan_rule_aim(2500 + 501, 0, second, false));
+	/* Hits pay for others. */
+	ck_assert(ftsan_rule_aim(16000, 1000, 0, false));
+	ck_assert(ftsan_rule_aim(18500, 1000, 0, false));
+	ck_assert(!ftsan_rule_aim(18501, 1000, 0, false));
+}
+END_TEST
+
 START_TEST(loads_are_told_by_the_value)
 {
 	/* Where only stores hit, it is one. */
@@ -598,6 +616,7 @@ static void add_bounds(TCase *tests)
 	tcase_add_test(tests, windows_keep_to_their_budget);
 	tcase_add_test(tests, a_run_that_has_just_begun_may_open_windows);
 	tcase_add_test(tests, hits_keep_to_their_budget);
+	tcase_add_test(tests, test_watchpoints_are_aimed_for_a_share_of_the_run_time);
 	tcase_add_test(tests, exhausted_is_for_good);
 	tcase_add_test(tests, what_may_change_is_not_exhausted);
 	tcase_add_test(tests, age_publishes);
