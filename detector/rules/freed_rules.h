@@ -51,7 +51,7 @@ enum ftsan_freed_answer {
 };
 
 /* With mode AUTO: is it past the bound from which on a type, or a call, is sampled? */
-enum { FTSAN_FREED_FEW = 2000 };
+enum { FTSAN_FREED_FEW = 500 };
 
 /*
  * ... and then, one in so many: 8, 32, 128, 512, 2048. The interval is chosen by how long
@@ -61,7 +61,7 @@ enum { FTSAN_FREED_FEW = 2000 };
  */
 enum {
 	FTSAN_FREED_INTERVALS = 5,
-	FTSAN_FREED_FIRST_INTERVAL = 2,
+	FTSAN_FREED_FIRST_INTERVAL = 0,
 	FTSAN_FREED_STRETCH = 256,
 };
 

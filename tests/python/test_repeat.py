@@ -63,7 +63,7 @@ def test_a_hot_site_comes_back(run, numpy_affected, numpy_fixed):
     assert_repeat_race(outcome, SHORT_LIVED)
     outcome = run.ftsan(numpy_fixed, SHORT_LIVED)
     assert_silent(outcome)
-    assert 3000 < outcome.coverage["buffers_left_out"]["short_lived"] < 5000, outcome.coverage
+    assert 4000 < outcome.coverage["buffers_left_out"]["short_lived"] < 6500, outcome.coverage
     outcome = run.ftsan(numpy_fixed, SHORT_LIVED, options="short_lived=0")
     assert outcome.coverage["buffers_left_out"]["short_lived"] == 0, outcome.coverage
 
