@@ -97,35 +97,41 @@ static void say_evidence(char *storage, size_t capacity, enum ftsan_plain_proof 
 	(void)ftsan_buf_cstr(&text);
 }
 
+/* @met: false: the word has changed, and who stored is not known. */
 static bool write_finding(const struct ftsan_hold *hold,
 			  const struct ftsan_memory *memory,
 			  const struct ftsan_sampled_question *question,
 			  enum ftsan_sampled_verdict verdict,
-			  enum ftsan_plain_proof proof)
+			  enum ftsan_plain_proof proof, bool met)
 {
-	char note[256], evidence[384], name[FTSAN_SYMBOL_MAX];
+	char note[384], evidence[384], name[FTSAN_SYMBOL_MAX];
 	struct ftsan_object object;
 	/* Who stores comes first: the reader is where it shows, not where it is wrong. */
-	bool held_first = question->held.writes || !question->other.writes;
+	bool held_first = !met || question->held.writes || !question->other.writes;
 	struct ftsan_incident incident = {
 		.kind = FTSAN_KIND_RACE,
-		.confidence = FTSAN_CONFIRMED,
+		.confidence = met ? FTSAN_CONFIRMED : FTSAN_PROBABLE,
 		.address = hold->word,
 		.object = &object,
 		.grade = verdict == FTSAN_SAMPLED_RACE ? "high" : "low",
+		.headline = met ? NULL : "value changed, unknown origin,",
 		.note = note,
 		.advice = evidence,
 		.has_old = true,
 		.has_new = true,
 		.old_value = ftsan_watch_shown(hold->before, hold->length),
 		.new_value = ftsan_watch_shown(hold->after, hold->length),
-		.n_parties = 2,
+		.n_parties = met ? 2 : 1,
 		.parties = {party_of(held_first ? &hold->held : &hold->other),
 			    party_of(held_first ? &hold->other : &hold->held)},
 	};
 
 	sentence(note, sizeof(note),
-		 "What can go wrong: ", ftsan_rule_sampled_harm(question));
+		 met ? "What can go wrong: "
+		     : "The value changed while the thread was held before its access; who "
+		       "stored is not known, as it came to no instruction that is sampled. "
+		       "What can go wrong: ",
+		 ftsan_rule_sampled_harm(question));
 	say_evidence(evidence, sizeof(evidence), proof, hold);
 	describe(memory, &object, name);
 	if (name[0] != '\0')
@@ -153,11 +159,12 @@ static void note_vain(enum ftsan_sampled_verdict verdict, uint64_t key, uintptr_
 	}
 }
 
-void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *memory,
-			  uint64_t key, const void *ucontext)
+static void ask(struct ftsan_sampled_question *question, struct ftsan_hold *hold,
+		const struct ftsan_memory *memory, uint64_t key, const void *ucontext)
 {
-	struct ftsan_thread *self = ftsan_thread_at(hold->held.index);
-	struct ftsan_sampled_question question = {
+	uintptr_t pc = ftsan_context_ip(ucontext);
+
+	*question = (struct ftsan_sampled_question){
 		.held = hold->held.side,
 		.other = hold->other.side,
 		.plain_before = ftsan_words_was_plain(key),
@@ -171,15 +178,57 @@ void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *me
 		.after = hold->after,
 		.size = hold->length,
 	};
+	hold->held.site = pc;
+	ftsan_side_note_update(&question->held, pc);
+	ftsan_side_note_test(&question->held, pc);
+	ftsan_side_note_mask(&question->held, pc, ucontext);
+	ftsan_side_note_store(&question->held, &hold->held.access, hold->before,
+			      hold->length, ucontext);
+}
+
+static void capture_held(struct ftsan_hold *hold, const void *ucontext)
+{
+	struct ftsan_thread *self = ftsan_thread_at(hold->held.index);
+
+	ftsan_stack_capture(&hold->held.stack, ucontext);
+	if (self != NULL)
+		ftsan_thread_read_name(self);
+}
+
+void ftsan_sample_changed(struct ftsan_hold *hold, const struct ftsan_memory *memory,
+			  uint64_t key, const void *ucontext)
+{
+	struct ftsan_sampled_question question;
 	enum ftsan_plain_proof proof;
 	enum ftsan_sampled_verdict verdict;
 
-	hold->held.site = ftsan_context_ip(ucontext);
-	ftsan_side_note_update(&question.held, ftsan_context_ip(ucontext));
-	ftsan_side_note_test(&question.held, ftsan_context_ip(ucontext));
-	ftsan_side_note_mask(&question.held, ftsan_context_ip(ucontext), ucontext);
-	ftsan_side_note_store(&question.held, &hold->held.access, hold->before,
-			      hold->length, ucontext);
+	/* What is mapped may be changed by the kernel, or by another process. */
+	if (hold->before == hold->after || memory->kind == FTSAN_MEMORY_UNKNOWN)
+		return;
+	/* Of whose module nothing is known, nor how it has stored. */
+	hold->other = (struct ftsan_sample_party){
+		.side = {.writes = true,
+			 .form = FTSAN_ACCESS_UNKNOWN,
+			 .lock_free = true,
+			 .folds = true,
+			 .interpreter = hold->held.side.interpreter}};
+	ask(&question, hold, memory, key, ucontext);
+	verdict = ftsan_rule_sampled(&question, &proof);
+	if (verdict != FTSAN_SAMPLED_RACE)
+		return;
+	ftsan_count(sampler_changed);
+	capture_held(hold, ucontext);
+	(void)write_finding(hold, memory, &question, verdict, proof, false);
+}
+
+void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *memory,
+			  uint64_t key, const void *ucontext)
+{
+	struct ftsan_sampled_question question;
+	enum ftsan_plain_proof proof;
+	enum ftsan_sampled_verdict verdict;
+
+	ask(&question, hold, memory, key, ucontext);
 	verdict = ftsan_rule_sampled(&question, &proof);
 	if (verdict == FTSAN_SAMPLED_NOTHING)
 		return;
@@ -191,9 +240,7 @@ void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *me
 		note_vain(verdict, key, ftsan_context_ip(ucontext));
 		return;
 	}
-	ftsan_stack_capture(&hold->held.stack, ucontext);
-	if (self != NULL)
-		ftsan_thread_read_name(self);
-	if (write_finding(hold, memory, &question, verdict, proof))
+	capture_held(hold, ucontext);
+	if (write_finding(hold, memory, &question, verdict, proof, true))
 		ftsan_words_settle(key);
 }

@@ -27,4 +27,15 @@ void ftsan_sample_finding_names(ftsan_sample_namer name_field);
 void ftsan_sample_finding(struct ftsan_hold *hold, const struct ftsan_memory *memory,
 			  uint64_t key, const void *ucontext);
 
+/**
+ * ftsan_sample_changed() - nobody came; has the word changed all the same?
+ *
+ * By code that is not sampled, where no watchpoint sees it. What one of the two accesses
+ * proves by itself is a finding that is probable.
+ *
+ * Context: as above; nobody can come any more.
+ */
+void ftsan_sample_changed(struct ftsan_hold *hold, const struct ftsan_memory *memory,
+			  uint64_t key, const void *ucontext);
+
 #endif

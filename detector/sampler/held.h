@@ -34,6 +34,7 @@ struct ftsan_sample_party {
  * @before, @after: value of the word
  * @passed: how many stores of the value that was there were let pass
  * @met:   somebody came
+ * @alone: nobody did, nor can any more
  */
 struct ftsan_hold {
 	uintptr_t word;
@@ -42,7 +43,7 @@ struct ftsan_hold {
 	struct ftsan_sample_party other;
 	uint64_t before, after;
 	_Atomic uint32_t passed;
-	bool met;
+	bool met, alone;
 };
 
 #endif

@@ -81,6 +81,8 @@ static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 	if (met) {
 		ftsan_count(sampler_met);
 		ftsan_sample_finding(it, memory, key, ucontext);
+	} else if (it->alone && !ftsan_hold_watches()) {
+		ftsan_sample_changed(it, memory, key, ucontext);
 	}
 	waited = ftsan_sys_now_ns();
 	ftsan_hold_end(it);

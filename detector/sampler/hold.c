@@ -227,8 +227,10 @@ static uint64_t give_time(struct window *window, const struct ftsan_hold_plan *p
 bool ftsan_hold_wait(struct ftsan_hold *hold, const struct ftsan_hold_plan *plan)
 {
 	struct window *window = window_of(hold);
+	uint32_t state = wait_for(window, give_time(window, plan));
 
-	hold->met = wait_for(window, give_time(window, plan)) == RECORDED;
+	hold->met = state == RECORDED;
+	hold->alone = state == CLOSED;
 	if (watches)
 		(void)ftsan_perf_rest(&window->event);
 	if (!ftsan_hold_read(hold, &hold->after))

@@ -96,15 +96,17 @@ const char *ftsan_sampler_name(void)
 	if (attached)
 		return "windows by sites: threads that were there before can't be given "
 		       "a watchpoint, so both threads have to come to instructions that "
-		       "are sampled";
+		       "are sampled; of other stores only a changed value is seen";
 	/* The kernel's own refusal is EACCES, that of a container's filter another. */
 	return watch_error == -EACCES
 		       ? "windows by sites: both threads have to come to instructions "
-			 "that are sampled, because the kernel refuses perf events "
+			 "that are sampled, and of other stores only a changed value is "
+			 "seen, because the kernel refuses perf events "
 			 "(sysctl kernel.perf_event_paranoid=2 gives them)"
 		       : "windows by sites: both threads have to come to instructions "
-			 "that are sampled, because perf events are refused (in a "
-			 "container, --cap-add PERFMON gives them)";
+			 "that are sampled, and of other stores only a changed value is "
+			 "seen, because perf events are refused (in a container, "
+			 "--cap-add PERFMON gives them)";
 }
 
 void ftsan_sampler_modules_changed(void)

@@ -3,10 +3,12 @@ found; what it does to a program changes no result."""
 
 import shutil
 import subprocess
+import sys
 
 import pytest
 
 from conftest import BUILD, HERE, PROGRAMS, assert_silent, build_extension
+from test_doctor import PERF_EVENT_OPEN, REFUSE
 
 LOCKED = ["mutex", "rwlock", "spin", "once", "lazy", "handed", "joined", "semaphore", "local",
           "recycled", "constant"]
@@ -271,3 +273,78 @@ def test_the_interpreter_is_sampled_by_its_name_alone(run, interpreter, modules)
         assert engine["active"], engine
         sites[choice] = counted(outcome, "sampler_sites")
     assert sites["cpython"] > 50000 and sites["sampler_locks"] < 5000, sites
+
+
+STORES = """
+import contextlib, ctypes, sys, threading, time
+import sampler_locks
+
+class Pair(ctypes.Structure):
+    _fields_ = [("first", ctypes.c_long), ("second", ctypes.c_long), ("rest", ctypes.c_char * 200)]
+
+pair = Pair()
+address = ctypes.addressof(pair)
+lock = threading.Lock() if sys.argv[1] == "locked" else contextlib.nullcontext()
+end = time.monotonic() + float(sys.argv[2])
+
+def counts():
+    while time.monotonic() < end:
+        with lock:
+            sampler_locks.total_at(address, 3)
+
+def stores():
+    while time.monotonic() < end:
+        for value in range(1, 200):
+            with lock:
+                ctypes.memset(address, value, 8)
+
+threads = [threading.Thread(target=work) for work in (counts, counts, stores, stores)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("done")
+"""
+
+
+def refused(python, script, *arguments):
+    """The same without perf events."""
+    return [sys.executable, "-c", REFUSE, PERF_EVENT_OPEN, 1, python, script, *arguments]
+
+
+def test_a_store_by_code_that_is_not_sampled(run, interpreter, modules):
+    """Where perf events are refused, libc's memset is seen by what it leaves alone."""
+    script, settings = run.script(STORES), {"PYTHONPATH": str(modules)}
+    options = "mode=race:modules=sampler_locks"
+    locked = run.ftsan(*refused(interpreter, script, "locked", 3), options=options,
+                       environment=settings)
+    if locked.status == 77:
+        pytest.skip("no seccomp filters here")
+    assert "done" in locked.stdout, locked
+    assert locked.status == 0 and locked.findings == [], locked  # two processes, by exec
+    assert counted(locked, "sampler_delays") > 20, locked
+    for _ in range(4):
+        outcome = run.ftsan(*refused(interpreter, script, "racy", 5), options=options,
+                            environment=settings)
+        assert "done" in outcome.stdout, outcome
+        if outcome.findings:
+            break
+    for finding in outcome.findings:
+        assert finding["kind"] == "race" and finding["confidence"] == "probable", finding
+        assert "who stored is not known" in finding["note"], finding
+        frames = [frame.get("function") for frame in finding["stacks"][0]["frames"]]
+        assert "total_at" in frames, finding
+    assert outcome.findings and counted(outcome, "sampler_changed") > 0, outcome
+
+
+def test_what_is_called_rarely(run, interpreter, modules):
+    """A hundred calls a second in two threads, among others that never end."""
+    hot = [f"sampler_locks.{name}" for name in ("mutex", "rwlock", "once", "semaphore", "local")]
+    for _ in range(3):
+        outcome = run.ftsan(interpreter, PROGRAMS / "sampler_rare.py", "30",
+                            "sampler_locks.bad_mutex", *hot, options="mode=race",
+                            environment={"PYTHONPATH": str(modules)})
+        assert "done" in outcome.stdout, outcome
+        if outcome.findings:
+            break
+    assert {static_of(finding) for finding in outcome.findings} == {"bad_mutex_state"}, outcome
