@@ -51,15 +51,17 @@ void ftsan_signal_leaving(void)
 
 /*
  * The default action is to die. Returning to the instruction with the signal queued
- * again makes the kernel do it. Where the queue is refused, a faulting instruction faults
- * once more.
+ * again makes the kernel do it: blocked until then, or the core would show this function.
+ * Where the queue is refused, a faulting instruction faults once more.
  */
 void ftsan_signal_die(int sig, const siginfo_t *info, void *frame)
 {
 	struct sigaction act = {.sa_handler = SIG_DFL};
 	ucontext_t *uc = frame;
+	uint64_t bit = FTSAN_SIGBIT(sig);
 
 	FTSAN_REAL(sigaction)(sig, &act, NULL);
+	(void)ftsan_sys_sigmask(SIG_BLOCK, &bit, NULL);
 	ftsan_sigset_put(&uc->uc_sigmask,
 			 ftsan_sigset_get(&uc->uc_sigmask) & ~FTSAN_SIGBIT(sig));
 	ftsan_sys_call6(SYS_rt_tgsigqueueinfo, ftsan_sys_getpid(), ftsan_sys_gettid(),

@@ -167,6 +167,23 @@ for n in (20, 21):
     assert outcome.stdout == "Fatal Python error: not really\n" and outcome.findings == [], outcome
 
 
+def test_the_core_is_of_the_instruction(run, interpreter, extension, tmp_path):
+    pattern = pathlib.Path("/proc/sys/kernel/core_pattern").read_text()
+    if shutil.which("gdb") is None or pattern.startswith("|") or "/" in pattern:
+        pytest.skip("no gdb, or cores go elsewhere")
+    script = run.script("import crashing\ncrashing.wild_pointer()\n")
+    outcome = run.preload("sh", "-c", 'cd "$1" && ulimit -c unlimited && exec "$2" "$3"', "sh",
+                          tmp_path, interpreter, script, environment=extension)
+    core = next(tmp_path.glob("core*"), None)
+    if core is None:
+        pytest.skip("no core may be written here")
+    shown = subprocess.run(["gdb", "-nx", "-batch", "-ex", "bt 1", interpreter, core],
+                           capture_output=True, text=True, timeout=120).stdout
+    core.unlink()
+    assert len(outcome.findings) == 1 and "#0" in shown, (outcome, shown)
+    assert "wild_pointer" in next(line for line in shown.splitlines() if line.startswith("#0"))
+
+
 def test_nobody_dies(run, interpreter, extension):
     script = run.script("import crashing\nfor _ in range(1000):\n    crashing.nothing()\n")
     outcome = run.ftsan(interpreter, script, environment=extension)
