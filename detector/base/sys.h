@@ -47,6 +47,7 @@ void ftsan_sys_futex_wake(_Atomic uint32_t *word);
 void ftsan_sys_sleep(uint64_t ns);
 /* CLOCK_MONOTONIC and CLOCK_REALTIME in nanoseconds (vDSO, no libc state). */
 uint64_t ftsan_sys_now_ns(void);
+uint64_t ftsan_sys_cpu_ns(void); /* what all threads of the process have used */
 uint64_t ftsan_sys_wall_ns(void);
 
 /* The limits of the process's memory (RLIMIT_AS, RLIMIT_DATA), in bytes: the smaller one;

@@ -174,6 +174,11 @@ uint64_t ftsan_sys_now_ns(void)
 	return clock_ns(CLOCK_MONOTONIC);
 }
 
+uint64_t ftsan_sys_cpu_ns(void)
+{
+	return clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+}
+
 uint64_t ftsan_sys_wall_ns(void)
 {
 	return clock_ns(CLOCK_REALTIME);

@@ -75,6 +75,9 @@ static bool is_same(const struct ftsan_static_pair_question *q)
 		return false;
 	if (q->new == q->old)
 		return true;
+	/* The same module, found twice: one of the two references is lost. */
+	if (q->old == 0 && q->counted)
+		return false;
 	return stores(&q->met) && q->met_has_new && q->met_new == q->new;
 }
 
@@ -101,14 +104,21 @@ static enum ftsan_static_pair one_value(const struct ftsan_static_pair_question 
 }
 
 /*
- * What is stored before the last word of a call can be no message's flag. The last one can:
- * a pointer that is published under a lock and looked at without, a flag that hands on
- * what was stored before it. A store with nothing before it and no lock has no such reason.
+ * What is stored before the last word of a call can be no message's flag. The last one can,
+ * or the only one, or a pointer that is replaced under a lock: C's release, and its acquire
+ * that meets it. A reference can't be taken by a plain load while it is replaced.
  */
 static bool may_be_release(const struct ftsan_static_pair_question *q)
 {
-	return !stores(&q->met) && !q->followed && is_whole(q) &&
-	       (q->locked || q->call_words > 1);
+	return !stores(&q->met) && !q->held_rmw && !q->met_rmw && !q->followed &&
+	       !q->reference && is_whole(q);
+}
+
+static enum ftsan_static_pair of_release(const struct ftsan_static_pair_question *q)
+{
+	if (q->old != 0 || q->locked || q->call_words > 1)
+		return FTSAN_PAIR_RELEASED;
+	return q->pointer ? FTSAN_PAIR_PUBLISHED : FTSAN_PAIR_FLAG;
 }
 
 static enum ftsan_static_pair pair_of(const struct ftsan_static_pair_question *q)
@@ -120,15 +130,15 @@ static enum ftsan_static_pair pair_of(const struct ftsan_static_pair_question *q
 						: FTSAN_PAIR_HALF_ATOMIC;
 	if (is_same(q))
 		return FTSAN_PAIR_SAME;
-	if (!q->held_rmw && !q->met_rmw && may_be_release(q))
-		return FTSAN_PAIR_RELEASED;
+	if (may_be_release(q))
+		return of_release(q);
 	if (q->held_rmw || q->met_rmw)
 		return q->call_words > 1 ? FTSAN_PAIR_TORN : FTSAN_PAIR_LOST;
 	if (q->old == 0)
 		return of_initialization(q);
 	if (stores(&q->met) && !q->read && q->call_words < 2)
 		return FTSAN_PAIR_DEAD;
-	if (q->pointer)
+	if (q->pointer || q->reference)
 		return FTSAN_PAIR_REPLACED;
 	return q->call_words > 1 ? FTSAN_PAIR_TORN : one_value(q);
 }

@@ -40,8 +40,11 @@ enum ftsan_static_pair {
  * @header:      the word is in the header of a static object
  * @old, @new:   of the held store, @has_new: @new is known
  * @met_new:     of the other one, if it stores and @met_has_new
- * @pointer:     @old or @new looks like an address
- * @call_words:  as in struct ftsan_static_facts
+ * @pointer:     @new is the address of memory
+ * @counted:     what the held store puts there is a Python object whose references are
+ *               counted: who stores the same one has taken one more
+ * @reference:   a Python object whose references are counted gives way to something else
+ * @call_words:  as in struct ftsan_static_facts, of words of one variable
  * @followed:    after this word others of the same call were seen to be stored to
  * @locked:      the held store is made under a lock of the module's own
  * @varies:      the word has held several values: that both store the same is chance
@@ -56,7 +59,7 @@ struct ftsan_static_pair_question {
 	bool header;
 	bool has_new, met_has_new;
 	uint64_t old, new, met_new;
-	bool pointer;
+	bool pointer, counted, reference;
 	uint32_t call_words;
 	bool followed;
 	bool locked;

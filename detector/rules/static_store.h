@@ -53,7 +53,6 @@ enum ftsan_static_class {
  * @from_null, @to_null: 0 became something, something became 0
  * @changed:     something else became something else
  * @old_pointer, @new_pointer: both values of a change looked like addresses of memory
- * @new_object:  the pointer that came is a Python object's
  * @new_text:    it points to code of a module
  * @rmw:         some store's instruction reads what it stores to, and locks nothing: no
  *               atomic of C is that
@@ -70,7 +69,7 @@ struct ftsan_static_facts {
 	bool common_lock;
 	bool lock_unknown;
 	uint32_t same, from_null, to_null, changed;
-	bool old_pointer, new_pointer, new_object, new_text;
+	bool old_pointer, new_pointer, new_text;
 	bool rmw;
 	uint32_t call_words;
 	uint32_t repeated_call_words;

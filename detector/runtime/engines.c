@@ -105,6 +105,9 @@ static void start_statics(void)
 {
 	static struct ftsan_static_host told;
 
+	/* When a module has been initialised is not known there. */
+	if (!ftsan_abi.known)
+		return;
 	told = (struct ftsan_static_host){
 		.abi = &ftsan_abi,
 		.interpreter = (uintptr_t)host->py_runtime,

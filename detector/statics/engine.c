@@ -25,10 +25,7 @@ static enum ftsan_grade grade_of(const char *name)
 
 const char *ftsan_statics_choice(const struct ftsan_options *options)
 {
-	if (strcmp(options->statics, "auto") != 0)
-		return options->statics;
-	/* The sampler sees statics, too, and patches the code that stores. */
-	return ftsan_options_race(options) ? "off" : "site";
+	return strcmp(options->statics, "auto") == 0 ? "site" : options->statics;
 }
 
 int ftsan_statics_init(const struct ftsan_options *options,
@@ -48,6 +45,7 @@ int ftsan_statics_init(const struct ftsan_options *options,
 		.windows = options->windows,
 		.budget_percent = options->window_budget,
 		.began_ns = ftsan_sys_now_ns(),
+		.began_cpu_ns = ftsan_sys_cpu_ns(),
 		.interpreter = ftsan_module_of(host->interpreter),
 		.host = host,
 	};
@@ -123,16 +121,6 @@ static void fill_store(struct static_thread *own, struct ftsan_thread *thread)
 	static_observe(own, thread);
 }
 
-static void note_thread(struct static_module *module, const struct ftsan_thread *thread)
-{
-	int tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
-	int last = atomic_exchange_explicit(&module->last_tid, tid, memory_order_relaxed);
-
-	if (last != 0 && last != tid)
-		atomic_store_explicit(&module->shared_ns, ftsan_sys_now_ns(),
-				      memory_order_relaxed);
-}
-
 static bool on_sealed(struct static_thread *own, struct ftsan_thread *thread,
 		      struct static_page *page, ucontext_t *uc, uintptr_t address)
 {
@@ -143,9 +131,11 @@ static bool on_sealed(struct static_thread *own, struct ftsan_thread *thread,
 	ftsan_count(statics_traps);
 	begin(own, page, uc, address);
 	atomic_fetch_add_explicit(&own->store.module->traps, 1, memory_order_relaxed);
-	note_thread(own->store.module, thread);
+	static_note_thread(
+		own->store.module,
+		atomic_load_explicit(&thread->tid, memory_order_relaxed));
 	fill_store(own, thread);
-	if (static_page_is_hot(page, own->store.is_new)) {
+	if (static_page_is_hot(page, &own->store)) {
 		/* Nothing new, and too often: the store is made with the page open. */
 		static_page_open(page, 0);
 		return true;
@@ -305,6 +295,7 @@ void ftsan_statics_fork_child(void)
 	if (static_config.inventory)
 		static_writers_begin_anew();
 	static_config.began_ns = ftsan_sys_now_ns();
+	static_config.began_cpu_ns = ftsan_sys_cpu_ns();
 }
 
 void ftsan_statics_thread_end(struct ftsan_thread *thread)

@@ -16,6 +16,8 @@
 
 enum { WAITING_MAX = 64, REPORTS_PER_SITE = 8 };
 static const uint64_t WAIT_NS = 100u * 1000 * 1000;
+/* Several threads are there that may be held up: are they at this module? */
+static const uint64_t WAIT_THREADS_NS = 1000u * 1000 * 1000;
 
 /* One hazard, with everything that its report needs. */
 struct hazard {
@@ -177,6 +179,12 @@ static void drop_lesser(const struct static_store *store)
 	}
 }
 
+/* In modes that hold threads up, locks of a module that several are at pass unseen. */
+static bool may_share(void)
+{
+	return static_config.host->delays && ftsan_threads_alive() > 1;
+}
+
 static void fill(struct hazard *hazard, struct static_thread *own,
 		 struct ftsan_thread *thread, struct ftsan_static_verdict verdict,
 		 const void *ucontext)
@@ -187,7 +195,7 @@ static void fill(struct hazard *hazard, struct static_thread *own,
 	hazard->tid = atomic_load_explicit(&thread->tid, memory_order_relaxed);
 	hazard->store = own->store;
 	hazard->verdict = verdict;
-	hazard->due = ftsan_sys_now_ns() + WAIT_NS;
+	hazard->due = ftsan_sys_now_ns() + (may_share() ? WAIT_THREADS_NS : WAIT_NS);
 }
 
 static bool site_is_full(uintptr_t pc)
@@ -234,7 +242,7 @@ void static_report_hazard(struct static_thread *own, struct ftsan_thread *thread
 		return;
 	}
 	fill(hazard, own, thread, verdict, ucontext);
-	if (verdict.grade == FTSAN_GRADE_HIGH) {
+	if (verdict.grade == FTSAN_GRADE_HIGH && !may_share()) {
 		report(hazard);
 		atomic_store_explicit(&hazard->state, WAITING_NONE, memory_order_release);
 		return;
@@ -246,7 +254,12 @@ void static_report_hazard(struct static_thread *own, struct ftsan_thread *thread
 /* Has another store shown meanwhile that it is none? */
 static bool still_one(const struct hazard *hazard)
 {
-	return ftsan_rule_static(&hazard->store.word->facts).grade >= static_config.grade;
+	const struct static_store *store = &hazard->store;
+
+	if (static_config.host->delays &&
+	    atomic_load_explicit(&store->module->shared_ns, memory_order_relaxed) != 0)
+		return false;
+	return ftsan_rule_static(&store->word->facts).grade >= static_config.grade;
 }
 
 void static_hazards_poll(uint64_t now, bool all)

@@ -22,8 +22,8 @@ static const uint64_t SEALED_TSC = 3u * 1000 * 1000;
 /* Several threads are at a module if they were within so long. */
 static const uint64_t SHARED_NS = 1000u * 1000 * 1000;
 /* A word that was stored to so often, always for a good reason, is asked about once in
- * so many stores from then on. */
-enum { KNOWN_STORES = 64, KNOWN_EVERY = 16 };
+ * so many stores from then on. What an atomic is, or an object's header, stays one. */
+enum { KNOWN_STORES = 64, KNOWN_STORES_LASTING = 8, KNOWN_EVERY = 16 };
 /* libc's locks and conditions are no larger. */
 enum { LOCK_BYTES = 64 };
 /* Critical sections in critical sections. */
@@ -240,17 +240,30 @@ static void add_lock_words(struct static_store *store, int tid)
 
 /* --- all of it -------------------------------------------------------------------- */
 
-/* Always for a good reason so far, and often: nothing is asked, most of the time. */
-static bool is_known(const struct static_store *store)
+/* Always for a good reason so far, and often. */
+static bool is_boring(const struct static_store *store)
 {
+	struct ftsan_static_verdict verdict;
 	uint32_t n;
 
 	if (store->word == NULL || store->writer == NULL)
 		return true;
 	n = atomic_load_explicit(&store->word->stores, memory_order_relaxed);
-	if (store->is_new || n < KNOWN_STORES || n % KNOWN_EVERY == 0)
+	if (store->is_new || n < KNOWN_STORES_LASTING)
 		return false;
-	return ftsan_rule_static(&store->word->facts).grade == FTSAN_GRADE_COUNTED;
+	verdict = ftsan_rule_static(&store->word->facts);
+	if (verdict.class == FTSAN_STATIC_ATOMIC || verdict.class == FTSAN_STATIC_HEADER)
+		return true;
+	return n >= KNOWN_STORES && verdict.grade == FTSAN_GRADE_COUNTED;
+}
+
+static bool is_known(const struct static_store *store)
+{
+	return store->boring &&
+	       (store->word == NULL ||
+		atomic_load_explicit(&store->word->stores, memory_order_relaxed) %
+				KNOWN_EVERY !=
+			0);
 }
 
 static bool is_ending(void)
@@ -330,6 +343,7 @@ void static_observe(struct static_thread *own, struct ftsan_thread *thread)
 
 	store->n_held = 0;
 	store->reason = STATIC_JUDGED;
+	store->boring = is_boring(store);
 	store->known = is_known(store);
 	if (store->known)
 		return;

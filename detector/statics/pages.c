@@ -17,16 +17,23 @@ enum {
 	PENALTY_RACE = 8, /* windows open on sealed pages only */
 };
 
-/* Traps that bring nothing new, in one period, before a page is left open. */
-enum { BURST = 48, BURST_WHEN_OVER_BUDGET = 3, BURST_INVENTORY = 400 };
+/*
+ * Traps that bring nothing new, in one period, before a page is left open; traps in a row
+ * of words that are none of our business, whenever they come. What is new counts only
+ * where a lot of it comes at once, and the budget is spent.
+ */
+enum { BURST = 48, BURST_WHEN_OVER_BUDGET = 3, BURST_INVENTORY = 400, BORING = 24 };
+enum { BURST_NEW = 64 };
 static const uint64_t PERIOD_NS = 10u * 1000 * 1000;
 
-/* What a trap costs, signal and step and all, and how much of the run time they may
- * take together, in percent. A run that has just begun may spend the rest first. Whoever
- * asks for an inventory would rather have it complete. */
+/*
+ * What a trap costs, signal and step and all, and how much of the processor's time they
+ * may take together, in percent. A run that has just begun may spend the rest first.
+ * Whoever asks for an inventory would rather have it complete.
+ */
 static const uint64_t TRAP_NS = 8u * 1000;
-static const uint64_t TRAP_BURST_NS = 300u * 1000 * 1000;
-enum { LATENT_PERCENT = 8, RACE_PERCENT = 4, INVENTORY_PERCENT = 30 };
+enum { LATENT_PERCENT = 8, RACE_PERCENT = 3, INVENTORY_PERCENT = 30 };
+enum { LATENT_BURST_MS = 300, RACE_BURST_MS = 60 };
 
 static struct static_page *_Atomic open_pages[OPEN_MAX];
 static _Atomic unsigned n_open;	  /* places ever used */
@@ -39,24 +46,44 @@ static bool over_budget(void)
 	uint64_t percent = static_config.inventory ? INVENTORY_PERCENT
 			   : static_config.latent  ? LATENT_PERCENT
 						   : RACE_PERCENT;
-	uint64_t elapsed = ftsan_sys_now_ns() - static_config.began_ns;
+	uint64_t first_ms = static_config.latent ? LATENT_BURST_MS : RACE_BURST_MS;
 
 	return ftsan_counted(statics_traps) * TRAP_NS >
-	       TRAP_BURST_NS + elapsed / 100 * percent;
+	       first_ms * 1000000 +
+		       (ftsan_sys_cpu_ns() - static_config.began_cpu_ns) / 100 * percent;
 }
 
-bool static_page_is_hot(struct static_page *page, bool is_new)
+/* A lock's word in a loop: the page is worth nothing just now. */
+static bool is_boring(struct static_page *page, const struct static_store *store)
+{
+	uint8_t n = atomic_load_explicit(&page->boring, memory_order_relaxed);
+
+	if (static_config.inventory)
+		return false;
+	n = (uint8_t)(store->boring ? n + 1 : 0);
+	if (n > BORING)
+		n = 0;
+	atomic_store_explicit(&page->boring, n, memory_order_relaxed);
+	return store->boring && n == 0;
+}
+
+bool static_page_is_hot(struct static_page *page, const struct static_store *store)
 {
 	uint64_t period = ftsan_sys_now_ns() / PERIOD_NS;
 	uint32_t burst;
 
+	if (is_boring(page, store))
+		return true;
 	if (atomic_exchange_explicit(&page->burst_period, period, memory_order_relaxed) !=
 	    period) {
 		atomic_store_explicit(&page->burst, 0, memory_order_relaxed);
+		atomic_store_explicit(&page->burst_new, 0, memory_order_relaxed);
 		return false;
 	}
-	if (is_new)
-		return false;
+	if (store->is_new)
+		return atomic_fetch_add_explicit(&page->burst_new, 1,
+						 memory_order_relaxed) >= BURST_NEW &&
+		       over_budget();
 	burst = atomic_fetch_add_explicit(&page->burst, 1, memory_order_relaxed) + 1;
 	return burst > (static_config.inventory ? BURST_INVENTORY : BURST) ||
 	       (burst > BURST_WHEN_OVER_BUDGET && over_budget());

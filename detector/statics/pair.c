@@ -1,15 +1,40 @@
 /* What is asked of the rules about a store that was held up, and who came. */
+#include "memory/memory.h"
+#include "statics/config.h"
 #include "statics/store.h"
+
+/*
+ * Include/object.h: free-threaded, ob_ref_local is the int at 12, and all ones where
+ * references aren't counted; else the count is the lower half of the first word, and large.
+ */
+static bool is_counted(uint64_t value)
+{
+	uint64_t word;
+
+	if (!ftsan_memory_is_object(value) ||
+	    !ftsan_safe_u64(value + (static_config.free_threaded ? 8 : 0), &word))
+		return false;
+	return static_config.free_threaded ? word >> 32 != 0xffffffff
+					   : (word & 0xffffffff) < 0x40000000;
+}
+
+/* Does it store the address of memory? Numbers may look like one. */
+static bool points(const struct static_store *store)
+{
+	uint64_t unused;
+
+	return static_stores_pointer(store) && ftsan_safe_u64(store->new, &unused);
+}
 
 /* The first word of a call knows of the others by the call before. */
 static uint32_t call_words(const struct static_word *word)
 {
-	if (!word->together)
+	if (!word->of_one)
 		return 1;
 	return word->facts.call_words > 2 ? word->facts.call_words : 2;
 }
 
-static bool is_locked(const struct static_store *store)
+bool static_is_locked(const struct static_store *store)
 {
 	for (unsigned i = 0; i < store->n_held; i++)
 		if (store->held[i].inside && store->held[i].recent)
@@ -37,10 +62,12 @@ struct ftsan_static_pair_verdict static_pair_verdict(const struct static_store *
 		.old = held->old,
 		.new = held->new,
 		.met_new = met->new,
-		.pointer = facts->new_pointer && !facts->new_text,
+		.pointer = points(held),
+		.counted = points(held) && is_counted(held->new),
+		.reference = held->access.size == 8 && is_counted(held->old),
 		.call_words = call_words(held->word),
-		.followed = held->word->together && held->word->followed,
-		.locked = is_locked(held),
+		.followed = held->word->of_one && held->word->followed,
+		.locked = static_is_locked(held),
 		.varies = facts->changed > 1,
 		.read = true,
 	};

@@ -130,3 +130,28 @@ void static_put_outer_locks(struct ftsan_buf *out, const struct static_store *st
 	}
 	ftsan_buf_char(out, '.');
 }
+
+void static_race_texts(struct static_race_texts *texts, const struct static_store *held,
+		       const struct ftsan_stack *stack, enum ftsan_static_pair pair)
+{
+	struct ftsan_buf name, description, out;
+
+	ftsan_buf_init(&name, texts->name, sizeof(texts->name));
+	ftsan_buf_init(&description, texts->description, sizeof(texts->description));
+	static_describe_variable(&name, &description, held->module, held->access.address);
+	ftsan_buf_init(&out, texts->title, sizeof(texts->title));
+	ftsan_buf_str(&out, "data race on the static ");
+	ftsan_buf_str(&out, texts->name);
+	ftsan_buf_str(&out, " of ");
+	ftsan_buf_str(&out, static_module_name(held->module));
+	ftsan_buf_str(&out, ", stored to by ");
+	static_name_function(&out, stack);
+	(void)ftsan_buf_cstr(&out);
+	ftsan_buf_init(&out, texts->note, sizeof(texts->note));
+	ftsan_buf_str(&out, ftsan_static_pair_danger(pair));
+	if (held->detached)
+		ftsan_buf_str(&out,
+			      " The thread had let the interpreter go: it is a race "
+			      "on builds with a GIL, too.");
+	(void)ftsan_buf_cstr(&out);
+}

@@ -28,4 +28,11 @@ void static_name_lock(struct ftsan_buf *out, uint8_t kind, uintptr_t address,
 /* The locks of @store that don't count. */
 void static_put_outer_locks(struct ftsan_buf *out, const struct static_store *store);
 
+/* What is said of a race that @held, made with @stack, had part in. */
+struct static_race_texts {
+	char title[512], note[400], description[160], name[FTSAN_SYMBOL_MAX + 32];
+};
+void static_race_texts(struct static_race_texts *texts, const struct static_store *held,
+		       const struct ftsan_stack *stack, enum ftsan_static_pair pair);
+
 #endif

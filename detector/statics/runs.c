@@ -84,6 +84,39 @@ static bool is_same_function(uintptr_t a, uintptr_t b)
 	return (a > b ? a - b : b - a) < NAMELESS_BYTES;
 }
 
+/* Where statics have no names, so many words of one call are taken for one variable. */
+enum { MANY_WORDS = 4 };
+
+static bool is_same_variable(uintptr_t a, uintptr_t b, const struct static_run *run)
+{
+	char first[FTSAN_SYMBOL_MAX], second[FTSAN_SYMBOL_MAX];
+	uint64_t into;
+
+	if (ftsan_symbol_object(a, first, &into) != 0 ||
+	    ftsan_symbol_object(b, second, &into) != 0)
+		return run->n >= MANY_WORDS;
+	return strcmp(first, second) == 0;
+}
+
+bool static_words_of_one(struct static_thread *own)
+{
+	struct static_word *word = own->store.word;
+	uintptr_t address = own->store.access.address & ~(uintptr_t)7;
+	const struct static_run *run;
+
+	if (word->of_one || word->checked_one >= CHECKS || own->n_runs == 0)
+		return word->of_one;
+	word->checked_one++;
+	run = &own->runs[own->n_runs - 1];
+	if (own->store.access.size > 8 || own->store.repeated)
+		word->of_one = true;
+	for (unsigned i = 0; i < run->n && !word->of_one; i++)
+		word->of_one = run->words[i] != address &&
+			       is_same_function(run->pcs[i], own->store.pc) &&
+			       is_same_variable(run->words[i], address, run);
+	return word->of_one;
+}
+
 bool static_words_together(struct static_thread *own)
 {
 	struct static_word *word = own->store.word;

@@ -100,6 +100,12 @@ static bool is_text(uint64_t value, const struct static_module *module)
 	       (value < module->begin || value >= module->end);
 }
 
+bool static_stores_pointer(const struct static_store *store)
+{
+	return store->has_new && store->access.size == 8 &&
+	       looks_like_pointer(store->new) && !is_text(store->new, store->module);
+}
+
 static void take_values(struct static_word *word, const struct static_store *store)
 {
 	struct ftsan_static_facts *facts = &word->facts;

@@ -27,7 +27,8 @@ enum static_reason {
 /**
  * struct static_store - a store that is being handled
  * @page, @module, @word, @writer: @word and @writer may be NULL (no room)
- * @known:  the word is known to be none of our business: nothing is asked any more
+ * @boring: the word is known to be none of our business
+ * @known:  and most of its stores aren't looked at: nothing is asked about this one
  * @old, @new: the whole word
  * @held:   locks, oldest first
  * @run:    serial of the call that it belongs to
@@ -40,7 +41,7 @@ struct static_store {
 	struct ftsan_access access;
 	uintptr_t pc, sp;
 	bool rmw, repeated;
-	bool known, is_new, settled;
+	bool boring, known, is_new, settled;
 	bool has_new;
 	uint64_t old, new;
 	enum static_reason reason;
@@ -101,11 +102,16 @@ void static_observe(struct static_thread *own, struct ftsan_thread *thread);
 void static_settle(struct static_thread *own, struct ftsan_thread *thread,
 		   const void *ucontext);
 
+/* Does it store an address of memory, that is none of code? */
+bool static_stores_pointer(const struct static_store *store);
+
 /* runs.c: the store and the word are counted to their call. */
 void static_count_run(struct static_thread *own);
 /* Does one function store to the word and to others, in one call? By the symbols, which
  * costs something: a few times a word. */
 bool static_words_together(struct static_thread *own);
+/* And are they of one variable? */
+bool static_words_of_one(struct static_thread *own);
 
 /* What the rules say of a word, with what is known of the others of its calls. */
 struct ftsan_static_verdict static_verdict_of(const struct static_word *word);
@@ -128,7 +134,7 @@ void static_areas_open(void);
 void static_page_open(struct static_page *page, uint64_t for_ns);
 void static_page_leave_open(struct static_page *page); /* for good */
 void static_page_protect(struct static_page *page);    /* as its state says */
-bool static_page_is_hot(struct static_page *page, bool is_new);
+bool static_page_is_hot(struct static_page *page, const struct static_store *store);
 void static_pages_poll(uint64_t now);
 void static_pages_freeze(bool freeze);
 
@@ -150,7 +156,8 @@ enum static_meeting static_meet(struct static_thread *own, struct ftsan_thread *
 void static_window_serve(void);
 void static_window_fork_child(void);
 
-/* pair.c */
+/* pair.c. Is it made under a lock that its own package has taken lately? */
+bool static_is_locked(const struct static_store *store);
 struct ftsan_static_pair_verdict static_pair_verdict(const struct static_store *held,
 						     const struct static_store *met);
 

@@ -176,3 +176,33 @@ void static_writers_begin_anew(void)
 					      memory_order_relaxed);
 	}
 }
+
+/* As struct static_module's, of all modules. */
+static _Atomic int last_tid;
+static _Atomic uint64_t shared_ns;
+/* Several threads are at work if they were within so long. */
+static const uint64_t LATELY_NS = 2000u * 1000 * 1000;
+
+static void note_one(_Atomic int *last, _Atomic uint64_t *shared, int tid)
+{
+	int before = atomic_load_explicit(last, memory_order_relaxed);
+
+	if (before == tid)
+		return;
+	atomic_store_explicit(last, tid, memory_order_relaxed);
+	if (before != 0)
+		atomic_store_explicit(shared, ftsan_sys_now_ns(), memory_order_relaxed);
+}
+
+void static_note_thread(struct static_module *module, int tid)
+{
+	note_one(&module->last_tid, &module->shared_ns, tid);
+	note_one(&last_tid, &shared_ns, tid);
+}
+
+bool static_threads_lately(void)
+{
+	uint64_t shared = atomic_load_explicit(&shared_ns, memory_order_relaxed);
+
+	return shared != 0 && ftsan_sys_now_ns() - shared < LATELY_NS;
+}

@@ -60,8 +60,9 @@ enum static_page_state {
  * @has_locks: it holds locks of libc, which the kernel looks at: never inaccessible
  * @has_atomics: bus-locked instructions were seen on it: it may hold lock words
  * @counted:   in the module's @open_locks
- * @burst:     traps in the period @burst_period that brought nothing new
+ * @burst:     traps in the period @burst_period that brought nothing new; @burst_new: others
  * @penalty:   periods that it stays open the next time
+ * @boring:    traps in a row of words that are known to be none of our business
  * @open_ns:   how long it was open
  */
 struct static_page {
@@ -72,7 +73,8 @@ struct static_page {
 	_Atomic bool has_atomics;
 	_Atomic bool counted;
 	_Atomic uint8_t penalty;
-	_Atomic uint32_t burst;
+	_Atomic uint8_t boring;
+	_Atomic uint32_t burst, burst_new;
 	_Atomic uint64_t burst_period;
 	_Atomic uint64_t open_since;
 	_Atomic uint64_t open_until;
@@ -93,6 +95,8 @@ struct static_word {
 	bool several_threads;
 	bool together;	 /* it was seen that one function stores to other words with it */
 	uint8_t checked; /* how often that was looked at */
+	bool of_one;	 /* and those belong to the same variable; as @checked: */
+	uint8_t checked_one;
 	bool followed;	 /* other words were stored to after it in such a call */
 	int tid;
 	_Atomic uint32_t stores;
@@ -136,6 +140,10 @@ struct static_writer *static_writer_of(uintptr_t pc, uintptr_t address, bool *is
 struct static_page *static_page_add(uintptr_t page, uint16_t module);
 struct static_module *static_module_add(uint16_t *index);
 unsigned static_modules(void);
+
+/* A thread stores; have several been storing lately, to statics of whatever module? */
+void static_note_thread(struct static_module *module, int tid);
+bool static_threads_lately(void);
 
 /* For walks over everything. */
 struct static_writer *static_writer_at(uint32_t index);

@@ -25,12 +25,18 @@ static const uint64_t SHARED_NS = 2000u * 1000 * 1000;
 /* A word gets another window after this. */
 static const uint64_t REFILL_NS = 50u * 1000 * 1000;
 static const uint64_t RETRY_NS = 2u * 1000 * 1000;
+/* A window that is the only one is so many times as long. */
+enum { FIRST_NEED = 4 };
+/* And goes on for so many where somebody is on the way. */
+enum { MAKER = 8 };
 
 /* Written by the owner before OPEN, read by who has claimed it. */
 static struct {
 	_Atomic uint32_t state;
 	_Atomic uint32_t round;
 	_Atomic int tid;
+	_Atomic uint64_t until;
+	bool extended;
 	struct static_page *page;
 	struct static_store store;
 	char thread_name[FTSAN_THREAD_NAME];
@@ -58,6 +64,18 @@ static bool is_shared(const struct static_store *store)
 	return shared != 0 && ftsan_sys_now_ns() - shared < SHARED_NS;
 }
 
+/*
+ * A pointer that is made when first needed is stored once: nobody has been at the module
+ * before, and there is one chance to see whether another thread makes it, too.
+ */
+static bool is_first_need(const struct static_store *store)
+{
+	return store->old == 0 && static_stores_pointer(store) &&
+	       !static_is_locked(store) &&
+	       atomic_load_explicit(&store->word->stores, memory_order_relaxed) == 0 &&
+	       static_threads_lately();
+}
+
 static bool is_worth_it(const struct static_store *store)
 {
 	const struct static_word *word = store->word;
@@ -68,13 +86,17 @@ static bool is_worth_it(const struct static_store *store)
 	/* Always under the same lock, several times. */
 	if (word->facts.common_lock && word->facts.judged > 2)
 		return false;
-	return is_shared(store) && !takes_turns(store);
+	return (is_shared(store) || is_first_need(store)) && !takes_turns(store);
 }
 
 /* The later ones are longer: on a busy machine the other thread may not run at all. */
-static uint64_t length_of(const struct static_word *word)
+static uint64_t length_of(const struct static_store *store)
 {
-	return ftsan_rule_window_length(static_config.window_ns, word->windows,
+	uint32_t windows = store->word->windows;
+
+	if (windows == 0 && is_first_need(store))
+		return FIRST_NEED * static_config.window_ns;
+	return ftsan_rule_window_length(static_config.window_ns, windows,
 					static_config.windows);
 }
 
@@ -105,7 +127,7 @@ static bool may_open(const struct static_store *store, const struct ftsan_site *
 		.spent_ns = atomic_load_explicit(&spent_ns, memory_order_relaxed),
 		.elapsed_ns = ftsan_sys_now_ns() - static_config.began_ns,
 		.budget_percent = static_config.budget_percent,
-		.length_ns = length_of(store->word),
+		.length_ns = length_of(store),
 	};
 
 	if (site != NULL && atomic_load_explicit(&site->proven, memory_order_relaxed))
@@ -113,13 +135,14 @@ static bool may_open(const struct static_store *store, const struct ftsan_site *
 	return ftsan_rule_open_window(&question);
 }
 
-static void wait_for_another(uint64_t until)
+static void wait_for_another(void)
 {
 	uint32_t state;
 
 	while ((state = atomic_load_explicit(&window.state, memory_order_acquire)) ==
 		       OPEN ||
 	       state == CLAIMED) {
+		uint64_t until = atomic_load_explicit(&window.until, memory_order_relaxed);
 		uint64_t limit = state == OPEN ? until : until + CLAIM_NS;
 
 		if (ftsan_sys_now_ns() >= limit) {
@@ -133,6 +156,19 @@ static void wait_for_another(uint64_t until)
 	if (state == SERVED)
 		(void)ftsan_sys_futex_wait(&window.state, state,
 					   ftsan_sys_now_ns() + HEAD_START_NS);
+}
+
+/* Who has looked whether it is there, and found nothing, is about to make it. Once a
+ * window, so that readers in a loop don't keep it open. */
+static void wait_for_maker(const struct static_store *met,
+			   struct ftsan_static_pair_verdict verdict)
+{
+	if (verdict.pair != FTSAN_PAIR_PUBLISHED || window.extended ||
+	    met->access.role == FTSAN_ROLE_WRITE)
+		return;
+	window.extended = true;
+	atomic_fetch_add_explicit(&window.until, MAKER * static_config.window_ns,
+				  memory_order_relaxed);
 }
 
 static void close_page(struct static_page *page)
@@ -177,14 +213,16 @@ void static_window(struct static_thread *own, struct ftsan_thread *thread,
 	uint64_t began, length;
 	uint8_t sealed = STATIC_PAGE_SEALED;
 
-	if (!static_config.race || !is_worth_it(store))
+	if (!static_config.race)
+		return;
+	fill_new(store, &own->insn);
+	if (!is_worth_it(store))
 		return;
 	refill(store->word);
 	if (!may_open(store, site) ||
 	    !atomic_compare_exchange_strong(&window.state, &closed, PREPARING))
 		return;
-	fill_new(store, &own->insn);
-	(void)static_words_together(own);
+	(void)static_words_of_one(own);
 	window.page = store->page;
 	window.store = *store;
 	ftsan_stack_capture(&window.stack, ucontext);
@@ -199,14 +237,16 @@ void static_window(struct static_thread *own, struct ftsan_thread *thread,
 		return;
 	}
 	ftsan_count(statics_windows);
-	length = length_of(store->word);
+	length = length_of(store);
 	store->word->windows++;
 	if (site != NULL)
 		atomic_fetch_add_explicit(&site->windows, 1, memory_order_relaxed);
 	began = ftsan_sys_now_ns();
+	window.extended = false;
+	atomic_store_explicit(&window.until, began + length, memory_order_relaxed);
 	atomic_store_explicit(&window.state, OPEN, memory_order_release);
 	static_page_protect(store->page);
-	wait_for_another(began + length);
+	wait_for_another();
 	leave(store->page, began);
 }
 
@@ -252,40 +292,11 @@ static bool claim(struct static_page *page)
 	return false;
 }
 
-struct race_texts {
-	char title[512], note[400], description[160], name[FTSAN_SYMBOL_MAX + 32];
-};
-
-static void make_texts(struct race_texts *texts, enum ftsan_static_pair pair)
-{
-	const struct static_store *held = &window.store;
-	struct ftsan_buf name, description, out;
-
-	ftsan_buf_init(&name, texts->name, sizeof(texts->name));
-	ftsan_buf_init(&description, texts->description, sizeof(texts->description));
-	static_describe_variable(&name, &description, held->module, held->access.address);
-	ftsan_buf_init(&out, texts->title, sizeof(texts->title));
-	ftsan_buf_str(&out, "data race on the static ");
-	ftsan_buf_str(&out, texts->name);
-	ftsan_buf_str(&out, " of ");
-	ftsan_buf_str(&out, static_module_name(held->module));
-	ftsan_buf_str(&out, ", stored to by ");
-	static_name_function(&out, &window.stack);
-	(void)ftsan_buf_cstr(&out);
-	ftsan_buf_init(&out, texts->note, sizeof(texts->note));
-	ftsan_buf_str(&out, ftsan_static_pair_danger(pair));
-	if (held->detached)
-		ftsan_buf_str(&out,
-			      " The thread had let the interpreter go: it is a race "
-			      "on builds with a GIL, too.");
-	(void)ftsan_buf_cstr(&out);
-}
-
 static bool report(struct ftsan_thread *thread, const struct static_store *met,
 		   struct ftsan_static_pair_verdict verdict)
 {
 	const struct static_store *held = &window.store;
-	struct race_texts texts = {0};
+	struct static_race_texts texts = {0};
 	struct ftsan_incident incident = {
 		.kind = FTSAN_KIND_RACE,
 		.confidence = FTSAN_CONFIRMED,
@@ -301,7 +312,7 @@ static bool report(struct ftsan_thread *thread, const struct static_store *met,
 		.n_parties = 2,
 	};
 
-	make_texts(&texts, verdict.pair);
+	static_race_texts(&texts, held, &window.stack, verdict.pair);
 	/* Where there are no names, all that a function stores to is one bug. */
 	if (texts.name[0] != '+')
 		incident.name = texts.name;
@@ -349,6 +360,7 @@ enum static_meeting static_meet(struct static_thread *own, struct ftsan_thread *
 	if (verdict.grade < static_config.grade) {
 		if (verdict.grade != FTSAN_GRADE_COUNTED)
 			ftsan_count(statics_low);
+		wait_for_maker(met, verdict);
 		answer(OPEN);
 		return STATIC_MEET_PASS;
 	}

@@ -34,7 +34,7 @@ WAYS = {
     "xdist": ("mode=all", 4, ["-n2"], ALL),
     "cov": ("mode=race", 4, ["--cov=.", "--cov-report="], ALL),
     "one thread, race": ("mode=race", 1, [], set()),
-    "one thread, all": ("mode=all", 1, [], {DIMS}),
+    "one thread, all": ("mode=all", 1, [], {DIMS, STATIC}),
     "one thread, latent": ("mode=latent", 1, [], {DIMS, STATIC}),
     "one thread, latent, xdist": ("mode=latent", 1, ["-n2"], {DIMS, STATIC}),
     "one thread, latent, cov": ("mode=latent", 1, ["--cov=.", "--cov-report="], {DIMS, STATIC}),

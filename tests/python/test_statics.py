@@ -164,7 +164,7 @@ def test_a_bug_has_one_name_whoever_saw_it(run, cases):
     ways = {
         "one thread": ("latent", 5, 1, "statics=site"),
         "windows": ("race", 500, 2, "statics=site:sampler=off"),
-        "sampler": ("race", 20000, 2, "statics=off:sampler_budget=50:sampler_rate=1000:grade=low"),
+        "sampler": ("race", 1000, 2, "statics=off:sampler_budget=50:sampler_rate=1000:grade=low"),
     }
     names = {}
     for way, (mode, calls, threads, options) in ways.items():

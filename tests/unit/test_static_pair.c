@@ -145,9 +145,11 @@ START_TEST(what_may_be_released_is_low)
 	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
 	question = store_and_load();
 	question.pointer = true;
-	expect(&question, FTSAN_PAIR_REPLACED, FTSAN_GRADE_HIGH);
+	expect(&question, FTSAN_PAIR_RELEASED, FTSAN_GRADE_LOW);
 	question.locked = true;
 	expect(&question, FTSAN_PAIR_RELEASED, FTSAN_GRADE_LOW);
+	question.reference = true;
+	expect(&question, FTSAN_PAIR_REPLACED, FTSAN_GRADE_HIGH);
 	/* A lock that the other one has not: it protects nothing. */
 	question = two_stores();
 	question.locked = question.pointer = true;
@@ -162,12 +164,16 @@ START_TEST(both_make_it)
 	question.old = 0;
 	question.pointer = true;
 	expect(&question, FTSAN_PAIR_DOUBLE, FTSAN_GRADE_MEDIUM);
+	question.met_new = question.new;
+	expect(&question, FTSAN_PAIR_SAME, FTSAN_GRADE_LOW);
+	question.counted = true;
+	expect(&question, FTSAN_PAIR_DOUBLE, FTSAN_GRADE_MEDIUM);
 }
 END_TEST
 
 START_TEST(a_pointer_in_use_is_replaced)
 {
-	struct ftsan_static_pair_question question = store_and_load();
+	struct ftsan_static_pair_question question = two_stores();
 
 	question.pointer = true;
 	expect(&question, FTSAN_PAIR_REPLACED, FTSAN_GRADE_HIGH);
