@@ -20,8 +20,8 @@ pythons    prints every free-threaded interpreter that is there, one a line, new
            first
 venv       prints the path of a virtual environment, making it if need be; --find:
            only if it is there; --python: with this interpreter. NAME: numpy-affected,
-           numpy-fixed, skimage, runner, plugin-affected, plugin-fixed; scipy, pandas:
-           for tests/bench; numpy-affected-gil, numpy-fixed-gil: of the python3 that
+           numpy-fixed, skimage, runner, plugin-affected, plugin-fixed; scipy, pandas,
+           targets: for tests/bench; numpy-affected-gil, numpy-fixed-gil: of the python3 that
            is there. wheels: one with just these; exit status 3 when the interpreter
            has no wheels for them
 
@@ -78,6 +78,10 @@ requirements() {
 		;;
 	scipy) echo "numpy==2.4.6 scipy==1.15.2 pytest==9.2.0 hypothesis==6.139.3" ;;
 	pandas) echo "numpy==2.4.6 pandas==2.3.3 pytest==9.2.0 hypothesis==6.139.3" ;;
+	targets)
+		echo "numpy==2.5.5 scipy==1.18.1 pandas==3.1.1 scikit-learn==1.9.1" \
+			"pytest==9.2.0 pytest-run-parallel==0.10.0 $(hypothesis "$2")"
+		;;
 	plugin-affected) echo "numpy==2.2.1 $plugin_requirements" ;;
 	plugin-fixed) echo "$(current_numpy "$2") $plugin_requirements" ;;
 	runner) echo "pytest==9.2.0 jsonschema==4.26.0" ;;

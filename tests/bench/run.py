@@ -5,7 +5,7 @@ usage: python3 tests/bench/run.py [--quick] [--full] [--only NAME]... [-o DIR]
 
 Runs everything that can run here (minutes with --quick, hours without) and writes
 DIR/table.md and DIR/results.json (default: bench-results). What can't is in the table
-with the reason. NAME is one of: loops, stores, engine, startup, threads, live, logs,
+with the reason. NAME is one of: targets, loops, stores, engine, startup, threads, live, logs,
 suites, cases, false, first.
 
 Configurations take turns within each round, in another order each time. Figures are
@@ -28,8 +28,10 @@ import micro
 import scaling
 import setups
 import table
+import targets
 
 PARTS = {
+    "targets": targets.targets,
     "startup": micro.startup,
     "loops": micro.loops,
     "stores": micro.stores,

@@ -43,7 +43,7 @@ def python(name):
         return _find("FTSAN_PYTHON", "get-python.sh", "--find")
     variable = {"numpy-fixed": "FTSAN_VENV_FIXED", "numpy-affected": "FTSAN_VENV_AFFECTED",
                 "skimage": "FTSAN_VENV_SKIMAGE", "pandas": "FTSAN_VENV_PANDAS",
-                "scipy": "FTSAN_VENV_SCIPY"}[name]
+                "scipy": "FTSAN_VENV_SCIPY", "targets": "FTSAN_VENV_TARGETS"}[name]
     return _find(variable, "setup.sh", "venv", "--find", name) / "bin" / "python"
 
 
