@@ -59,6 +59,14 @@ static bool within_time(const struct ftsan_delay_question *q)
 	return q->spent_ns <= most - most / 32 * sixteenths(q);
 }
 
+uint32_t ftsan_rule_longer(const struct ftsan_delay_question *q)
+{
+	enum { MORE = 4 };
+	uint64_t earned = q->elapsed_ns / 100 * q->budget_percent * q->threads;
+
+	return rank(q) == 0 && q->spent_ns < earned / 2 ? MORE : 0;
+}
+
 bool ftsan_rule_delay(const struct ftsan_delay_question *q)
 {
 	if (q->threads < 2 || q->budget_percent == 0)

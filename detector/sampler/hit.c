@@ -70,11 +70,12 @@ static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 		ftsan_count(sampler_no_window);
 		return true;
 	}
-	/* A loop is at another word by the time that it is trapped, and its site used up. */
-	if (!ftsan_hold_watches()) {
-		plan.again = ftsan_same_word_arm;
+	if (!ftsan_hold_watches())
 		ftsan_same_word_arm(key);
-	}
+	/* A loop is at another word by the time that it is trapped, and its site used up.
+	 * But each time that the thread wakes for it, it may have to wait for a processor. */
+	if (!ftsan_hold_watches() && more > 0)
+		plan.again = ftsan_same_word_arm;
 	armed = ftsan_sys_now_ns();
 	ftsan_count(sampler_delays);
 	met = ftsan_hold_wait(it, &plan);
@@ -88,17 +89,6 @@ static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 	ftsan_hold_end(it);
 	ftsan_budget_spent(armed - began, waited - armed);
 	return met;
-}
-
-/* How many times as long it is worth to wait on a busy machine. */
-static unsigned longer(const struct ftsan_delay_question *question)
-{
-	enum { MORE = 4 };
-
-	return question->use == FTSAN_USE_SHARED_WRITTEN && question->foreign &&
-			       !question->state
-		       ? MORE
-		       : 0;
 }
 
 /* Another thread is at such instructions, too, so a race could be met. */
@@ -179,7 +169,8 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 	if (ftsan_memory_is_header(&memory) || on_some_stack(access->address))
 		return false;
 	if (ftsan_budget_take(&question, now) &&
-	    !hold(self, access, side, &memory, key, longer(&question), ucontext)) {
+	    !hold(self, access, side, &memory, key, ftsan_rule_longer(&question),
+		  ucontext)) {
 		ftsan_words_note_fruitless(key);
 		ftsan_words_note_fruitless(site_key);
 	}

@@ -262,6 +262,23 @@ START_TEST(little_of_the_time_for_little)
 }
 END_TEST
 
+START_TEST(a_young_run_has_no_time_to_wait)
+{
+	struct ftsan_delay_question q = {.use = FTSAN_USE_SHARED_WRITTEN,
+					 .foreign = true,
+					 .elapsed_ns = 100000000,
+					 .spent_ns = 50000000,
+					 .threads = 2,
+					 .budget_percent = 5};
+
+	ck_assert_uint_eq(ftsan_rule_longer(&q), 0);
+	q.elapsed_ns = 10000000000;
+	ck_assert_uint_gt(ftsan_rule_longer(&q), 0);
+	q.foreign = false;
+	ck_assert_uint_eq(ftsan_rule_longer(&q), 0);
+}
+END_TEST
+
 START_TEST(who_is_met_seldom_is_tried_longer)
 {
 	struct ftsan_delay_question q = {
@@ -361,6 +378,7 @@ int main(void)
 	tcase_add_test(test, nobody_loads_it);
 	tcase_add_test(test, shared_words_first);
 	tcase_add_test(test, little_of_the_time_for_little);
+	tcase_add_test(test, a_young_run_has_no_time_to_wait);
 	tcase_add_test(test, who_is_met_seldom_is_tried_longer);
 	tcase_add_test(test, the_interpreters_state_last);
 	tcase_add_test(test, nobody_is_held_alone_or_beyond_the_budget);
