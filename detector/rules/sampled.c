@@ -42,10 +42,23 @@ static bool both_interpreter(const struct ftsan_sampled_question *q)
 	return q->held.interpreter && q->other.interpreter;
 }
 
-static bool harmless(const struct ftsan_sampled_side *side)
+/*
+ * harmless() - it leaves the word as it is. A wide store (libc's localeconv() makes them)
+ * covers more than the word, of which nothing is known: harmless to who looks no further.
+ */
+static bool harmless(const struct ftsan_sampled_side *side,
+		     const struct ftsan_sampled_side *to)
 {
-	return !side->writes ||
-	       (side->same && !side->updates && side->form == FTSAN_ACCESS_MOVE);
+	bool narrow = to->form == FTSAN_ACCESS_MOVE || to->form == FTSAN_ACCESS_FOLDED;
+	bool known = side->form == FTSAN_ACCESS_MOVE ||
+		     (side->form == FTSAN_ACCESS_WIDE && narrow);
+
+	return !side->writes || (side->same && !side->updates && known);
+}
+
+static bool both_harmless(const struct ftsan_sampled_question *q)
+{
+	return harmless(&q->held, &q->other) && harmless(&q->other, &q->held);
 }
 
 /* only_stored() - nobody can go on with the wrong value. */
@@ -84,8 +97,7 @@ static bool only_marked(const struct ftsan_sampled_question *q)
 
 static bool is_harmless(const struct ftsan_sampled_question *q)
 {
-	return only_stored(q) || only_asked(q) || only_marked(q) ||
-	       (harmless(&q->held) && harmless(&q->other));
+	return only_stored(q) || only_asked(q) || only_marked(q) || both_harmless(q);
 }
 
 enum ftsan_sampled_verdict ftsan_rule_sampled(const struct ftsan_sampled_question *q,
@@ -116,7 +128,6 @@ const char *ftsan_rule_sampled_harm(const struct ftsan_sampled_question *q)
 {
 	bool both_write = q->held.writes && q->other.writes;
 	bool updates = q->held.updates || q->other.updates;
-	bool same = harmless(&q->held) && harmless(&q->other);
 
 	if (only_asked(q))
 		return "the reader asks for NULL and takes nothing, and there is a "
@@ -128,7 +139,7 @@ const char *ftsan_rule_sampled_harm(const struct ftsan_sampled_question *q)
 		       "thread may use the object after it was freed";
 	if (only_stored(q))
 		return "threads store to the word, and nobody was seen to load it";
-	if (same)
+	if (both_harmless(q))
 		return "the value that is there is stored again, so the reader is right "
 		       "as long as that stays so";
 	if (q->before == 0 && q->after != 0 && q->size == 8)

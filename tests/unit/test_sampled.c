@@ -189,6 +189,31 @@ START_TEST(the_value_that_is_there)
 }
 END_TEST
 
+/* Of a vector store only the watched word is known. */
+START_TEST(the_value_that_is_there_by_a_wide_store)
+{
+	struct ftsan_sampled_question q = pair(load, store);
+
+	q.other.form = FTSAN_ACCESS_WIDE;
+	q.other.libc = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE); /* another value */
+	q.other.same = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_HARMLESS);
+	ck_assert_ptr_nonnull(strstr(ftsan_rule_sampled_harm(&q), "stored again"));
+	/* The reader looks further than the word, or may do so. */
+	q.held.form = FTSAN_ACCESS_WIDE;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	q.held.form = FTSAN_ACCESS_UNKNOWN;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	/* Who stores something else there is not made harmless by the other. */
+	q = pair(store, store);
+	q.plain_before = true;
+	q.other.form = FTSAN_ACCESS_WIDE;
+	q.other.same = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+}
+END_TEST
+
 START_TEST(bits_that_are_cut_off)
 {
 	struct ftsan_sampled_question q = pair(store, load);
@@ -374,6 +399,7 @@ int main(void)
 	tcase_add_test(test, both_modules_without_atomics);
 	tcase_add_test(test, flags_without_other_atomics);
 	tcase_add_test(test, the_value_that_is_there);
+	tcase_add_test(test, the_value_that_is_there_by_a_wide_store);
 	tcase_add_test(test, bits_that_are_cut_off);
 	tcase_add_test(test, nobody_loads_it);
 	tcase_add_test(test, shared_words_first);
