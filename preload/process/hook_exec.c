@@ -94,13 +94,26 @@ int ftsan_hook_fexecve(int fd, char *const argv[], char *const envp[])
 	return come_back(&leaving);
 }
 
+/* glibc's stores the number while it blocks all signals, and a store to a static that
+ * traps then is the end. */
+static int spawned(int error, pid_t made, pid_t *pid)
+{
+	if (error == 0 && pid != NULL)
+		*pid = made;
+	return error;
+}
+
 int ftsan_hook_posix_spawn(pid_t *pid, const char *path,
 			   const posix_spawn_file_actions_t *actions,
 			   const posix_spawnattr_t *attributes, char *const argv[],
 			   char *const envp[])
 {
+	pid_t made;
+	int error;
+
 	FOLLOW(path, envp)
-	return FTSAN_REAL(posix_spawn)(pid, path, actions, attributes, argv, envp);
+	error = FTSAN_REAL(posix_spawn)(&made, path, actions, attributes, argv, envp);
+	return spawned(error, made, pid);
 }
 
 int ftsan_hook_posix_spawnp(pid_t *pid, const char *file,
@@ -108,6 +121,10 @@ int ftsan_hook_posix_spawnp(pid_t *pid, const char *file,
 			    const posix_spawnattr_t *attributes, char *const argv[],
 			    char *const envp[])
 {
+	pid_t made;
+	int error;
+
 	FOLLOW(file, envp)
-	return FTSAN_REAL(posix_spawnp)(pid, file, actions, attributes, argv, envp);
+	error = FTSAN_REAL(posix_spawnp)(&made, file, actions, attributes, argv, envp);
+	return spawned(error, made, pid);
 }
