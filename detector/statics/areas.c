@@ -62,6 +62,8 @@ static void seal_page(uintptr_t at, uint16_t module)
 	page->sealed_since = ftsan_sys_now_ns();
 	atomic_store_explicit(&page->open_ns, 0, memory_order_relaxed);
 	atomic_store_explicit(&page->penalty, 0, memory_order_relaxed);
+	atomic_store_explicit(&page->for_good, false, memory_order_relaxed);
+	atomic_store_explicit(&page->kernel, 0, memory_order_relaxed);
 	atomic_store_explicit(&page->state, STATIC_PAGE_SEALED, memory_order_release);
 }
 
@@ -146,7 +148,14 @@ void ftsan_statics_unload_end(bool (*is_loaded)(uintptr_t address))
 
 /* --- the kernel, and locks -------------------------------------------------------- */
 
-void ftsan_statics_kernel_slow(uintptr_t address, size_t size_bytes, bool writes)
+static void wait_for_window(struct static_page *page)
+{
+	while (atomic_load(&page->state) == STATIC_PAGE_WINDOW)
+		ftsan_sys_sleep(100000);
+}
+
+void ftsan_statics_kernel_slow(struct ftsan_statics_call *call, uintptr_t address,
+			       size_t size_bytes, bool writes)
 {
 	uintptr_t end = address + size_bytes;
 
@@ -155,14 +164,25 @@ void ftsan_statics_kernel_slow(uintptr_t address, size_t size_bytes, bool writes
 
 		if (page == NULL)
 			continue;
-		while (atomic_load_explicit(&page->state, memory_order_acquire) ==
-		       STATIC_PAGE_WINDOW)
-			ftsan_sys_sleep(100000);
-		if (!writes)
-			continue;
-		ftsan_count(statics_kernel);
-		static_page_open(page, KERNEL_NS);
+		if (call->n < FTSAN_STATICS_CALL_PAGES) {
+			call->pages[call->n++] = page;
+			atomic_fetch_add(&page->kernel, 1);
+		} else if (writes) {
+			static_page_leave_open(page);
+		}
+		if (writes) {
+			ftsan_count(statics_kernel);
+			static_page_surely_open(page, KERNEL_NS);
+		} else {
+			wait_for_window(page);
+		}
 	}
+}
+
+void ftsan_statics_kernel_end(struct ftsan_statics_call *call)
+{
+	while (call->n > 0)
+		atomic_fetch_sub(&call->pages[--call->n]->kernel, 1);
 }
 
 /*
@@ -181,9 +201,7 @@ void ftsan_statics_lock_slow(uintptr_t address)
 		return;
 	if (!atomic_exchange_explicit(&page->has_locks, true, memory_order_relaxed))
 		ftsan_count(statics_lock_pages);
-	while (atomic_load_explicit(&page->state, memory_order_acquire) ==
-	       STATIC_PAGE_WINDOW)
-		ftsan_sys_sleep(100000);
+	wait_for_window(page);
 	if (ftsan_safe_i32(address + KIND, &kind) && kind > 0 && kind < 256 &&
 	    (kind & KERNEL_KINDS) != 0) {
 		ftsan_count(statics_kernel);

@@ -180,9 +180,29 @@ void static_page_open(struct static_page *page, uint64_t for_ns)
 		;
 }
 
+void static_page_surely_open(struct static_page *page, uint64_t for_ns)
+{
+	enum { PATIENCE = 100, WAIT_NS = 100000 };
+
+	/* Who is sealing just now does not know yet of the call, or that it is for good. */
+	for (unsigned i = 0; i < PATIENCE && atomic_load(&polling) != 0; i++)
+		ftsan_sys_sleep(WAIT_NS);
+	for (;;) {
+		uint8_t state = atomic_load(&page->state);
+
+		if (state == STATIC_PAGE_WINDOW)
+			ftsan_sys_sleep(WAIT_NS);
+		else if (state == STATIC_PAGE_SEALED)
+			static_page_open(page, for_ns);
+		else
+			return;
+	}
+}
+
 void static_page_leave_open(struct static_page *page)
 {
-	(void)become_open(page, 0);
+	atomic_store(&page->for_good, true);
+	static_page_surely_open(page, PERIOD_NS);
 }
 
 static void seal_again(struct static_page *page, uint64_t now)
@@ -216,12 +236,15 @@ static uint64_t seal_due(uint64_t now)
 		if (page == NULL)
 			continue;
 		until = atomic_load_explicit(&page->open_until, memory_order_relaxed);
+		if (atomic_load(&page->kernel) != 0 && until <= now)
+			until = now + PERIOD_NS;
 		if (until > now) {
 			next = next == 0 || until < next ? until : next;
 			continue;
 		}
 		atomic_store_explicit(&open_pages[i], NULL, memory_order_release);
-		seal_again(page, now);
+		if (!atomic_load(&page->for_good))
+			seal_again(page, now);
 	}
 	return next;
 }

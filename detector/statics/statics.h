@@ -87,12 +87,28 @@ bool ftsan_statics_is_code(uintptr_t address);
 void ftsan_statics_unload_begin(void);
 void ftsan_statics_unload_end(bool (*is_loaded)(uintptr_t address));
 
+/**
+ * struct ftsan_statics_call - a call in which the kernel comes to statics; begins as zeros
+ * @pages: that it may come to, so that they stay as it needs them till the end, however
+ *         long the call waits; of a call that never ends (a longjmp) they stay so. Those
+ *         past @n of FTSAN_STATICS_CALL_PAGES are left open for good
+ */
+enum { FTSAN_STATICS_CALL_PAGES = 32 };
+struct static_page;
+struct ftsan_statics_call {
+	unsigned n;
+	struct static_page *pages[FTSAN_STATICS_CALL_PAGES];
+};
+
 /*
- * Memory that the kernel is about to write to, or to read: sealed pages are opened for
- * a while, closed ones are waited for. Cheap for other memory. Context: normal context.
+ * Memory that the kernel is about to write to, or to read: sealed pages are opened, closed
+ * ones are waited for, until the call's end. Cheap for other memory. Context: normal
+ * context.
  */
 extern FTSAN_HIDDEN _Atomic uintptr_t ftsan_statics_lowest, ftsan_statics_highest;
-void ftsan_statics_kernel_slow(uintptr_t address, size_t size_bytes, bool writes);
+void ftsan_statics_kernel_slow(struct ftsan_statics_call *call, uintptr_t address,
+			       size_t size_bytes, bool writes);
+void ftsan_statics_kernel_end(struct ftsan_statics_call *call);
 static inline bool ftsan_statics_near(uintptr_t address)
 {
 	return address < atomic_load_explicit(&ftsan_statics_highest,
@@ -100,11 +116,12 @@ static inline bool ftsan_statics_near(uintptr_t address)
 	       address >=
 		       atomic_load_explicit(&ftsan_statics_lowest, memory_order_relaxed);
 }
-static inline void ftsan_statics_kernel(const void *memory, size_t size_bytes,
+static inline void ftsan_statics_kernel(struct ftsan_statics_call *call,
+					const void *memory, size_t size_bytes,
 					bool writes)
 {
 	if (FTSAN_UNLIKELY(ftsan_statics_near((uintptr_t)memory)))
-		ftsan_statics_kernel_slow((uintptr_t)memory, size_bytes, writes);
+		ftsan_statics_kernel_slow(call, (uintptr_t)memory, size_bytes, writes);
 }
 
 /*

@@ -133,6 +133,8 @@ void static_areas_open(void);
 /* pages.c: sealing and opening. */
 void static_page_open(struct static_page *page, uint64_t for_ns);
 void static_page_leave_open(struct static_page *page); /* for good */
+/* Of a page that the kernel is going to write to. Waits for a window. */
+void static_page_surely_open(struct static_page *page, uint64_t for_ns);
 void static_page_protect(struct static_page *page);    /* as its state says */
 bool static_page_is_hot(struct static_page *page, const struct static_store *store);
 void static_pages_poll(uint64_t now);

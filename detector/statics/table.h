@@ -50,7 +50,7 @@ struct static_module {
 enum static_page_state {
 	STATIC_PAGE_NONE,
 	STATIC_PAGE_SEALED,
-	STATIC_PAGE_OPEN,   /* until @open_until, or for good when that is 0 */
+	STATIC_PAGE_OPEN,   /* until @open_until, or @for_good */
 	STATIC_PAGE_WINDOW, /* a thread holds its store up */
 	STATIC_PAGE_GONE,
 };
@@ -63,6 +63,9 @@ enum static_page_state {
  * @burst:     traps in the period @burst_period that brought nothing new; @burst_new: others
  * @penalty:   periods that it stays open the next time
  * @boring:    traps in a row of words that are known to be none of our business
+ * @for_good:  once it is open it stays so
+ * @kernel:    calls under way in which the kernel may come to it: no window, and once it
+ *             is open it stays so
  * @open_ns:   how long it was open
  */
 struct static_page {
@@ -72,8 +75,10 @@ struct static_page {
 	_Atomic bool has_locks;
 	_Atomic bool has_atomics;
 	_Atomic bool counted;
+	_Atomic bool for_good;
 	_Atomic uint8_t penalty;
 	_Atomic uint8_t boring;
+	_Atomic uint32_t kernel;
 	_Atomic uint32_t burst, burst_new;
 	_Atomic uint64_t burst_period;
 	_Atomic uint64_t open_since;

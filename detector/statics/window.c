@@ -179,6 +179,19 @@ static void close_page(struct static_page *page)
 	static_page_protect(page);
 }
 
+/* take_page() - for a window; not where the kernel is to come, which would fail its call. */
+static bool take_page(struct static_page *page)
+{
+	uint8_t sealed = STATIC_PAGE_SEALED;
+
+	if (!atomic_compare_exchange_strong(&page->state, &sealed, STATIC_PAGE_WINDOW))
+		return false;
+	if (atomic_load(&page->kernel) == 0)
+		return true;
+	close_page(page);
+	return false;
+}
+
 /* The store goes on: whoever waited looks again. */
 static void leave(struct static_page *page, uint64_t began)
 {
@@ -211,7 +224,6 @@ void static_window(struct static_thread *own, struct ftsan_thread *thread,
 	struct ftsan_site *site = ftsan_site_of(store->pc);
 	uint32_t closed = CLOSED;
 	uint64_t began, length;
-	uint8_t sealed = STATIC_PAGE_SEALED;
 
 	if (!static_config.race)
 		return;
@@ -231,8 +243,7 @@ void static_window(struct static_thread *own, struct ftsan_thread *thread,
 	atomic_store_explicit(&window.tid,
 			      atomic_load_explicit(&thread->tid, memory_order_relaxed),
 			      memory_order_relaxed);
-	if (!atomic_compare_exchange_strong(&store->page->state, &sealed,
-					    STATIC_PAGE_WINDOW)) {
+	if (!take_page(store->page)) {
 		atomic_store_explicit(&window.state, CLOSED, memory_order_release);
 		return;
 	}

@@ -1,6 +1,6 @@
 /*
  * What the kernel does to statics: it gets no signal where a page is sealed, but fails
- * the call. The pages are opened before, for a while.
+ * the call. The pages are open until the call has ended.
  *
  * The interpreter's own calls are left alone: it has its own memory written to. Calls
  * that libc makes for itself are not seen.
@@ -51,30 +51,37 @@ static size_t ioctl_bytes(unsigned long request)
 	return bytes > 256 ? bytes : 256;
 }
 
-static void vectors(const struct iovec *list, size_t n, bool writes)
+static void vectors(struct ftsan_statics_call *call, const struct iovec *list, size_t n,
+		    bool writes)
 {
 	for (size_t i = 0; list != NULL && i < n && i < VECTORS_MAX; i++)
-		ftsan_statics_kernel(list[i].iov_base, list[i].iov_len, writes);
+		ftsan_statics_kernel(call, list[i].iov_base, list[i].iov_len, writes);
 }
 
-static void message(struct msghdr *message_)
+static void message(struct ftsan_statics_call *call, struct msghdr *message_)
 {
 	if (message_ == NULL)
 		return;
-	ftsan_statics_kernel(message_, sizeof(*message_), true);
-	ftsan_statics_kernel(message_->msg_name, message_->msg_namelen, true);
-	ftsan_statics_kernel(message_->msg_control, message_->msg_controllen, true);
-	vectors(message_->msg_iov, message_->msg_iovlen, true);
+	ftsan_statics_kernel(call, message_, sizeof(*message_), true);
+	ftsan_statics_kernel(call, message_->msg_name, message_->msg_namelen, true);
+	ftsan_statics_kernel(call, message_->msg_control, message_->msg_controllen, true);
+	vectors(call, message_->msg_iov, message_->msg_iovlen, true);
 }
 
-#define V(list, n, writes) vectors((list), (size_t)(n), (writes));
-#define M(message_) message(message_);
-#define W(address, bytes) ftsan_statics_kernel((address), (bytes), true);
-#define R(address, bytes) ftsan_statics_kernel((address), (bytes), false);
+#define V(list, n, writes) vectors(&call, (list), (size_t)(n), (writes));
+#define M(message_) message(&call, message_);
+#define W(address, bytes) ftsan_statics_kernel(&call, (address), (bytes), true);
+#define R(address, bytes) ftsan_statics_kernel(&call, (address), (bytes), false);
 #define FTSAN_KERNEL_HOOK(ret, name, params, args, memory)                               \
 	static ret kernel_##name params                                                  \
 	{                                                                                \
-		memory return real.name args;                                            \
+		struct ftsan_statics_call call;                                          \
+		ret result;                                                              \
+                                                                                         \
+		call.n = 0;                                                              \
+		memory result = real.name args;                                          \
+		ftsan_statics_kernel_end(&call);                                         \
+		return result;                                                           \
 	}
 #include "statics/kernel.def"
 #undef FTSAN_KERNEL_HOOK

@@ -16,6 +16,7 @@
 #include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <spawn.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -28,6 +29,7 @@
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <threads.h>
 #include <time.h>
 #include <unistd.h>
@@ -453,6 +455,7 @@ static union {
 	sigset_t signals;
 	struct timeval interval[2];
 	struct sockaddr_storage address;
+	pid_t pid;
 } into __attribute__((aligned(4096)));
 
 static long kernel_read(int fd)
@@ -576,6 +579,63 @@ static long kernel_futex(int fd)
 	return errno == ETIMEDOUT || errno == EAGAIN ? 0 : -1;
 }
 
+/* What comes when the page would have been sealed again. */
+static const struct timespec long_after = {0, 300000000};
+
+static void *write_late(void *end)
+{
+	nanosleep(&long_after, NULL);
+	if (write(*(int *)end, "late", 4) != 4)
+		perror("write");
+	return NULL;
+}
+static long when_late(long (*call)(int fd))
+{
+	int ends[2];
+	pthread_t writer;
+	long result;
+
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0 ||
+	    pthread_create(&writer, NULL, write_late, &ends[1]) != 0)
+		return -1;
+	result = call(ends[0]);
+	pthread_join(writer, NULL);
+	close(ends[0]);
+	close(ends[1]);
+	return result;
+}
+static long wait_for_event(int fd)
+{
+	struct epoll_event event = {.events = EPOLLIN};
+	int epoll = epoll_create1(0), n;
+
+	epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event);
+	n = epoll_wait(epoll, &into.event, 1, -1);
+	close(epoll);
+	return n;
+}
+static long kernel_late_read(int fd)
+{
+	return fd < 0 ? 0 : when_late(kernel_read);
+}
+static long kernel_late_recvmsg(int fd)
+{
+	return fd < 0 ? 0 : when_late(kernel_recvmsg);
+}
+static long kernel_late_epoll(int fd)
+{
+	return fd < 0 ? 0 : when_late(wait_for_event);
+}
+static long kernel_spawn(int fd)
+{
+	static char *const arguments[] = {"true", NULL};
+	int status = 0;
+
+	if (fd < 0 || posix_spawnp(&into.pid, "true", NULL, NULL, arguments, environ) != 0)
+		return -1;
+	return waitpid(into.pid, &status, 0) == into.pid ? status : -1;
+}
+
 static const struct {
 	const char *name;
 	long (*call)(int fd);
@@ -588,7 +648,8 @@ static const struct {
 	CALL(getsockname), CALL(fionread), CALL(fstat),	 CALL(stat),   CALL(clock),
 	CALL(getrandom),   CALL(number),   CALL(epoll),	 CALL(poll),   CALL(select),
 	CALL(sigaction),   CALL(sigmask),  CALL(rusage), CALL(itimer), CALL(pipe2),
-	CALL(futex),	   CALL(pread),
+	CALL(futex),	   CALL(pread),	   CALL(late_read), CALL(late_recvmsg),
+	CALL(late_epoll),  CALL(spawn),
 #undef CALL
 };
 
