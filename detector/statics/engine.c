@@ -291,6 +291,7 @@ void ftsan_statics_halt(bool halt)
 void ftsan_statics_fork_child(void)
 {
 	static_records_fork_child();
+	static_pages_fork_child();
 	static_window_fork_child();
 	if (static_config.inventory)
 		static_writers_begin_anew();

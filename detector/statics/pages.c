@@ -265,6 +265,12 @@ void static_pages_poll(uint64_t now)
 	atomic_store(&polling, 0);
 }
 
+/* Whoever was at it is the parent's. */
+void static_pages_fork_child(void)
+{
+	atomic_store(&polling, 0);
+}
+
 void static_pages_freeze(bool freeze)
 {
 	if (!freeze) {

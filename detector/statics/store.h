@@ -139,6 +139,7 @@ void static_page_protect(struct static_page *page);    /* as its state says */
 bool static_page_is_hot(struct static_page *page, const struct static_store *store);
 void static_pages_poll(uint64_t now);
 void static_pages_freeze(bool freeze);
+void static_pages_fork_child(void);
 
 /* hazard.c */
 void static_report_hazard(struct static_thread *own, struct ftsan_thread *thread,
