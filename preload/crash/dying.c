@@ -46,7 +46,8 @@ static struct {
 	struct ftsan_asked answers;
 } suspect;
 
-/* What the process dies of, whatever comes on top of it; written by the reporter. */
+/* What the process dies of, whatever comes on top of it; written by the reporter. Without a
+ * signal: of nothing yet. */
 static struct {
 	int sig;
 	siginfo_t info;
@@ -175,27 +176,44 @@ static void report(int sig, const siginfo_t *info, const void *uc)
 	tell(sig, info, uc, &asked);
 }
 
-/* Another thread is at it: this one says where it stands, and waits for the end. */
-static void stand_by(const void *ucontext)
+/*
+ * Another thread is at it: this one says where it stands, and waits for the end. True: what
+ * the other one told was a hang, and this one's death is still to be told.
+ */
+static bool stand_by(const void *ucontext)
 {
 	uint64_t end = ftsan_sys_now_ns() + ALARM_NS + ANSWER_NS;
 
 	while (!atomic_load(&told) && ftsan_sys_now_ns() < end) {
+		if (atomic_load(&reporter) == 0)
+			return true;
 		ftsan_ask_answer(ucontext);
 		ftsan_sys_sleep(1000000);
 	}
+	return false;
+}
+
+static void begin_with(int sig, const siginfo_t *info)
+{
+	first.sig = sig;
+	first.info = *info;
+	first.failed = 0;
 }
 
 /*
  * Our own report has failed, in a handler on top of its own: what killed the process is
  * told without looking at anything, and it dies of that.
  */
-static void tell_less(void *ucontext)
+static void tell_less(int sig, const siginfo_t *info, void *ucontext)
 {
 	static struct ftsan_witness bare;
 	struct ftsan_asked less = {.witness = &bare, .n = 1};
-	uint64_t bit = FTSAN_SIGBIT(first.sig);
+	uint64_t bit;
 
+	/* In the report of a hang: nothing has died before. */
+	if (first.sig == 0)
+		begin_with(sig, info);
+	bit = FTSAN_SIGBIT(first.sig);
 	if (first.failed++ == 0 && !atomic_load(&told)) {
 		struct ftsan_death death =
 			death_of(first.sig, &first.info, ucontext, &less);
@@ -232,16 +250,15 @@ static void on_dying(int sig, const siginfo_t *info, const void *ucontext)
 {
 	if (!ftsan_preload_own() || !ftsan_preload_options()->crash)
 		return;
-	if (!become_reporter()) {
-		if (atomic_load(&reporter) == me())
-			tell_less((void *)ucontext);
-		else
-			stand_by(ucontext);
-		return;
+	while (!become_reporter()) {
+		if (atomic_load(&reporter) == me()) {
+			tell_less(sig, info, (void *)ucontext);
+			return;
+		}
+		if (!stand_by(ucontext))
+			return;
 	}
-	first.sig = sig;
-	first.info = *info;
-	first.failed = 0;
+	begin_with(sig, info);
 	ftsan_alarm_arm(ALARM_NS);
 	report(sig, info, ucontext);
 	ftsan_alarm_disarm();
@@ -332,6 +349,7 @@ static bool is_hang(int sig, const siginfo_t *info, const void *ucontext)
 	/* Asked in the middle of an unwind: it will be asked again. */
 	if (!ftsan_preload_own() || ftsan_stack_walking() || !become_reporter())
 		return true;
+	first.sig = 0;
 	if (keep_room(0)) {
 		ftsan_ask_all(&asked, ucontext, ANSWER_NS, !is_traced());
 		death.witness = asked.witness;

@@ -93,6 +93,37 @@ static PyObject *die_while(PyObject *module, PyObject *kind)
 	Py_RETURN_NONE;
 }
 
+/* Whose child holds it back does not answer any signal. */
+static void *in_vfork(void *unused)
+{
+	pid_t parent = getpid();
+
+	if (vfork() == 0) {
+		done = 1;
+		while (getppid() == parent)
+			usleep(10000);
+		_exit(0);
+	}
+	return unused;
+}
+
+/* die_in_a_hang(): as soon as it is interrupted, while another thread keeps who asks waiting. */
+static PyObject *die_in_a_hang(PyObject *module, PyObject *unused)
+{
+	pthread_t thread;
+
+	(void)module;
+	(void)unused;
+	Py_BEGIN_ALLOW_THREADS
+	pthread_create(&thread, NULL, in_vfork, NULL);
+	while (done == 0)
+		usleep(100);
+	pause();
+	die();
+	Py_END_ALLOW_THREADS
+	Py_RETURN_NONE;
+}
+
 static void before_fork(void)
 {
 	if (dies_at == 'p')
@@ -140,6 +171,7 @@ static PyObject *set_library(PyObject *module, PyObject *path)
 static PyMethodDef functions[] = {
 	{"die_while", die_while, METH_O, NULL},
 	{"die_at_fork", die_at_fork, METH_O, NULL},
+	{"die_in_a_hang", die_in_a_hang, METH_NOARGS, NULL},
 	{"set_library", set_library, METH_O, NULL},
 	{NULL, NULL, 0, NULL},
 };

@@ -42,3 +42,14 @@ def test_the_child_dies_at_once(run, interpreter, extension, where):
     outcome = died(run, interpreter, extension, f"die_at_fork('{where[0]}')")
     assert "die_at_fork" in the_only_one(outcome, 66)["title"], outcome
     assert int(outcome.stdout) == SEGV, outcome
+
+
+def test_it_dies_while_a_hang_is_told(run, interpreter, extension):
+    """The main thread tells, another one dies: both are findings."""
+    script = run.script("import moments, signal, threading\n"
+                        "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+                        "thread = threading.Thread(target=moments.die_in_a_hang)\n"
+                        "thread.start()\nthread.join()\n")
+    outcome = run.ftsan(interpreter, script, environment=extension, arguments=["--timeout", "2"])
+    assert [f["kind"] for f in outcome.findings] == ["hang", "crash"], outcome
+    assert "moments.die_in_a_hang" in outcome.findings[1]["title"], outcome
