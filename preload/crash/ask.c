@@ -37,6 +37,8 @@ static struct {
 	unsigned times;
 } places[GUESTS_MAX];
 static struct ftsan_witness alone;
+/* One that was given up on was in the middle of its answer. */
+static bool still_writes;
 static _Atomic uint32_t round_number;
 static _Atomic uint32_t answers; /* futex of who waits for them */
 
@@ -190,11 +192,20 @@ static void wait_for_all(uint64_t deadline)
 	}
 }
 
-/* Moves those who have answered together; nobody else writes there any more. */
+/*
+ * Puts those who have answered together, in the other room: a thread that is still at its
+ * answer writes where nobody looks.
+ */
 static void gather(struct ftsan_asked *out)
 {
+	const struct ftsan_witness *from = out->witness;
 	uint32_t n = atomic_load(&guests.n);
 
+	still_writes = false;
+	if (n > 1 && rooms[1] != NULL) {
+		out->witness = rooms[1];
+		out->witness[0] = from[0];
+	}
 	for (uint32_t i = 1; i < n; i++) {
 		uint32_t expected = ASKED;
 		int tid = atomic_load(&guests.tid[i]);
@@ -202,13 +213,15 @@ static void gather(struct ftsan_asked *out)
 		if (tid == 0)
 			continue;
 		if (atomic_load(&guests.answer[i]) == DONE) {
-			if (out->n != i)
-				out->witness[out->n] = out->witness[i];
+			if (&out->witness[out->n] != &from[i])
+				out->witness[out->n] = from[i];
 			out->n++;
 			continue;
 		}
-		/* Too late: it must not write while what it has is read. */
-		(void)atomic_compare_exchange_strong(&guests.answer[i], &expected, DONE);
+		/* Too late: it must not begin any more. */
+		still_writes |= !atomic_compare_exchange_strong(&guests.answer[i],
+								&expected, DONE) &&
+				expected == ANSWERING;
 		if (out->n_silent < FTSAN_SILENT_MAX)
 			out->silent[out->n_silent++] = tid;
 	}
@@ -279,7 +292,8 @@ bool ftsan_ask_again(const struct ftsan_asked *before, struct ftsan_asked *out,
 
 	*out = *before;
 	out->witness = before->witness == rooms[0] ? rooms[1] : rooms[0];
-	if (out->witness == NULL || before->witness == &alone || before->n < 2)
+	if (out->witness == NULL || before->witness == &alone || before->n < 2 ||
+	    still_writes)
 		return false;
 	out->witness[0] = before->witness[0];
 	atomic_fetch_add(&round_number, 1);
