@@ -34,7 +34,7 @@ static _Atomic uint64_t keeper;
 /**
  * struct suspect - a fault that a handler of the program has got
  * @tid:   whose; 0: none
- * @asked: the other threads have answered already
+ * @asking, @asked: the other threads are just being asked; have answered already
  */
 static struct {
 	_Atomic int tid;
@@ -42,7 +42,7 @@ static struct {
 	siginfo_t info;
 	ucontext_t uc;
 	uintptr_t frame;
-	bool asked;
+	bool asking, asked;
 	struct ftsan_asked answers;
 } suspect;
 
@@ -297,14 +297,21 @@ static void on_suspect(int sig, const siginfo_t *info, const void *ucontext,
 		return;
 	if (!atomic_compare_exchange_strong(&suspect.tid, &none, tid) && none != tid)
 		return;
+	/* A fault of our own in what is done below: the handler is to have its turn. */
+	if (suspect.asking)
+		return;
 	suspect.sig = sig;
 	suspect.info = *info;
 	memcpy(&suspect.uc, ucontext, sizeof(suspect.uc));
 	suspect.frame = (uintptr_t)__builtin_frame_address(0);
 	/* Only where the process is all but sure to die: others recover. */
-	suspect.asked = dies && !is_traced() && keep_room(0);
-	if (suspect.asked)
-		ask(sig, info, ucontext, &suspect.answers);
+	suspect.asked = false;
+	if (!dies || is_traced() || !keep_room(0))
+		return;
+	suspect.asking = true;
+	ask(sig, info, ucontext, &suspect.answers);
+	suspect.asking = false;
+	suspect.asked = true;
 }
 
 static void on_survived(void)
