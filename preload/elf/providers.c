@@ -73,8 +73,10 @@ static void open_unwinder(struct ftsan_host *host)
 					       "_step or _get_reg";
 		return;
 	}
-	ftsan_unwind_calls_replace(ftsan_real_lookup(library, FTSAN_UNWIND "step"),
-				   FTSAN_REAL(sigprocmask));
+	ftsan_unwind_calls_replace(
+		ftsan_real_lookup(library, FTSAN_UNWIND "step"),
+		&(struct ftsan_unwind_libc){.sigprocmask = FTSAN_REAL(sigprocmask),
+					    .write = FTSAN_REAL(write)});
 	ftsan_stack_set_unwinder(host->unwinder);
 	ftsan_stack_capture_here(&warm);
 }

@@ -133,7 +133,7 @@ static void release(void)
 		(void)pthread_mutex_unlock(lock);
 }
 
-void ftsan_unwind_calls_replace(const void *inside, ftsan_mask_function libcs)
+void ftsan_unwind_calls_replace(const void *inside, const struct ftsan_unwind_libc *libc)
 {
 	const struct ftsan_got_hook hooks[] = {
 		{"pipe", (uintptr_t)pipe, (uintptr_t)make_pipe, 0},
@@ -147,8 +147,9 @@ void ftsan_unwind_calls_replace(const void *inside, ftsan_mask_function libcs)
 		{"pthread_mutex_lock", (uintptr_t)pthread_mutex_lock, (uintptr_t)take_lock, 0},
 		{"pthread_mutex_unlock", (uintptr_t)pthread_mutex_unlock, (uintptr_t)drop_lock,
 		 0},
-		/* Ours is not the one that is found when we are loaded late. */
-		{"sigprocmask", (uintptr_t)libcs, (uintptr_t)mask_signals, 0},
+		/* Ours are not the ones that are found when we are loaded late. */
+		{"sigprocmask", (uintptr_t)libc->sigprocmask, (uintptr_t)mask_signals, 0},
+		{"write", (uintptr_t)libc->write, (uintptr_t)write_byte, 0},
 	};
 
 	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(hooks); i++)

@@ -18,17 +18,24 @@
 #define FTSAN_PRELOAD_UNWIND_CALLS_H
 
 #include <signal.h>
+#include <sys/types.h>
 
-typedef int (*ftsan_mask_function)(int how, const sigset_t *set, sigset_t *old);
+/**
+ * struct ftsan_unwind_libc - libc's functions of which we export one of our own
+ */
+struct ftsan_unwind_libc {
+	int (*sigprocmask)(int how, const sigset_t *set, sigset_t *old);
+	ssize_t (*write)(int fd, const void *bytes, size_t n);
+};
 
 /*
  * Answers libunwind's pipe calls with ftsan_safe_read(): no descriptor, no system call;
  * and its sigprocmask() during a walk of ours by doing nothing. Walks that somebody else
  * makes with the same libunwind block signals as ever.
  * @inside: an address in libunwind, which has not been used yet and has no lazy slots.
- * @libcs:  libc's sigprocmask(), where ours has another address
+ * @libc:   what it has bound to where we were loaded late
  * Context: activation.
  */
-void ftsan_unwind_calls_replace(const void *inside, ftsan_mask_function libcs);
+void ftsan_unwind_calls_replace(const void *inside, const struct ftsan_unwind_libc *libc);
 
 #endif

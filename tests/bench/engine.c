@@ -366,7 +366,9 @@ static void start_unwinder(void)
 	void *library = dlopen(FTSAN_LIBUNWIND_SONAME, RTLD_NOW | RTLD_LOCAL);
 
 	EXPECT(library != NULL);
-	ftsan_unwind_calls_replace(dlsym(library, "_ULx86_64_step"), sigprocmask);
+	ftsan_unwind_calls_replace(
+		dlsym(library, "_ULx86_64_step"),
+		&(struct ftsan_unwind_libc){.sigprocmask = sigprocmask, .write = write});
 	ftsan_stack_set_unwinder(ftsan_libunwind_init(
 		dlsym(library, "_ULx86_64_init_local2"), dlsym(library, "_ULx86_64_step"),
 		dlsym(library, "_ULx86_64_get_reg")));
