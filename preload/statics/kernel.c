@@ -31,8 +31,6 @@ enum kernel_hook {
 	N_KERNEL_HOOKS
 };
 
-_Static_assert((int)N_KERNEL_HOOKS <= (int)FTSAN_GOT_MAX, "one bit a hook");
-
 /* The originals; the wrapper of one that is not there is reached by nobody. */
 static struct {
 #define FTSAN_KERNEL_HOOK(ret, name, params, args, memory) ret(*name) params;
@@ -93,8 +91,9 @@ static void message(struct ftsan_statics_call *call, struct msghdr *message_)
 /* Guarded by the lock around the loader, whose holder calls us. */
 static struct ftsan_got_hook table[N_KERNEL_HOOKS];
 static _Atomic uint32_t counts[N_KERNEL_HOOKS];
-static struct ftsan_got got = {
-	.hooks = table, .n_hooks = N_KERNEL_HOOKS, .counts = counts};
+/* One bit a hook, so there are several. */
+enum { N_GOTS = (N_KERNEL_HOOKS + FTSAN_GOT_MAX - 1) / FTSAN_GOT_MAX };
+static struct ftsan_got gots[N_GOTS];
 static bool started;
 
 static void set(unsigned i, const char *name, uintptr_t replacement)
@@ -116,21 +115,30 @@ static void start(void)
 	set(i++, #name, (uintptr_t)kernel_##name);
 #include "statics/kernel.def"
 #undef FTSAN_KERNEL_HOOK
-	got.skip = ftsan_runtime_host()->py_runtime;
+	for (unsigned at = 0; at < N_KERNEL_HOOKS; at += FTSAN_GOT_MAX)
+		gots[at / FTSAN_GOT_MAX] = (struct ftsan_got){
+			.hooks = table + at,
+			.n_hooks = N_KERNEL_HOOKS - at < FTSAN_GOT_MAX
+					   ? N_KERNEL_HOOKS - at
+					   : FTSAN_GOT_MAX,
+			.counts = counts + at,
+			.skip = ftsan_runtime_host()->py_runtime,
+		};
 	started = true;
 }
 
 static void update(void)
 {
-	if (started)
-		(void)ftsan_got_update(&got);
+	for (unsigned n = 0; started && n < N_GOTS; n++)
+		(void)ftsan_got_update(&gots[n]);
 }
 
 static void stop(void)
 {
 	if (!started)
 		return;
-	ftsan_got_restore(&got, 0);
+	for (unsigned n = 0; n < N_GOTS; n++)
+		ftsan_got_restore(&gots[n], 0);
 	started = false;
 }
 

@@ -462,6 +462,12 @@ static long kernel_read(int fd)
 {
 	return read(fd, into.bytes, 4);
 }
+/* What read() is where the compiler knows the buffer (_FORTIFY_SOURCE). */
+extern ssize_t __read_chk(int fd, void *to, size_t n, size_t room);
+static long kernel_checked_read(int fd)
+{
+	return fd < 0 ? 0 : __read_chk(fd, into.bytes, 4, sizeof(into.bytes));
+}
 static long kernel_pread(int fd)
 {
 	return fd < 0 ? 0 : pread(fd, into.bytes, 4, 0);
@@ -649,7 +655,7 @@ static const struct {
 	CALL(getrandom),   CALL(number),   CALL(epoll),	 CALL(poll),   CALL(select),
 	CALL(sigaction),   CALL(sigmask),  CALL(rusage), CALL(itimer), CALL(pipe2),
 	CALL(futex),	   CALL(pread),	   CALL(late_read), CALL(late_recvmsg),
-	CALL(late_epoll),  CALL(spawn),
+	CALL(late_epoll),  CALL(spawn),	   CALL(checked_read),
 #undef CALL
 };
 
