@@ -151,26 +151,12 @@ bool ftsan_look_is_builtin(const struct ftsan_look *look, uintptr_t function)
 	return ftsan_module_of(function) == ftsan_module_of(look->of->code_type);
 }
 
-static uintptr_t function_start(uintptr_t pc)
-{
-	const struct ftsan_module *module = ftsan_module_of(pc);
-	struct ftsan_function_table table;
-	uintptr_t begin, end;
-
-	return module != NULL &&
-			       ftsan_function_table_find(&table, module->begin,
-							 module->bias) &&
-			       ftsan_function_range(&table, pc, &begin, &end)
-		       ? begin
-		       : 0;
-}
-
 void ftsan_look_starts(struct ftsan_look *look)
 {
 	for (unsigned i = 0;
 	     i < look->stack->n_native && look->n_starts < FTSAN_ARRAY_LEN(look->start);
 	     i++) {
-		uintptr_t at = function_start(look->stack->pc[i] - (i > 0));
+		uintptr_t at = ftsan_function_start(look->stack->pc[i] - (i > 0));
 
 		if (at != 0)
 			look->start[look->n_starts++] = at;

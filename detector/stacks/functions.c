@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "stacks/modules.h"
 
 /* The one layout that linkers write (LSB 5.0, 10.6.2): DW_EH_PE_udata4, and
  * DW_EH_PE_datarel | DW_EH_PE_sdata4 for the table. */
@@ -76,4 +77,18 @@ bool ftsan_function_range(const struct ftsan_function_table *table, uintptr_t pc
 	}
 	return low > 0 && low < table->count && start_of(table, low - 1, begin) &&
 	       start_of(table, low, end);
+}
+
+uintptr_t ftsan_function_start(uintptr_t pc)
+{
+	const struct ftsan_module *module = ftsan_module_of(pc);
+	struct ftsan_function_table table;
+	uintptr_t begin, end;
+
+	return module != NULL &&
+			       ftsan_function_table_find(&table, module->begin,
+							 module->bias) &&
+			       ftsan_function_range(&table, pc, &begin, &end)
+		       ? begin
+		       : 0;
 }

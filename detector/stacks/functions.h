@@ -34,4 +34,8 @@ bool ftsan_function_table_find(struct ftsan_function_table *table, uintptr_t ima
 bool ftsan_function_range(const struct ftsan_function_table *table, uintptr_t pc,
 			  uintptr_t *begin, uintptr_t *end);
 
+/* Where the function that holds @pc begins, in whatever module; 0: unknown. Context: as
+ * above. */
+uintptr_t ftsan_function_start(uintptr_t pc);
+
 #endif

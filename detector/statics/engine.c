@@ -109,7 +109,8 @@ static void begin(struct static_thread *own, struct static_page *page,
 	store->sp = ftsan_context_sp(uc);
 }
 
-static void fill_store(struct static_thread *own, struct ftsan_thread *thread)
+static void fill_store(struct static_thread *own, struct ftsan_thread *thread,
+		       const ucontext_t *uc)
 {
 	struct static_store *store = &own->store;
 	uint16_t index = atomic_load_explicit(&store->page->module, memory_order_relaxed);
@@ -118,7 +119,7 @@ static void fill_store(struct static_thread *own, struct ftsan_thread *thread)
 	store->writer =
 		static_writer_of(store->pc, store->access.address, &store->is_new);
 	(void)ftsan_safe_u64(store->access.address & ~(uintptr_t)7, &store->old);
-	static_observe(own, thread);
+	static_observe(own, thread, uc);
 }
 
 static bool on_sealed(struct static_thread *own, struct ftsan_thread *thread,
@@ -134,7 +135,7 @@ static bool on_sealed(struct static_thread *own, struct ftsan_thread *thread,
 	static_note_thread(
 		own->store.module,
 		atomic_load_explicit(&thread->tid, memory_order_relaxed));
-	fill_store(own, thread);
+	fill_store(own, thread, uc);
 	if (static_page_is_hot(page, &own->store)) {
 		/* Nothing new, and too often: the store is made with the page open. */
 		static_page_open(page, 0);
@@ -152,7 +153,7 @@ static bool on_window(struct static_thread *own, struct ftsan_thread *thread,
 
 	begin(own, page, uc, address);
 	if (ftsan_context_writes(uc))
-		fill_store(own, thread);
+		fill_store(own, thread, uc);
 	meeting = static_meet(own, thread, uc);
 	if (meeting == STATIC_MEET_RETRY)
 		return true;

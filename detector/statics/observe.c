@@ -10,13 +10,6 @@
 #include "statics/store.h"
 #include "threads/threads.h"
 
-/* A lock that was taken within about a quarter of a second belongs to the call: on a busy
- * machine a thread does not run for that long at times. */
-static const uint64_t RECENT_TSC = 750u * 1000 * 1000;
-/* A lock word that was never given back is one for so long: 20 ms. */
-static const uint64_t FIRST_TSC = 60u * 1000 * 1000;
-/* And one whose function has hardly returned. */
-enum { FRAME_BYTES = 512 };
 /* Locks that were taken while their page was open are given back by then: 1 ms. */
 static const uint64_t SEALED_TSC = 3u * 1000 * 1000;
 /* Several threads are at a module if they were within so long. */
@@ -28,27 +21,6 @@ enum { KNOWN_STORES = 64, KNOWN_STORES_LASTING = 8, KNOWN_EVERY = 16 };
 enum { LOCK_BYTES = 64 };
 /* Critical sections in critical sections. */
 enum { SECTIONS_MAX = 4 };
-
-enum static_code static_code_of(uintptr_t pc)
-{
-	static const char *const libc[] = {"libc.so", "libc-2", "libpthread", "libm.so"};
-	static const char *const foreign[] = {
-		"ld-linux",    "libgomp",	    "libiomp", "libomp",
-		"libopenblas", "libscipy_openblas", "libftsan"};
-	const struct ftsan_module *module = ftsan_module_of(pc);
-	const char *name;
-
-	if (module == NULL || module == static_config.interpreter)
-		return STATIC_CODE_FOREIGN;
-	name = ftsan_str_base_name(module->path);
-	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(libc); i++)
-		if (ftsan_str_begins(name, libc[i]))
-			return STATIC_CODE_LIBC;
-	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(foreign); i++)
-		if (ftsan_str_begins(name, foreign[i]))
-			return STATIC_CODE_FOREIGN;
-	return STATIC_CODE_MODULE;
-}
 
 /*
  * Static objects are told by their type and by their reference count: pointers to types
@@ -91,16 +63,6 @@ static bool is_at_work(const struct ftsan_thread *thread, uintptr_t address)
 
 /* --- locks ------------------------------------------------------------------------ */
 
-static void add(struct static_store *store, struct ftsan_static_lock lock,
-		enum ftsan_lock_kind kind, uintptr_t pc)
-{
-	if (store->n_held == STATIC_HELD)
-		return;
-	store->held[store->n_held] = lock;
-	store->held_kind[store->n_held] = (uint8_t)kind;
-	store->held_pc[store->n_held++] = pc;
-}
-
 /* Was it code of the module's own package that took it, Python's or native? */
 static bool by_package(const struct static_store *store,
 		       const struct ftsan_held_lock *lock)
@@ -139,18 +101,19 @@ static void add_held(struct static_store *store, const struct ftsan_thread *thre
 
 		if (address == 0)
 			continue;
-		add(store,
-		    (struct ftsan_static_lock){
-			    .address = address,
-			    /* Each thread counts its own. */
-			    .serial = lock->serial ^ thread->index << 20,
-			    .inside = python ? by_package(store, lock)
-					     : static_code_of(lock->pc) !=
-						       STATIC_CODE_FOREIGN,
-			    .recent = now - lock->tsc < RECENT_TSC ||
-				      store->sp < lock->sp + FRAME_BYTES,
-		    },
-		    lock->kind, lock->pc);
+		static_add_held(
+			store,
+			(struct ftsan_static_lock){
+				.address = address,
+				/* Each thread counts its own. */
+				.serial = lock->serial ^ thread->index << 20,
+				.inside = python ? by_package(store, lock)
+						 : static_code_of(lock->pc) !=
+							   STATIC_CODE_FOREIGN,
+				.recent = now - lock->tsc < STATIC_RECENT_TSC ||
+					  store->sp < lock->sp + STATIC_FRAME_BYTES,
+			},
+			lock->kind, lock->pc);
 	}
 }
 
@@ -190,51 +153,12 @@ static void add_sections(struct static_store *store, uintptr_t tstate)
 		if (ftsan_safe_read(pair, (const void *)(at & ~(uintptr_t)3),
 				    sizeof(pair)) != 0)
 			return;
-		add(store,
-		    (struct ftsan_static_lock){
-			    .address = pair[1], .inside = true, .recent = true},
-		    FTSAN_LOCK_SECTION, 0);
+		static_add_held(store,
+				(struct ftsan_static_lock){.address = pair[1],
+							   .inside = true,
+							   .recent = true},
+				FTSAN_LOCK_SECTION, 0);
 		at = pair[0];
-	}
-}
-
-static bool is_taken(const struct static_lock_word *word, uintptr_t address)
-{
-	uint64_t value = 0;
-
-	return ftsan_safe_read(&value, (const void *)address,
-			       word->size < 8 ? word->size : 8) == 0 &&
-	       value != 0;
-}
-
-static void add_lock_words(struct static_store *store, int tid)
-{
-	struct static_module *module = store->module;
-	uint32_t n = atomic_load_explicit(&module->n_lock_words, memory_order_acquire);
-	uint64_t now = ftsan_cpu_ticks();
-
-	for (uint32_t i = 0; i < n && i < STATIC_LOCK_WORDS; i++) {
-		struct static_lock_word *word = &module->lock_words[i];
-		uintptr_t address =
-			atomic_load_explicit(&word->address, memory_order_relaxed);
-		bool inside = word->tid == tid && store->sp <= word->sp + FRAME_BYTES;
-
-		if (address == 0 || !is_taken(word, address))
-			continue;
-		/* Never given back: a counter, a flag that says that something was done
-		 * once, or a lock that is held for the first time. */
-		if (!word->given_back) {
-			store->lock_unknown |=
-				!word->counts && inside && now - word->tsc < FIRST_TSC;
-			continue;
-		}
-		add(store,
-		    (struct ftsan_static_lock){.address = address,
-					       .serial = word->serial,
-					       .inside = true,
-					       .recent = inside ||
-							 now - word->tsc < RECENT_TSC},
-		    FTSAN_LOCK_WORD, 0);
 	}
 }
 
@@ -334,7 +258,8 @@ static bool locks_unknown(const struct static_module *module)
 		       SEALED_TSC;
 }
 
-void static_observe(struct static_thread *own, struct ftsan_thread *thread)
+void static_observe(struct static_thread *own, struct ftsan_thread *thread,
+		    const void *ucontext)
 {
 	const struct ftsan_static_host *host = static_config.host;
 	struct static_store *store = &own->store;
@@ -355,6 +280,6 @@ void static_observe(struct static_thread *own, struct ftsan_thread *thread)
 		return;
 	add_held(store, thread);
 	add_sections(store, attached ? tstate : 0);
-	add_lock_words(store, atomic_load_explicit(&thread->tid, memory_order_relaxed));
+	static_add_lock_words(store, thread, ucontext);
 	store->lock_unknown |= locks_unknown(store->module);
 }

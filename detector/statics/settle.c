@@ -7,83 +7,6 @@
 #include "statics/store.h"
 #include "threads/threads.h"
 
-/* --- lock words ------------------------------------------------------------------- */
-
-static uint64_t part(uint64_t word, const struct ftsan_access *access)
-{
-	uint32_t at = access->address % 8, size = access->size;
-
-	word >>= 8 * at;
-	return size >= 8 ? word : word & ((1ull << 8 * size) - 1);
-}
-
-static struct static_lock_word *find_lock_word(struct static_module *module,
-					       uintptr_t address)
-{
-	uint32_t n = atomic_load_explicit(&module->n_lock_words, memory_order_relaxed);
-
-	for (uint32_t i = 0; i < n; i++)
-		if (atomic_load_explicit(&module->lock_words[i].address,
-					 memory_order_relaxed) == address)
-			return &module->lock_words[i];
-	return NULL;
-}
-
-static struct static_lock_word *new_lock_word(struct static_module *module,
-					      const struct ftsan_access *access)
-{
-	uint32_t n = atomic_load_explicit(&module->n_lock_words, memory_order_relaxed);
-	struct static_lock_word *word = NULL;
-
-	/* What was never given back may be a flag: it makes room. */
-	for (uint32_t i = 0; n == STATIC_LOCK_WORDS && word == NULL && i < n; i++)
-		if (!module->lock_words[i].given_back)
-			word = &module->lock_words[i];
-	if (word != NULL)
-		n--;
-	else if (n < STATIC_LOCK_WORDS)
-		word = &module->lock_words[n];
-	if (word == NULL) {
-		atomic_store_explicit(&module->lock_words_full, true,
-				      memory_order_relaxed);
-		return NULL;
-	}
-	word->serial = 0;
-	word->counts = false;
-	word->size = access->size;
-	word->given_back = false;
-	atomic_store_explicit(&word->address, access->address, memory_order_relaxed);
-	atomic_store_explicit(&module->n_lock_words, n + 1, memory_order_release);
-	return word;
-}
-
-/* follow_lock_word() - from 0 to something by a locked instruction, and back. */
-static void follow_lock_word(const struct static_store *store, int tid)
-{
-	uint64_t old = part(store->old, &store->access);
-	uint64_t new = part(store->new, &store->access);
-	struct static_lock_word *word;
-
-	if (!store->has_new || store->access.size > 8 || old == new)
-		return;
-	word = find_lock_word(store->module, store->access.address);
-	if (word == NULL && store->access.atomic && old == 0)
-		word = new_lock_word(store->module, &store->access);
-	if (word == NULL)
-		return;
-	if (old != 0 && new != 0 && store->access.atomic)
-		word->counts = true;
-	if (old == 0) {
-		word->serial++;
-		word->tsc = ftsan_cpu_ticks();
-		word->tid = tid;
-		word->sp = store->sp;
-	}
-	/* PyMutex is a byte, and keeps a bit for those that wait. */
-	if (new == 0 || (store->access.size == 1 && (old & 1) > (new & 1)))
-		word->given_back = true;
-}
-
 /* --- facts ------------------------------------------------------------------------ */
 
 static bool looks_like_pointer(uint64_t value)
@@ -276,11 +199,8 @@ void static_settle(struct static_thread *own, struct ftsan_thread *thread,
 	if (store->access.atomic)
 		atomic_store_explicit(&store->page->has_atomics, true,
 				      memory_order_relaxed);
-	if (!store->writer->by_libc) {
-		static_records_lock();
-		follow_lock_word(store, tid);
-		static_records_unlock();
-	}
+	if (!store->writer->by_libc)
+		static_follow_lock_word(store, thread, ucontext);
 	if (store->known)
 		return;
 	static_count_run(own);

@@ -97,7 +97,25 @@ struct static_thread {
 struct static_thread *static_thread_of(const struct ftsan_thread *thread);
 
 /* observe.c: what can be known before the store is made. */
-void static_observe(struct static_thread *own, struct ftsan_thread *thread);
+void static_observe(struct static_thread *own, struct ftsan_thread *thread,
+		    const void *ucontext);
+/* A lock that was taken within about a quarter of a second belongs to the call: on a busy
+ * machine a thread does not run for that long at times. */
+#define STATIC_RECENT_TSC (UINT64_C(750) * 1000 * 1000)
+/* And one whose function has hardly returned. */
+enum { STATIC_FRAME_BYTES = 512 };
+
+/*
+ * lock_words.c: static words that are used as locks. Which ones are taken at the store;
+ * then what the store does to one. Neither under the records' lock.
+ */
+void static_add_lock_words(struct static_store *store, struct ftsan_thread *thread,
+			   const void *ucontext);
+void static_add_held(struct static_store *store, struct ftsan_static_lock lock,
+		     uint8_t kind, uintptr_t pc);
+void static_follow_lock_word(const struct static_store *store,
+			     struct ftsan_thread *thread, const void *ucontext);
+
 /* settle.c: takes the store into the records; @old and @new are known. May report. */
 void static_settle(struct static_thread *own, struct ftsan_thread *thread,
 		   const void *ucontext);

@@ -17,6 +17,7 @@ enum {
 	STATIC_WRITERS = 131072, /* the same */
 	STATIC_LOCK_WORDS = 64,	 /* of one module */
 	STATIC_PACKAGE = 96,
+	STATIC_TAKER = 5, /* frames of who took a lock word */
 };
 
 /* A static word that is used as a lock; under the records' lock but for looking. */
@@ -29,6 +30,8 @@ struct static_lock_word {
 	int tid;
 	bool given_back; /* ever: else it may be a flag that is set once, or a counter */
 	bool counts;	 /* it went on from there without being given back */
+	/* Where it was taken the first time, and return addresses. */
+	uintptr_t frame[STATIC_TAKER];
 };
 
 struct static_module {
