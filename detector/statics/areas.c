@@ -179,6 +179,18 @@ void ftsan_statics_kernel_slow(struct ftsan_statics_call *call, uintptr_t addres
 	}
 }
 
+void ftsan_statics_leave_open(uintptr_t address, size_t size_bytes)
+{
+	uintptr_t end = address + size_bytes;
+
+	for (uintptr_t at = address & ~(FTSAN_PAGE - 1); at < end; at += FTSAN_PAGE) {
+		struct static_page *page = static_page_of(at);
+
+		if (page != NULL)
+			static_page_leave_open(page);
+	}
+}
+
 void ftsan_statics_kernel_end(struct ftsan_statics_call *call)
 {
 	while (call->n > 0)

@@ -12,6 +12,7 @@
 #include "runtime/runtime.h"
 #include "statics/choose.h"
 #include "statics/statics.h"
+#include "statics/waiting.h"
 #include "threads/threads.h"
 
 enum { PENDING_MAX = 256, EXTENSIONS_MAX = 2048, WAIT_NS = 1000000000 };
@@ -117,7 +118,8 @@ static void seal_segment(const struct dl_phdr_info *info, const ElfW(Phdr) * ph)
 		.package = package,
 		.asks_for_gil = asks_for_gil(info->dlpi_name),
 	};
-	(void)ftsan_statics_seal(&area);
+	if (ftsan_statics_seal(&area) == 0)
+		ftsan_waiting_leave_open(begin, end);
 }
 
 static int seal_object(struct dl_phdr_info *info, size_t size, void *argument)
@@ -144,7 +146,9 @@ void ftsan_statics_seal_all(void)
 {
 	if (!ftsan_statics_on() || !ftsan_lock_take(&seal_lock, WAIT_NS))
 		return;
+	ftsan_waiting_collect();
 	(void)dl_iterate_phdr(seal_object, NULL);
+	ftsan_waiting_forget();
 	ftsan_lock_drop(&seal_lock);
 }
 

@@ -13,7 +13,7 @@ import threading
 import time
 
 import pytest
-from conftest import BUILD, PROGRAMS, clean_environment, found, read_log
+from conftest import BUILD, PROGRAMS, build_extension, clean_environment, found, read_log
 
 PROGRAM = PROGRAMS / "attached.py"
 EXIT_FINDINGS, EXIT_BLIND, EXIT_FAILED = 66, 67, 125
@@ -549,6 +549,28 @@ def assert_refused(target, *words, arguments=(), **settings):
     status, errors = command("attach", *arguments, getattr(target, "pid", target), **settings)
     assert status == EXIT_FAILED, errors
     assert all(word in errors for word in words), errors
+
+
+WAITS = """
+import os, sys, threading, waits
+reads, writes = os.pipe()
+thread = threading.Thread(target=lambda: print(waits.read(reads), flush=True))
+thread.start()
+print("ready", flush=True)
+sys.stdin.readline()
+os.write(writes, b"late")
+thread.join()
+"""
+
+
+def test_a_thread_waits_for_what_comes_into_a_static(attach, interpreter, tmp_path):
+    """It began to before statics were sealed, and the kernel would fail its call."""
+    modules = tmp_path / "modules"
+    modules.mkdir()
+    build_extension(interpreter, modules, "waits")
+    with target(interpreter, "-c", WAITS, environment={"PYTHONPATH": str(modules)}) as program:
+        attached = attach(program, *NOT_BLIND)
+        assert program.end() == (0, "b'late'\n", ""), attached.words
 
 
 def test_no_process():
