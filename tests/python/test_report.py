@@ -108,6 +108,22 @@ def test_tests_are_merged(report, tmp_path):
     assert "In the tests t.py::a, t.py::b, t.py::ü.\n" in report("a").stdout
 
 
+@pytest.mark.parametrize("code, shown", [
+    ("import a; print('b')", r"'import a; print('\''b'\'')'"),
+    ("\nimport a\na.b()", "'import a ...'"),
+    ("import a\na.b()", "'import a ...'"),
+])
+def test_the_command_is_one_line_for_the_shell(report, tmp_path, code, shown):
+    log.write(tmp_path / "a", log.process(argv=["python", "-c", code]), log.finding(), log.end())
+    assert f"  Again:    ftsan run -- python -c {shown}\n" in report("a").stdout
+
+
+def test_what_else_occurred_has_names_of_cplusplus(report, tmp_path):
+    log.write(tmp_path / "a", *log.run(log.finding(evidence="race: read in _ZN1a1bEi"),
+                                       log.finding(evidence="race: write in _ZN1a1cEi")))
+    assert "Occurred 2 times in 1 process: race: read in a::b; race: write in a::c.\n" in report("a").stdout
+
+
 def test_a_finding_that_occurred_once_has_no_note(report, one):
     assert "Occurred" not in report(one).stdout
     assert "In the tests" not in report(one).stdout

@@ -1,6 +1,8 @@
 #include "common/json_set.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "common/escape.h"
 #include "common/xmemory.h"
@@ -58,4 +60,44 @@ char *ftsan_json_words(const json_t *list)
 		text = longer;
 	}
 	return text;
+}
+
+static void put_quoted(FILE *out, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_@%+=:,./-";
+
+	if (word[0] != '\0' && word[strspn(word, plain)] == '\0') {
+		fputs(word, out);
+		return;
+	}
+	fputc('\'', out);
+	for (; *word != '\0'; word++)
+		if (*word == '\'')
+			fputs("'\\''", out);
+		else
+			fputc(*word, out);
+	fputc('\'', out);
+}
+
+char *ftsan_json_command(const json_t *list)
+{
+	char *text = NULL;
+	size_t size = 0, i;
+	FILE *out = open_memstream(&text, &size);
+	const json_t *word;
+
+	if (out == NULL)
+		return ftsan_json_words(list);
+	json_array_foreach(list, i, word)
+	{
+		const char *value = json_string_value(word);
+
+		fputs(i > 0 ? " " : "", out);
+		put_quoted(out, value != NULL ? value : "?");
+	}
+	if (fclose(out) == 0)
+		return text;
+	free(text);
+	return ftsan_json_words(list);
 }

@@ -18,5 +18,7 @@ json_t *ftsan_json_counted(const struct ftsan_names *names);
 
 /* The words of a list with blanks between; what is no text is "?". For free(). */
 char *ftsan_json_words(const json_t *list);
+/* The same as a shell takes it. */
+char *ftsan_json_command(const json_t *list);
 
 #endif

@@ -1,6 +1,7 @@
 #include "results/brief.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common/common.h"
@@ -8,6 +9,7 @@
 #include "results/explain.h"
 #include "results/fold.h"
 #include "results/session_found.h"
+#include "symbols/symbols.h"
 
 /* --- the memory ------------------------------------------------------------------- */
 
@@ -101,12 +103,32 @@ static void put_evidence(FILE *out, const struct ftsan_found *found)
 	}
 	for (size_t i = 0; found->evidence.n > 1 && i < found->evidence.n && i < SHOWN;
 	     i++) {
+		char *text = ftsan_demangle_text(found->evidence.texts[i]);
+
 		fputs(i > 0 ? "; " : ": ", out);
-		ftsan_put_text(out, found->evidence.texts[i]);
+		ftsan_put_text(out, text);
+		free(text);
 	}
 	if (found->evidence.n > SHOWN)
 		fprintf(out, "; and %zu more", found->evidence.n - SHOWN);
 	fputs(".\n", out);
+}
+
+/* A program that was given by -c has lines: the first one of it. */
+static void put_command(FILE *out, const char *command)
+{
+	size_t length = strcspn(command, "\n");
+	const char *line = command + length;
+
+	ftsan_put_text_n(out, command, length);
+	if (*line == '\0')
+		return;
+	/* Code between triple quotes begins with the end of a line. */
+	if (length > 0 && command[length - 1] == '\'') {
+		line += strspn(line, "\n");
+		ftsan_put_text_n(out, line, strcspn(line, "\n'"));
+	}
+	fputs(" ...'", out);
 }
 
 static void put_again(FILE *out, const struct ftsan_view *view,
@@ -123,7 +145,7 @@ static void put_again(FILE *out, const struct ftsan_view *view,
 	} else if (ftsan_str_some(brief->command)) {
 		fputs("  Again:    ftsan run", out);
 		fputs(latent ? " --options mode=latent -- " : " -- ", out);
-		ftsan_put_text(out, brief->command);
+		put_command(out, brief->command);
 		fputc('\n', out);
 	}
 }

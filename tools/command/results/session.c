@@ -23,7 +23,7 @@ static bool same_run(const struct ftsan_session *session, const char *run)
 
 static void add_command(struct ftsan_names *commands, const json_t *argv)
 {
-	char *line = ftsan_json_words(argv);
+	char *line = ftsan_json_command(argv);
 
 	if (line[0] != '\0' && (commands->n < FTSAN_COMMANDS_KEPT ||
 				ftsan_names_find(commands, line) != FTSAN_NO_NAME))
