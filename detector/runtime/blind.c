@@ -5,6 +5,7 @@
 #include "operations/operations.h"
 #include "runtime/gil.h"
 #include "runtime/watched.h"
+#include "sampler/sampler.h"
 
 /* In the order of `ftsan run`'s verdict; NULL: something was watched. */
 static const char *reason_of(const struct ftsan_host *host, const struct ftsan_pyabi *abi)
@@ -19,6 +20,9 @@ static const char *reason_of(const struct ftsan_host *host, const struct ftsan_p
 		return "no extension module was loaded";
 	if (gil_on && !ftsan_latent())
 		return "the GIL was on, so threads took turns";
+	if (ftsan_sampler_active() && !ftsan_watched_numpy() && !ftsan_latent())
+		return "no more than one thread was seen in code of extension modules, "
+		       "and a race takes two";
 	if (!threads && !ftsan_latent())
 		return "only one thread worked with arrays, and a race takes two";
 	return "nothing that ftsan covers was used for long enough";

@@ -133,6 +133,14 @@ unsigned ftsan_watched_extensions(void)
 	return found.n;
 }
 
+bool ftsan_watched_numpy(void)
+{
+	struct extensions found = {.n = 0};
+
+	ftsan_modules_each(look, &found);
+	return found.numpy;
+}
+
 static void put_extensions(struct ftsan_buf *line)
 {
 	struct extensions found = {.n = 0};

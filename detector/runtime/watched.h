@@ -24,6 +24,8 @@ void ftsan_record_watched(struct ftsan_buf *line, bool latent, bool gil_on);
  */
 bool ftsan_watched_anything(bool latent, bool gil_on, bool threads);
 unsigned ftsan_watched_extensions(void);
+/* Is NumPy among them? */
+bool ftsan_watched_numpy(void);
 
 /*
  * Append `modules`: what was seen of each sampled module, as many as the line has room for.

@@ -12,7 +12,7 @@ import xml.etree.ElementTree
 
 import pytest
 
-from conftest import BUILD, clean_environment
+from conftest import BUILD, build_extension, clean_environment
 
 SHARED = """
 import sys, threading
@@ -76,6 +76,22 @@ def test_preloaded_alone(run, numpy_fixed, interpreter, shared):
                   run.preload(numpy_fixed, shared, "0", options="mode=latent"),
                   run.preload(interpreter, "-c", "pass", options="print=0")):
         assert (quiet.status, quiet.stderr) == (0, ""), quiet
+
+
+def test_one_thread_in_an_extension_without_numpy(run, interpreter, tmp_path):
+    """The sampler is for any extension: what was missing is the second thread."""
+    build_extension(interpreter, tmp_path, "statics_held", "-DMODULE=statics_held")
+    program = "import statics_held"
+    there = {"PYTHONPATH": str(tmp_path)}
+    outcome = run.ftsan(interpreter, "-c", program, environment=there)
+    assert outcome.status == 67
+    assert "NOTHING WATCHED (no more than one thread was seen in code of extension modules (loaded: " \
+           "statics_held), and a race takes two: call it from several threads" in first_line(outcome)
+    preloaded = run.preload(interpreter, "-c", program, environment=there)
+    assert "(no more than one thread was seen in code of extension modules, and a race takes two)" \
+        in preloaded.stderr
+    off = run.ftsan(interpreter, "-c", program, environment=there, options="sampler=off")
+    assert off.status == 67 and "no extension module that ftsan covers" in first_line(off)
 
 
 def test_races_need_threads(run, numpy_fixed, shared):

@@ -72,6 +72,11 @@ START_TEST(nothing_to_be_seen)
 	ck_assert_int_eq(ftsan_sight_judge(&q), FTSAN_BLIND_NO_ARRAY);
 	q.numpy = false;
 	ck_assert_int_eq(ftsan_sight_judge(&q), FTSAN_BLIND_NOT_COVERED);
+	/* The sampler is for any module, and begins with the second thread. */
+	q.sampled = true;
+	ck_assert_int_eq(ftsan_sight_judge(&q), FTSAN_BLIND_ONE_IN_CODE);
+	q.latent = true;
+	ck_assert_int_eq(ftsan_sight_judge(&q), FTSAN_BLIND_NOT_COVERED);
 	q.extensions = 0;
 	ck_assert_int_eq(ftsan_sight_judge(&q), FTSAN_BLIND_NO_EXTENSION);
 }
@@ -218,6 +223,18 @@ START_TEST(names_that_are_not_covered)
 }
 END_TEST
 
+START_TEST(one_thread_where_the_sampler_was_on)
+{
+	line(PROCESS);
+	line("{\"v\":1,\"type\":\"engine\",\"name\":\"sampler\",\"active\":true}");
+	line("{\"v\":1,\"type\":\"coverage\",\"watched\":[],\"extensions\":{\"n\":1,"
+	     "\"numpy\":false,\"some\":[\"_multidict\"]}}");
+	assert_verdict(FTSAN_VERDICT_NOTHING_WATCHED,
+		       "no more than one thread was seen in code of extension modules "
+		       "(loaded: _multidict), and a race takes two: ");
+}
+END_TEST
+
 /* Foreign data: nothing of it may be taken for what it is not. */
 START_TEST(odd_records)
 {
@@ -292,6 +309,7 @@ int main(void)
 	tcase_add_test(logs, python_not_known);
 	tcase_add_test(logs, one_of_two_sees);
 	tcase_add_test(logs, names_that_are_not_covered);
+	tcase_add_test(logs, one_thread_where_the_sampler_was_on);
 	tcase_add_test(logs, odd_records);
 	tcase_add_test(logs, what_nobody_watches);
 	tcase_add_test(logs, who_samples_sees_statics);

@@ -104,6 +104,7 @@ static void take_engine(struct ftsan_session *session, struct ftsan_source *sour
 		return;
 	source->engines++;
 	source->engines_on += engine->active;
+	source->sampled |= engine->active && same_text(engine->name, "sampler");
 	for (size_t i = 0; i < session->n_engines; i++) {
 		state = &session->engines[i];
 		if (same_text(state->name, engine->name) &&

@@ -182,4 +182,5 @@ void ftsan_source_close(struct ftsan_session *session, struct ftsan_source *sour
 	source->coverage_length = 0;
 	source->open = false;
 	source->engines = source->engines_on = source->findings = 0;
+	source->sampled = false;
 }

@@ -105,6 +105,7 @@ void ftsan_sight_close(struct ftsan_session *session, const struct ftsan_source 
 		.gil_on = source->gil == FTSAN_GIL_ON,
 		.numpy = extensions == NULL ||
 			 json_is_true(json_object_get(extensions, "numpy")),
+		.sampled = source->sampled,
 		.extensions = extensions == NULL
 				      ? 1
 				      : (uint64_t)json_integer_value(

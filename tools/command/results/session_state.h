@@ -18,6 +18,7 @@ enum ftsan_sight {
 	FTSAN_BLIND_NO_ARRAY,	  /* though NumPy was loaded */
 	FTSAN_BLIND_SHORT,	  /* no array was there long enough */
 	FTSAN_BLIND_ONE_THREAD,	  /* and races were looked for */
+	FTSAN_BLIND_ONE_IN_CODE,  /* no second one ran what the sampler watches */
 	FTSAN_BLIND_NOT_COVERED,  /* other extension modules only */
 	FTSAN_BLIND_NO_EXTENSION, /* none at all */
 	FTSAN_BLIND_UNTOLD,	  /* it died, and had told nothing yet */
@@ -33,6 +34,7 @@ enum ftsan_sight {
  * @latent:       hazards were looked for
  * @gil_on:       at the end
  * @numpy:        was loaded
+ * @sampled:      the sampler was active, which any extension module is enough for
  * @extensions:   modules
  * @threads:      that worked with arrays
  * @buffers_seen: arrays, as far as ftsan could see them being made
@@ -40,7 +42,7 @@ enum ftsan_sight {
  */
 struct ftsan_sight_question {
 	bool python_known, engines_off, told;
-	bool latent, gil_on, numpy;
+	bool latent, gil_on, numpy, sampled;
 	uint64_t findings, extensions, threads, buffers_seen;
 	uint64_t anytime, race;
 };
@@ -172,7 +174,7 @@ struct ftsan_met {
  * @open:      a process is being read that has not ended its log
  * @pid, @process: of that process, and its number in the session
  * @engines, @findings: records of it
- * @engines_on: of the engines, those that are active
+ * @engines_on: of the engines, those that are active; @sampled: the sampler is
  * @python_known, @latent: what its process record says
  * @coverage:  its last record as it stands in the log, empty when there is none
  * @gil:       at its start
@@ -188,7 +190,7 @@ struct ftsan_source {
 	int pid;
 	uint64_t process;
 	size_t engines, engines_on, findings;
-	bool python_known, latent;
+	bool python_known, latent, sampled;
 	char *coverage;
 	size_t coverage_length, coverage_capacity;
 	int gil;

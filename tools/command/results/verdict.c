@@ -24,7 +24,8 @@ enum ftsan_sight ftsan_sight_judge(const struct ftsan_sight_question *q)
 	if (q->gil_on && !q->latent)
 		return FTSAN_BLIND_GIL;
 	if (!q->numpy)
-		return FTSAN_BLIND_NOT_COVERED;
+		return q->sampled && !q->latent ? FTSAN_BLIND_ONE_IN_CODE
+						: FTSAN_BLIND_NOT_COVERED;
 	if (!q->latent && q->threads < 2)
 		return FTSAN_BLIND_ONE_THREAD;
 	return q->buffers_seen == 0 ? FTSAN_BLIND_NO_ARRAY : FTSAN_BLIND_SHORT;
@@ -86,17 +87,32 @@ static void put_refused(FILE *out, const struct ftsan_names *refused)
 	}
 }
 
-static void put_not_covered(FILE *out, const struct ftsan_names *extensions)
+static void put_extensions(FILE *out, const struct ftsan_names *extensions)
 {
 	enum { NAMED = 5 };
 
-	fputs("no extension module that ftsan covers was loaded (", out);
 	for (size_t i = 0; i < extensions->n && i < NAMED; i++) {
 		fputs(i > 0 ? ", " : "loaded: ", out);
 		ftsan_put_text(out, extensions->texts[i]);
 	}
-	fputs(extensions->n > NAMED ? ", ...): " : "): ", out);
-	fputs("it watches arrays of NumPy and code objects of Cython modules", out);
+	fputs(extensions->n > NAMED ? ", ...)" : ")", out);
+}
+
+static void put_not_covered(FILE *out, const struct ftsan_names *extensions)
+{
+	fputs("no extension module that ftsan covers was loaded (", out);
+	put_extensions(out, extensions);
+	fputs(": it watches arrays of NumPy and code objects of Cython modules", out);
+}
+
+static void put_one_in_code(FILE *out, const struct ftsan_names *extensions)
+{
+	fputs("no more than one thread was seen in code of extension modules (", out);
+	put_extensions(out, extensions);
+	fputs(", and a race takes two: call it from several threads (pytest "
+	      "--parallel-threads=4), or look for hazards with --options mode=latent, "
+	      "which need one thread only",
+	      out);
 }
 
 static void put_engines(FILE *out, const struct ftsan_session *session)
@@ -144,6 +160,8 @@ static void put_reason(FILE *out, enum ftsan_sight why,
 		      out);
 	} else if (why == FTSAN_BLIND_ENGINES) {
 		put_engines(out, session);
+	} else if (why == FTSAN_BLIND_ONE_IN_CODE) {
+		put_one_in_code(out, &session->coverage.extensions);
 	} else if (why == FTSAN_BLIND_NOT_COVERED) {
 		put_not_covered(out, &session->coverage.extensions);
 	} else {
