@@ -109,7 +109,8 @@ extern FTSAN_HIDDEN _Atomic uintptr_t ftsan_statics_lowest, ftsan_statics_highes
 void ftsan_statics_kernel_slow(struct ftsan_statics_call *call, uintptr_t address,
 			       size_t size_bytes, bool writes);
 void ftsan_statics_kernel_end(struct ftsan_statics_call *call);
-/* These bytes are the kernel's already: their pages stay open. Context: the same. */
+/* Bytes that the kernel may come to at any time: their pages stay open. Context: the
+ * same. */
 void ftsan_statics_leave_open(uintptr_t address, size_t size_bytes);
 static inline bool ftsan_statics_near(uintptr_t address)
 {

@@ -13,6 +13,7 @@
 #include "process/scout.h"
 #include "process/signal_bits.h"
 #include "process/signal_deliver.h"
+#include "statics/statics.h"
 #include "process/thread_count.h"
 
 /* struct start - what a new thread has to know; lies at the low end of its own
@@ -182,6 +183,18 @@ static void drop_start(struct start *start)
 		free(start);
 }
 
+/* A stack in a static: the kernel writes to the thread's own block there (rseq, its number
+ * at its end), and ends the process if it can't. */
+static void keep_stack_open(const pthread_attr_t *attr)
+{
+	size_t size_bytes;
+	void *begin;
+
+	if (attr != NULL && pthread_attr_getstack(attr, &begin, &size_bytes) == 0 &&
+	    ftsan_statics_near((uintptr_t)begin))
+		ftsan_statics_leave_open((uintptr_t)begin, size_bytes);
+}
+
 int ftsan_hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 			      void *(*routine)(void *), void *argument)
 {
@@ -193,6 +206,7 @@ int ftsan_hook_pthread_create(pthread_t *thread, const pthread_attr_t *attr,
 	start = make_start(attr, routine, argument);
 	if (!start)
 		return EAGAIN;
+	keep_stack_open(attr);
 	(void)ftsan_thread_count_add(1);
 	error = FTSAN_REAL(pthread_create)(thread, attr, run, start);
 	if (error != 0) {

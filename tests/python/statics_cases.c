@@ -642,6 +642,31 @@ static long kernel_spawn(int fd)
 	return waitpid(into.pid, &status, 0) == into.pid ? status : -1;
 }
 
+/* The kernel keeps things in a thread's stack. */
+static void *update_into(void *unused)
+{
+	struct timespec moment = {0, 1000000};
+
+	(void)unused;
+	into.bytes[0]++;
+	nanosleep(&moment, NULL);
+	return into.bytes;
+}
+static long kernel_stack(int fd)
+{
+	static char stack[65536] __attribute__((aligned(4096)));
+	pthread_attr_t attributes;
+	pthread_t thread;
+	void *result = NULL;
+
+	if (fd < 0 || pthread_attr_init(&attributes) != 0 ||
+	    pthread_attr_setstack(&attributes, stack, sizeof(stack)) != 0 ||
+	    pthread_create(&thread, &attributes, update_into, NULL) != 0)
+		return -1;
+	pthread_join(thread, &result);
+	return result == into.bytes;
+}
+
 static const struct {
 	const char *name;
 	long (*call)(int fd);
@@ -656,6 +681,7 @@ static const struct {
 	CALL(sigaction),   CALL(sigmask),  CALL(rusage), CALL(itimer), CALL(pipe2),
 	CALL(futex),	   CALL(pread),	   CALL(late_read), CALL(late_recvmsg),
 	CALL(late_epoll),  CALL(spawn),	   CALL(checked_read),
+	CALL(stack),
 #undef CALL
 };
 
