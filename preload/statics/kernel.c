@@ -21,6 +21,7 @@
 #include "elf/elf.h"
 #include "hooks/hooks.h"
 #include "runtime/runtime.h"
+#include "statics/kernel_twice.h"
 #include "statics/statics_seal.h"
 #include "statics/statics.h"
 
@@ -28,6 +29,10 @@ enum kernel_hook {
 #define FTSAN_KERNEL_HOOK(ret, name, params, args, memory) KERNEL_##name,
 #include "statics/kernel.def"
 #undef FTSAN_KERNEL_HOOK
+	N_PLAIN_HOOKS,
+	KERNEL_SIGSETJMP = N_PLAIN_HOOKS,
+	KERNEL_GETCONTEXT,
+	KERNEL_SWAPCONTEXT,
 	N_KERNEL_HOOKS
 };
 
@@ -96,13 +101,30 @@ enum { N_GOTS = (N_KERNEL_HOOKS + FTSAN_GOT_MAX - 1) / FTSAN_GOT_MAX };
 static struct ftsan_got gots[N_GOTS];
 static bool started;
 
-static void set(unsigned i, const char *name, uintptr_t replacement)
+static uintptr_t set(unsigned i, const char *name, uintptr_t replacement)
 {
-	void *address = ftsan_real_lookup(RTLD_NEXT, name);
+	uintptr_t original = (uintptr_t)ftsan_real_lookup(RTLD_NEXT, name);
 
-	memcpy((char *)&real + i * sizeof(void *), &address, sizeof(address));
 	table[i] = (struct ftsan_got_hook){
-		.name = name, .original = (uintptr_t)address, .replacement = replacement};
+		.name = name, .original = original, .replacement = replacement};
+	return original;
+}
+
+static void set_plain(unsigned i, const char *name, uintptr_t replacement)
+{
+	uintptr_t original = set(i, name, replacement);
+
+	memcpy((char *)&real + i * sizeof(void *), &original, sizeof(original));
+}
+
+static void set_twice(void)
+{
+	ftsan_kernel_sigsetjmp_real = set(KERNEL_SIGSETJMP, "__sigsetjmp",
+					  (uintptr_t)ftsan_kernel_sigsetjmp);
+	ftsan_kernel_getcontext_real = set(KERNEL_GETCONTEXT, "getcontext",
+					   (uintptr_t)ftsan_kernel_getcontext);
+	ftsan_kernel_swapcontext_real = set(KERNEL_SWAPCONTEXT, "swapcontext",
+					    (uintptr_t)ftsan_kernel_swapcontext);
 }
 
 static void start(void)
@@ -112,9 +134,10 @@ static void start(void)
 	if (started || !ftsan_statics_on())
 		return;
 #define FTSAN_KERNEL_HOOK(ret, name, params, args, memory)                               \
-	set(i++, #name, (uintptr_t)kernel_##name);
+	set_plain(i++, #name, (uintptr_t)kernel_##name);
 #include "statics/kernel.def"
 #undef FTSAN_KERNEL_HOOK
+	set_twice();
 	for (unsigned at = 0; at < N_KERNEL_HOOKS; at += FTSAN_GOT_MAX)
 		gots[at / FTSAN_GOT_MAX] = (struct ftsan_got){
 			.hooks = table + at,

@@ -15,6 +15,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
@@ -32,6 +33,7 @@
 #include <sys/wait.h>
 #include <threads.h>
 #include <time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 struct state {
@@ -456,6 +458,8 @@ static union {
 	struct timeval interval[2];
 	struct sockaddr_storage address;
 	pid_t pid;
+	sigjmp_buf jump;
+	ucontext_t context;
 } into __attribute__((aligned(4096)));
 
 static long kernel_read(int fd)
@@ -667,6 +671,33 @@ static long kernel_stack(int fd)
 	return result == into.bytes;
 }
 
+/* Who comes back has the mask of before: SIGUSR2 is not blocked. */
+static long kernel_sigsetjmp(int fd)
+{
+	sigset_t set;
+
+	if (fd < 0)
+		return 0;
+	if (sigsetjmp(into.jump, 1) == 0) {
+		sigemptyset(&set);
+		sigaddset(&set, SIGUSR2);
+		pthread_sigmask(SIG_BLOCK, &set, NULL);
+		siglongjmp(into.jump, 1);
+	}
+	pthread_sigmask(SIG_BLOCK, NULL, &set);
+	return sigismember(&set, SIGUSR2);
+}
+static long kernel_getcontext(int fd)
+{
+	volatile int times = 0;
+
+	if (fd < 0 || getcontext(&into.context) != 0)
+		return -1;
+	if (times++ == 0)
+		setcontext(&into.context);
+	return times;
+}
+
 static const struct {
 	const char *name;
 	long (*call)(int fd);
@@ -681,7 +712,7 @@ static const struct {
 	CALL(sigaction),   CALL(sigmask),  CALL(rusage), CALL(itimer), CALL(pipe2),
 	CALL(futex),	   CALL(pread),	   CALL(late_read), CALL(late_recvmsg),
 	CALL(late_epoll),  CALL(spawn),	   CALL(checked_read),
-	CALL(stack),
+	CALL(stack),	   CALL(sigsetjmp), CALL(getcontext),
 #undef CALL
 };
 
