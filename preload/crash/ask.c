@@ -169,6 +169,11 @@ static unsigned count_left(uint64_t now)
 
 		if (state == DONE || tid == 0)
 			continue;
+		/* It had only just begun, and had not said yet that it is the scout. */
+		if (tid == ftsan_scout_tid()) {
+			atomic_store(&guests.tid[i], 0);
+			continue;
+		}
 		left++;
 		if (state == ANSWERING || (state == ASKED && guests.asked_ns[i] != 0 &&
 					   now - guests.asked_ns[i] < ASK_AGAIN_NS))
