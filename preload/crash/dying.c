@@ -60,8 +60,8 @@ static uint64_t me(void)
 	       (uint32_t)ftsan_sys_gettid();
 }
 
-/* Waits for another thread to leave, or to have died with the process. */
-static bool keep_room(uint64_t wait_ns)
+/* Waits for another thread to leave, or to have died with the process, and answers it. */
+static bool keep_room(uint64_t wait_ns, const void *ucontext)
 {
 	uint64_t self = me(), end = ftsan_sys_now_ns() + wait_ns, other = 0;
 
@@ -71,6 +71,7 @@ static bool keep_room(uint64_t wait_ns)
 		/* Of the process that forked this one: it is not here. */
 		if (other >> 32 != self >> 32)
 			continue;
+		ftsan_ask_answer(ucontext);
 		ftsan_sys_sleep(1000000);
 		other = 0;
 	}
@@ -170,8 +171,6 @@ static void report(int sig, const siginfo_t *info, const void *uc)
 		info = &suspect.info;
 		uc = &suspect.uc;
 	}
-	/* Of two that fault at a time, the one whose handler still prints dies first. */
-	(void)keep_room(KEEPER_NS);
 	ask(sig, info, uc, &asked);
 	tell(sig, info, uc, &asked);
 }
@@ -250,6 +249,9 @@ static void on_dying(int sig, const siginfo_t *info, const void *ucontext)
 {
 	if (!ftsan_preload_own() || !ftsan_preload_options()->crash)
 		return;
+	/* Of two that fault at a time, the one whose handler still prints dies first: what
+	 * it died of is known, and of the other one perhaps no more than that it is sent. */
+	(void)keep_room(KEEPER_NS, ucontext);
 	while (!become_reporter()) {
 		if (atomic_load(&reporter) == me()) {
 			tell_less(sig, info, (void *)ucontext);
@@ -306,7 +308,7 @@ static void on_suspect(int sig, const siginfo_t *info, const void *ucontext,
 	suspect.frame = (uintptr_t)__builtin_frame_address(0);
 	/* Only where the process is all but sure to die: others recover. */
 	suspect.asked = false;
-	if (!dies || is_traced() || !keep_room(0))
+	if (!dies || is_traced() || !keep_room(0, ucontext))
 		return;
 	suspect.asking = true;
 	ask(sig, info, ucontext, &suspect.answers);
@@ -357,7 +359,7 @@ static bool is_hang(int sig, const siginfo_t *info, const void *ucontext)
 	if (!ftsan_preload_own() || ftsan_stack_walking() || !become_reporter())
 		return true;
 	first.sig = 0;
-	if (keep_room(0)) {
+	if (keep_room(0, ucontext)) {
 		ftsan_ask_all(&asked, ucontext, ANSWER_NS, !is_traced());
 		death.witness = asked.witness;
 		death.n_witnesses = asked.n;

@@ -114,6 +114,24 @@ def test_who_reports_it_makes_no_difference(run, interpreter, extension, how):
     assert ("Fatal Python error" in outcome.stderr) == (how == "faulthandler"), outcome
 
 
+@pytest.mark.parametrize("before", ["", "import faulthandler; faulthandler.enable()"])
+def test_two_die_at_a_time(run, interpreter, extension, before):
+    """The finding is of a fault, and not of what faulthandler sends after it."""
+    script = run.script(f"""
+import crashing, threading
+{before}
+start = threading.Barrier(2)
+def culprit():
+    start.wait()
+    crashing.wild_pointer()
+threading.Thread(target=culprit).start()
+culprit()
+""")
+    crash = the_crash(run.ftsan(interpreter, script, environment=extension), SEGV)
+    assert "nothing is mapped at" in crash["death"].get("detail", ""), crash
+    assert "silent" not in crash["death"] and len(crash["stacks"]) == 2, crash
+
+
 def test_two_others_at_one_object(run, interpreter, extension):
     """Who meets a corrupted heap need not have to do with it: the two that may have are told."""
     script = run.script("""
