@@ -168,10 +168,12 @@ void ftsan_crash_look(const struct ftsan_death *death)
 	work.fault.facts.signal = death->signal;
 	if (death->plain)
 		return;
+	ftsan_witness_look(true);
 	ftsan_fault_look(&work.fault, death->signal, death->info, death->ucontext,
 			 death->message);
 	work.fault.facts.allocates = ftsan_moment_allocates(&death->witness[0].stack);
 	work.fault.facts.frees = ftsan_moment_frees(&death->witness[0].stack);
+	ftsan_witness_look(false);
 }
 
 unsigned ftsan_crash_explained(const struct ftsan_death *death)

@@ -1,5 +1,6 @@
 #include "crash/witness.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <ucontext.h>
 
@@ -16,6 +17,18 @@
 /* Set once at start. */
 static struct ftsan_interpreter interpreter;
 static void *(*tstate_of)(void);
+
+static _Atomic unsigned looking; /* threads; no room for one's own in static TLS */
+
+bool ftsan_witness_looks(void)
+{
+	return atomic_load_explicit(&looking, memory_order_relaxed) > 0;
+}
+
+void ftsan_witness_look(bool begins)
+{
+	atomic_fetch_add(&looking, begins ? 1u : -1u);
+}
 
 void ftsan_witness_init(const struct ftsan_interpreter *of, void *(*tstate)(void))
 {
@@ -139,6 +152,7 @@ void ftsan_witness_take(struct ftsan_witness *out, const void *ucontext)
 	const ucontext_t *uc = ucontext;
 	ucontext_t copy;
 
+	ftsan_witness_look(true);
 	out->tid = ftsan_sys_gettid();
 	out->sp = ftsan_context_sp(uc);
 	take_name(out);
@@ -148,6 +162,7 @@ void ftsan_witness_take(struct ftsan_witness *out, const void *ucontext)
 	add_operation(out);
 	take_locks(out);
 	take_blocked(out, ucontext);
+	ftsan_witness_look(false);
 }
 
 bool ftsan_witness_is_plain(const struct ftsan_witness *witness)

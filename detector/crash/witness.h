@@ -44,6 +44,14 @@ void ftsan_witness_init(const struct ftsan_interpreter *interpreter,
  */
 void ftsan_witness_take(struct ftsan_witness *out, const void *ucontext);
 
+/*
+ * Does a thread look at what it does, or at what it dies of? Then what is closed for a
+ * moment may be read: a page of static data, say, with the names of a module's functions.
+ * Async-signal-safe.
+ */
+bool ftsan_witness_looks(void);
+void ftsan_witness_look(bool begins);
+
 /* Is there nothing on its stack but the interpreter and libc? Async-signal-safe. */
 bool ftsan_witness_is_plain(const struct ftsan_witness *witness);
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "crash/crash.h"
 #include "findings/findings.h"
 #include "freed/freed.h"
 #include "locks/locks.h"
@@ -113,6 +114,11 @@ int ftsan_runtime_start(const struct ftsan_host *the_host,
 bool ftsan_runtime_active(void)
 {
 	return atomic_load_explicit(&active, memory_order_acquire);
+}
+
+bool ftsan_runtime_look_fault(const siginfo_t *info, const void *ucontext)
+{
+	return ftsan_witness_looks() && ftsan_statics_let_read(info, ucontext);
 }
 
 bool ftsan_runtime_walk_fault(const siginfo_t *info, const void *ucontext)

@@ -39,7 +39,10 @@ bool ftsan_runtime_active(void);
  * the signal was ours and the handler must return at once; false: it is the program's.
  * runtime_fault also cancels a store that was being stepped when the program's own
  * fault came up in it. runtime_walk_fault: the unwinder may go on reading; asked first.
+ * runtime_look_fault: so may who looks at what a thread does at the process's end; asked
+ * before a read that may fail is taken for one that has.
  */
+bool ftsan_runtime_look_fault(const siginfo_t *info, const void *ucontext);
 bool ftsan_runtime_walk_fault(const siginfo_t *info, const void *ucontext);
 bool ftsan_runtime_fault(siginfo_t *info, void *ucontext);
 bool ftsan_runtime_trap(siginfo_t *info, void *ucontext);

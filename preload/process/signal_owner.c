@@ -46,6 +46,8 @@ static bool is_ours(int sig, siginfo_t *info, void *uc)
 		return is_sent_by_us(sig, info, uc);
 	if (sig == SIGTRAP)
 		return ftsan_runtime_trap(info, uc);
+	if (sig == SIGSEGV && ftsan_runtime_look_fault(info, uc))
+		return true;
 	if (ftsan_safe_read_fixup(uc))
 		return true;
 	/* To leave the unwinder would leave its lock taken: it reads what it can. */

@@ -89,6 +89,13 @@ static void trap_and_fault(void)
 		abort();
 }
 
+bool ftsan_runtime_look_fault(const siginfo_t *info, const void *ucontext)
+{
+	(void)info;
+	(void)ucontext;
+	return false;
+}
+
 bool ftsan_runtime_walk_fault(const siginfo_t *info, const void *ucontext)
 {
 	(void)info;
