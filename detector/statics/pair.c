@@ -66,7 +66,7 @@ struct ftsan_static_pair_verdict static_pair_verdict(const struct static_store *
 		.counted = points(held) && is_counted(held->new),
 		.reference = held->access.size == 8 && is_counted(held->old),
 		.call_words = call_words(held->word),
-		.followed = held->word->of_one && held->word->followed,
+		.followed = held->word->of_one && static_word_followed(held->word),
 		.locked = static_is_locked(held),
 		.varies = facts->changed > 1,
 		.read = true,

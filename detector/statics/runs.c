@@ -46,15 +46,21 @@ static bool begins_anew(const struct static_run *run, uintptr_t word, uintptr_t 
 	return false;
 }
 
+static uintptr_t distance(uintptr_t a, uintptr_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
 /* The function goes on to another word in the same call. */
-static void note_followed(uintptr_t address)
+static void note_follower(uintptr_t address, uintptr_t follower)
 {
 	struct static_word *word = static_word_of(address, 0);
 
-	if (word == NULL || word->followed)
+	if (word == NULL || (word->follower != 0 && distance(word->follower, address) <=
+							    distance(follower, address)))
 		return;
 	static_records_lock();
-	word->followed = true;
+	word->follower = follower;
 	static_records_unlock();
 }
 
@@ -63,8 +69,8 @@ static void add_word(struct static_run *run, uintptr_t word, uintptr_t pc, bool 
 	for (unsigned i = 0; i < run->n; i++)
 		if (run->words[i] == word)
 			return;
-	if (run->n > 0)
-		note_followed(run->words[run->n - 1]);
+	for (unsigned i = 0; i < run->n; i++)
+		note_follower(run->words[i], word);
 	if (run->n == STATIC_RUN_WORDS)
 		return;
 	run->pcs[run->n] = pc;
@@ -87,15 +93,25 @@ static bool is_same_function(uintptr_t a, uintptr_t b)
 /* Where statics have no names, so many words of one call are taken for one variable. */
 enum { MANY_WORDS = 4 };
 
-static bool is_same_variable(uintptr_t a, uintptr_t b, const struct static_run *run)
+static bool is_same_variable(uintptr_t a, uintptr_t b, bool without_names)
 {
 	char first[FTSAN_SYMBOL_MAX], second[FTSAN_SYMBOL_MAX];
 	uint64_t into;
 
 	if (ftsan_symbol_object(a, first, &into) != 0 ||
 	    ftsan_symbol_object(b, second, &into) != 0)
-		return run->n >= MANY_WORDS;
+		return without_names;
 	return strcmp(first, second) == 0;
+}
+
+bool static_word_followed(const struct static_word *word)
+{
+	enum { NEAR_BYTES = 64 };
+	uintptr_t address = atomic_load_explicit(&word->address, memory_order_relaxed);
+
+	return word->follower != 0 &&
+	       is_same_variable(address, word->follower,
+				distance(address, word->follower) <= NEAR_BYTES);
 }
 
 bool static_words_of_one(struct static_thread *own)
@@ -113,7 +129,8 @@ bool static_words_of_one(struct static_thread *own)
 	for (unsigned i = 0; i < run->n && !word->of_one; i++)
 		word->of_one = run->words[i] != address &&
 			       is_same_function(run->pcs[i], own->store.pc) &&
-			       is_same_variable(run->words[i], address, run);
+			       is_same_variable(run->words[i], address,
+						run->n >= MANY_WORDS);
 	return word->of_one;
 }
 

@@ -130,6 +130,8 @@ void static_count_run(struct static_thread *own);
 bool static_words_together(struct static_thread *own);
 /* And are they of one variable? */
 bool static_words_of_one(struct static_thread *own);
+/* Was another word of its variable seen to be stored to after it in a call? */
+bool static_word_followed(const struct static_word *word);
 
 /* What the rules say of a word, with what is known of the others of its calls. */
 struct ftsan_static_verdict static_verdict_of(const struct static_word *word);

@@ -105,7 +105,7 @@ struct static_word {
 	uint8_t checked; /* how often that was looked at */
 	bool of_one;	 /* and those belong to the same variable; as @checked: */
 	uint8_t checked_one;
-	bool followed;	 /* other words were stored to after it in such a call */
+	uintptr_t follower; /* nearest word that was stored to after it in such a call */
 	int tid;
 	_Atomic uint32_t stores;
 	uint32_t windows, refills;

@@ -339,11 +339,13 @@ CASE(replaced)
 	return PyLong_FromUnsignedLong(*at);
 }
 
-/* Two threads hand words on by a flag, and each touches them only when it is its turn. */
+/* Two threads hand words on by a flag, and each touches them only when it is its turn. What
+ * one of them counts afterwards is another variable, and its own. */
 static _Alignas(4096) struct {
 	volatile unsigned long first, second;
 	_Atomic unsigned long full;
 } message_box;
+static _Alignas(4096) volatile unsigned long message_sent;
 static _Atomic unsigned *arrivals;
 static _Thread_local unsigned message_role;
 
@@ -360,6 +362,7 @@ CASE(message)
 		message_box.second = message_box.first + 5;
 		atomic_store_explicit(&message_box.full, message_box.second,
 				      memory_order_release);
+		message_sent = message_sent + 1;
 	} else if (message_role == 2 && full != 0) {
 		sum = message_box.first + message_box.second;
 		atomic_store_explicit(&message_box.full, 0, memory_order_release);

@@ -110,6 +110,11 @@ def test_what_is_released_is_no_race(run, cases, mode, name):
     assert traps(outcome) > 0, outcome
 
 
+def test_another_variable_comes_after_what_is_released(run, cases):
+    outcome = cases.run(run, "race", 100000, 2, "message", options="window_budget=100")
+    assert outcome.status == 0 and "done" in outcome.stdout and outcome.findings == [], outcome
+
+
 def check_bad(run, cases):
     # A table is many stores at once, and what comes after it may find its page left open; and
     # what happens only once is not decided right after a counter of bad_rwlock's began, which
