@@ -176,13 +176,13 @@ def gdb():
 
 
 def test_under_gdb(run, racy, numpy_affected):  # noqa: F811
-    """SIGSEGV goes to the program. gdb keeps SIGTRAP for itself: watchpoints are off, and it
-    stops at reads that collide, which are single-stepped, and is told to pass it on."""
+    """SIGSEGV goes to the program. gdb keeps SIGTRAP for itself: watchpoints and statics are off,
+    and it stops at reads that collide, which are single-stepped, and is told to pass it on."""
     script = racy("race()")
     log = run.directory / "gdb.log"
     commands = ["set confirm off", "set debuginfod enabled off", "set startup-with-shell off",
                 f"set environment LD_PRELOAD={BUILD}/libftsan.so",
-                f"set environment FTSAN_OPTIONS=log='{log}':watch=0",
+                f"set environment FTSAN_OPTIONS=log='{log}':watch=0:statics=off",
                 "handle SIGSEGV nostop noprint pass", "run", *["signal SIGTRAP"] * 20]
     command = [gdb(), "-q", "-nx", "-batch", *(word for text in commands for word in ("-ex", text)),
                "--args", numpy_affected, script]
