@@ -73,6 +73,8 @@ enum ftsan_module_state { FTSAN_MODULE_FREE, FTSAN_MODULE_MAKING, FTSAN_MODULE_R
  * @ran:    which of them threads came to; NULL: not counted
  * @eh_frame_hdr: its table of functions; NULL: none
  * @interpreter: it holds CPython
+ * @with_cpython: it comes with CPython, and is made with its atomics (pyatomic.h), of
+ *          which relaxed ones are plain moves
  * @armed_once: all its sites were armed
  */
 struct ftsan_sample_module {
@@ -84,7 +86,7 @@ struct ftsan_sample_module {
 	struct ftsan_ran *ran;
 	const void *eh_frame_hdr;
 	struct ftsan_sample_traits traits;
-	bool interpreter;
+	bool interpreter, with_cpython;
 	bool armed_once;
 };
 
@@ -101,7 +103,8 @@ static inline bool ftsan_module_lock_free(const struct ftsan_sample_module *modu
 	 * 3.2. */
 	enum { CYTHONS_OWN = 20 };
 
-	return module->traits.locks > (module->traits.cython ? CYTHONS_OWN : 0);
+	return module->with_cpython ||
+	       module->traits.locks > (module->traits.cython ? CYTHONS_OWN : 0);
 }
 
 #endif

@@ -243,6 +243,27 @@ print("done")
 """
 
 
+def test_cpythons_own_modules_use_relaxed_atomics(run, interpreter, tmp_path):
+    """The default of a socket's timeout, and the twin: an array, which has no lock for this."""
+    outcome = run.ftsan(interpreter, run.script("""
+import socket, threading, time
+socket.socket().close()  # what the first one finds out of the kernel
+end = time.monotonic() + 1.5
+def sets():
+    while time.monotonic() < end:
+        for seconds in (1, 2, 3):
+            socket.setdefaulttimeout(seconds)
+def makes():
+    while time.monotonic() < end:
+        socket.socket().close()
+threads = [threading.Thread(target=target) for target in (sets, makes, makes)]
+for thread in threads: thread.start()
+for thread in threads: thread.join()
+"""), options="mode=race")
+    assert outcome.status == 0 and outcome.findings == [], outcome
+    assert sum(record["counters"]["sampler_met"] for record in outcome.records("coverage")) > 0
+
+
 def test_the_interpreter_itself(run, interpreter):
     """Its own lists, locks, queues and threads are silent; an iterator that has no lock is
     found."""
