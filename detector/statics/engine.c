@@ -122,6 +122,25 @@ static void fill_store(struct static_thread *own, struct ftsan_thread *thread,
 	static_observe(own, thread, uc);
 }
 
+/* The access is recorded, and somebody's window is at its page. */
+static bool meet(struct static_thread *own, struct ftsan_thread *thread, ucontext_t *uc)
+{
+	enum static_meeting meeting = static_meet(own, thread, uc);
+
+	if (meeting == STATIC_MEET_RETRY)
+		return true;
+	if (!ftsan_context_writes(uc)) {
+		static_step_read(own, thread, uc, meeting == STATIC_MEET_RACED);
+		return true;
+	}
+	own->step.serves = meeting == STATIC_MEET_RACED;
+	if (static_perform(own, thread, uc) && own->step.serves) {
+		own->step.serves = false;
+		static_window_serve();
+	}
+	return true;
+}
+
 static bool on_sealed(struct static_thread *own, struct ftsan_thread *thread,
 		      struct static_page *page, ucontext_t *uc, uintptr_t address)
 {
@@ -141,7 +160,8 @@ static bool on_sealed(struct static_thread *own, struct ftsan_thread *thread,
 		static_page_open(page, 0);
 		return true;
 	}
-	static_window(own, thread, uc);
+	if (!static_window(own, thread, uc) && static_window_is_at(page))
+		return meet(own, thread, uc);
 	(void)static_perform(own, thread, uc);
 	return true;
 }
@@ -149,24 +169,10 @@ static bool on_sealed(struct static_thread *own, struct ftsan_thread *thread,
 static bool on_window(struct static_thread *own, struct ftsan_thread *thread,
 		      struct static_page *page, ucontext_t *uc, uintptr_t address)
 {
-	enum static_meeting meeting;
-
 	begin(own, page, uc, address);
 	if (ftsan_context_writes(uc))
 		fill_store(own, thread, uc);
-	meeting = static_meet(own, thread, uc);
-	if (meeting == STATIC_MEET_RETRY)
-		return true;
-	if (!ftsan_context_writes(uc)) {
-		static_step_read(own, thread, uc, meeting == STATIC_MEET_RACED);
-		return true;
-	}
-	own->step.serves = meeting == STATIC_MEET_RACED;
-	if (static_perform(own, thread, uc) && own->step.serves) {
-		own->step.serves = false;
-		static_window_serve();
-	}
-	return true;
+	return meet(own, thread, uc);
 }
 
 static bool dispatch(struct static_thread *own, struct ftsan_thread *thread,

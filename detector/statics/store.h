@@ -166,9 +166,10 @@ void static_report_hazard(struct static_thread *own, struct ftsan_thread *thread
 			  struct ftsan_static_verdict verdict, const void *ucontext);
 void static_hazards_poll(uint64_t now, bool all);
 
-/* window.c: opens one for the store, or comes back at once. */
-void static_window(struct static_thread *own, struct ftsan_thread *thread,
+/* window.c: opens one for the store, or comes back at once: false. */
+bool static_window(struct static_thread *own, struct ftsan_thread *thread,
 		   const void *ucontext);
+bool static_window_is_at(const struct static_page *page);
 enum static_meeting {
 	STATIC_MEET_RETRY, /* nothing, or it has waited */
 	STATIC_MEET_PASS,  /* of no interest: go on */

@@ -37,7 +37,7 @@ static struct {
 	_Atomic int tid;
 	_Atomic uint64_t until;
 	bool extended;
-	struct static_page *page;
+	struct static_page *_Atomic page;
 	struct static_store store;
 	char thread_name[FTSAN_THREAD_NAME];
 	struct ftsan_stack stack;
@@ -217,7 +217,19 @@ static void fill_new(struct static_store *store, const struct ftsan_insn *insn)
 	store->has_new = true;
 }
 
-void static_window(struct static_thread *own, struct ftsan_thread *thread,
+/*
+ * Two that come at the same moment find the page sealed, both; the one has the window, and
+ * the other one is who it waits for.
+ */
+bool static_window_is_at(const struct static_page *page)
+{
+	uint32_t state = atomic_load_explicit(&window.state, memory_order_acquire);
+
+	return (state == PREPARING || state == OPEN || state == CLAIMED) &&
+	       atomic_load_explicit(&window.page, memory_order_relaxed) == page;
+}
+
+bool static_window(struct static_thread *own, struct ftsan_thread *thread,
 		   const void *ucontext)
 {
 	struct static_store *store = &own->store;
@@ -226,14 +238,14 @@ void static_window(struct static_thread *own, struct ftsan_thread *thread,
 	uint64_t began, length;
 
 	if (!static_config.race)
-		return;
+		return false;
 	fill_new(store, &own->insn);
 	if (!is_worth_it(store))
-		return;
+		return false;
 	refill(store->word);
 	if (!may_open(store, site) ||
 	    !atomic_compare_exchange_strong(&window.state, &closed, PREPARING))
-		return;
+		return false;
 	(void)static_words_of_one(own);
 	window.page = store->page;
 	window.store = *store;
@@ -245,7 +257,7 @@ void static_window(struct static_thread *own, struct ftsan_thread *thread,
 			      memory_order_relaxed);
 	if (!take_page(store->page)) {
 		atomic_store_explicit(&window.state, CLOSED, memory_order_release);
-		return;
+		return false;
 	}
 	ftsan_count(statics_windows);
 	length = length_of(store);
@@ -259,6 +271,7 @@ void static_window(struct static_thread *own, struct ftsan_thread *thread,
 	static_page_protect(store->page);
 	wait_for_another();
 	leave(store->page, began);
+	return true;
 }
 
 /* --- who comes -------------------------------------------------------------------- */
@@ -285,11 +298,22 @@ static void end_overdue(struct static_page *page)
 		close_page(page);
 }
 
+/* Its owner looks at its stack, and will wait then. */
+static void wait_until_open(void)
+{
+	uint64_t limit = ftsan_sys_now_ns() + RETRY_NS;
+
+	while (atomic_load_explicit(&window.state, memory_order_acquire) == PREPARING &&
+	       ftsan_sys_now_ns() < limit)
+		ftsan_sys_yield();
+}
+
 static bool claim(struct static_page *page)
 {
 	uint32_t open = OPEN;
 	uint32_t round = atomic_load_explicit(&window.round, memory_order_acquire);
 
+	wait_until_open();
 	if (!atomic_compare_exchange_strong(&window.state, &open, CLAIMED)) {
 		(void)ftsan_sys_futex_wait(&window.round, round,
 					   ftsan_sys_now_ns() + RETRY_NS);
