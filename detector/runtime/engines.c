@@ -22,7 +22,7 @@
 /* Set at start. */
 static const struct ftsan_host *host;
 static const struct ftsan_options *options;
-static int guard_error;
+static int guard_error, statics_error;
 static bool canary;
 
 /* The frames of a detached thread are still there. */
@@ -121,7 +121,7 @@ static void start_statics(void)
 		.own_end = host->own_end,
 	};
 	ftsan_memory_init(&ftsan_abi, host->py_type_type);
-	(void)ftsan_statics_init(options, &told);
+	statics_error = ftsan_statics_init(options, &told);
 }
 
 static void start_freed(void)
@@ -182,6 +182,8 @@ void ftsan_engines_record(void)
 	if (samples())
 		ftsan_record_sampler();
 	ftsan_record_freed();
-	if (ftsan_statics_on())
-		ftsan_record_statics(ftsan_statics_choice(options));
+	if (statics_error != 0)
+		ftsan_record_statics(false, "no memory for its tables");
+	else if (ftsan_statics_on())
+		ftsan_record_statics(true, ftsan_statics_choice(options));
 }

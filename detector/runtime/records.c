@@ -199,14 +199,14 @@ void ftsan_record_freed(void)
 	ftsan_line_finish(&line);
 }
 
-void ftsan_record_statics(const char *choice)
+void ftsan_record_statics(bool active, const char *detail)
 {
 	struct ftsan_buf line;
 
 	begin(&line, "engine");
 	ftsan_line_str(&line, "name", "statics");
-	ftsan_line_bool(&line, "active", true);
-	ftsan_line_str(&line, "detail", choice);
+	ftsan_line_bool(&line, "active", active);
+	ftsan_line_str(&line, "detail", detail);
 	ftsan_line_finish(&line);
 }
 

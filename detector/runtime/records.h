@@ -22,8 +22,8 @@ void ftsan_record_watch(void);
 void ftsan_record_sampler(void);
 /* ... and the one of freed memory. */
 void ftsan_record_freed(void);
-/* @choice: which modules, as the option has it. */
-void ftsan_record_statics(const char *choice);
+/* @detail: which modules, as the option has it; inactive: why. */
+void ftsan_record_statics(bool active, const char *detail);
 /* @last: what lives is counted, too; else the process goes on, and another will follow.
  */
 void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pyabi *abi,

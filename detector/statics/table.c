@@ -6,7 +6,11 @@
 
 #include "base/base.h"
 
-enum { PROBES = 64 };
+enum {
+	PROBES = 64,
+	LIMIT_SHARE = 32, /* of a limit of the process's memory: 57 MiB, of which few are
+			     ever touched, count in full there */
+};
 
 /* Mapped once; kept over a detach. */
 static struct static_module *modules;
@@ -17,8 +21,19 @@ static struct static_writer *writers;
 static _Atomic unsigned n_modules; /* stored with release after the entry is complete */
 static _Atomic uint32_t lock_owner;
 
+static bool have_room(void)
+{
+	uint64_t bytes = STATIC_MODULES * sizeof(*modules) +
+			 STATIC_PAGES * sizeof(*pages) + STATIC_WORDS * sizeof(*words) +
+			 STATIC_WRITERS * sizeof(*writers);
+
+	return bytes <= ftsan_sys_memory_limit() / LIMIT_SHARE;
+}
+
 int static_table_init(void)
 {
+	if (words == NULL && !have_room())
+		return -ENOMEM;
 	if (modules == NULL)
 		modules = ftsan_sys_map(STATIC_MODULES * sizeof(*modules));
 	if (pages == NULL)

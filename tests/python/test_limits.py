@@ -127,7 +127,7 @@ def peak(run, python, script, field):
 
 @pytest.mark.parametrize("limit, field, room_mib", [
     ("--as", "VmPeak", 150), ("--as", "VmPeak", 600),
-    ("--data", "VmData", 72), ("--data", "VmData", 600),
+    ("--data", "VmData", 96), ("--data", "VmData", 600),
 ])
 def test_address_space(run, numpy_fixed, program, limit, field, room_mib):
     """What the arena takes, of all that there is, the program must not miss."""
