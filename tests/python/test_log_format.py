@@ -46,7 +46,8 @@ os.execv(sys.executable, [sys.executable, "-c", "print()"])
                 assert errors == [], record
                 seen.add(record["type"])
     assert outcomes[0].findings, outcomes[0]
-    assert seen == {"process", "module", "thread", "engine", "finding", "coverage", "end"}
+    assert seen == {"process", "module", "thread", "engine", "finding", "coverage",
+                    "statics_module", "end"}
 
 
 def test_every_option_and_counter_is_in_a_real_log(checker, run, interpreter):
