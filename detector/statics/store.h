@@ -166,6 +166,10 @@ void static_report_hazard(struct static_thread *own, struct ftsan_thread *thread
 			  struct ftsan_static_verdict verdict, const void *ucontext);
 void static_hazards_poll(uint64_t now, bool all);
 
+/* worth.c: the first store of a pointer that was NULL; any that a window may show more of. */
+bool static_is_first_need(const struct static_store *store);
+bool static_window_worth(const struct static_store *store);
+
 /* window.c: opens one for the store, or comes back at once: false. */
 bool static_window(struct static_thread *own, struct ftsan_thread *thread,
 		   const void *ucontext);

@@ -21,7 +21,6 @@ enum window_state { CLOSED, PREPARING, OPEN, CLAIMED, SERVED, ENDED };
  * waiting threads look again. */
 static const uint64_t CLAIM_NS = 500u * 1000 * 1000;
 static const uint64_t HEAD_START_NS = 6u * 1000 * 1000;
-static const uint64_t SHARED_NS = 2000u * 1000 * 1000;
 /* A word gets another window after this. */
 static const uint64_t REFILL_NS = 50u * 1000 * 1000;
 static const uint64_t RETRY_NS = 2u * 1000 * 1000;
@@ -45,56 +44,12 @@ static struct {
 
 static _Atomic uint64_t spent_ns;
 
-/* Threads that hold the GIL take turns: holding one up shows nothing and stops all. */
-static bool takes_turns(const struct static_store *store)
-{
-	bool gil = !static_config.free_threaded ||
-		   (ftsan_gil_requests() > 0 && !static_config.host->gil_kept_off);
-
-	return gil && !store->detached;
-}
-
-/* Two threads have been storing to the module's statics lately; without that, windows
- * are spent before there is anybody to come. */
-static bool is_shared(const struct static_store *store)
-{
-	uint64_t shared =
-		atomic_load_explicit(&store->module->shared_ns, memory_order_relaxed);
-
-	return shared != 0 && ftsan_sys_now_ns() - shared < SHARED_NS;
-}
-
-/*
- * A pointer that is made when first needed is stored once: nobody has been at the module
- * before, and there is one chance to see whether another thread makes it, too.
- */
-static bool is_first_need(const struct static_store *store)
-{
-	return store->old == 0 && static_stores_pointer(store) &&
-	       !static_is_locked(store) &&
-	       atomic_load_explicit(&store->word->stores, memory_order_relaxed) == 0 &&
-	       static_threads_lately();
-}
-
-static bool is_worth_it(const struct static_store *store)
-{
-	const struct static_word *word = store->word;
-
-	if (word == NULL || store->known || store->reason != STATIC_JUDGED ||
-	    store->access.atomic || store->repeated || word->facts.atomic)
-		return false;
-	/* Always under the same lock, several times. */
-	if (word->facts.common_lock && word->facts.judged > 2)
-		return false;
-	return (is_shared(store) || is_first_need(store)) && !takes_turns(store);
-}
-
 /* The later ones are longer: on a busy machine the other thread may not run at all. */
 static uint64_t length_of(const struct static_store *store)
 {
 	uint32_t windows = store->word->windows;
 
-	if (windows == 0 && is_first_need(store))
+	if (windows == 0 && static_is_first_need(store))
 		return FIRST_NEED * static_config.window_ns;
 	return ftsan_rule_window_length(static_config.window_ns, windows,
 					static_config.windows);
@@ -240,7 +195,7 @@ bool static_window(struct static_thread *own, struct ftsan_thread *thread,
 	if (!static_config.race)
 		return false;
 	fill_new(store, &own->insn);
-	if (!is_worth_it(store))
+	if (!static_window_worth(store))
 		return false;
 	refill(store->word);
 	if (!may_open(store, site) ||
