@@ -293,6 +293,7 @@ def test_the_interpreter_is_sampled_by_its_name_alone(run, interpreter, modules)
         engine, = (record for record in outcome.records("engine") if record["name"] == "sampler")
         assert engine["active"], engine
         sites[choice] = counted(outcome, "sampler_sites")
+        assert ("the interpreter's own memory" in outcome.stderr) == (choice != "cpython"), outcome
     assert sites["cpython"] > 50000 and sites["sampler_locks"] < 5000, sites
 
 

@@ -254,6 +254,21 @@ static bool has_engine(const struct ftsan_session *session, const char *name)
 	return false;
 }
 
+/* modules=cpython: its code is among what was sampled. */
+static bool has_interpreter(const struct ftsan_session *session)
+{
+	const struct ftsan_names *paths = &session->coverage.module_paths;
+
+	for (size_t i = 0; i < paths->n; i++) {
+		const char *slash = strrchr(paths->texts[i], '/');
+		const char *name = slash != NULL ? slash + 1 : paths->texts[i];
+
+		if (strncmp(name, "python3", 7) == 0 || strncmp(name, "libpython3", 10) == 0)
+			return true;
+	}
+	return false;
+}
+
 void ftsan_verdict_write_unwatched(FILE *out, const struct ftsan_session *session)
 {
 	static const struct {
@@ -271,7 +286,9 @@ void ftsan_verdict_write_unwatched(FILE *out, const struct ftsan_session *sessio
 		if (!has_engine(session, memory[i].engine) &&
 		    !has_engine(session, memory[i].other))
 			fprintf(out, "%s, ", memory[i].words);
-	fputs("reference counts, the interpreter's own memory", out);
+	fputs("reference counts", out);
+	if (!has_interpreter(session))
+		fputs(", the interpreter's own memory", out);
 }
 
 char *ftsan_verdict_unwatched(const struct ftsan_session *session)
