@@ -108,8 +108,9 @@ def test_stores_to_sealed_statics_are_made_once(run, interpreter, modules):
                             environment={"PYTHONPATH": str(modules)})
         assert "right" in outcome.stdout, outcome
         assert_silent(outcome)
-        assert counted(outcome, "sampler_hits") > 100, outcome
-        assert counted(outcome, "statics_traps") > 100, outcome
+        # Pages on which nothing new happens are opened, which takes most traps away.
+        assert counted(outcome, "sampler_hits") > 20, outcome
+        assert counted(outcome, "statics_traps") > 20, outcome
 
 
 DIMS = """
