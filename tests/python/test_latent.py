@@ -318,8 +318,10 @@ def test_two_threads_in_one_array(run, numpy_affected):
         outcome = run.ftsan(numpy_affected, PROGRAMS / "repeat_rare.py", options="mode=latent")
         if outcome.findings:
             break
-    assert {f["kind"] for f in outcome.findings} == {"hazard"}, outcome
-    assert outcome.findings[0]["object"]["operation"] == "ndarray.repeat", outcome
+    death = set() if outcome.status == EXIT_FINDINGS else {"crash", "use-after-free"}
+    assert {f["kind"] for f in outcome.findings} - death == {"hazard"}, outcome
+    hazard = next(f for f in outcome.findings if f["kind"] == "hazard")
+    assert hazard["object"]["operation"] == "ndarray.repeat", outcome
     if outcome.status == EXIT_FINDINGS:
         assert outcome.coverage["windows"] == 0, outcome.coverage
 

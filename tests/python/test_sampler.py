@@ -363,9 +363,10 @@ def test_a_store_by_code_that_is_not_sampled(run, interpreter, modules):
 def test_what_is_called_rarely(run, interpreter, modules):
     """A hundred calls a second in two threads, among others that never end."""
     hot = [f"sampler_locks.{name}" for name in ("mutex", "rwlock", "once", "semaphore", "local")]
-    for _ in range(3):
-        outcome = run.ftsan(interpreter, PROGRAMS / "sampler_rare.py", "30",
-                            "sampler_locks.bad_mutex", *hot, options="mode=race",
+    for _ in range(6):  # with more holds than by default, which may take half a minute
+        outcome = run.ftsan(interpreter, PROGRAMS / "sampler_rare.py", "10",
+                            "sampler_locks.bad_mutex", *hot,
+                            options="mode=race:sampler_rate=1000:sampler_budget=30",
                             environment={"PYTHONPATH": str(modules)})
         assert "done" in outcome.stdout, outcome
         if outcome.findings:
