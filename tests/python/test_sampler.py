@@ -85,7 +85,7 @@ import sys, threading
 import sampler_locks
 
 def work():
-    for _ in range(1000):
+    for _ in range(4000):
         sampler_locks.total(100)
 
 threads = [threading.Thread(target=work) for _ in range(6)]
@@ -93,7 +93,7 @@ for thread in threads:
     thread.start()
 for thread in threads:
     thread.join()
-n = 6 * 1000 * 100
+n = 6 * 4000 * 100
 sums = sampler_locks.sums()
 print("right" if sums == (n, n, n % 256, n / 2, 2**64 - 1) else f"wrong {sums}")
 """
@@ -108,9 +108,8 @@ def test_stores_to_sealed_statics_are_made_once(run, interpreter, modules):
                             environment={"PYTHONPATH": str(modules)})
         assert "right" in outcome.stdout, outcome
         assert_silent(outcome)
-        # Pages on which nothing new happens are opened, which takes most traps away.
-        assert counted(outcome, "sampler_hits") > 20, outcome
-        assert counted(outcome, "statics_traps") > 20, outcome
+        assert counted(outcome, "sampler_hits") > 100, outcome
+        assert counted(outcome, "statics_traps") > 100, outcome
 
 
 DIMS = """
@@ -363,15 +362,11 @@ def test_a_store_by_code_that_is_not_sampled(run, interpreter, modules):
 def test_what_is_called_rarely(run, interpreter, modules):
     """A hundred calls a second in two threads, among others that never end."""
     hot = [f"sampler_locks.{name}" for name in ("mutex", "rwlock", "once", "semaphore", "local")]
-    for _ in range(2):  # with more holds than by default, which may take half a minute
+    for _ in range(9):
         outcome = run.ftsan(interpreter, PROGRAMS / "sampler_rare.py", "10",
-                            "sampler_locks.bad_mutex", *hot,
-                            options="mode=race:sampler_rate=1000:sampler_budget=30",
+                            "sampler_locks.bad_mutex", *hot, options="mode=race",
                             environment={"PYTHONPATH": str(modules)})
         assert "done" in outcome.stdout, outcome
         if outcome.findings:
             break
-    if not outcome.findings:
-        pytest.xfail("the two threads did not meet: they do in 5 of 5 half minutes on 3.14t at "
-                     "times, and in one of three or less on 3.13t")
     assert {static_of(finding) for finding in outcome.findings} == {"bad_mutex_state"}, outcome
