@@ -15,14 +15,19 @@ static bool belongs(const struct static_run *run, const struct static_store *sto
 	return run->sp == store->sp && apart < FUNCTION_BYTES;
 }
 
-/* The call that the store belongs to; those that have returned since are dropped. */
+static void drop_returned(struct static_thread *own)
+{
+	while (own->n_runs > 0 && own->runs[own->n_runs - 1].sp < own->store.sp)
+		own->n_runs--;
+}
+
+/* The call that the store belongs to. */
 static struct static_run *run_of(struct static_thread *own)
 {
 	const struct static_store *store = &own->store;
 	struct static_run *run;
 
-	while (own->n_runs > 0 && own->runs[own->n_runs - 1].sp < store->sp)
-		own->n_runs--;
+	drop_returned(own);
 	if (own->n_runs > 0 && belongs(&own->runs[own->n_runs - 1], store))
 		return &own->runs[own->n_runs - 1];
 	if (own->n_runs == STATIC_RUNS) {
@@ -120,6 +125,7 @@ bool static_words_of_one(struct static_thread *own)
 	uintptr_t address = own->store.access.address & ~(uintptr_t)7;
 	const struct static_run *run;
 
+	drop_returned(own);
 	if (word->of_one || word->checked_one >= CHECKS || own->n_runs == 0)
 		return word->of_one;
 	word->checked_one++;
