@@ -17,6 +17,7 @@
 #include "sampler/words.h"
 #include "stacks/stacks.h"
 #include "threads/threads.h"
+#include "words/words.h"
 
 static uint64_t delay_ns;
 static uintptr_t code_type;
@@ -70,11 +71,11 @@ static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 		ftsan_count(sampler_no_window);
 		return true;
 	}
-	if (!ftsan_hold_watches())
+	if (!ftsan_everyone_there())
 		ftsan_same_word_arm(key);
 	/* A loop is at another word by the time that it is trapped, and its site used up.
 	 * But each time that the thread wakes for it, it may have to wait for a processor. */
-	if (!ftsan_hold_watches() && more > 0)
+	if (!ftsan_everyone_there() && more > 0)
 		plan.again = ftsan_same_word_arm;
 	armed = ftsan_sys_now_ns();
 	ftsan_count(sampler_delays);
@@ -82,7 +83,7 @@ static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 	if (met) {
 		ftsan_count(sampler_met);
 		ftsan_sample_finding(it, memory, key, ucontext);
-	} else if (it->alone && !ftsan_hold_watches()) {
+	} else if (it->alone && !ftsan_everyone_there()) {
 		ftsan_sample_changed(it, memory, key, ucontext);
 	}
 	waited = ftsan_sys_now_ns();
@@ -141,7 +142,7 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 	note_plain(&memory, key, side);
 	if (side->reads)
 		ftsan_words_note_read(key);
-	if (!ftsan_hold_watches())
+	if (!ftsan_everyone_there())
 		ftsan_same_word_note(key, module, site);
 	if (ftsan_words_settled(key)) {
 		ftsan_ran_note(module, site, FTSAN_RAN_SHARED);

@@ -30,20 +30,18 @@ enum state {
  * @taken:  a thread has it
  * @armed:  generation of the watch, 0: none; hits of another one are late
  * @state:  enum state; futex of both threads
+ * @watch:  the watchpoint that it has while it is taken, FTSAN_EVERYONE_NONE: there are none
  */
 struct window {
 	_Atomic uint32_t taken;
 	_Atomic uint32_t armed;
 	_Atomic uint32_t state;
 	uint32_t generation;
-	struct ftsan_perf_event event;
+	int watch;
 	struct ftsan_hold hold;
 };
 
 static struct window windows[FTSAN_HOLDS];
-static bool watches; /* the events are open */
-
-static uint64_t dummy; /* what an event is opened for */
 
 static struct ftsan_perf_target target_of(const struct window *window, bool reads)
 {
@@ -56,46 +54,6 @@ static struct ftsan_perf_target target_of(const struct window *window, bool read
 			(uint64_t)(window - windows) << DATA_SLOT_SHIFT |
 			window->generation,
 	};
-}
-
-static int open_event(struct ftsan_perf_event *event)
-{
-	struct ftsan_perf_target nothing = {
-		.address = (uintptr_t)&dummy, .length = sizeof(dummy), .everyone = true};
-
-	return ftsan_perf_open(event, &nothing);
-}
-
-int ftsan_hold_probe(void)
-{
-	struct ftsan_perf_event event = {.number_plus_1 = 0};
-	int error = open_event(&event);
-
-	if (error == 0)
-		ftsan_perf_close(&event);
-	return error;
-}
-
-int ftsan_hold_open(void)
-{
-	for (unsigned i = 0; i < FTSAN_HOLDS; i++) {
-		int error = open_event(&windows[i].event);
-
-		if (error != 0)
-			return i == 0 ? error : 0;
-		watches = true;
-	}
-	return 0;
-}
-
-bool ftsan_hold_watches(void)
-{
-	return watches;
-}
-
-unsigned ftsan_hold_registers(void)
-{
-	return FTSAN_HOLDS;
 }
 
 static struct window *window_of(struct ftsan_hold *hold)
@@ -111,16 +69,20 @@ static struct window *take_window(void)
 	for (unsigned i = 0; i < FTSAN_HOLDS; i++) {
 		uint32_t none = 0;
 
-		if (watches && windows[i].event.number_plus_1 == 0)
+		if (!atomic_compare_exchange_strong(&windows[i].taken, &none, 1))
 			continue;
-		if (atomic_compare_exchange_strong(&windows[i].taken, &none, 1))
+		windows[i].watch = ftsan_everyone_take();
+		if (windows[i].watch != FTSAN_EVERYONE_NONE || !ftsan_everyone_there())
 			return &windows[i];
+		atomic_store_explicit(&windows[i].taken, 0, memory_order_release);
+		return NULL;
 	}
 	return NULL;
 }
 
 static void give_window(struct window *window)
 {
+	ftsan_everyone_give(window->watch);
 	atomic_store_explicit(&window->taken, 0, memory_order_release);
 }
 
@@ -131,10 +93,10 @@ static bool watch_word(struct window *window, bool reads)
 	atomic_store(&window->state, QUIET);
 	/* Sites look at the word as soon as this is stored. */
 	atomic_store(&window->armed, window->generation);
-	if (!watches)
+	if (window->watch == FTSAN_EVERYONE_NONE)
 		return true;
 	to = target_of(window, reads);
-	if (ftsan_perf_aim(&window->event, &to) == 0)
+	if (ftsan_everyone_aim(window->watch, &to) == 0)
 		return true;
 	atomic_store(&window->armed, 0);
 	return false;
@@ -231,8 +193,7 @@ bool ftsan_hold_wait(struct ftsan_hold *hold, const struct ftsan_hold_plan *plan
 
 	hold->met = state == RECORDED;
 	hold->alone = state == CLOSED;
-	if (watches)
-		(void)ftsan_perf_rest(&window->event);
+	ftsan_everyone_rest(window->watch);
 	if (!ftsan_hold_read(hold, &hold->after))
 		hold->after = hold->before;
 	/* Who came by the watchpoint has stored already. */
@@ -287,8 +248,7 @@ static struct window *claim(uint32_t at, uint32_t generation, int tid)
 /* It stops at the first: a hot loop of a dozen threads would trap at every round. */
 static void rest_now(struct window *window)
 {
-	if (watches)
-		(void)ftsan_perf_rest(&window->event);
+	ftsan_everyone_rest(window->watch);
 }
 
 static void record(struct window *window, struct ftsan_thread *self, void *ucontext)
@@ -389,10 +349,8 @@ bool ftsan_hold_meet(struct ftsan_thread *self, const struct ftsan_access *acces
 void ftsan_hold_fork_child(void)
 {
 	for (unsigned i = 0; i < FTSAN_HOLDS; i++) {
-		ftsan_perf_close(&windows[i].event);
 		atomic_store(&windows[i].taken, 0);
 		atomic_store(&windows[i].armed, 0);
 		atomic_store(&windows[i].state, CLOSED);
 	}
-	watches = false;
 }

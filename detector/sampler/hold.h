@@ -3,7 +3,7 @@
  * watched. Private to the room.
  *
  * A window is one word that is watched for one held thread; there are FTSAN_HOLDS of
- * them. The other thread is caught by one perf event a window that all threads have; or,
+ * them. The other thread is caught by a watchpoint that all threads have; or,
  * where the kernel refuses those, by arming the sites that are known to touch such a
  * word. It records itself and waits until the held thread has written the finding; then
  * both go on. Nobody waits past a deadline.
@@ -19,18 +19,6 @@
 #include "threads/threads.h"
 
 enum { FTSAN_HOLDS = 2 };
-
-/*
- * The events, opened before the second thread begins, by the one thread that there is:
- * threads that it makes have them then. Context: normal context, of that thread.
- * Return: 0 or -errno: refused.
- */
-int ftsan_hold_open(void);
-/* Would the kernel give them? Context: start-up. Return: as above, nothing is held. */
-int ftsan_hold_probe(void);
-bool ftsan_hold_watches(void);
-/* How many of the processor's registers the windows need. */
-unsigned ftsan_hold_registers(void);
 
 /**
  * ftsan_hold_begin() - take a window and watch the word

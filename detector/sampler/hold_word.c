@@ -7,18 +7,11 @@
 void ftsan_hold_choose(struct ftsan_hold *hold, const struct ftsan_access *access,
 		       uint32_t turn)
 {
-	uintptr_t begin = access->address, end = begin + access->size, first, words;
+	struct ftsan_watchpoint part;
 
-	if (access->size <= 8 && (access->size & (access->size - 1)) == 0 &&
-	    begin % access->size == 0) {
-		hold->word = begin;
-		hold->length = (uint8_t)access->size;
-		return;
-	}
-	first = (begin + 7) & ~(uintptr_t)7;
-	words = end > first ? (end - first) / 8 : 0;
-	hold->word = words == 0 ? begin : first + 8 * (turn % words);
-	hold->length = words == 0 ? 1 : 8;
+	ftsan_watch_part(&part, access, turn);
+	hold->word = part.address;
+	hold->length = part.length;
 }
 
 bool ftsan_hold_read(const struct ftsan_hold *hold, uint64_t *value)

@@ -8,8 +8,7 @@
 #include "sampler/held.h"
 
 /*
- * The part of the access that is watched. Registers watch 1, 2, 4 or 8 aligned bytes; of a
- * longer access it is a different word at each @turn.
+ * The part of the access that is watched: ftsan_watch_part().
  */
 void ftsan_hold_choose(struct ftsan_hold *hold, const struct ftsan_access *access,
 		       uint32_t turn);

@@ -29,7 +29,6 @@ enum { CODE_KERNEL = 0x80 };
 
 static const char *inactive_reason = "off";
 static _Atomic bool active;
-static int watch_error;
 static bool attached;
 enum { FOCUS_LONGER = 5 };
 enum { MANY = 8 }; /* threads, in a process that was attached to: nobody counted */
@@ -76,13 +75,9 @@ int ftsan_sampler_init(const struct ftsan_options *options,
 	ftsan_text_patched_by(ftsan_sample_restore);
 	ftsan_sample_finding_init(strcmp(options->grade, "low") == 0);
 	ftsan_budget_init(options->sampler_rate, options->sampler_budget);
-	/* Threads that are there already have no event, and can't be given one. */
-	watch_error = attached ? -EOPNOTSUPP : ftsan_hold_probe();
 	ftsan_active_reset();
 	if (attached)
 		ftsan_active_count(MANY - 1);
-	if (watch_error == 0)
-		ftsan_watch_reserve(ftsan_hold_registers());
 	atomic_store_explicit(&active, true, memory_order_release);
 	return 0;
 }
@@ -91,14 +86,14 @@ const char *ftsan_sampler_name(void)
 {
 	if (inactive_reason != NULL)
 		return inactive_reason;
-	if (watch_error == 0)
+	if (ftsan_everyone_error() == 0)
 		return "one watchpoint for all threads";
 	if (attached)
 		return "windows by sites: threads that were there before can't be given "
 		       "a watchpoint, so both threads have to come to instructions that "
 		       "are sampled; of other stores only a changed value is seen";
 	/* The kernel's own refusal is EACCES, that of a container's filter another. */
-	return watch_error == -EACCES
+	return ftsan_everyone_error() == -EACCES
 		       ? "windows by sites: both threads have to come to instructions "
 			 "that are sampled, and of other stores only a changed value is "
 			 "seen, because the kernel refuses perf events "
@@ -125,16 +120,6 @@ void ftsan_sampler_unload_end(bool (*is_loaded)(uintptr_t address))
 	ftsan_onset_unload_end(is_loaded);
 }
 
-/* open_events() - once, while there is one thread that all others come of. */
-static void open_events(void)
-{
-	static _Atomic int opened_pid;
-	int pid = ftsan_sys_getpid();
-
-	if (atomic_exchange(&opened_pid, pid) != pid && watch_error == 0)
-		watch_error = ftsan_hold_open();
-}
-
 /* --- threads -------------------------------------------------------------------------
  */
 
@@ -145,7 +130,6 @@ bool ftsan_sampler_thread_coming(uintptr_t routine)
 	if (!ftsan_sampler_active())
 		return false;
 	module = ftsan_module_of(routine);
-	open_events();
 	if (module != NULL && ftsan_sample_is_runtime(module->path))
 		return false;
 	ftsan_active_count(1);

@@ -49,6 +49,16 @@ static inline int64_t ftsan_watch_shown(uint64_t value, uint8_t length)
 typedef void (*ftsan_watch_hit_fn)(struct ftsan_thread *thread,
 				   const struct ftsan_watchpoint *point, void *ucontext);
 
+/**
+ * ftsan_watch_part() - the part of an access that one register can watch
+ * @turn: of an access that is longer, or not aligned, a different part at each
+ *
+ * @out gets address and length: 1, 2, 4 or 8 aligned bytes. Pure.
+ */
+struct ftsan_access;
+void ftsan_watch_part(struct ftsan_watchpoint *out, const struct ftsan_access *access,
+		      uint32_t turn);
+
 /*
  * The word's value, zero-extended; false when unreadable. Does not hit a watchpoint of
  * the caller's, if it can be had. Async-signal-safe.

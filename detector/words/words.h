@@ -9,6 +9,7 @@
 #ifndef FTSAN_WORDS_ROOM_H
 #define FTSAN_WORDS_ROOM_H
 
+#include "words/everyone.h"
 #include "words/recheck.h"
 #include "words/stalled.h"
 #include "words/watch.h"
