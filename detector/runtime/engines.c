@@ -148,6 +148,15 @@ static void start_sampler(void)
 				 .attached = host->attached});
 }
 
+/* The sampler holds two at a time, the statics one. */
+static void start_everyone(void)
+{
+	bool sampler = samples() && ftsan_sampler_active();
+
+	if (sampler || ftsan_statics_race())
+		(void)ftsan_everyone_init(sampler ? 2 : 1, host->attached);
+}
+
 void ftsan_engines_start(void)
 {
 	(void)ftsan_mem_init();
@@ -162,6 +171,7 @@ void ftsan_engines_start(void)
 	if (samples())
 		start_sampler();
 	ftsan_sampler_names(ftsan_header_name_field);
+	start_everyone();
 	if (options->watch && watches())
 		(void)ftsan_watch_init();
 	ftsan_header_init(options, ftsan_abi.free_threaded);

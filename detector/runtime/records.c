@@ -13,6 +13,7 @@
 #include "runtime/gil.h"
 #include "runtime/watched.h"
 #include "sampler/sampler.h"
+#include "statics/statics.h"
 #include "threads/threads.h"
 #include "words/words.h"
 
@@ -318,6 +319,7 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	ftsan_record_watched(&line, ftsan_latent(),
 			     ftsan_gil_is_on(host, abi));
 	ftsan_record_children(&line);
+	ftsan_statics_record_unread(&line);
 	ftsan_record_modules(&line);
 	ftsan_line_finish(&line);
 }

@@ -135,6 +135,7 @@ bool ftsan_runtime_fault(siginfo_t *info, void *ucontext)
 bool ftsan_runtime_trap(siginfo_t *info, void *ucontext)
 {
 	return ftsan_sampler_trap(info, ucontext) || ftsan_watch_trap(info, ucontext) ||
+	       ftsan_statics_watched(info, ucontext) ||
 	       (info->si_code > 0 &&
 		(ftsan_trap_step(ucontext) || ftsan_statics_step(ucontext)));
 }
@@ -195,6 +196,8 @@ void ftsan_runtime_unload_end(bool (*is_loaded)(uintptr_t address))
 
 bool ftsan_runtime_thread_coming(uintptr_t routine)
 {
+	if (ftsan_runtime_active())
+		ftsan_everyone_open();
 	return ftsan_sampler_thread_coming(routine);
 }
 
@@ -249,6 +252,7 @@ void ftsan_runtime_fork_child(void)
 	atomic_store_explicit(&own_pid, ftsan_sys_getpid(), memory_order_relaxed);
 	ftsan_mem_fork_child();
 	ftsan_watch_fork_child();
+	ftsan_everyone_fork_child();
 	ftsan_sampler_fork_child();
 	ftsan_word_race_fork_child();
 	ftsan_recheck_fork_child();

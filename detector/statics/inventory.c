@@ -8,10 +8,11 @@
 #include "findings/findings.h"
 #include "locks/locks.h"
 #include "statics/config.h"
+#include "statics/report_text.h"
 #include "statics/statics.h"
 #include "statics/store.h"
 
-enum { RECORDS_MAX = 40000, LINE = 16384 };
+enum { RECORDS_MAX = 40000, LINE = 16384, UNREAD_NAMED = 8 };
 
 static char storage[LINE]; /* one caller: the end of the process */
 
@@ -176,7 +177,7 @@ void ftsan_statics_inventory(void)
 	write_end(written, left_out);
 }
 
-/* Pages that are never closed: who reads there is not seen to race. */
+/* Pages that are never closed: the processor's watchpoints have to see who loads there. */
 static uint64_t lock_pages(const struct static_module *module)
 {
 	uint64_t n = 0;
@@ -210,6 +211,30 @@ static void sum(const struct static_module *module, uint64_t now, uint64_t *watc
 	}
 }
 
+void ftsan_statics_record_unread(struct ftsan_buf *line)
+{
+	uint64_t words = 0;
+
+	for (unsigned i = 0; ftsan_statics_on() && i < static_modules(); i++)
+		words += atomic_load_explicit(&static_module_at((uint16_t)i)->unread,
+					      memory_order_relaxed);
+	if (words == 0)
+		return;
+	ftsan_buf_str(line, ",\"statics_unread\":{\"words\":");
+	ftsan_buf_u64(line, words);
+	ftsan_buf_str(line, ",\"modules\":[");
+	for (unsigned i = 0, named = 0; i < static_modules() && named < UNREAD_NAMED; i++) {
+		const struct static_module *module = static_module_at((uint16_t)i);
+
+		if (module->module == NULL ||
+		    atomic_load_explicit(&module->unread, memory_order_relaxed) == 0)
+			continue;
+		ftsan_buf_str(line, named++ == 0 ? "" : ",");
+		ftsan_buf_json(line, static_module_name(module));
+	}
+	ftsan_buf_str(line, "]}");
+}
+
 void ftsan_statics_record_modules(void)
 {
 	uint64_t now = ftsan_sys_now_ns(), watched, open;
@@ -230,6 +255,9 @@ void ftsan_statics_record_modules(void)
 		ftsan_line_hex(&out, "begin", module->begin - module->module->bias);
 		ftsan_line_u64(&out, "pages", (module->end - module->begin) / 4096);
 		ftsan_line_u64(&out, "lock_pages", lock_pages(module));
+		ftsan_line_u64(
+			&out, "unread_words",
+			atomic_load_explicit(&module->unread, memory_order_relaxed));
 		ftsan_line_u64(
 			&out, "stores",
 			atomic_load_explicit(&module->traps, memory_order_relaxed));

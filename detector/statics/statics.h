@@ -10,7 +10,7 @@
  *
  * Nothing here knows modules by name or loads anything: preload/statics says which pages.
  *
- * May use: base, rules, budget, decode, stacks, memory, threads, locks, findings.
+ * May use: base, rules, budget, decode, stacks, memory, threads, locks, findings, words.
  */
 #ifndef FTSAN_STATICS_H
 #define FTSAN_STATICS_H
@@ -54,6 +54,8 @@ struct ftsan_static_host {
 int ftsan_statics_init(const struct ftsan_options *options,
 		       const struct ftsan_static_host *host);
 bool ftsan_statics_on(void);
+/* Does it hold threads up, to see who comes? */
+bool ftsan_statics_race(void);
 
 /* The option `statics`, with "auto" told by the mode. Pure. */
 const char *ftsan_statics_choice(const struct ftsan_options *options);
@@ -152,11 +154,13 @@ void ftsan_statics_poll(void);
  *          data has the pointers to personality routines that unwind tables refer to, and
  *          the unwinder holds its lock while it follows them. True: it may read now
  * ftsan_statics_fault(), ftsan_statics_step() - true when it was ours
+ * ftsan_statics_watched() - the same of SIGTRAP, by a watchpoint
  */
 bool ftsan_statics_let_read(const siginfo_t *info, const void *ucontext);
 void ftsan_statics_interrupted(const siginfo_t *info, void *ucontext);
 bool ftsan_statics_fault(const siginfo_t *info, void *ucontext);
 bool ftsan_statics_step(void *ucontext);
+bool ftsan_statics_watched(const siginfo_t *info, const void *ucontext);
 
 /* Opens everything and traps nothing from then on; false takes it back. */
 void ftsan_statics_halt(bool halt);
@@ -172,6 +176,9 @@ void ftsan_statics_ending(void);
 void ftsan_statics_flush(void);
 void ftsan_statics_inventory(void);
 
+/* Appends `statics_unread` to a record: words that were held up next to locks of libc, and
+ * that no watchpoint was free for, so that loads of them were not seen. If there are any. */
+void ftsan_statics_record_unread(struct ftsan_buf *line);
 /* A record for each module, with the share of time that it was sealed. */
 void ftsan_statics_record_modules(void);
 

@@ -30,6 +30,7 @@ enum static_reason {
  * @boring: the word is known to be none of our business
  * @known:  and most of its stores aren't looked at: nothing is asked about this one
  * @old, @new: the whole word
+ * @done:   the access has been made: the thread is at the next instruction
  * @held:   locks, oldest first
  * @run:    serial of the call that it belongs to
  */
@@ -40,7 +41,7 @@ struct static_store {
 	struct static_writer *writer;
 	struct ftsan_access access;
 	uintptr_t pc, sp;
-	bool rmw, repeated;
+	bool rmw, repeated, done;
 	bool boring, known, is_new, settled;
 	bool has_new;
 	uint64_t old, new;

@@ -41,6 +41,7 @@ struct static_module {
 	bool asks_for_gil;
 	_Atomic bool gone;
 	_Atomic uint32_t traps;
+	_Atomic uint32_t unread; /* words held up whose readers couldn't be seen */
 	_Atomic int last_tid;	     /* who stored last */
 	_Atomic uint64_t shared_ns;  /* when that was another thread than before */
 	_Atomic uint32_t open_locks; /* pages with lock words that are open just now */
@@ -90,6 +91,9 @@ struct static_page {
 	uint64_t sealed_since;
 };
 
+/* What the windows on a word could show, where its page stays readable. */
+enum static_sight { STATIC_SIGHT_NONE, STATIC_SIGHT_STORES, STATIC_SIGHT_LOADS };
+
 /**
  * struct static_word - eight bytes; everything but the key under the records' lock
  * @reported: grade that is in the log, or waits for it
@@ -108,6 +112,7 @@ struct static_word {
 	uintptr_t follower; /* nearest word that was stored to after it in such a call */
 	int tid;
 	_Atomic uint32_t stores;
+	enum static_sight sight;
 	uint32_t windows, refills;
 	uint64_t refilled_ns;
 	bool proven;

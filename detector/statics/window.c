@@ -1,7 +1,7 @@
 /*
  * Collision windows: one at a time in the process. Its owner has trapped with a store and
  * waits; who comes to the same bytes meanwhile has raced with it. A page with locks of
- * libc stays readable, because the kernel looks at them: there only stores meet.
+ * libc stays readable, because the kernel looks at them: watched.c sees who loads there.
  */
 #include <stddef.h>
 #include <string.h>
@@ -13,6 +13,7 @@
 #include "statics/config.h"
 #include "statics/store.h"
 #include "statics/report_text.h"
+#include "statics/watched.h"
 #include "threads/threads.h"
 
 enum window_state { CLOSED, PREPARING, OPEN, CLAIMED, SERVED, ENDED };
@@ -150,6 +151,7 @@ static bool take_page(struct static_page *page)
 /* The store goes on: whoever waited looks again. */
 static void leave(struct static_page *page, uint64_t began)
 {
+	static_watch_end();
 	close_page(page);
 	atomic_fetch_add_explicit(&spent_ns, ftsan_sys_now_ns() - began,
 				  memory_order_relaxed);
@@ -221,6 +223,7 @@ bool static_window(struct static_thread *own, struct ftsan_thread *thread,
 		atomic_fetch_add_explicit(&site->windows, 1, memory_order_relaxed);
 	began = ftsan_sys_now_ns();
 	window.extended = false;
+	static_watch_begin(store);
 	atomic_store_explicit(&window.until, began + length, memory_order_relaxed);
 	atomic_store_explicit(&window.state, OPEN, memory_order_release);
 	static_page_protect(store->page);
@@ -356,6 +359,8 @@ enum static_meeting static_meet(struct static_thread *own, struct ftsan_thread *
 	}
 	ftsan_count(statics_met);
 	ftsan_stack_capture(&thread->stack, ucontext);
+	if (met->done && thread->stack.n_native > 0)
+		thread->stack.pc[0] = met->pc;
 	if (report(thread, met, verdict))
 		prove();
 	return STATIC_MEET_RACED;
@@ -365,6 +370,7 @@ void static_window_fork_child(void)
 {
 	struct static_page *page = window.page;
 
+	static_watch_fork_child();
 	if (atomic_load_explicit(&window.state, memory_order_relaxed) != CLOSED &&
 	    page != NULL)
 		close_page(page);

@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -369,6 +370,81 @@ CASE(message)
 	}
 	Py_END_ALLOW_THREADS;
 	return PyLong_FromUnsignedLong(sum);
+}
+
+/*
+ * Next to a lock of libc, which the kernel looks at: the page can't be closed, so that who
+ * only loads comes to no trap. The first thread stores, the others load.
+ */
+static _Alignas(4096) struct {
+	pthread_mutex_t lock;
+	struct state locked, bare, beside;
+	_Alignas(16) struct state alone;
+	_Atomic(const unsigned long *) released;
+	char rest[2048];
+} lock_page = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static _Thread_local unsigned lock_page_role;
+
+static bool lock_page_stores(void)
+{
+	if (lock_page_role == 0)
+		lock_page_role = 1 + atomic_fetch_add(arrivals + 2, 1);
+	/* Libc's own stores: it is known that there is a lock, and that threads share it. */
+	pthread_mutex_lock(&lock_page.lock);
+	pthread_mutex_unlock(&lock_page.lock);
+	return lock_page_role == 1;
+}
+
+static unsigned long load_often(const volatile unsigned long *word)
+{
+	unsigned long sum = 0;
+
+	for (unsigned i = 0; i < 2000; i++) {
+		sum += *word;
+		sched_yield();
+	}
+	return sum;
+}
+
+CASE(bad_lock_page)
+{
+	bool stores;
+
+	RELEASED(stores = lock_page_stores(); wait_for_the_other();
+		 if (stores) update(&lock_page.bare);
+		 else load_often(&lock_page.bare.value));
+}
+
+CASE(lock_page_locked)
+{
+	RELEASED(bool stores = lock_page_stores(); pthread_mutex_lock(&lock_page.lock);
+		 if (stores) update(&lock_page.locked);
+		 else load_often(&lock_page.locked.value);
+		 pthread_mutex_unlock(&lock_page.lock));
+}
+
+/* What another thread loads is next to what is stored. */
+CASE(lock_page_beside)
+{
+	RELEASED(bool stores = lock_page_stores(); wait_for_the_other();
+		 if (stores) update(&lock_page.beside);
+		 else load_often(&lock_page.alone.value));
+}
+
+CASE(lock_page_released)
+{
+	const unsigned long *at;
+
+	Py_BEGIN_ALLOW_THREADS;
+	lock_page_stores();
+	pthread_mutex_lock(&lock_page.lock);
+	atomic_store_explicit(&lock_page.released, &table[current_turn++ % 64],
+			      memory_order_release);
+	pthread_mutex_unlock(&lock_page.lock);
+	for (unsigned i = 0; i < 200; i++)
+		at = atomic_load_explicit(&lock_page.released, memory_order_acquire);
+	Py_END_ALLOW_THREADS;
+	return PyLong_FromUnsignedLong(*at);
 }
 
 /* --- no sharing --------------------------------------------------------------------- */
@@ -811,6 +887,8 @@ static PyMethodDef methods[] = {
 	METHOD(bad_rwlock),    METHOD(spin),	     METHOD(bad_spin),
 	METHOD(bad_together),  METHOD(double_checked), METHOD(bad_double_checked),
 	METHOD(replaced),      METHOD(message),
+	METHOD(bad_lock_page), METHOD(lock_page_locked),
+	METHOD(lock_page_beside), METHOD(lock_page_released),
 	METHOD(word),	       METHOD(bad_word),     METHOD(pythread),
 	METHOD(bad_pythread),  METHOD(once),	     METHOD(bad_once),
 	METHOD(called),	       METHOD(atomics),	     METHOD(bad_atomics),
@@ -834,7 +912,7 @@ static int fill(PyObject *module)
 	pthread_spin_init(&spin_lock, PTHREAD_PROCESS_PRIVATE);
 	pythread_lock = PyThread_allocate_lock();
 	sem_init(&handed_to, 0, 1);
-	arrivals = calloc(2, sizeof(*arrivals));
+	arrivals = calloc(3, sizeof(*arrivals));
 	both_are_there = arrivals == NULL ? NULL : arrivals + 1;
 	pthread_mutexattr_init(&attributes);
 	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);

@@ -8,6 +8,8 @@ import pytest
 
 from conftest import BUILD, PROGRAMS, build_extension, clean_environment, read_log
 
+UNDER = BUILD / "engine_under"
+
 SAFE = ["mutex", "rwlock", "spin", "word", "pythread", "once", "called", "atomics", "publish",
         "local", "before", "handover", "locked_by_caller", "double_checked", "replaced"]
 SAFE_313 = ["pymutex", "section"]
@@ -172,6 +174,53 @@ def check_race(run, cases):
         assert "bad_together_state" in race["title"], race
         first, second = race["stacks"][:2]
         assert first["role"] == "write" and first["tid"] != second["tid"], race
+
+
+def about_words(outcome):
+    """How many words of lock pages were held up and could not be watched."""
+    return outcome.records("coverage")[-1].get("statics_unread", {}).get("words", 0)
+
+
+def test_who_loads_next_to_a_lock_is_caught(run, cases):
+    """The page stays readable, and the processor watches the word. As above: tried again."""
+    for _ in range(6):
+        outcome = cases.run(run, "race", 100, 2, "bad_lock_page",
+                            options="sampler=off:window_budget=100")
+        races = [finding for finding in about_statics(outcome) if finding["kind"] == "race"]
+        if races or about_words(outcome):
+            break
+    if about_words(outcome):
+        pytest.skip("no watchpoints")
+    assert races and outcome.status == 66, outcome
+    for race in races:
+        assert race["confidence"] == "confirmed" and race["grade"] == "high", race
+        assert race["object"]["name"].startswith("lock_page"), race
+        first, second = race["stacks"][:2]
+        assert (first["role"], second["role"]) == ("write", "read"), race
+        assert "load_often" in [frame.get("function") for frame in second["frames"]], race
+
+
+def test_without_watchpoints_it_is_said_that_loads_were_not_seen(run, cases):
+    for _ in range(6):
+        outcome = run.ftsan(UNDER, "EPERM", cases.python, PROGRAMS / "statics.py", "100", "2",
+                            "bad_lock_page",
+                            options="mode=race:statics=site:sampler=off:window_budget=100",
+                            environment={"PYTHONPATH": str(cases.directory)})
+        if about_words(outcome):
+            break
+    assert about_words(outcome) and "done" in outcome.stdout, outcome
+    assert outcome.findings == [], outcome
+    assert "NOT WATCHED: loads of" in outcome.stderr and "(statics_cases" in outcome.stderr, outcome
+    module, = outcome.records("statics_module")
+    assert module["unread_words"] == about_words(outcome), outcome
+
+
+@pytest.mark.parametrize("name, threads", [("lock_page_locked", 2), ("lock_page_beside", 2),
+                                           ("lock_page_released", 4)])
+def test_who_loads_something_else_next_to_a_lock_is_not(run, cases, name, threads):
+    outcome = cases.run(run, "race", 100, threads, name, options="window_budget=100")
+    assert outcome.status == 0 and "done" in outcome.stdout and outcome.findings == [], outcome
+    assert traps(outcome) > 0, outcome
 
 
 def test_a_bug_has_one_name_whoever_saw_it(run, cases):

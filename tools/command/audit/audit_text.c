@@ -141,7 +141,7 @@ static void put_module(FILE *out, const struct ftsan_audit_module *module,
 		fprintf(out,
 			"  %" PRIu64 " of %" PRIu64
 			" pages hold locks of libc: mode=race "
-			"does not see readers there\n",
+			"sees who loads there by watchpoints only\n",
 			module->lock_pages, module->pages);
 	if (table)
 		fprintf(out, "  %-8s%-13s%-*s  %-*s  %8s  %5s  %s\n", "GRADE", "CLASS",

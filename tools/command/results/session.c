@@ -330,6 +330,7 @@ void ftsan_session_release(struct ftsan_session *session)
 	ftsan_names_release(&session->coverage.extensions);
 	ftsan_names_release(&session->coverage.refused);
 	ftsan_names_release(&session->coverage.children_lost);
+	ftsan_names_release(&session->coverage.unread);
 	ftsan_names_release(&session->coverage.sums);
 	ftsan_names_release(&session->coverage.left_out);
 	ftsan_names_release(&session->coverage.requesters);

@@ -66,6 +66,21 @@ static void add_children_lost(struct ftsan_coverage *coverage, const json_t *los
 	}
 }
 
+static void add_unread(struct ftsan_coverage *coverage, const json_t *unread)
+{
+	json_int_t words = json_integer_value(json_object_get(unread, "words"));
+	const json_t *name;
+	size_t i;
+
+	if (words > 0)
+		coverage->n_unread += (uint64_t)words;
+	json_array_foreach(json_object_get(unread, "modules"), i, name)
+	{
+		if (json_is_string(name))
+			ftsan_names_add(&coverage->unread, json_string_value(name), 1);
+	}
+}
+
 /* A member of the record; @value is parsed if it is one of those with more in them. */
 static void add_member(struct ftsan_session *session, struct ftsan_source *source,
 		       const char *name, json_t *value)
@@ -78,6 +93,8 @@ static void add_member(struct ftsan_session *session, struct ftsan_source *sourc
 		add_left_out(&session->coverage, value);
 	else if (strcmp(name, "children_lost") == 0)
 		add_children_lost(&session->coverage, value);
+	else if (strcmp(name, "statics_unread") == 0)
+		add_unread(&session->coverage, value);
 	else if (strcmp(name, "modules") == 0)
 		ftsan_modules_add(&session->coverage, value);
 	else if (strcmp(name, "gil_requested_by") == 0)

@@ -64,6 +64,7 @@ struct ftsan_module_seen {
  * @extensions: modules that were loaded where nothing was watched, some of them
  * @children_lost: programs that children were started with, without ftsan; some of
  *              @n_children_lost
+ * @unread:     files with @n_unread words of statics whose loads were not seen
  * @refused:    why the layouts of a CPython are not known
  * @sums:       every number of the records, by its name
  * @left_out:   reasons and how many buffers they cost
@@ -79,6 +80,8 @@ struct ftsan_coverage {
 	struct ftsan_names refused;
 	struct ftsan_names children_lost;
 	uint64_t n_children_lost;
+	struct ftsan_names unread;
+	uint64_t n_unread;
 	struct ftsan_names sums;
 	struct ftsan_names left_out;
 	struct ftsan_names requesters;

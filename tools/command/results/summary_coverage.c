@@ -136,6 +136,23 @@ static void write_bounds(FILE *out, const struct ftsan_session *session)
 	write_lost(out, session);
 }
 
+/* Statics next to locks of libc, whose page can't be closed, and no watchpoint for them. */
+static void write_unread(FILE *out, const struct ftsan_session *session)
+{
+	const struct ftsan_names *names = &session->coverage.unread;
+
+	if (session->coverage.n_unread == 0)
+		return;
+	fprintf(out, "ftsan: NOT WATCHED: loads of %llu %s of static data next to locks (",
+		(unsigned long long)session->coverage.n_unread,
+		ftsan_plural(session->coverage.n_unread, "word", "words"));
+	for (size_t i = 0; i < names->n; i++) {
+		fputs(i > 0 ? ", " : "", out);
+		ftsan_put_text(out, names->texts[i]);
+	}
+	fputs("): no watchpoint was free, so only stores were seen to race there\n", out);
+}
+
 void ftsan_summary_coverage(FILE *out, const struct ftsan_session *session, bool stats)
 {
 	uint64_t covered = session->coverage.processes;
@@ -144,6 +161,7 @@ void ftsan_summary_coverage(FILE *out, const struct ftsan_session *session, bool
 		write_guard(out, session);
 	else if (covered > 0)
 		write_bounds(out, session);
+	write_unread(out, session);
 	if (covered < session->n_processes)
 		fprintf(out, "ftsan: no coverage from %llu of %llu processes\n",
 			(unsigned long long)(session->n_processes - covered),
