@@ -26,10 +26,14 @@ static void tell(pid_t pid, int status)
 pid_t ftsan_hook_wait4(pid_t pid, int *status, int options, struct rusage *usage)
 {
 	int mine = 0;
-	pid_t got = FTSAN_REAL(wait4)(pid, &mine, options, usage);
+	struct rusage used;
+	pid_t got = FTSAN_REAL(wait4)(pid, &mine, options, usage == NULL ? NULL : &used);
 
+	/* The kernel fails where a page is sealed. */
 	if (got > 0 && status != NULL)
 		*status = mine;
+	if (got > 0 && usage != NULL)
+		*usage = used;
 	tell(got, mine);
 	return got;
 }
@@ -57,10 +61,16 @@ pid_t ftsan_hook_wait(int *status)
 
 int ftsan_hook_waitid(idtype_t type, id_t id, siginfo_t *info, int options)
 {
-	int result = FTSAN_REAL(waitid)(type, id, info, options);
+	siginfo_t mine;
+	int result;
 
+	if (info == NULL || ftsan_safe_read(&mine, info, sizeof(mine)) != 0)
+		return FTSAN_REAL(waitid)(type, id, info, options);
+	result = FTSAN_REAL(waitid)(type, id, &mine, options);
+	if (result == 0)
+		*info = mine;
 	/* One that is only looked at will be waited for. */
-	if (result == 0 && info != NULL && !(options & WNOWAIT) && info->si_pid > 0 &&
+	if (result == 0 && !(options & WNOWAIT) && info->si_pid > 0 &&
 	    (info->si_code == CLD_KILLED || info->si_code == CLD_DUMPED))
 		tell(info->si_pid, info->si_status);
 	return result;

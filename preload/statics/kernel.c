@@ -3,14 +3,17 @@
  * the call. The pages are open until the call has ended.
  *
  * The interpreter's own calls are left alone: it has its own memory written to. Calls
- * that libc makes for itself are not seen.
+ * that libc makes for itself are not seen; what it keeps for them (a stream's buffer) is
+ * opened for good when it is told of it.
  */
+#include <aio.h>
 #include <dlfcn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/types.h>
 #include <sys/uio.h>
@@ -24,6 +27,9 @@
 #include "statics/kernel_twice.h"
 #include "statics/statics_seal.h"
 #include "statics/statics.h"
+
+/* A macro, too. */
+#undef fread_unlocked
 
 enum kernel_hook {
 #define FTSAN_KERNEL_HOOK(ret, name, params, args, memory) KERNEL_##name,
@@ -45,6 +51,12 @@ static struct {
 
 enum { PAGE_BYTES = 4096, VECTORS_MAX = 1024 /* IOV_MAX */ };
 
+static void open_for_good(const void *memory, size_t size_bytes)
+{
+	if (ftsan_statics_near((uintptr_t)memory))
+		ftsan_statics_leave_open((uintptr_t)memory, size_bytes);
+}
+
 /* How much an ioctl may write, by its number (asm-generic/ioctl.h: 14 bits from the 16th
  * on); those of old have none in it, and small structures. */
 static size_t ioctl_bytes(unsigned long request)
@@ -54,25 +66,92 @@ static size_t ioctl_bytes(unsigned long request)
 	return bytes > 256 ? bytes : 256;
 }
 
+/* The program's addresses may be wrong: then the kernel says so, not we. */
 static void vectors(struct ftsan_statics_call *call, const struct iovec *list, size_t n,
 		    bool writes)
 {
+	struct iovec one;
+
 	for (size_t i = 0; list != NULL && i < n && i < VECTORS_MAX; i++)
-		ftsan_statics_kernel(call, list[i].iov_base, list[i].iov_len, writes);
+		if (ftsan_safe_read(&one, list + i, sizeof(one)) == 0)
+			ftsan_statics_kernel(call, one.iov_base, one.iov_len, writes);
 }
 
-static void message(struct ftsan_statics_call *call, struct msghdr *message_)
+static void message(struct ftsan_statics_call *call, const struct msghdr *message_,
+		    bool writes)
 {
-	if (message_ == NULL)
+	struct msghdr copy;
+
+	if (message_ == NULL || ftsan_safe_read(&copy, message_, sizeof(copy)) != 0)
 		return;
-	ftsan_statics_kernel(call, message_, sizeof(*message_), true);
-	ftsan_statics_kernel(call, message_->msg_name, message_->msg_namelen, true);
-	ftsan_statics_kernel(call, message_->msg_control, message_->msg_controllen, true);
-	vectors(call, message_->msg_iov, message_->msg_iovlen, true);
+	ftsan_statics_kernel(call, message_, sizeof(copy), writes);
+	ftsan_statics_kernel(call, copy.msg_name, copy.msg_namelen, writes);
+	ftsan_statics_kernel(call, copy.msg_control, copy.msg_controllen, writes);
+	vectors(call, copy.msg_iov, copy.msg_iovlen, writes);
+}
+
+/* The kernel writes each message's length, even of those that are sent. */
+static void messages(struct ftsan_statics_call *call, const struct mmsghdr *list,
+		     size_t n, bool writes)
+{
+	for (size_t i = 0; list != NULL && i < n && i < VECTORS_MAX; i++) {
+		ftsan_statics_kernel(call, list + i, sizeof(list[i]), true);
+		message(call, &list[i].msg_hdr, writes);
+	}
+}
+
+/*
+ * A thread of libc's own will come to it, with every signal blocked. struct aiocb64 is the
+ * same here.
+ */
+static void later(const void *of)
+{
+	struct aiocb copy;
+
+	if (of == NULL || ftsan_safe_read(&copy, of, sizeof(copy)) != 0)
+		return;
+	open_for_good(of, sizeof(copy));
+	open_for_good((const void *)copy.aio_buf, copy.aio_nbytes);
+}
+
+static void later_ones(const void *const *list, size_t n)
+{
+	const void *one;
+
+	for (size_t i = 0; list != NULL && i < n && i < VECTORS_MAX; i++)
+		if (ftsan_safe_read(&one, list + i, sizeof(one)) == 0)
+			later(one);
+}
+
+/*
+ * A call by number: all that its arguments may point at is opened. What comes after an
+ * address is most often its length.
+ */
+enum { ARGUMENTS = 6, LENGTH_MAX = 1 << 30 };
+
+static void by_number(struct ftsan_statics_call *call, long number, const long *a)
+{
+	const void *second = (const void *)a[1];
+
+	if (number == SYS_readv || number == SYS_preadv || number == SYS_preadv2)
+		vectors(call, second, (size_t)a[2], true);
+	else if (number == SYS_recvmsg)
+		message(call, second, true);
+	else if (number == SYS_recvmmsg)
+		messages(call, second, (size_t)a[2], true);
+	for (unsigned i = 0; i < ARGUMENTS; i++) {
+		long next = i + 1 < ARGUMENTS ? a[i + 1] : 0;
+		size_t bytes = PAGE_BYTES;
+
+		if (next > PAGE_BYTES && next < LENGTH_MAX)
+			bytes = (size_t)next;
+		ftsan_statics_kernel(call, (const void *)a[i], bytes, true);
+	}
 }
 
 #define V(list, n, writes) vectors(&call, (list), (size_t)(n), (writes));
-#define M(message_) message(&call, message_);
+#define M(message_) message(&call, message_, true);
+#define O(address, bytes) open_for_good((address), (bytes));
 #define W(address, bytes) ftsan_statics_kernel(&call, (address), (bytes), true);
 #define R(address, bytes) ftsan_statics_kernel(&call, (address), (bytes), false);
 #define FTSAN_KERNEL_HOOK(ret, name, params, args, memory)                               \
@@ -92,6 +171,7 @@ static void message(struct ftsan_statics_call *call, struct msghdr *message_)
 #undef R
 #undef V
 #undef M
+#undef O
 
 /* Guarded by the lock around the loader, whose holder calls us. */
 static struct ftsan_got_hook table[N_KERNEL_HOOKS];

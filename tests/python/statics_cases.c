@@ -5,12 +5,16 @@
  *
  * Two words that belong together are updated: a value and its copy.
  */
+#define _GNU_SOURCE
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 
+#include <aio.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/futex.h>
+#include <mqueue.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -23,6 +27,9 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
+#include <sys/ipc.h>
+#include <sys/msg.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/select.h>
@@ -537,9 +544,20 @@ static union {
 	struct timeval interval[2];
 	struct sockaddr_storage address;
 	pid_t pid;
+	struct flock lock;
+	struct mmsghdr messages[1];
+	siginfo_t info;
 	sigjmp_buf jump;
 	ucontext_t context;
 } into __attribute__((aligned(4096)));
+
+/* A page that was opened is sealed again by then. */
+static void sleep_until_sealed(void)
+{
+	struct timespec pause = {0, 120000000};
+
+	nanosleep(&pause, NULL);
+}
 
 static long kernel_read(int fd)
 {
@@ -777,6 +795,168 @@ static long kernel_getcontext(int fd)
 	return times;
 }
 
+static long kernel_getlk(int fd)
+{
+	int file = fd < 0 ? -1 : open("/dev/null", O_RDWR);
+	long result;
+
+	into.lock = (struct flock){.l_type = F_WRLCK, .l_whence = SEEK_SET};
+	sleep_until_sealed();
+	result = fcntl(file, F_GETLK, &into.lock);
+	close(file);
+	return result == 0 ? into.lock.l_type == F_UNLCK : result;
+}
+static long kernel_recvmmsg(int fd)
+{
+	struct iovec vector = {into.bytes + 2048, 2};
+
+	into.messages[0].msg_hdr =
+		(struct msghdr){.msg_iov = &vector, .msg_iovlen = 1};
+	sleep_until_sealed();
+	return recvmmsg(fd, into.messages, 1, 0, NULL) == 1 ? into.messages[0].msg_len
+							     : -1;
+}
+static long kernel_msgrcv(int fd)
+{
+	struct {
+		long type;
+		char text[4];
+	} message = {1, "abc"};
+	int queue = fd < 0 ? -1 : msgget(IPC_PRIVATE, IPC_CREAT | 0600);
+	long result = -1;
+
+	if (msgsnd(queue, &message, 4, 0) == 0)
+		result = msgrcv(queue, into.bytes, 4, 0, 0);
+	msgctl(queue, IPC_RMID, NULL);
+	return result;
+}
+static long kernel_queue(int fd)
+{
+	struct mq_attr attributes = {.mq_maxmsg = 1, .mq_msgsize = 8};
+	char name[64];
+	mqd_t queue;
+	long result;
+
+	snprintf(name, sizeof(name), "/statics-%d", (int)getpid());
+	queue = fd < 0 ? -1 : mq_open(name, O_RDWR | O_CREAT, 0600, &attributes);
+	/* Not there in every kernel. */
+	if (queue < 0)
+		return 4;
+	mq_unlink(name);
+	result = mq_send(queue, "abc", 4, 1) == 0 ? mq_receive(queue, into.bytes, 8, NULL)
+						  : -1;
+	mq_close(queue);
+	return result;
+}
+static int open_file(void)
+{
+	int file = open("/proc/self/exe", O_RDONLY);
+
+	if (file < 0)
+		perror("/proc/self/exe");
+	return file;
+}
+static long kernel_preadv2(int fd)
+{
+	struct iovec vector = {into.bytes, 4};
+	int file = fd < 0 ? -1 : open_file();
+	long result = preadv2(file, &vector, 1, 0, 0);
+
+	close(file);
+	return result;
+}
+/* More than the page that its address is on. */
+static char two_pages[8192] __attribute__((aligned(4096)));
+static long kernel_long_number(int fd)
+{
+	int file = fd < 0 ? -1 : open_file();
+	long result = syscall(SYS_read, (long)file, two_pages, (long)sizeof(two_pages));
+
+	close(file);
+	return result;
+}
+static long kernel_vector_number(int fd)
+{
+	struct iovec vector = {into.bytes, 4};
+	int file = fd < 0 ? -1 : open_file();
+	long result = syscall(SYS_readv, (long)file, &vector, 1L);
+
+	close(file);
+	return result;
+}
+static long kernel_directory(int fd)
+{
+	int directory = fd < 0 ? -1 : open("/proc/self", O_RDONLY | O_DIRECTORY);
+	long result = getdents64(directory, into.bytes, 1024);
+
+	close(directory);
+	return result > 0;
+}
+static long kernel_name(int fd)
+{
+	char *at = into.bytes + 100;
+
+	if (fd < 0 || prctl(PR_GET_NAME, at) != 0)
+		return -1;
+	return at[0] != '\0';
+}
+static long kernel_waitid(int fd)
+{
+	pid_t child = fd < 0 ? -1 : fork();
+
+	if (child == 0)
+		_exit(3);
+	return waitid(P_PID, (id_t)child, &into.info, WEXITED) == 0 ? into.info.si_status
+								    : -1;
+}
+static long kernel_usage(int fd)
+{
+	pid_t child = fd < 0 ? -1 : fork();
+	int status = 0;
+
+	if (child == 0)
+		_exit(4);
+	return wait4(child, &status, 0, &into.usage) == child ? WEXITSTATUS(status) : -1;
+}
+/* The buffer of a stream: libc has the kernel write to it, time and again. */
+static char stream_buffer[4096] __attribute__((aligned(4096)));
+static long kernel_stream(int fd)
+{
+	FILE *file = fd < 0 ? NULL : fopen("/proc/self/exe", "r");
+	long bytes = 0;
+
+	if (file == NULL || setvbuf(file, stream_buffer, _IOFBF, sizeof(stream_buffer)) != 0)
+		return -1;
+	while (bytes < 10000 && fgetc(file) != EOF)
+		if (++bytes == 5000)
+			sleep_until_sealed();
+	fclose(file);
+	return bytes;
+}
+/* A thread of libc's reads, and writes to what tells of it. */
+static struct {
+	struct aiocb control;
+	char bytes[64];
+} asynchronous __attribute__((aligned(4096)));
+static long kernel_aio(int fd)
+{
+	int file = fd < 0 ? -1 : open_file();
+	long result;
+
+	asynchronous.control = (struct aiocb){.aio_fildes = file,
+					      .aio_buf = asynchronous.bytes,
+					      .aio_nbytes = 16};
+	sleep_until_sealed();
+	if (aio_read(&asynchronous.control) != 0)
+		return -1;
+	while (aio_error(&asynchronous.control) == EINPROGRESS)
+		sched_yield();
+	errno = aio_error(&asynchronous.control);
+	result = aio_return(&asynchronous.control);
+	close(file);
+	return result;
+}
+
 static const struct {
 	const char *name;
 	long (*call)(int fd);
@@ -791,17 +971,12 @@ static const struct {
 	CALL(sigaction),   CALL(sigmask),  CALL(rusage), CALL(itimer), CALL(pipe2),
 	CALL(futex),	   CALL(pread),	   CALL(late_read), CALL(late_recvmsg),
 	CALL(late_epoll),  CALL(spawn),	   CALL(checked_read),
-	CALL(stack),	   CALL(sigsetjmp), CALL(getcontext),
+	CALL(stack),	   CALL(sigsetjmp), CALL(getcontext), CALL(getlk),
+	CALL(recvmmsg),	   CALL(msgrcv),    CALL(queue),      CALL(preadv2),
+	CALL(long_number), CALL(vector_number), CALL(directory), CALL(name),
+	CALL(waitid),	   CALL(usage),	    CALL(stream),     CALL(aio),
 #undef CALL
 };
-
-/* A page that was opened for the kernel is sealed again by then. */
-static void sleep_until_sealed(void)
-{
-	struct timespec pause = {0, 120000000};
-
-	nanosleep(&pause, NULL);
-}
 
 /* All of them: "name=result" with a space between. */
 CASE(kernel_writes)
