@@ -2,8 +2,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <sys/mman.h>
 #include <stdatomic.h>
+#include <sys/mman.h>
 
 #include "base/annot.h"
 #include "base/fd.h"

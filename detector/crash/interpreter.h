@@ -2,8 +2,8 @@
 #ifndef FTSAN_CRASH_INTERPRETER_H
 #define FTSAN_CRASH_INTERPRETER_H
 
-#include <stdint.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "stacks/stacks.h"
 

@@ -7,14 +7,14 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "attach/attach_python.h"
+#include "attach/attach_start.h"
 #include "base/base.h"
 #include "elf/elf.h"
-#include "attach/attach_start.h"
-#include "attach/attach_python.h"
 #include "hooks/hooks.h"
+#include "process/process.h"
 #include "python/python.h"
 #include "runtime/runtime.h"
-#include "process/process.h"
 #include "statics/statics_seal.h"
 
 enum { REQUEST_BYTES = 8192, LINE_BYTES = 1024, STACK_BYTES = 1 << 20 };

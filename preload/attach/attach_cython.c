@@ -6,11 +6,11 @@
 #include <string.h>
 
 #include "adapters/adapters.h"
-#include "base/base.h"
-#include "pages/pages.h"
-#include "hooks/hooks.h"
-#include "stacks/stacks.h"
 #include "attach/visit.h"
+#include "base/base.h"
+#include "hooks/hooks.h"
+#include "pages/pages.h"
+#include "stacks/stacks.h"
 
 /*
  * struct __Pyx_CodeObjectCache (Cython/Utility/ModuleSetupCode.c, 3.0 to 3.2): @count

@@ -5,9 +5,9 @@
 #include <stdint.h>
 
 #include "base/base.h"
-#include "python/python.h"
-#include "numpy/numpy.h"
 #include "hooks/hooks.h"
+#include "numpy/numpy.h"
+#include "python/python.h"
 #include "runtime/runtime.h"
 #include "stacks/stacks.h"
 

@@ -7,8 +7,8 @@
 #include <string.h>
 #include <ucontext.h>
 
-#include "process/process.h"
 #include "base/base.h"
+#include "process/process.h"
 #include "runtime/runtime.h"
 
 enum {

@@ -2,13 +2,13 @@
 #include <string.h>
 
 #include "adapters/adapters.h"
-#include "stacks/stacks.h"
 #include "base/base.h"
 #include "cython/cython.h"
-#include "pages/pages.h"
 #include "hooks/hooks.h"
+#include "pages/pages.h"
 #include "python/python.h"
 #include "runtime/runtime.h"
+#include "stacks/stacks.h"
 
 /* A cache that this thread has allocated and not yet filled. */
 static FTSAN_TLS void *unfilled;

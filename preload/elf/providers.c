@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "hooks/hooks.h"
 #include "elf/unwind_calls.h"
+#include "hooks/hooks.h"
 
 enum { REASON_MAX = 256 };
 

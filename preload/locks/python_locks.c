@@ -12,8 +12,8 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "hooks/hooks.h"
 #include "elf/elf.h"
+#include "hooks/hooks.h"
 #include "locks/locks.h"
 #include "locks/python_locks.h"
 #include "python/python.h"

@@ -7,10 +7,10 @@
 #include "base/base.h"
 #include "hooks/hooks.h"
 #include "operations/operations.h"
-#include "stacks/stacks.h"
 #include "pages/pages.h"
 #include "python/python.h"
 #include "runtime/runtime.h"
+#include "stacks/stacks.h"
 
 /* What is known of a return address behind PyMem_RawMalloc in NumPy's module. */
 enum verdict { VERDICT_UNKNOWN, VERDICT_DIMS, VERDICT_OTHER };

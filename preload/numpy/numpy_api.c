@@ -3,10 +3,10 @@
 #include <stddef.h>
 
 #include "base/base.h"
+#include "elf/elf.h"
 #include "numpy/numpy_args.h"
 #include "numpy/numpy_ops.h"
 #include "operations/operations.h"
-#include "elf/elf.h"
 
 enum { REGISTERS = 5 }; /* with more arguments, a function is a wide one */
 

@@ -6,11 +6,11 @@
 
 #include "adapters/adapters.h"
 #include "base/base.h"
-#include "pages/pages.h"
-#include "numpy/numpy_alloc.h"
-#include "python/python.h"
-#include "operations/operations.h"
 #include "hooks/hooks.h"
+#include "numpy/numpy_alloc.h"
+#include "operations/operations.h"
+#include "pages/pages.h"
+#include "python/python.h"
 
 enum {
 	BASES_MAX = 16, /* of a type; deeper ones are no arrays to us */

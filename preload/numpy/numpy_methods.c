@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "numpy/numpy_ops.h"
-#include "python/python.h"
-#include "numpy/numpy_ufunc_call.h"
 #include "elf/elf.h"
+#include "numpy/numpy_ops.h"
+#include "numpy/numpy_ufunc_call.h"
+#include "python/python.h"
 
 /* Include/methodobject.h, Include/descrobject.h (3.13.5; the same since 3.0). */
 struct method_def {

@@ -5,10 +5,10 @@
 #include <string.h>
 
 #include "numpy/numpy_methods.h"
-#include "python/python.h"
 #include "operations/operations.h"
-#include "stacks/stacks.h"
+#include "python/python.h"
 #include "runtime/runtime.h"
+#include "stacks/stacks.h"
 
 /* struct PyModuleDef behind PyObject_HEAD: see module_gil.c. */
 enum { AFTER_NAME = 24, AFTER_METHODS = 48 };

@@ -4,8 +4,8 @@
 #include <stddef.h>
 
 #include "base/base.h"
-#include "process/process.h"
 #include "elf/elf.h"
+#include "process/process.h"
 #include "threads/threads.h"
 
 /*

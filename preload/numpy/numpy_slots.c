@@ -7,11 +7,11 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "numpy/numpy_ops.h"
-#include "python/python.h"
-#include "operations/operations.h"
-#include "hooks/hooks.h"
 #include "elf/elf.h"
+#include "hooks/hooks.h"
+#include "numpy/numpy_ops.h"
+#include "operations/operations.h"
+#include "python/python.h"
 
 /* The protocols' tables, in words (Include/cpython/object.h, 3.13.5; the same since 3.5).
  */

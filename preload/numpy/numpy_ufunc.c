@@ -8,14 +8,14 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "elf/elf.h"
+#include "hooks/hooks.h"
 #include "numpy/numpy_methods.h"
 #include "numpy/numpy_ops.h"
 #include "numpy/numpy_slots.h"
 #include "numpy/numpy_ufunc_call.h"
-#include "python/python.h"
 #include "operations/operations.h"
-#include "hooks/hooks.h"
-#include "elf/elf.h"
+#include "python/python.h"
 
 /*
  * Slots of the ufunc API table (numpy/_core/code_generators/numpy_api.py, 2.0 to HEAD):

@@ -7,8 +7,8 @@
 #include "base/base.h"
 #include "numpy/numpy_args.h"
 #include "operations/operations.h"
-#include "threads/threads.h"
 #include "python/python.h"
+#include "threads/threads.h"
 
 /* PyUFuncObject behind PyObject_HEAD: nin, nout, nargs, identity, functions, data,
  * ntypes, _ufunc_flags, name (numpy/_core/include/numpy/ufuncobject.h, 2.0 to HEAD). */

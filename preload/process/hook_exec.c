@@ -9,9 +9,9 @@
 #include <unistd.h>
 
 #include "hooks/hooks.h"
-#include "runtime/runtime.h"
 #include "process/follow.h"
 #include "process/signal_owner.h"
+#include "runtime/runtime.h"
 
 /* struct leaving - what has to be taken back when the exec fails */
 struct leaving {

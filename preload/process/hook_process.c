@@ -5,12 +5,12 @@
 
 #include "base/base.h"
 #include "elf/elf.h"
-#include "process/thread_count.h"
 #include "hooks/hooks.h"
-#include "runtime/runtime.h"
 #include "process/scout.h"
 #include "process/signal_actions.h"
 #include "process/signal_end.h"
+#include "process/thread_count.h"
+#include "runtime/runtime.h"
 
 /* The forking thread's id before the fork; only that thread exists in the child. */
 static _Atomic uint32_t forking_tid;

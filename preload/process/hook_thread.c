@@ -6,15 +6,15 @@
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "process/altstack.h"
 #include "base/base.h"
 #include "hooks/hooks.h"
-#include "runtime/runtime.h"
+#include "process/altstack.h"
 #include "process/scout.h"
 #include "process/signal_bits.h"
 #include "process/signal_deliver.h"
-#include "statics/statics.h"
 #include "process/thread_count.h"
+#include "runtime/runtime.h"
+#include "statics/statics.h"
 
 /* struct start - what a new thread has to know; lies at the low end of its own
  * alternate stack, so that starting a thread allocates nothing else, or on the heap when

@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "base/base.h"
-#include "process/thread_count.h"
 #include "hooks/hooks.h"
+#include "process/thread_count.h"
 #include "runtime/runtime.h"
 
 enum {

@@ -4,13 +4,13 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
-#include "stacks/stacks.h"
 #include "base/base.h"
 #include "code/code.h"
-#include "python/code_history.h"
-#include "hooks/hooks.h"
 #include "findings/findings.h"
+#include "hooks/hooks.h"
+#include "python/code_history.h"
 #include "runtime/runtime.h"
+#include "stacks/stacks.h"
 #include "threads/threads.h"
 
 /* What is needed to leave an exception behind; looked up when first needed. */

@@ -6,9 +6,9 @@
 
 #include "base/base.h"
 #include "python/module_slots.h"
-#include "threads/threads.h"
-#include "stacks/stacks.h"
 #include "runtime/runtime.h"
+#include "stacks/stacks.h"
+#include "threads/threads.h"
 
 /*
  * struct PyModuleDef behind PyObject_HEAD (Include/moduleobject.h, 3.13.5): m_init,

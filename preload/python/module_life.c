@@ -7,9 +7,9 @@
 
 #include "base/base.h"
 #include "elf/elf.h"
+#include "hooks/hooks.h"
 #include "python/module_slots.h"
 #include "python/module_stubs.h"
-#include "hooks/hooks.h"
 
 /* What a stub stands for; constant once @function is there. */
 struct entry {

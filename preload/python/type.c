@@ -1,8 +1,8 @@
 #include "python/type.h"
 
 #include "base/base.h"
-#include "stacks/stacks.h"
 #include "runtime/runtime.h"
+#include "stacks/stacks.h"
 
 struct ftsan_type_layout ftsan_type_layout;
 

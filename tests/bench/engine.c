@@ -16,16 +16,16 @@
 #include <sys/mman.h>
 #include <time.h>
 
-#include "pages/pages.h"
 #include "base/base.h"
 #include "decode/decode.h"
+#include "elf/unwind_calls.h"
 #include "findings/findings.h"
-#include "stacks/stacks.h"
+#include "pages/pages.h"
 #include "pages/store.h"
+#include "stacks/stacks.h"
 #include "support/expect.h"
 #include "support/guard_host.h"
 #include "threads/threads.h"
-#include "elf/unwind_calls.h"
 #include "words/words.h"
 
 enum { PAGES = 64, SLICES = 25, DEPTH = 12 };

@@ -6,10 +6,10 @@
 #include <sys/mman.h>
 #include <ucontext.h>
 
-#include "rules/rules.h"
 #include "base/base.h"
 #include "decode/decode.h"
 #include "fuzz.h"
+#include "rules/rules.h"
 
 enum { CODE_BYTES = 16, HEAD_BYTES = CODE_BYTES + 4 };
 

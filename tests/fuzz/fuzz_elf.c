@@ -2,9 +2,9 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "stacks/stacks.h"
-#include "scan/elf_scan.h"
 #include "fuzz.h"
+#include "scan/elf_scan.h"
+#include "stacks/stacks.h"
 
 /* An address of the input's choice: its last bytes, which are no part of the tables. */
 static uint64_t address_of(const uint8_t *data, size_t size)

@@ -8,9 +8,9 @@
 #include "base/base.h"
 #include "fuzz.h"
 #include "log/log_reader.h"
-#include "results/printer.h"
-#include "report/report_model.h"
 #include "log/skim.h"
+#include "report/report_model.h"
+#include "results/printer.h"
 
 /* In the order of the first byte's lowest bits. */
 static const struct ftsan_format *const formats[] = {

@@ -1,6 +1,6 @@
 /* FTSAN_OPTIONS, which anybody may have set. */
-#include "fuzz.h"
 #include "base/base.h"
+#include "fuzz.h"
 
 static bool is_ended(const char *text)
 {

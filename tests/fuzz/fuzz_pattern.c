@@ -4,8 +4,8 @@
  */
 #include <stdbool.h>
 
-#include "fuzz.h"
 #include "common/pattern.h"
+#include "fuzz.h"
 
 /* Time grows with the product of both: enough for every branch. */
 enum { MOST = 400 };

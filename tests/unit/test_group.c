@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "findings/group.h"
 #include "findings/findings.h"
+#include "findings/group.h"
 
 static struct ftsan_view_frame frames[2][6];
 static struct ftsan_view_stack stacks[3];

@@ -8,8 +8,8 @@
 
 #include "log/log_file.h"
 #include "log/log_reader.h"
-#include "results/results.h"
 #include "log/tail.h"
+#include "results/results.h"
 
 static const char finding_line[] =
 	"{\"v\":1,\"type\":\"finding\",\"id\":\"42-1\",\"time\":1.5,\"kind\":\"race\","

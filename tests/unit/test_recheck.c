@@ -10,12 +10,12 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "pages/pages.h"
 #include "base/base.h"
 #include "findings/findings.h"
+#include "pages/pages.h"
+#include "threads/threads.h"
 #include "words/words.h"
 #include "words/words_thread.h"
-#include "threads/threads.h"
 
 enum { PERIOD_NS = 1000000, SPIN_NS = PERIOD_NS / 10 };
 

@@ -6,12 +6,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "pages/pages.h"
+#include "../support/guard_host.h"
 #include "base/base.h"
+#include "pages/pages.h"
 #include "pages/publish.h"
 #include "pages/recycle.h"
 #include "threads/threads.h"
-#include "../support/guard_host.h"
 
 enum { SLOTS = 2048, QUARANTINE = 64, THREADS = 4, KEPT = 32, ROUNDS = 4000 };
 

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 
 #include "base/base.h"
-#include "rules/rules.h"
 #include "budget/budget.h"
+#include "rules/rules.h"
 
 enum { ALWAYS = 16 };
 

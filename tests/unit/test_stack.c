@@ -9,8 +9,8 @@
 #include <unistd.h>
 
 #include "base/base.h"
-#include "stacks/stacks.h"
 #include "stacks/stack_guard.h"
+#include "stacks/stacks.h"
 
 /* Program counters of a make-believe program: what is_eval() takes them for. */
 enum {

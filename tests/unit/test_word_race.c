@@ -10,9 +10,9 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#include "pages/pages.h"
 #include "base/base.h"
 #include "findings/findings.h"
+#include "pages/pages.h"
 #include "rules/rules.h"
 #include "words/words.h"
 

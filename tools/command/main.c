@@ -4,15 +4,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/base.h"
 #include "attach/attach.h"
 #include "audit/audit.h"
+#include "base/base.h"
+#include "common/common.h"
 #include "doctor/doctor.h"
 #include "launch/launch.h"
 #include "report/report.h"
 #include "run/run.h"
 #include "scan/scan.h"
-#include "common/common.h"
 
 static int print_options(int argc, char **argv)
 {

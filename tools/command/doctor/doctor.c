@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "doctor/checks.h"
 #include "common/common.h"
+#include "doctor/checks.h"
 
 static const char help[] =
 	"usage: ftsan doctor [--format text|json] [PYTHON]\n"

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "launch/launch.h"
-#include "doctor/checks.h"
-#include "scan/scan.h"
-#include "log/log.h"
 #include "common/common.h"
+#include "doctor/checks.h"
+#include "launch/launch.h"
+#include "log/log.h"
+#include "scan/scan.h"
 
 enum { PROBE_SECONDS = 60 };
 

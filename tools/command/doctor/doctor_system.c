@@ -13,10 +13,10 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
-#include "doctor/checks.h"
-#include "launch/launch.h"
 #include "base/base.h"
 #include "common/common.h"
+#include "doctor/checks.h"
+#include "launch/launch.h"
 
 /* The number in a file of /proc; @otherwise when there is none. */
 static long read_number(const char *path, long otherwise)

@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "launch/exec_error.h"
 #include "common/common.h"
+#include "launch/exec_error.h"
 
 enum { KEPT_BYTES = 65536 };
 

@@ -7,9 +7,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "launch/exec_error.h"
 #include "base/base.h"
 #include "common/common.h"
+#include "launch/exec_error.h"
 
 /* Read by the signal handler; set once, while the forwarded signals are blocked. */
 static volatile pid_t forward_to;

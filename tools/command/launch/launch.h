@@ -10,7 +10,7 @@
 #include "launch/capture.h"
 #include "launch/child.h"
 #include "launch/environment.h"
-#include "launch/project.h"
 #include "launch/loadable.h"
+#include "launch/project.h"
 
 #endif

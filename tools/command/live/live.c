@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "symbols/symbols.h"
 #include "common/common.h"
+#include "symbols/symbols.h"
 
 void ftsan_live_add_options(char **options, const char *more)
 {

@@ -9,12 +9,12 @@
 
 #include <stdbool.h>
 
+#include "base/base.h"
 #include "launch/launch.h"
 #include "live/follow.h"
-#include "log/log.h"
-#include "base/base.h"
 #include "live/progress.h"
 #include "live/screen.h"
+#include "log/log.h"
 #include "results/results.h"
 #include "suppressions/suppressions.h"
 

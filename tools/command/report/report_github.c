@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "common/common.h"
-#include "results/results.h"
 #include "report/report_model.h"
+#include "results/results.h"
 
 /* Proven ones fail the eye; what only may happen is told more quietly. */
 static const char *level_of(const struct ftsan_item *item)

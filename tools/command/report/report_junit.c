@@ -3,8 +3,8 @@
 #include <stdlib.h>
 
 #include "common/common.h"
-#include "results/results.h"
 #include "report/report_model.h"
+#include "results/results.h"
 
 /* Engines are test cases, too, so that a run without findings has some that passed. */
 static size_t inactive_engines(const struct ftsan_session *session)

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "common/common.h"
-#include "results/results.h"
 #include "report/report_model.h"
+#include "results/results.h"
 
 /* Names are the program's: as text of HTML, which Markdown takes, and in one line. */
 static void put_cell(FILE *out, const char *text)

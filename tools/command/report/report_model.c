@@ -2,9 +2,9 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "common/common.h"
 #include "log/log.h"
 #include "report/report_model.h"
-#include "common/common.h"
 
 const char *ftsan_news_word(enum ftsan_news news)
 {

@@ -3,8 +3,8 @@
 #include <string.h>
 
 #include "common/common.h"
-#include "results/results.h"
 #include "report/report_model.h"
+#include "results/results.h"
 
 static void put(struct ftsan_report *report, const char *text, size_t length)
 {

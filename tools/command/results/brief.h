@@ -7,8 +7,8 @@
 
 #include <stdio.h>
 
-#include "view/view.h"
 #include "results/session_state.h"
+#include "view/view.h"
 
 /* At most so many lines, whatever the finding. */
 enum { FTSAN_BRIEF_LINES = 25 };

@@ -7,8 +7,8 @@
 
 #include "base/base.h"
 #include "common/common.h"
-#include "symbols/symbols.h"
 #include "results/fold.h"
+#include "symbols/symbols.h"
 
 static const char *memory_of(const struct ftsan_view *view)
 {

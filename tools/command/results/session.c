@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "base/base.h"
-#include "log/log.h"
 #include "common/common.h"
+#include "log/log.h"
 #include "results/module_coverage.h"
 #include "results/session_same.h"
 

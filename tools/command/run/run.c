@@ -8,10 +8,10 @@
 #include <string.h>
 #include <sys/wait.h>
 
+#include "common/common.h"
 #include "launch/launch.h"
 #include "live/live.h"
 #include "run/github.h"
-#include "common/common.h"
 #include "run/timeout.h"
 
 static const char help[] =

@@ -10,8 +10,8 @@
 #include <unistd.h>
 
 #include "base/base.h"
-#include "launch/launch.h"
 #include "common/common.h"
+#include "launch/launch.h"
 #include "scan/scanned.h"
 
 static const char help[] =

@@ -4,9 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/common.h"
 #include "symbols/cython.h"
 #include "symbols/demangle.h"
-#include "common/common.h"
 #include "symbols/symbolize_file.h"
 #include "symbols/variable.h"
 

@@ -8,8 +8,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "view/view.h"
 #include "symbols/symbolizer_options.h"
+#include "view/view.h"
 
 /**
  * struct ftsan_chain - what one address stands for
