@@ -73,14 +73,9 @@ int ftsan_incident_view_init(bool keeps_gil_off, const struct ftsan_pyabi *abi,
 /* In the file's own addresses; 0: unknown. */
 static uint64_t function_start(const struct ftsan_module *module, uintptr_t pc)
 {
-	struct ftsan_function_table table;
-	uintptr_t begin, end;
+	uintptr_t start = ftsan_function_start(pc);
 
-	if (module == NULL ||
-	    !ftsan_function_table_find(&table, module->begin, module->bias) ||
-	    !ftsan_function_range(&table, pc, &begin, &end))
-		return 0;
-	return begin - module->bias;
+	return start == 0 ? 0 : start - module->bias;
 }
 
 static void fill_native(struct ftsan_view_frame *out, uintptr_t pc, char *name)
