@@ -17,6 +17,7 @@
 #include "base/fmt.h"
 #include "base/hang.h"
 #include "base/mem.h"
+#include "base/module_path.h"
 #include "base/options.h"
 #include "base/safe_read.h"
 #include "base/str.h"

@@ -23,6 +23,15 @@ static inline bool ftsan_str_begins(const char *text, const char *with)
 	return text != NULL && strncmp(text, with, strlen(with)) == 0;
 }
 
+static inline bool ftsan_str_begins_one(const char *text, const char *const *with,
+					size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ftsan_str_begins(text, with[i]))
+			return true;
+	return false;
+}
+
 /* What comes after the last slash; all of it where nothing does. */
 static inline const char *ftsan_str_base_name(const char *path)
 {

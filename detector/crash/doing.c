@@ -64,7 +64,6 @@ static void module_name(const struct ftsan_look *look, const struct ftsan_callee
 {
 	const struct ftsan_module *module = ftsan_module_of(callee->function);
 	const char *base;
-	uint32_t length;
 
 	to[0] = '\0';
 	if (callee->module != 0 &&
@@ -72,13 +71,8 @@ static void module_name(const struct ftsan_look *look, const struct ftsan_callee
 		return;
 	if (module == NULL)
 		return;
-	base = strrchr(module->path, '/');
-	base = base != NULL ? base + 1 : module->path;
-	length = (uint32_t)strcspn(base, ".");
-	if (length >= capacity)
-		length = capacity - 1;
-	memcpy(to, base, length);
-	to[length] = '\0';
+	base = ftsan_str_base_name(module->path);
+	ftsan_str_copy(to, capacity, base, strcspn(base, "."));
 }
 
 /* The receiver of a method that is not bound: the value above, or the first argument. */

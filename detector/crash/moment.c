@@ -7,14 +7,6 @@
 /* Functions of their own kind that these call; what is inlined is none. */
 enum { FRAMES = 6 };
 
-static bool begins(const char *name, const char *const *parts, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strncmp(name, parts[i], strlen(parts[i])) == 0)
-			return true;
-	return false;
-}
-
 /* One function has several names, with and without underscores in front. @from: 0, or
  * how many frames further out at least. */
 static bool runs_from(const struct ftsan_stack *stack, unsigned from,
@@ -24,7 +16,7 @@ static bool runs_from(const struct ftsan_stack *stack, unsigned from,
 
 	for (unsigned i = from; i < stack->n_native && i < FRAMES; i++)
 		if (ftsan_symbol_name(stack->pc[i] - (i > 0), name) == 0 &&
-		    begins(name + strspn(name, "_"), parts, n))
+		    ftsan_str_begins_one(name + strspn(name, "_"), parts, n))
 			return true;
 	return false;
 }

@@ -46,7 +46,7 @@ static bool is_extensions(uintptr_t address)
 	    (address >= host.own_begin && address < host.own_end))
 		return false;
 	module = ftsan_module_of(address);
-	return module != NULL && strstr(module->path, "/lib-dynload/") == NULL;
+	return module != NULL && !ftsan_path_is_stdlib(module->path);
 }
 
 static bool look(uintptr_t type)

@@ -3,6 +3,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "base/base.h"
+
 enum { NAMED = 8, NAME = 32 };
 
 /* struct lost - @ready: @name is written */
@@ -16,15 +18,12 @@ static _Atomic uint32_t n_lost;
 
 void ftsan_child_lost(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	const char *name = slash == NULL ? path : slash + 1;
+	const char *name = ftsan_str_base_name(path);
 	uint32_t number = atomic_fetch_add_explicit(&n_lost, 1, memory_order_relaxed);
-	size_t length = strnlen(name, NAME - 1);
 
 	if (number >= NAMED)
 		return;
-	memcpy(lost[number].name, name, length);
-	lost[number].name[length] = '\0';
+	ftsan_str_copy(lost[number].name, NAME, name, strnlen(name, NAME));
 	atomic_store_explicit(&lost[number].ready, true, memory_order_release);
 }
 

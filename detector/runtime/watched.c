@@ -103,8 +103,7 @@ static void look(const struct ftsan_module *module, void *to)
 	struct extensions *found = to;
 	const char *name = ftsan_str_base_name(module->path);
 
-	if (strstr(module->path, "/lib-dynload/") != NULL ||
-	    (strstr(name, ".cpython-") == NULL && strstr(name, ".abi3") == NULL))
+	if (ftsan_path_is_stdlib(module->path) || !ftsan_path_has_tag(module->path))
 		return;
 	if (strncmp(name, "_multiarray_umath.", 18) == 0)
 		found->numpy = true;

@@ -106,11 +106,6 @@ static bool is_assembly(const char *path)
 	       strstr(path, "/cryptography/") != NULL;
 }
 
-static bool starts_with(const char *text, const char *with)
-{
-	return strncmp(text, with, strlen(with)) == 0;
-}
-
 /* What the distribution keeps in its own folders is no extension but in Python's. */
 static bool is_extension(const char *path)
 {
@@ -119,9 +114,9 @@ static bool is_extension(const char *path)
 
 	if (strstr(path, "/site-packages/") != NULL ||
 	    strstr(path, "/dist-packages/") != NULL ||
-	    strstr(path, "/lib-dynload/") != NULL)
+	    ftsan_path_is_stdlib(path))
 		return true;
-	if (starts_with(path, "/lib") || starts_with(path, "/usr/"))
+	if (ftsan_str_begins(path, "/lib") || ftsan_str_begins(path, "/usr/"))
 		return strstr(base.text, ".cpython-") != NULL;
 	return n > 3 && strcmp(base.text + n - 3, ".so") == 0;
 }

@@ -176,7 +176,7 @@ static void make(const struct ftsan_image *image, const struct ftsan_module *mod
 				  &entry->traits);
 	}
 	entry->interpreter = module == look.interpreter;
-	entry->with_cpython = strstr(module->path, "/lib-dynload/") != NULL;
+	entry->with_cpython = ftsan_path_is_stdlib(module->path);
 	if (entry->interpreter)
 		ftsan_spare_sites(entry);
 	entry->eh_frame_hdr = image->eh_frame_hdr;

@@ -193,16 +193,10 @@ bool ftsan_view_is_libc(const struct ftsan_view_frame *frame)
 {
 	static const char *const names[] = {"libc.so", "libc-2", "ld-linux",
 					    "libpthread"};
-	const char *slash;
 
-	if (frame->python || !ftsan_str_some(frame->module))
-		return false;
-	slash = strrchr(frame->module, '/');
-	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(names); i++)
-		if (strncmp(slash == NULL ? frame->module : slash + 1, names[i],
-			    strlen(names[i])) == 0)
-			return true;
-	return false;
+	return !frame->python && ftsan_str_some(frame->module) &&
+	       ftsan_str_begins_one(ftsan_str_base_name(frame->module), names,
+				    FTSAN_ARRAY_LEN(names));
 }
 
 bool ftsan_view_is_interpreter(const struct ftsan_view_frame *frame)
@@ -213,10 +207,8 @@ bool ftsan_view_is_interpreter(const struct ftsan_view_frame *frame)
 	if (frame->python || !ftsan_str_some(frame->module))
 		return false;
 	name = ftsan_str_base_name(frame->module);
-	for (size_t i = 0; i < FTSAN_ARRAY_LEN(names); i++)
-		if (strncmp(name, names[i], strlen(names[i])) == 0)
-			return true;
-	return ftsan_str_equal(name, "python");
+	return ftsan_str_begins_one(name, names, FTSAN_ARRAY_LEN(names)) ||
+	       ftsan_str_equal(name, "python");
 }
 
 /* The innermost frame of a kind in the stack that a finding is named after. */

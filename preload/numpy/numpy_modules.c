@@ -4,6 +4,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/base.h"
 #include "numpy/numpy_methods.h"
 #include "operations/operations.h"
 #include "python/python.h"
@@ -31,7 +32,7 @@ static bool is_cpython(uintptr_t caller)
 {
 	const struct ftsan_module *module = ftsan_module_of(caller);
 
-	return module == NULL || strstr(module->path, "/lib-dynload/") != NULL ||
+	return module == NULL || ftsan_path_is_stdlib(module->path) ||
 	       strstr(module->path, "/libpython") != NULL;
 }
 

@@ -306,7 +306,7 @@ static bool is_wanted(const struct ftsan_module_stage *stage)
 	case FTSAN_FREED_ALL:
 		return true;
 	default:
-		return module != NULL && strstr(module->path, "/lib-dynload/") == NULL;
+		return module != NULL && !ftsan_path_is_stdlib(module->path);
 	}
 }
 

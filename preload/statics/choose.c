@@ -68,7 +68,7 @@ bool ftsan_statics_wants(const char *choice, const char *path, bool extension)
 	if (strcmp(choice, "all") == 0)
 		return true;
 	/* Modules of the standard library belong to the interpreter. */
-	if (strstr(path, "/lib-dynload/") != NULL)
+	if (ftsan_path_is_stdlib(path))
 		return false;
 	return extension || is_extension_name(name) || after_packages(path) != NULL ||
 	       strstr(path, ".libs/") != NULL;

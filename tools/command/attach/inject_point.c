@@ -6,6 +6,7 @@
 
 #include "attach/inject_registers.h"
 #include "attach/kernel_errors.h"
+#include "base/base.h"
 
 enum { FUTEX_WAIT_BITSET_OP = 9, FUTEX_OP_BITS = 0x7f };
 
@@ -49,12 +50,6 @@ bool ftsan_inject_may(const struct ftsan_stop *stop)
 	return stop->in_syscall ? waits(stop) : stop->in_python;
 }
 
-static bool is_extension(const char *path)
-{
-	return strstr(path, "/lib-dynload/") != NULL ||
-	       strstr(path, ".cpython-") != NULL || strstr(path, ".abi3.so") != NULL;
-}
-
 /* An interpreter that brings a malloc of its own may be in that. */
 static bool is_pythons(const struct ftsan_target *target, uint64_t ip)
 {
@@ -62,7 +57,7 @@ static bool is_pythons(const struct ftsan_target *target, uint64_t ip)
 
 	if (mapping == NULL || !mapping->executable)
 		return false;
-	return is_extension(mapping->path) ||
+	return ftsan_path_is_stdlib(mapping->path) || ftsan_path_has_tag(mapping->path) ||
 	       (strcmp(mapping->path, target->python) == 0 && !target->has_malloc);
 }
 

@@ -50,7 +50,7 @@ static int look_at_exe(struct ftsan_target *target)
 static int find_library(struct ftsan_target *target)
 {
 	for (size_t i = 0; i < target->n_mappings; i++) {
-		const char *name = ftsan_last_component(target->mappings[i].path);
+		const char *name = ftsan_str_base_name(target->mappings[i].path);
 
 		if (strcmp(name, "libftsan.so") == 0)
 			target->library = target->mappings[i].path;

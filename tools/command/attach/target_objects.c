@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "attach/elf_image.h"
+#include "base/base.h"
 #include "common/common.h"
 
 static void add_mapping(struct ftsan_target *target, const char *line)
@@ -41,13 +42,6 @@ int ftsan_target_read_mappings(struct ftsan_target *target)
 	free(line);
 	fclose(maps);
 	return 0;
-}
-
-const char *ftsan_last_component(const char *path)
-{
-	const char *slash = strrchr(path, '/');
-
-	return slash != NULL ? slash + 1 : path;
 }
 
 /* Each loaded object begins with a mapping of its file's first page. */
@@ -86,7 +80,7 @@ uint64_t ftsan_target_symbol(const struct ftsan_target *target, const char *obje
 	for (size_t i = 0; address == 0 && i < target->n_mappings; i++) {
 		const struct ftsan_mapping *mapping = &target->mappings[i];
 
-		if (object != NULL && strncmp(ftsan_last_component(mapping->path), object,
+		if (object != NULL && strncmp(ftsan_str_base_name(mapping->path), object,
 					      strlen(object)) != 0)
 			continue;
 		address = symbol_in(target, mapping, name);
@@ -102,7 +96,7 @@ uint64_t ftsan_target_cave(const struct ftsan_target *target, size_t size)
 		struct ftsan_elf_image image;
 
 		/* The loader uses the rests of its pages for itself. */
-		if (strncmp(ftsan_last_component(target->mappings[i].path), "ld-", 3) !=
+		if (strncmp(ftsan_str_base_name(target->mappings[i].path), "ld-", 3) !=
 			    0 &&
 		    open_image(target, &target->mappings[i], &image))
 			cave = ftsan_elf_image_cave(&image, size);

@@ -30,6 +30,4 @@ int ftsan_target_read_mappings(struct ftsan_target *target);
 /* Sets @python and what belongs to it, if there is one. */
 void ftsan_target_find_python(struct ftsan_target *target);
 
-const char *ftsan_last_component(const char *path);
-
 #endif

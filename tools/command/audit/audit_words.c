@@ -4,6 +4,7 @@
 
 #include "audit/audit_write.h"
 #include "audit/compare.h"
+#include "base/base.h"
 
 static size_t count_class(const struct ftsan_audit *audit, const char *class)
 {
@@ -84,13 +85,10 @@ char *ftsan_audit_warning(const struct ftsan_audit *audit, unsigned number)
 
 char *ftsan_audit_source_text(const struct ftsan_audit_entry *entry)
 {
-	const char *slash;
-
-	if (entry->file == NULL)
-		return NULL;
-	slash = strrchr(entry->file, '/');
-	return ftsan_xprintf("%s:%d", slash != NULL ? slash + 1 : entry->file,
-			     entry->line);
+	return entry->file == NULL
+		       ? NULL
+		       : ftsan_xprintf("%s:%d", ftsan_str_base_name(entry->file),
+				       entry->line);
 }
 
 char *ftsan_audit_change_text(const struct ftsan_audit_entry *entry)

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/base.h"
 #include "common/common.h"
 #include "results/results.h"
 #include "view/view.h"
@@ -83,7 +84,7 @@ char *ftsan_package_of(const char *module, const char *sysroot, double ran)
 	char name[FTSAN_SHORT_NAME], *directory, *package;
 	size_t length;
 
-	if (strstr(module, "/lib-dynload/") != NULL)
+	if (ftsan_path_is_stdlib(module))
 		return NULL;
 	if (inside != NULL) {
 		directory = ftsan_xprintf("%s%.*s", sysroot != NULL ? sysroot : "",

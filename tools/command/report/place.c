@@ -3,6 +3,7 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "base/base.h"
 #include "results/results.h"
 
 static bool has_line(const struct ftsan_view_frame *frame)
@@ -76,15 +77,13 @@ void ftsan_place_of(struct ftsan_place *place, const struct ftsan_view *view,
 const char *ftsan_module_of(const struct ftsan_view *view)
 {
 	const struct ftsan_view_stack *stack = view->stacks;
-	const char *slash;
 
 	for (unsigned i = 0; view->n_stacks > 0 && i < stack->n_frames; i++) {
 		const struct ftsan_view_frame *frame = &stack->frames[i];
 
 		if (frame->python || frame->module == NULL || ftsan_view_is_libc(frame))
 			continue;
-		slash = strrchr(frame->module, '/');
-		return slash != NULL ? slash + 1 : frame->module;
+		return ftsan_str_base_name(frame->module);
 	}
 	return "";
 }

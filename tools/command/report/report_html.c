@@ -53,8 +53,7 @@ static void put_verdict(const struct ftsan_report *report)
 /* Extension modules and the libraries of packages, not the interpreter's and the system's. */
 static bool is_of_package(const char *path)
 {
-	return ftsan_path_in_packages(path) != NULL ||
-	       strstr(path, ".cpython-") != NULL || strstr(path, ".abi3.") != NULL;
+	return ftsan_path_in_packages(path) != NULL || ftsan_path_has_tag(path);
 }
 
 static void add_package(const struct ftsan_report *report, struct ftsan_names *packages,

@@ -57,8 +57,8 @@ void ftsan_explain_culprit(FILE *out, const struct ftsan_view *view)
 		fputs("Native code", out);
 		return;
 	}
-	module = ftsan_str_some(frame->module) ? strrchr(frame->module, '/') : NULL;
-	module = module != NULL ? module + 1 : frame->module;
+	module = ftsan_str_some(frame->module) ? ftsan_str_base_name(frame->module)
+					       : frame->module;
 	put_named(out, frame->function, module,
 		  ftsan_str_some(module) ? (int)strcspn(module, ".") : 0);
 }

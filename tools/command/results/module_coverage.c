@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/base.h"
 #include "common/common.h"
 #include "results/fold.h"
 #include "results/session_found.h"
@@ -70,11 +71,6 @@ void ftsan_modules_release(struct ftsan_coverage *coverage)
 
 /* --- what is worth showing ---------------------------------------------------------- */
 
-static bool is_library(const char *path)
-{
-	return strstr(path, "/lib-dynload/") != NULL;
-}
-
 static uint64_t faults_in(const struct ftsan_session *session, const char *name)
 {
 	uint64_t n = 0;
@@ -113,11 +109,11 @@ struct ftsan_module_line *ftsan_modules_ranked(const struct ftsan_session *sessi
 		struct ftsan_module_line *line = &lines[*n];
 
 		line->seen = &coverage->modules[i];
-		line->own = ftsan_path_in_packages(path) == NULL && !is_library(path);
+		line->own = ftsan_path_in_packages(path) == NULL && !ftsan_path_is_stdlib(path);
 		ftsan_lasting_module(line->name, sizeof(line->name), path);
 		line->faults = faults_in(session, line->name);
 		if (line->own || line->faults > 0 ||
-		    (line->seen->seen > 0 && !is_library(path)))
+		    (line->seen->seen > 0 && !ftsan_path_is_stdlib(path)))
 			(*n)++;
 	}
 	if (*n == 0) {

@@ -260,10 +260,9 @@ static bool has_interpreter(const struct ftsan_session *session)
 	const struct ftsan_names *paths = &session->coverage.module_paths;
 
 	for (size_t i = 0; i < paths->n; i++) {
-		const char *slash = strrchr(paths->texts[i], '/');
-		const char *name = slash != NULL ? slash + 1 : paths->texts[i];
+		const struct ftsan_view_frame frame = {.module = paths->texts[i]};
 
-		if (strncmp(name, "python3", 7) == 0 || strncmp(name, "libpython3", 10) == 0)
+		if (ftsan_view_is_interpreter(&frame))
 			return true;
 	}
 	return false;

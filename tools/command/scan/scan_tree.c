@@ -22,8 +22,7 @@ static void add_note(struct ftsan_scan_notes *notes, const char *path, const cha
 /* "name.cpython-313t-x86_64-linux-gnu.so" is cp313t, "name.abi3.so" abi3. */
 static void read_abi(struct ftsan_scanned *module)
 {
-	const char *name = strrchr(module->path, '/');
-	const char *tag = strchr(name != NULL ? name : module->path, '.');
+	const char *tag = strchr(ftsan_str_base_name(module->path), '.');
 	size_t used = 2;
 
 	if (tag == NULL)

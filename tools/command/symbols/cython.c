@@ -64,8 +64,7 @@ static char *locate(const char *c_file, const char *name)
 {
 	const char *slash = strrchr(c_file, '/');
 	int length = (int)(slash - c_file);
-	const char *base = strrchr(name, '/');
-	const char *names[] = {name, base != NULL ? base + 1 : name};
+	const char *names[] = {name, ftsan_str_base_name(name)};
 
 	if (name[0] == '/')
 		return ftsan_is_regular(name) ? ftsan_xstrdup(name) : NULL;
