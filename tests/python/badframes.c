@@ -5,7 +5,7 @@
  *
  * Every call of CPython stands in the function itself: a finding is known by its place.
  */
-#include <Python.h>
+#include "module.h"
 #include <frameobject.h>
 
 /* In every function: what Cython's __Pyx_AddTraceback() has at hand. */
@@ -173,21 +173,4 @@ static PyMethodDef methods[] = {
 	{NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-#ifdef Py_GIL_DISABLED
-	{Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#endif
-	{0, NULL},
-};
-
-static struct PyModuleDef module = {
-	PyModuleDef_HEAD_INIT,
-	.m_name = "badframes",
-	.m_methods = methods,
-	.m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_badframes(void)
-{
-	return PyModuleDef_Init(&module);
-}
+EXTENSION(badframes, methods)

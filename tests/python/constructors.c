@@ -2,8 +2,7 @@
  * Constructors that show an array to others before it is complete, and the same that
  * complete it first.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
 #include <numpy/arrayobject.h>
 
@@ -105,16 +104,10 @@ static PyMethodDef functions[] = {
 	{NULL},
 };
 
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "constructors",
-					.m_size = -1, .m_methods = functions};
-
-PyMODINIT_FUNC PyInit_constructors(void)
+static int start(PyObject *module)
 {
-	PyObject *module = PyModule_Create(&definition);
-
-	import_array();
-#ifdef Py_GIL_DISABLED
-	PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
-#endif
-	return module;
+	import_array1(-1);
+	return 0;
 }
+
+EXTENSION(constructors, functions, EXEC(start))

@@ -2,8 +2,7 @@
  * An extension module whose objects several threads are at: in turn, because of a lock, or
  * not; and threads that wait for each other's locks, or for nothing.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -220,24 +219,7 @@ static PyType_Spec shared_spec = {
 
 static int fill(PyObject *module)
 {
-	PyObject *type = PyType_FromSpec(&shared_spec);
-
-	return type ? PyModule_AddObject(module, "Shared", type) : -1;
+	return add_type(module, "Shared", &shared_spec);
 }
 
-static PyModuleDef_Slot slots[] = {
-	{Py_mod_exec, fill},
-#ifdef Py_mod_gil
-	{Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#endif
-	{0, NULL},
-};
-
-static PyModuleDef definition = {
-	PyModuleDef_HEAD_INIT, "contended", NULL, 0, NULL, slots, NULL, NULL, NULL,
-};
-
-PyMODINIT_FUNC PyInit_contended(void)
-{
-	return PyModuleDef_Init(&definition);
-}
+EXTENSION(contended, NULL, EXEC(fill))

@@ -3,8 +3,7 @@
  * names the bug. Those of a Holder are there to have an object, so that two threads can
  * be at the same one.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 #include <signal.h>
 #include <stdatomic.h>
@@ -384,27 +383,9 @@ static PyMethodDef functions[] = {
 
 static int fill(PyObject *module)
 {
-	PyObject *type = PyType_FromSpec(&holder_spec);
-
-	if (!type || PyModule_AddObject(module, "Holder", type) != 0)
-		return -1;
-	type = PyType_FromSpec(&pair_spec);
-	return type ? PyModule_AddObject(module, "Pair", type) : -1;
+	return add_type(module, "Holder", &holder_spec) < 0
+		       ? -1
+		       : add_type(module, "Pair", &pair_spec);
 }
 
-static PyModuleDef_Slot slots[] = {
-	{Py_mod_exec, fill},
-#ifdef Py_mod_gil
-	{Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#endif
-	{0, NULL},
-};
-
-static PyModuleDef definition = {
-	PyModuleDef_HEAD_INIT, "crashing", NULL, 0, functions, slots, NULL, NULL, NULL,
-};
-
-PyMODINIT_FUNC PyInit_crashing(void)
-{
-	return PyModuleDef_Init(&definition);
-}
+EXTENSION(crashing, functions, EXEC(fill))

@@ -3,8 +3,7 @@
  * careless extension does, and one that only looks. What is put back is what the first
  * call found: a second thread's change must not become the word's value for good.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 #define NPY_NO_DEPRECATED_API NPY_2_0_API_VERSION
 #include <numpy/arrayobject.h>
 
@@ -80,16 +79,10 @@ static PyMethodDef functions[] = {
 	{NULL},
 };
 
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "headers",
-					.m_size = -1, .m_methods = functions};
-
-PyMODINIT_FUNC PyInit_headers(void)
+static int start(PyObject *module)
 {
-	PyObject *module = PyModule_Create(&definition);
-
-	import_array();
-#ifdef Py_GIL_DISABLED
-	PyUnstable_Module_SetGIL(module, Py_MOD_GIL_NOT_USED);
-#endif
-	return module;
+	import_array1(-1);
+	return 0;
 }
+
+EXTENSION(headers, functions, EXEC(start))

@@ -2,8 +2,7 @@
  * An extension module that dies at moments at which others hold locks, or at which the
  * process is about to become another one.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
@@ -176,18 +175,4 @@ static PyMethodDef functions[] = {
 	{NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-#ifdef Py_mod_gil
-	{Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#endif
-	{0, NULL},
-};
-
-static PyModuleDef definition = {
-	PyModuleDef_HEAD_INIT, "moments", NULL, 0, functions, slots, NULL, NULL, NULL,
-};
-
-PyMODINIT_FUNC PyInit_moments(void)
-{
-	return PyModuleDef_Init(&definition);
-}
+EXTENSION(moments, functions)

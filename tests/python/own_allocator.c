@@ -2,7 +2,7 @@
  * An extension module that puts an allocator of its own below PyMem_Malloc(): behind each
  * small block it has a word, which it looks at when the block is freed.
  */
-#include <Python.h>
+#include "module.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -84,19 +84,4 @@ static int begin(PyObject *module)
 	return 0;
 }
 
-static PyModuleDef_Slot slots[] = {
-	{Py_mod_exec, begin},
-	{Py_mod_gil, Py_MOD_GIL_NOT_USED},
-	{0, NULL},
-};
-
-static PyModuleDef definition = {
-	PyModuleDef_HEAD_INIT,
-	.m_name = "own_allocator",
-	.m_slots = slots,
-};
-
-PyMODINIT_FUNC PyInit_own_allocator(void)
-{
-	return PyModuleDef_Init(&definition);
-}
+EXTENSION(own_allocator, NULL, EXEC(begin))

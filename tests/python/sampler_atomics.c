@@ -251,4 +251,4 @@ static int start(PyObject *module)
 	return shared == NULL ? -1 : 0;
 }
 
-MODULE(sampler_atomics, methods, start)
+EXTENSION(sampler_atomics, methods, EXEC(start))

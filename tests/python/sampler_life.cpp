@@ -3,8 +3,7 @@
  * instructions is armed or its thread is held. Each call prints nothing and returns what
  * it came to; with the sampler it has to be what it is without.
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 #include <csetjmp>
 #include <csignal>
@@ -223,20 +222,11 @@ static PyMethodDef methods[] = {
 	{"attached", attached, METH_O, NULL},	{NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
 #ifdef Py_mod_multiple_interpreters
+#define INTERPRETERS_SLOT                                                                \
 	{Py_mod_multiple_interpreters, Py_MOD_PER_INTERPRETER_GIL_SUPPORTED},
+#else
+#define INTERPRETERS_SLOT
 #endif
-#ifdef Py_mod_gil
-	{Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#endif
-	{0, NULL},
-};
 
-static struct PyModuleDef definition = {
-	PyModuleDef_HEAD_INIT, "sampler_life", NULL, 0, methods, slots, NULL, NULL, NULL};
-
-PyMODINIT_FUNC PyInit_sampler_life(void)
-{
-	return PyModuleDef_Init(&definition);
-}
+EXTENSION(sampler_life, methods, INTERPRETERS_SLOT)

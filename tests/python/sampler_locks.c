@@ -232,4 +232,4 @@ static int start(PyObject *module)
 	return 0;
 }
 
-MODULE(sampler_locks, methods, start)
+EXTENSION(sampler_locks, methods, EXEC(start))

@@ -1,7 +1,6 @@
 /* A module whose only synchronisation are loads and stores of C11 atomics. On x86-64 its
  * machine code is that of one that has none. */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 #include <stdatomic.h>
 
@@ -24,17 +23,4 @@ static PyObject *relaxed(PyObject *self, PyObject *count)
 
 static PyMethodDef methods[] = {{"relaxed", relaxed, METH_O, NULL}, {NULL, NULL, 0, NULL}};
 
-static PyModuleDef_Slot slots[] = {
-#ifdef Py_mod_gil
-	{Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#endif
-	{0, NULL},
-};
-
-static struct PyModuleDef definition = {
-	PyModuleDef_HEAD_INIT, .m_name = "sampler_relaxed", .m_methods = methods, .m_slots = slots};
-
-PyMODINIT_FUNC PyInit_sampler_relaxed(void)
-{
-	return PyModuleDef_Init(&definition);
-}
+EXTENSION(sampler_relaxed, methods)

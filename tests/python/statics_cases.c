@@ -6,8 +6,7 @@
  * Two words that belong together are updated: a value and its copy.
  */
 #define _GNU_SOURCE
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 #include <aio.h>
 #include <dirent.h>
@@ -56,15 +55,6 @@ static void update(struct state *state)
 	state->value = next;
 	state->copy = next;
 }
-
-/* What a library does with the interpreter let go. */
-#define RELEASED(body)                                                                   \
-	do {                                                                             \
-		Py_BEGIN_ALLOW_THREADS;                                                  \
-		body;                                                                    \
-		Py_END_ALLOW_THREADS;                                                    \
-		Py_RETURN_NONE;                                                          \
-	} while (0)
 
 #define CASE(name) static PyObject *name(PyObject *self, PyObject *unused)
 
@@ -1095,18 +1085,4 @@ static int fill(PyObject *module)
 	return pythread_lock == NULL || arrivals == NULL ? -1 : 0;
 }
 
-static PyModuleDef_Slot slots[] = {
-	{Py_mod_exec, fill},
-#ifdef Py_mod_gil
-	{Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#endif
-	{0, NULL},
-};
-
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = "statics_cases",
-					.m_methods = methods, .m_slots = slots};
-
-PyMODINIT_FUNC PyInit_statics_cases(void)
-{
-	return PyModuleDef_Init(&definition);
-}
+EXTENSION(statics_cases, methods, EXEC(fill))

@@ -4,8 +4,7 @@
  * and stores to its own statics, or has the other one store (NAME keeps to the rules,
  * bad_NAME does not).
  */
-#define PY_SSIZE_T_CLEAN
-#include <Python.h>
+#include "module.h"
 
 #include <sched.h>
 #include <stdatomic.h>
@@ -58,16 +57,6 @@ static void fill_state(void)
 
 #define CASE(name) static PyObject *name(PyObject *self, PyObject *argument)
 
-#define RELEASED(body)                                                                   \
-	do {                                                                             \
-		(void)self;                                                              \
-		(void)argument;                                                          \
-		Py_BEGIN_ALLOW_THREADS;                                                  \
-		body;                                                                    \
-		Py_END_ALLOW_THREADS;                                                    \
-		Py_RETURN_NONE;                                                          \
-	} while (0)
-
 CASE(held)
 {
 	RELEASED(take(&lock); prepare(); update(&held_state); give(&lock));
@@ -97,8 +86,6 @@ CASE(bad_flag)
 
 CASE(filler)
 {
-	(void)self;
-	(void)argument;
 	return PyCapsule_New((void *)(uintptr_t)fill_state, "fill", NULL);
 }
 
@@ -130,22 +117,4 @@ static PyMethodDef methods[] = {
 	{NULL, NULL, 0, NULL},
 };
 
-static PyModuleDef_Slot slots[] = {
-#ifdef Py_mod_gil
-	{Py_mod_gil, Py_MOD_GIL_NOT_USED},
-#endif
-	{0, NULL},
-};
-
-#define TEXT_OF(name) #name
-#define TEXT(name) TEXT_OF(name)
-#define INIT_OF(name) PyInit_##name
-#define INIT(name) INIT_OF(name)
-
-static struct PyModuleDef definition = {PyModuleDef_HEAD_INIT, .m_name = TEXT(MODULE),
-					.m_methods = methods, .m_slots = slots};
-
-PyMODINIT_FUNC INIT(MODULE)(void)
-{
-	return PyModuleDef_Init(&definition);
-}
+EXTENSION(MODULE, methods)
