@@ -292,7 +292,7 @@ def version_in(python):
                           capture_output=True, text=True, check=True).stdout.strip()
 
 
-def build_extension(python, directory, name, *flags, source=None):
+def build_extension(python, directory, name, *flags, source=None, suffix=None):
     """Compiles NAME.c of this directory, or `source`, for the interpreter, and its NumPy if it
     has one."""
     cc = next(filter(shutil.which, ("cc", "gcc", "clang")), None)
@@ -301,9 +301,30 @@ def build_extension(python, directory, name, *flags, source=None):
     code = ("import importlib.util as u, os, sysconfig as s; include = s.get_path('include'); "
             "print(include, os.path.exists(include + '/Python.h'), s.get_config_var('EXT_SUFFIX'),"
             " __import__('numpy').get_include() if u.find_spec('numpy') else include)")
-    include, has_header, suffix, numpy = subprocess.run(
+    include, has_header, tagged, numpy = subprocess.run(
         [python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     if has_header != "True":
         pytest.skip(f"no Python.h of {python} in {include}")
     subprocess.run([cc, "-shared", "-fPIC", "-g", "-O1", f"-I{include}", f"-I{numpy}", *flags,
-                    "-o", directory / f"{name}{suffix}", source or HERE / f"{name}.c"], check=True)
+                    "-o", f"{directory}/{name}{suffix or tagged}", source or HERE / f"{name}.c"],
+                   check=True)
+
+
+def built(python, directory, name):
+    """The same as plain NAME.so; the environment to import it in, without the GIL."""
+    build_extension(python, directory, name, "-w", suffix=".so")
+    return {"PYTHONPATH": str(directory), "PYTHON_GIL": "0"}
+
+
+def until(wanted, attempt, tries=3):
+    """The first outcome of attempt() that is wanted(), or else the last one. For what takes two
+    threads to meet, which they may not do on a busy machine, or to live until they have met."""
+    for _ in range(tries):
+        outcome = attempt()
+        if wanted(outcome):
+            break
+    return outcome
+
+
+def has_findings(outcome):
+    return bool(outcome.findings)

@@ -8,8 +8,6 @@ import re
 import signal
 import struct
 import subprocess
-import sys
-import threading
 import time
 
 import pytest
@@ -311,7 +309,6 @@ while not stop.is_set():
 """
 
 WAITING = """\
-import sys
 print("ready", flush=True)
 sys.stdin.readline()
 """

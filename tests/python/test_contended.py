@@ -3,7 +3,8 @@
 import shutil
 
 import pytest
-from test_crash import SEGV, built, the_crash
+from conftest import built
+from deaths import DEADLOCK, SEGV, the_crash, the_hang
 
 
 @pytest.fixture(scope="session")
@@ -124,10 +125,7 @@ MODES = ("race", "latent")
 
 
 def hangs(run, python, extension, script, mode="race"):
-    outcome = run.ftsan(python, run.script(script), environment=extension,
-                        options="mode=" + mode, arguments=["--timeout", "3"])
-    assert [f["kind"] for f in outcome.findings] == ["hang"], outcome
-    return outcome.findings[0]
+    return the_hang(run, python, script, environment=extension, options="mode=" + mode)
 
 
 def says_deadlock(hang, sure):
@@ -166,25 +164,9 @@ def test_two_native_locks_with_a_gil(run, tmp_path):
     says_deadlock(hangs(run, python, extension, HANGS.format(how="take", threads=2)), sure=True)
 
 
-PYTHON_LOCKS = """
-import contended, threading
-one, two, ready = threading.{lock}(), threading.{lock}(), threading.Barrier(2)
-def both(first, second):
-    with first:
-        ready.wait()
-        with second:
-            pass
-threads = [threading.Thread(target=both, args=pair, daemon=True) for pair in ((one, two), (two, one))]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join()
-"""
-
-
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("lock", ["Lock", "RLock"])
 def test_two_locks_of_python(run, interpreter, extension, lock, mode):
     if interpreter.minor < 14:
         pytest.skip("what a frame has on its stack is known since 3.14")
-    says_deadlock(hangs(run, interpreter, extension, PYTHON_LOCKS.format(lock=lock), mode), sure=None)
+    says_deadlock(hangs(run, interpreter, extension, DEADLOCK.format(lock=lock, wait=""), mode), sure=None)

@@ -2,14 +2,11 @@
 
 import pathlib
 import shutil
-import signal
 import subprocess
-import sys
 
 import pytest
-from conftest import HERE
-
-SEGV, ABRT, FPE, ILL = signal.SIGSEGV, signal.SIGABRT, signal.SIGFPE, signal.SIGILL
+from conftest import built
+from deaths import ABRT, DEADLOCK, FPE, ILL, SEGV, the_crash, the_hang, the_only
 
 # function: signal, confidence, part of the cause, part of the detail
 SHAPES = {
@@ -26,27 +23,9 @@ SHAPES = {
 }
 
 
-def built(python, directory, name="crashing"):
-    include = subprocess.run([python, "-c", "import sysconfig; print(sysconfig.get_path('include'))"],
-                             capture_output=True, text=True, check=True).stdout.strip()
-    cc = next(filter(shutil.which, ("cc", "gcc", "clang")), None)
-    if cc is None or not pathlib.Path(include, "Python.h").exists():
-        pytest.skip("no C compiler, or no Python.h")
-    subprocess.run([cc, "-shared", "-fPIC", "-g", "-O1", "-w", f"-I{include}", HERE / f"{name}.c",
-                    "-o", f"{directory}/{name}.so"], check=True)
-    return {"PYTHONPATH": str(directory), "PYTHON_GIL": "0"}
-
-
 @pytest.fixture(scope="session")
 def extension(interpreter, tmp_path_factory):
-    return built(interpreter, tmp_path_factory.mktemp("crashing"))
-
-
-def the_crash(outcome, number):
-    assert outcome.status == 128 + number, outcome
-    assert [f["kind"] for f in outcome.findings] == ["crash"], outcome
-    assert outcome.records("end")[-1]["reason"] == "signal", outcome
-    return outcome.findings[0]
+    return built(interpreter, tmp_path_factory.mktemp("crashing"), "crashing")
 
 
 @pytest.mark.parametrize("call", SHAPES)
@@ -256,46 +235,25 @@ if pid == 0:
 assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == 11
 """)
     outcome = run.ftsan(interpreter, script, environment=extension)
-    assert outcome.status == 66 and [f["kind"] for f in outcome.findings] == ["crash"], outcome
+    the_only(outcome, "crash", 66)
 
 
 def test_with_a_gil(run, tmp_path):
     python = shutil.which("python3")
-    environment = built(python, tmp_path)
+    environment = built(python, tmp_path, "crashing")
     script = run.script(TWO.format(other="holder.work()", wait=True, before=""))
     outcome = run.ftsan(python, script, environment=environment)
     assert outcome.status == 128 + SEGV, outcome
     assert outcome.findings[0]["title"].endswith("was in Holder.work of the same object"), outcome
 
 
-DEADLOCK = """
-import threading, time
-a, b = threading.Lock(), threading.Lock()
-ready = threading.Barrier(2)
-def both(first, second):
-    with first:
-        ready.wait()
-        with second:
-            pass
-threads = [threading.Thread(target=both, args=pair, daemon=True) for pair in ((a, b), (b, a))]
-for thread in threads:
-    thread.start()
-for thread in threads:
-    thread.join({wait})
-"""
-
-
 def test_a_hang(run, interpreter):
-    outcome = run.ftsan(interpreter, run.script(DEADLOCK.format(wait="")),
-                        arguments=["--timeout", "3"])
-    assert outcome.status == 124, outcome
-    assert [f["kind"] for f in outcome.findings] == ["hang"], outcome
-    hang = outcome.findings[0]
+    hang = the_hang(run, interpreter, DEADLOCK.format(lock="Lock", wait=""))
     functions = [f.get("function") for s in hang["stacks"] for f in s["frames"]]
     assert functions.count("both") == 2 and len(hang["stacks"]) == 3, hang
 
 
 def test_an_end_in_time(run, interpreter):
-    outcome = run.ftsan(interpreter, run.script(DEADLOCK.format(wait="0.4")),
+    outcome = run.ftsan(interpreter, run.script(DEADLOCK.format(lock="Lock", wait="0.4")),
                         arguments=["--timeout", "30"])
     assert outcome.status in (0, 67) and outcome.findings == [], outcome

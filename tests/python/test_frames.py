@@ -2,10 +2,9 @@
 
 import re
 import shutil
-import subprocess
 
 import pytest
-from conftest import HERE, assert_silent, interpreters
+from conftest import assert_silent, build_extension, interpreters
 
 EXIT_FINDINGS = 66
 
@@ -43,20 +42,6 @@ print("alive")
 """
 
 
-def build(python, directory):
-    cc = next(filter(shutil.which, ("cc", "gcc", "clang")), None)
-    if cc is None:
-        pytest.skip("no C compiler")
-    code = ("import os, sysconfig as s; include = s.get_path('include'); "
-            "print(include, os.path.exists(include + '/Python.h'), s.get_config_var('EXT_SUFFIX'))")
-    include, has_header, suffix = subprocess.run(
-        [python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
-    if has_header != "True":
-        pytest.skip(f"no Python.h of {python} in {include}")
-    subprocess.run([cc, "-shared", "-fPIC", "-g", "-O1", f"-I{include}", "-o",
-                    directory / f"badframes{suffix}", HERE / "badframes.c"], check=True)
-
-
 class Subject:
     """An interpreter with badframes."""
 
@@ -90,7 +75,7 @@ def subject(request, tmp_path_factory):
         if python is None:
             pytest.skip("no python3 of the distribution's")
     directory = tmp_path_factory.mktemp("badframes")
-    build(python, directory)
+    build_extension(python, directory, "badframes")
     return Subject(python, directory, gil)
 
 

@@ -4,9 +4,8 @@ import signal
 import subprocess
 
 import pytest
-from test_crash import built
-
-SEGV = signal.SIGSEGV
+from conftest import built
+from deaths import SEGV
 
 
 @pytest.fixture(scope="session")
@@ -15,7 +14,7 @@ def extension(interpreter, tmp_path_factory):
                            "sys.exit(not sysconfig.get_config_var('Py_GIL_DISABLED'))"], check=False)
     if free.returncode != 0:
         pytest.skip("sizes of blocks are known in free-threaded builds only")
-    return built(interpreter, tmp_path_factory.mktemp("crashing"))
+    return built(interpreter, tmp_path_factory.mktemp("crashing"), "crashing")
 
 
 SCRIPT = """

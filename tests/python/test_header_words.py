@@ -1,6 +1,7 @@
 """Words of headers that were missed, or reported where nothing is wrong; with their twins."""
 
 import pytest
+from conftest import has_findings, until
 
 ADD_AT = """
 import sys, threading
@@ -68,6 +69,7 @@ def skip_without_watchpoints(outcome):
                if record["name"] == "watch"]
     if not any(detail.startswith("perf") for detail in details):
         pytest.skip(f"no hardware watchpoints here: {details}")
+    return outcome
 
 
 def test_a_flag_word_that_is_written_back(run, numpy_fixed):
@@ -95,13 +97,9 @@ def test_an_import_that_writes_it_back(run, numpy_affected):
 
 
 def test_two_threads_write_it_back(run, numpy_fixed):
-    for _ in range(5):
-        # The sampler may be first to find it, by the read that goes before the store.
-        outcome = run.ftsan(numpy_fixed, run.script(ADD_AT), "8000", "shared", "4",
-                            options="sampler=off")
-        skip_without_watchpoints(outcome)
-        if outcome.findings:
-            break
+    # The sampler may be first to find it, by the read that goes before the store.
+    outcome = until(has_findings, lambda: skip_without_watchpoints(run.ftsan(
+        numpy_fixed, run.script(ADD_AT), "8000", "shared", "4", options="sampler=off")), 5)
     assert words(outcome) == {("race", "flags")}, outcome
     assert {finding["confidence"] for finding in outcome.findings} == {"confirmed"}
     assert [stack["role"] for stack in outcome.findings[0]["stacks"]][:2] == ["write", "write"]
@@ -130,14 +128,15 @@ def test_requests_of_buffers_with_the_gil(run, numpy_affected_gil):
     assert outcome.findings == [], outcome
 
 
+def has_nd(outcome):
+    return any(word == "nd" for _, word in words(outcome))
+
+
 def test_the_dimensions_of_an_output_without_any(run, numpy_affected):
     """NumPy 2.2.1 counts the dimensions of out= up and down again."""
-    for _ in range(6):
-        outcome = run.ftsan(numpy_affected, run.script(OUTPUT), "1.5", "shared")
-        skip_without_watchpoints(outcome)
-        if any(word == "nd" for _, word in words(outcome)):
-            return
-    raise AssertionError(outcome)
+    outcome = until(has_nd, lambda: skip_without_watchpoints(run.ftsan(
+        numpy_affected, run.script(OUTPUT), "1.5", "shared")), 6)
+    assert has_nd(outcome), outcome
 
 
 def test_outputs_of_their_own(run, numpy_affected):

@@ -1,7 +1,8 @@
 """mode=latent on real NumPy: one thread is enough, and nothing that is right is a hazard."""
 
 import pytest
-from conftest import BLIND, PROGRAMS, REPEAT, assert_repeat_race, assert_silent, fixed_of, interpreters
+from conftest import (BLIND, PROGRAMS, REPEAT, assert_repeat_race, assert_silent, fixed_of,
+                      has_findings, interpreters, until)
 
 EXIT_FINDINGS = 66
 ONCE = """\
@@ -300,13 +301,15 @@ def test_every_call_can_be_asked_for(latent, fixed):
 # --- threads and processes ------------------------------------------------------------
 
 
+def kinds_of(outcome):
+    return {finding["kind"] for finding in outcome.findings}
+
+
 def test_all_finds_both(run, numpy_affected):
-    for _ in range(3):  # to meet is left to chance; the program may die of the bug
-        outcome = run.ftsan(numpy_affected, PROGRAMS / "repeat_rare.py", options="mode=all")
-        kinds = {finding["kind"] for finding in outcome.findings}
-        if kinds == {"hazard", "race"}:
-            break
-    assert kinds == {"hazard", "race"}, outcome
+    outcome = until(
+        lambda outcome: kinds_of(outcome) == {"hazard", "race"},
+        lambda: run.ftsan(numpy_affected, PROGRAMS / "repeat_rare.py", options="mode=all"))
+    assert kinds_of(outcome) == {"hazard", "race"}, outcome
     assert_repeat_race(outcome, PROGRAMS / "repeat_rare.py")
     for finding in outcome.findings:
         assert finding["confidence"] == {"hazard": "latent", "race": "confirmed"}[finding["kind"]]
@@ -314,12 +317,10 @@ def test_all_finds_both(run, numpy_affected):
 
 def test_two_threads_in_one_array(run, numpy_affected):
     """No store is held up for a second thread, and the hazard is the only finding."""
-    for _ in range(3):  # the program may die of the bug before
-        outcome = run.ftsan(numpy_affected, PROGRAMS / "repeat_rare.py", options="mode=latent")
-        if outcome.findings:
-            break
+    outcome = until(has_findings, lambda: run.ftsan(
+        numpy_affected, PROGRAMS / "repeat_rare.py", options="mode=latent"))
     death = set() if outcome.status == EXIT_FINDINGS else {"crash", "use-after-free"}
-    assert {f["kind"] for f in outcome.findings} - death == {"hazard"}, outcome
+    assert kinds_of(outcome) - death == {"hazard"}, outcome
     hazard = next(f for f in outcome.findings if f["kind"] == "hazard")
     assert hazard["object"]["operation"] == "ndarray.repeat", outcome
     if outcome.status == EXIT_FINDINGS:

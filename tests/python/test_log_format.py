@@ -2,7 +2,6 @@
 
 import copy
 import json
-import pathlib
 import random
 import subprocess
 import sys

@@ -1,8 +1,10 @@
 """It dies at a hard moment: others are in malloc, in dlopen, in fork, or held by the sampler."""
 
 import pytest
-from conftest import REPEAT
-from test_crash import SEGV, built
+from conftest import REPEAT, built
+from deaths import SEGV, the_only
+
+DIED = 128 + SEGV
 
 
 @pytest.fixture(scope="session")
@@ -17,30 +19,24 @@ def died(run, interpreter, extension, call):
                      environment=extension)
 
 
-def the_only_one(outcome, status):
-    assert outcome.status == status, outcome
-    assert [f["kind"] for f in outcome.findings] == ["crash"], outcome
-    return outcome.findings[0]
-
-
 @pytest.mark.parametrize("what", ["malloc", "dlopen", "fork", "store"])
 def test_others_are_in_the_middle_of_it(run, interpreter, extension, what):
     for _ in range(REPEAT):
-        crash = the_only_one(died(run, interpreter, extension, f"die_while('{what}')"), 128 + SEGV)
+        crash = the_only(died(run, interpreter, extension, f"die_while('{what}')"), "crash", DIED)
         assert crash["title"].startswith("SIGSEGV in moments.die_while"), crash
         assert "a NULL pointer" in crash["death"]["cause"], crash
 
 
 @pytest.mark.parametrize("where", ["prepare", "after"])
 def test_who_forks_dies(run, interpreter, extension, where):
-    crash = the_only_one(died(run, interpreter, extension, f"die_at_fork('{where[0]}')"), 128 + SEGV)
+    crash = the_only(died(run, interpreter, extension, f"die_at_fork('{where[0]}')"), "crash", DIED)
     assert crash["title"].startswith("SIGSEGV in moments.die_at_fork"), crash
 
 
 @pytest.mark.parametrize("where", ["child", "new"])
 def test_the_child_dies_at_once(run, interpreter, extension, where):
     outcome = died(run, interpreter, extension, f"die_at_fork('{where[0]}')")
-    assert "die_at_fork" in the_only_one(outcome, 66)["title"], outcome
+    assert "die_at_fork" in the_only(outcome, "crash", 66)["title"], outcome
     assert int(outcome.stdout) == SEGV, outcome
 
 

@@ -3,7 +3,7 @@
 import subprocess
 
 import pytest
-from conftest import BUILD, PROGRAMS, assert_silent, build_extension, clean_environment
+from conftest import BUILD, PROGRAMS, assert_silent, build_extension, clean_environment, until
 
 EXIT_FINDINGS = 66
 TRIES = 5
@@ -51,13 +51,13 @@ def test_no_hazard(run, numpy_fixed):
 def raced(run, *command):
     """The confirmed races of the first run that has one. With this bug a program may also
     die, or wait for ever."""
-    for _ in range(TRIES):
-        outcome = run.ftsan("timeout", "-k", "1", "20", *command)
-        races = [finding for finding in outcome.findings
-                 if (finding["kind"], finding["confidence"]) == ("race", "confirmed")]
-        if races:
-            return races
-    raise AssertionError(outcome)
+    def races(outcome):
+        return [finding for finding in outcome.findings
+                if (finding["kind"], finding["confidence"]) == ("race", "confirmed")]
+
+    outcome = until(races, lambda: run.ftsan("timeout", "-k", "1", "20", *command), TRIES)
+    assert races(outcome), outcome
+    return races(outcome)
 
 
 def test_race(run, numpy_fixed):

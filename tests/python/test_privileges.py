@@ -3,7 +3,7 @@
 import shutil
 
 import pytest
-from conftest import BUILD, PROGRAMS, REPEAT, assert_repeat_race, assert_silent
+from conftest import BUILD, PROGRAMS, REPEAT, assert_repeat_race, assert_silent, until
 
 # No capability is left, none can be had, and perf_event_open is refused besides.
 BARE_HANDS = ["setpriv", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all", "--",
@@ -32,10 +32,8 @@ def dropped(run):
 
 
 def test_race(dropped, numpy_affected):
-    for _ in range(REPEAT):
-        outcome = dropped(numpy_affected, "repeat_rare.py", "race")
-        if any(finding["kind"] == "race" for finding in outcome.findings):
-            break
+    outcome = until(lambda outcome: any(finding["kind"] == "race" for finding in outcome.findings),
+                    lambda: dropped(numpy_affected, "repeat_rare.py", "race"), REPEAT)
     assert_repeat_race(outcome, PROGRAMS / "repeat_rare.py")
 
 

@@ -7,7 +7,7 @@ import subprocess
 import textwrap
 
 import pytest
-from conftest import BLIND, PROGRAMS, assert_repeat_race, assert_silent
+from conftest import BLIND, PROGRAMS, assert_repeat_race, assert_silent, build_extension, until
 
 HOT = PROGRAMS / "repeat_hot.py"
 
@@ -199,11 +199,9 @@ def test_multiprocessing(run, racy, numpy_affected, method):
                 pool.close()
                 pool.join()
     """)
-    for _ in range(3):
-        outcome = run.ftsan(numpy_affected, script,
-                            environment={"OPENBLAS_NUM_THREADS": "1"})
-        if "a worker has died" not in outcome.stderr:
-            break
+    outcome = until(
+        lambda outcome: "a worker has died" not in outcome.stderr,
+        lambda: run.ftsan(numpy_affected, script, environment={"OPENBLAS_NUM_THREADS": "1"}))
     assert outcome.status == 66, outcome
     assert_repeat_race(outcome, script)
     assert outcome.records("finding", "log") == []
@@ -239,11 +237,8 @@ print(subprocess.run([{system!r}, "-c", "import json, sys; print(json.dumps([6 *
 def survivor(how, *command):
     """The race overflows NumPy's heap, and now and then the program dies of that, as it
     does bare. What it did before says nothing of what is tested: it runs again."""
-    for _ in range(5):
-        outcome = how(*command)
-        if outcome.status not in (-6, -11, 134, 139):
-            break
-    return outcome
+    return until(lambda outcome: outcome.status not in (-6, -11, 134, 139),
+                 lambda: how(*command), 5)
 
 
 # --- things programs do to their process --------------------------------------------
@@ -387,12 +382,6 @@ extern "C" int throws(int depth)
 
 def wants_gil(run, python):
     """A directory with `wants_gil`, an extension that does not say it can do without."""
-    cc = compiler("cc", "gcc", "clang")
-    code = "import sysconfig as s; print(s.get_path('include')); print(s.get_config_var('EXT_SUFFIX'))"
-    include, suffix = subprocess.run([python, "-c", code], capture_output=True, text=True,
-                                     check=True).stdout.split()
-    if not os.path.exists(f"{include}/Python.h"):
-        pytest.skip(f"no Python.h in {include}")
     source = run.directory / "wants_gil.c"
     source.write_text("""\
 #include <Python.h>
@@ -404,8 +393,7 @@ PyMODINIT_FUNC PyInit_wants_gil(void)
 	return PyModule_Create(&module);
 }
 """)
-    subprocess.run([cc, "-shared", "-fPIC", f"-I{include}", "-o",
-                    run.directory / f"wants_gil{suffix}", source], check=True)
+    build_extension(python, run.directory, "wants_gil", source=source)
     return run.directory
 
 

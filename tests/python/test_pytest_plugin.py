@@ -10,7 +10,7 @@ import sys
 import textwrap
 
 import pytest
-from conftest import BUILD, PROGRAMS, REPOSITORY, found, read_log
+from conftest import BUILD, PROGRAMS, REPOSITORY, found, read_log, until
 
 PYTHON_SOURCES = REPOSITORY / "tools" / "python"
 HOT = PROGRAMS / "repeat_hot.py"
@@ -111,13 +111,12 @@ def project(run, installed, tmp_path):
             return getattr(run, how)(*words, cwd=self.directory, environment=self.environment)
 
         def until_found(self, *words, also=lambda outcome: True, **settings):
-            for _ in range(TRIES):
-                outcome = self.pytest(*words, **settings)
+            def tells(outcome):
                 # The bug may kill a worker, too, whose tests nobody tells us of then.
                 died = outcome.status in DEATHS or "' crashed while running" in outcome.stdout
-                if outcome.findings and not died and also(outcome):
-                    break
-            return outcome
+                return outcome.findings and not died and also(outcome)
+
+            return until(tells, lambda: self.pytest(*words, **settings), TRIES)
 
     return Project()
 
@@ -250,14 +249,15 @@ def test_xdist(project, affected):
 
 def test_pid_in_the_name_of_the_log(run, project, affected, tmp_path):
     project.write(SHARED)
-    for _ in range(TRIES):
+
+    def attempt():
         for old in tmp_path.glob("l.*.jsonl"):
             old.unlink()
-        outcome = run.bare(affected, "-m", "pytest", "-p", "no:cacheprovider", "-n1", "--ftsan",
-                           "--ftsan-log=../l.%p.jsonl", cwd=project.directory,
-                           environment=project.environment)
-        if "ftsan: FOUND 1 bug" in outcome.stdout:
-            break
+        return run.bare(affected, "-m", "pytest", "-p", "no:cacheprovider", "-n1", "--ftsan",
+                        "--ftsan-log=../l.%p.jsonl", cwd=project.directory,
+                        environment=project.environment)
+
+    outcome = until(lambda outcome: "ftsan: FOUND 1 bug" in outcome.stdout, attempt, TRIES)
     assert_named(outcome, "test_it.py::test_shared")
     # The one that pytest runs in and the worker; another if the race has killed that one.
     assert len(list(tmp_path.glob("l.*.jsonl"))) >= 2
@@ -291,10 +291,8 @@ def test_same_race_in_two_workers(project, affected):
 def test_death_in_the_test(project, affected, arguments):
     """The log has what is needed to name the test, though nobody could say it any more."""
     project.write("def test_shared():\n    share()\n    os.kill(os.getpid(), signal.SIGKILL)\n")
-    for _ in range(TRIES):
-        outcome = project.pytest(affected, *arguments)
-        if outcome.findings and outcome.status not in DEATHS:
-            break
+    outcome = until(lambda outcome: outcome.findings and outcome.status not in DEATHS,
+                    lambda: project.pytest(affected, *arguments), TRIES)
     if arguments:
         assert_named(outcome, "test_it.py::test_shared")
     else:

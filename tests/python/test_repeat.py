@@ -3,7 +3,7 @@
 import signal
 
 import pytest
-from conftest import PROGRAMS, REPEAT, assert_repeat_race, assert_silent
+from conftest import PROGRAMS, REPEAT, assert_repeat_race, assert_silent, has_findings, until
 
 HOT = PROGRAMS / "repeat_hot.py"
 RARE = PROGRAMS / "repeat_rare.py"
@@ -25,11 +25,10 @@ preloaded = pytest.mark.parametrize("how", ["ftsan", "preload"])
 @preloaded
 @pytest.mark.parametrize("program", [HOT, RARE], ids=["hot", "rare"])
 def test_affected(run, numpy_affected, program, how, attempt):
-    for _ in range(TRIES):
-        outcome = getattr(run, how)(numpy_affected, program)
-        # The rare one does not die of it alone, but may where a window makes it more likely.
-        if outcome.findings and not (program is RARE and outcome.status in DEATHS):
-            break
+    # The rare one does not die of it alone, but may where a window makes it more likely.
+    outcome = until(
+        lambda outcome: outcome.findings and not (program is RARE and outcome.status in DEATHS),
+        lambda: getattr(run, how)(numpy_affected, program), TRIES)
     assert_repeat_race(outcome, program)
     if outcome.status not in DEATHS or program is RARE:
         assert outcome.status == EXIT_FINDINGS, outcome
@@ -56,10 +55,7 @@ def test_subclasses(run, numpy_affected, numpy_fixed, kind):
 
 def test_a_hot_site_comes_back(run, numpy_affected, numpy_fixed):
     """Once one of its arrays lives on, or is shared, all are guarded again."""
-    for _ in range(3):
-        outcome = run.ftsan(numpy_affected, SHORT_LIVED)
-        if outcome.findings:
-            break
+    outcome = until(has_findings, lambda: run.ftsan(numpy_affected, SHORT_LIVED))
     assert_repeat_race(outcome, SHORT_LIVED)
     outcome = run.ftsan(numpy_fixed, SHORT_LIVED)
     assert_silent(outcome)

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from conftest import BUILD, HERE, PROGRAMS, assert_silent, build_extension
+from conftest import BUILD, HERE, PROGRAMS, assert_silent, build_extension, has_findings, until
 from test_doctor import PERF_EVENT_OPEN, REFUSE
 
 LOCKED = ["mutex", "rwlock", "spin", "once", "lazy", "handed", "joined", "semaphore", "local",
@@ -185,10 +185,8 @@ def test_functions_threads_and_processes_end_as_without(run, interpreter, tmp_pa
 
 def test_a_finding_is_seen_again_alone(run, interpreter, modules, tmp_path):
     """By the option that it ends with; and what was mended is silent then."""
-    for _ in range(3):
-        outcome = call(run, interpreter, modules, "sampler_atomics", ["bad_spin"], 2, "mode=race:statics=off")
-        if outcome.findings:
-            break
+    outcome = until(has_findings, lambda: call(
+        run, interpreter, modules, "sampler_atomics", ["bad_spin"], 2, "mode=race:statics=off"))
     assert outcome.findings, outcome
     focus = outcome.findings[0]["advice"].partition("focus=")[2]
     assert focus.startswith("sampler_atomics@") and "+0x" in focus, outcome
@@ -272,15 +270,14 @@ def test_the_interpreter_itself(run, interpreter):
     assert "done" in locked.stdout, locked
     assert_silent(locked)
     assert counted(locked, "sampler_delays") > 20, locked
-    found = []
-    for _ in range(5):
-        outcome = run.ftsan(interpreter, run.script(ISLICES), "shared",
-                            options="mode=race:modules=cpython")
-        found += [finding for finding in outcome.findings if finding["kind"] == "race"]
-        if found:
-            break
-    assert found, outcome
-    for finding in found:
+
+    def found(outcome):
+        return [finding for finding in outcome.findings if finding["kind"] == "race"]
+
+    outcome = until(found, lambda: run.ftsan(interpreter, run.script(ISLICES), "shared",
+                                             options="mode=race:modules=cpython"), 5)
+    assert found(outcome), outcome
+    for finding in found(outcome):
         assert "islice" in finding["object"]["description"], finding
 
 
@@ -345,12 +342,9 @@ def test_a_store_by_code_that_is_not_sampled(run, interpreter, modules):
     assert "done" in locked.stdout, locked
     assert locked.status == 0 and locked.findings == [], locked  # two processes, by exec
     assert counted(locked, "sampler_delays") > 20, locked
-    for _ in range(4):
-        outcome = run.ftsan(*refused(interpreter, script, "racy", 5), options=options,
-                            environment=settings)
-        assert "done" in outcome.stdout, outcome
-        if outcome.findings:
-            break
+    outcome = until(has_findings, lambda: run.ftsan(
+        *refused(interpreter, script, "racy", 5), options=options, environment=settings), 4)
+    assert "done" in outcome.stdout, outcome
     for finding in outcome.findings:
         assert finding["kind"] == "race" and finding["confidence"] == "probable", finding
         assert "who stored is not known" in finding["note"], finding
@@ -362,11 +356,13 @@ def test_a_store_by_code_that_is_not_sampled(run, interpreter, modules):
 def test_what_is_called_rarely(run, interpreter, modules):
     """A hundred calls a second in two threads, among others that never end."""
     hot = [f"sampler_locks.{name}" for name in ("mutex", "rwlock", "once", "semaphore", "local")]
-    for _ in range(9):
+
+    def attempt():
         outcome = run.ftsan(interpreter, PROGRAMS / "sampler_rare.py", "10",
                             "sampler_locks.bad_mutex", *hot, options="mode=race",
                             environment={"PYTHONPATH": str(modules)})
         assert "done" in outcome.stdout, outcome
-        if outcome.findings:
-            break
+        return outcome
+
+    outcome = until(has_findings, attempt, 9)
     assert {static_of(finding) for finding in outcome.findings} == {"bad_mutex_state"}, outcome

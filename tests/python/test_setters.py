@@ -3,7 +3,8 @@
 import signal
 
 import pytest
-from conftest import BLIND, PROGRAMS, REPEAT, assert_silent, build_extension, fixed_of, interpreters
+from conftest import (BLIND, PROGRAMS, REPEAT, assert_silent, build_extension, fixed_of,
+                      interpreters, until)
 
 EXIT_FINDINGS = 66
 # Without ftsan, too, a program may die of these races.
@@ -59,11 +60,8 @@ def confirmed(outcome, function):
 
 
 def assert_found(call, function):
-    for _ in range(TRIES):
-        outcome = call()
-        found = confirmed(outcome, function)
-        if found:
-            break
+    outcome = until(lambda outcome: confirmed(outcome, function), call, TRIES)
+    found = confirmed(outcome, function)
     assert found, outcome
     assert outcome.status == EXIT_FINDINGS or outcome.status in DEATHS, outcome
     return found

@@ -6,7 +6,7 @@ import subprocess
 
 import pytest
 
-from conftest import BUILD, PROGRAMS, build_extension, clean_environment, read_log
+from conftest import BUILD, PROGRAMS, build_extension, clean_environment, read_log, until
 
 UNDER = BUILD / "engine_under"
 
@@ -158,11 +158,8 @@ def test_one_thread_shows_who_does_not_with_the_gil(run, cases_gil):
 def together(run, cases, options, calls=500):
     """The threads wait for each other before each store. They meet, unless one of them has lost
     its processor each time: so it is tried again."""
-    for _ in range(4):
-        outcome = cases.run(run, "race", calls, 2, "bad_together", options=options)
-        if about_statics(outcome):
-            break
-    return outcome
+    return until(about_statics, lambda: cases.run(
+        run, "race", calls, 2, "bad_together", options=options), 4)
 
 
 def check_race(run, cases):
