@@ -34,6 +34,12 @@ int ftsan_sys_protect(void *base, size_t size_bytes, int protection);
 int ftsan_sys_madvise(void *base, size_t size_bytes, int advice);
 int ftsan_sys_getpid(void);
 int ftsan_sys_gettid(void);
+/* The calling thread, and no thread of a process that was forked from it: pid << 32 | tid. */
+static inline uint64_t ftsan_sys_self(void)
+{
+	return (uint64_t)(uint32_t)ftsan_sys_getpid() << 32 |
+	       (uint32_t)ftsan_sys_gettid();
+}
 int ftsan_sys_tgkill(int pid, int tid, int signal);
 int ftsan_sys_sigmask(int how, const uint64_t *set, uint64_t *old);
 /* Signals that wait for the thread; takes one of @set that does, without its handler. */

@@ -11,6 +11,7 @@
 #include "crash/crash.h"
 #include "crash/last_words.h"
 #include "crash/second.h"
+#include "crash/suspect.h"
 #include "hooks/hooks.h"
 #include "process/process.h"
 #include "runtime/runtime.h"
@@ -31,21 +32,6 @@ static _Atomic bool told;
 /* The one whose questions are answered; the answers are its own until it leaves. */
 static _Atomic uint64_t keeper;
 
-/**
- * struct suspect - a fault that a handler of the program has got
- * @tid:   whose; 0: none
- * @asking, @asked: the other threads are just being asked; have answered already
- */
-static struct {
-	_Atomic int tid;
-	int sig;
-	siginfo_t info;
-	ucontext_t uc;
-	uintptr_t frame;
-	bool asking, asked;
-	struct ftsan_asked answers;
-} suspect;
-
 /* What the process dies of, whatever comes on top of it; written by the reporter. Without a
  * signal: of nothing yet. */
 static struct {
@@ -54,16 +40,10 @@ static struct {
 	unsigned failed; /* reports of it */
 } first;
 
-static uint64_t me(void)
-{
-	return (uint64_t)(uint32_t)ftsan_sys_getpid() << 32 |
-	       (uint32_t)ftsan_sys_gettid();
-}
-
 /* Waits for another thread to leave, or to have died with the process, and answers it. */
 static bool keep_room(uint64_t wait_ns, const void *ucontext)
 {
-	uint64_t self = me(), end = ftsan_sys_now_ns() + wait_ns, other = 0;
+	uint64_t self = ftsan_sys_self(), end = ftsan_sys_now_ns() + wait_ns, other = 0;
 
 	while (!atomic_compare_exchange_strong(&keeper, &other, self) && other != self) {
 		if (other >> 32 == self >> 32 && ftsan_sys_now_ns() >= end)
@@ -80,7 +60,7 @@ static bool keep_room(uint64_t wait_ns, const void *ucontext)
 
 static void leave_room(void)
 {
-	uint64_t self = me();
+	uint64_t self = ftsan_sys_self();
 
 	(void)atomic_compare_exchange_strong(&keeper, &self, 0);
 }
@@ -106,7 +86,7 @@ static bool is_traced(void)
 /* The report takes too long: the process dies on the handler's return. */
 static bool is_overdue(const siginfo_t *info, void *ucontext)
 {
-	if (!ftsan_alarm_is(info) || atomic_load(&reporter) != me())
+	if (!ftsan_alarm_is(info) || atomic_load(&reporter) != ftsan_sys_self())
 		return false;
 	ftsan_alarm_disarm();
 	ftsan_signal_die(first.sig, &first.info, ucontext);
@@ -150,26 +130,18 @@ static void tell(int sig, const siginfo_t *info, const void *uc,
 	(void)ftsan_runtime_end("signal", SIGNALLED + sig);
 }
 
-/* The fault whose handler this thread still is in, if it is one. */
-static bool is_suspect(int sig, const siginfo_t *info, uintptr_t sp)
-{
-	return atomic_load(&suspect.tid) == ftsan_sys_gettid() && suspect.sig == sig &&
-	       info->si_code <= 0 && sp < suspect.frame;
-}
-
 static void report(int sig, const siginfo_t *info, const void *uc)
 {
-	uintptr_t sp = ftsan_context_sp(uc);
-	bool handled = is_suspect(sig, info, sp);
+	const struct ftsan_suspect *suspect = ftsan_suspect_of(sig, info, uc);
 	static struct ftsan_asked asked;
 
-	if (handled && suspect.asked) {
-		tell(sig, &suspect.info, &suspect.uc, &suspect.answers);
+	if (suspect != NULL && suspect->asked) {
+		tell(sig, &suspect->info, &suspect->uc, &suspect->answers);
 		return;
 	}
-	if (handled) {
-		info = &suspect.info;
-		uc = &suspect.uc;
+	if (suspect != NULL) {
+		info = &suspect->info;
+		uc = &suspect->uc;
 	}
 	ask(sig, info, uc, &asked);
 	tell(sig, info, uc, &asked);
@@ -230,7 +202,7 @@ static void tell_less(int sig, const siginfo_t *info, void *ucontext)
 
 static bool become_reporter(void)
 {
-	uint64_t self = me(), other = 0;
+	uint64_t self = ftsan_sys_self(), other = 0;
 
 	while (!atomic_compare_exchange_strong(&reporter, &other, self)) {
 		if (other >> 32 == self >> 32)
@@ -253,7 +225,7 @@ static void on_dying(int sig, const siginfo_t *info, const void *ucontext)
 	 * it died of is known, and of the other one perhaps no more than that it is sent. */
 	(void)keep_room(KEEPER_NS, ucontext);
 	while (!become_reporter()) {
-		if (atomic_load(&reporter) == me()) {
+		if (atomic_load(&reporter) == ftsan_sys_self()) {
 			tell_less(sig, info, (void *)ucontext);
 			return;
 		}
@@ -288,7 +260,7 @@ static bool is_faulthandler(const struct sigaction *act)
 static void on_suspect(int sig, const siginfo_t *info, const void *ucontext,
 		       const struct sigaction *handler)
 {
-	int none = 0, tid = ftsan_sys_gettid();
+	struct ftsan_suspect *suspect;
 	bool dies;
 
 	if (!ftsan_preload_own() || !ftsan_preload_options()->crash)
@@ -297,32 +269,22 @@ static void on_suspect(int sig, const siginfo_t *info, const void *ucontext,
 	/* A signal that was sent to a program that handles it is its business. */
 	if (!dies && info->si_code <= 0)
 		return;
-	if (!atomic_compare_exchange_strong(&suspect.tid, &none, tid) && none != tid)
-		return;
-	/* A fault of our own in what is done below: the handler is to have its turn. */
-	if (suspect.asking)
-		return;
-	suspect.sig = sig;
-	suspect.info = *info;
-	memcpy(&suspect.uc, ucontext, sizeof(suspect.uc));
-	suspect.frame = (uintptr_t)__builtin_frame_address(0);
+	/* NULL after a fault of our own in what is done below, too: the handler is to have
+	 * its turn. */
+	suspect = ftsan_suspect_note(sig, info, ucontext);
 	/* Only where the process is all but sure to die: others recover. */
-	suspect.asked = false;
-	if (!dies || is_traced() || !keep_room(0, ucontext))
+	if (suspect == NULL || !dies || is_traced() || !keep_room(0, ucontext))
 		return;
-	suspect.asking = true;
-	ask(sig, info, ucontext, &suspect.answers);
-	suspect.asking = false;
-	suspect.asked = true;
+	suspect->asking = true;
+	ask(sig, info, ucontext, &suspect->answers);
+	suspect->asking = false;
+	suspect->asked = true;
 }
 
 static void on_survived(void)
 {
-	int tid = ftsan_sys_gettid();
-
-	if (!atomic_compare_exchange_strong(&suspect.tid, &tid, 0))
-		return;
-	if (suspect.asked)
+	ftsan_suspect_forget();
+	if (atomic_load(&keeper) != 0)
 		leave_room();
 }
 
@@ -332,7 +294,7 @@ static void on_survived(void)
  */
 static void on_leaving(void)
 {
-	uint64_t end = ftsan_sys_now_ns() + ALARM_NS + ANSWER_NS, self = me();
+	uint64_t end = ftsan_sys_now_ns() + ALARM_NS + ANSWER_NS, self = ftsan_sys_self();
 	uint64_t other = atomic_load(&reporter);
 
 	while (other != 0 && other != self && other >> 32 == self >> 32 &&

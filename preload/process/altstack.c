@@ -83,6 +83,12 @@ bool ftsan_altstack_holds(uintptr_t sp)
 	return base && sp >= base && sp - base < stack_bytes();
 }
 
+/* On the alternate stack that is plain; elsewhere a stack grows downwards. */
+bool ftsan_altstack_within(uintptr_t frame, uintptr_t sp)
+{
+	return sp < frame && (!ftsan_altstack_holds(frame) || ftsan_altstack_holds(sp));
+}
+
 /* What the kernel would say to the request. */
 static int judge(const stack_t *stack, bool in_use)
 {

@@ -47,4 +47,10 @@ bool ftsan_altstack_release(stack_t *frame, uintptr_t sp);
 /* Does @sp lie on the calling thread's alternate stack? Async-signal-safe. */
 bool ftsan_altstack_holds(uintptr_t sp);
 
+/*
+ * Is the calling thread, which is at @sp, still in what has its @frame above? One may have
+ * left a handler by siglongjmp(), and it shows in nothing else. Async-signal-safe.
+ */
+bool ftsan_altstack_within(uintptr_t frame, uintptr_t sp);
+
 #endif

@@ -36,16 +36,14 @@ static FTSAN_TLS struct {
 
 /*
  * A program may leave its handler by siglongjmp, and we learn of it only by finding
- * that the stack below our handler is not in use any more. On the alternate stack that
- * is plain; elsewhere a stack grows downwards.
+ * that the stack below our handler is not in use any more.
  */
 static void drop_abandoned(uintptr_t sp)
 {
 	while (self.depth > 0) {
 		const struct chained *top = &self.chain[self.depth - 1];
 
-		if (sp < top->frame &&
-		    (!ftsan_altstack_holds(top->frame) || ftsan_altstack_holds(sp)))
+		if (ftsan_altstack_within(top->frame, sp))
 			return;
 		self.blocked = (uint16_t)top->blocked;
 		self.depth--;
