@@ -131,13 +131,17 @@ static void take_locks(struct ftsan_witness *out)
 	}
 }
 
-/* What the lock says goes before what was recorded. */
+/*
+ * What was recorded goes before what the thread waits on in the kernel: to take one lock may
+ * take another one inside, whose owner has not got the first. But who owns the recorded one
+ * is what that says itself.
+ */
 static void take_blocked(struct ftsan_witness *out, const void *ucontext)
 {
 	struct ftsan_blocked at;
 
 	ftsan_blocked_at(&at, ucontext, &out->stack);
-	out->owner = at.owner;
+	out->owner = out->waits_for == 0 || out->waits_for == at.lock ? at.owner : 0;
 	if (out->waits_for != 0)
 		return;
 	out->waits_for = at.lock;
