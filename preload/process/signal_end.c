@@ -60,10 +60,12 @@ void ftsan_signal_die(int sig, const siginfo_t *info, void *frame)
 	ucontext_t *uc = frame;
 	uint64_t bit = FTSAN_SIGBIT(sig);
 
-	FTSAN_REAL(sigaction)(sig, &act, NULL);
 	(void)ftsan_sys_sigmask(SIG_BLOCK, &bit, NULL);
 	ftsan_sigset_put(&uc->uc_sigmask,
 			 ftsan_sigset_get(&uc->uc_sigmask) & ~FTSAN_SIGBIT(sig));
 	ftsan_sys_call6(SYS_rt_tgsigqueueinfo, ftsan_sys_getpid(), ftsan_sys_gettid(),
 			sig, (long)info, 0, 0);
+	/* Last: from here on another thread that is sent the same dies in its own place, and
+	 * a store to one of our pages is enough for that. */
+	FTSAN_REAL(sigaction)(sig, &act, NULL);
 }
