@@ -128,7 +128,11 @@ static void invite(struct ftsan_asked *out, int tid)
 
 	if (tid == 0 || tid == ftsan_sys_gettid() || tid == ftsan_scout_tid())
 		return;
+	/* One of an earlier round is still at its answer: it will write to that place. */
+	while (n < GUESTS_MAX && atomic_load(&guests.answer[n]) == ANSWERING)
+		atomic_store(&guests.tid[n++], 0);
 	if (n == GUESTS_MAX) {
+		atomic_store(&guests.n, n);
 		out->untold++;
 		return;
 	}
