@@ -1,5 +1,6 @@
 #include "runtime/watched.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "base/base.h"
@@ -91,7 +92,8 @@ static void put_watched(struct ftsan_buf *line, bool latent, bool gil_on)
 
 enum { NAMED = 8 };
 
-/* struct extensions - modules with CPython's tags in their names, not CPython's own */
+/* struct extensions - modules that were imported or are named like ones that were (before an
+ * attach nobody looked), not CPython's own */
 struct extensions {
 	unsigned n;
 	bool numpy;
@@ -103,7 +105,9 @@ static void look(const struct ftsan_module *module, void *to)
 	struct extensions *found = to;
 	const char *name = ftsan_str_base_name(module->path);
 
-	if (ftsan_path_is_stdlib(module->path) || !ftsan_path_has_tag(module->path))
+	if (ftsan_path_is_stdlib(module->path) ||
+	    !(atomic_load_explicit(&module->imported, memory_order_relaxed) ||
+	      ftsan_path_has_tag(module->path)))
 		return;
 	if (strncmp(name, "_multiarray_umath.", 18) == 0)
 		found->numpy = true;

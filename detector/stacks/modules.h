@@ -6,6 +6,7 @@
 #define FTSAN_MODULES_H
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,7 @@ typedef int (*ftsan_phdr_callback)(struct dl_phdr_info *info, size_t size,
  * @begin:    lowest mapped address of its PT_LOAD segments
  * @end:      one past the highest
  * @logged:   number of the log that has its `module` record (the log's writer sets it)
+ * @imported: the interpreter was seen to make an extension module of it
  */
 struct ftsan_module {
 	char path[FTSAN_PATH_MAX];
@@ -34,6 +36,7 @@ struct ftsan_module {
 	uintptr_t begin;
 	uintptr_t end;
 	_Atomic uint32_t logged;
+	_Atomic bool imported;
 };
 
 /**

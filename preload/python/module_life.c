@@ -10,6 +10,7 @@
 #include "hooks/hooks.h"
 #include "python/module_slots.h"
 #include "python/module_stubs.h"
+#include "stacks/stacks.h"
 
 /* What a stub stands for; constant once @function is there. */
 struct entry {
@@ -205,6 +206,15 @@ static void *call(struct entry *entry, void *a, void *b)
 	return ((void *(*)(void *, void *))function)(a, b);
 }
 
+/* Of whatever name. */
+static void note_import(const struct entry *entry)
+{
+	struct ftsan_module *module = ftsan_module_of(entry->object);
+
+	if (module != NULL && entry->kind == FTSAN_STAGE_INIT)
+		atomic_store_explicit(&module->imported, true, memory_order_relaxed);
+}
+
 /* An exec slot returns an int, the others a pointer. */
 static bool is_failure(const struct entry *entry, const void *result)
 {
@@ -224,6 +234,7 @@ void *ftsan_module_enter(void *a, void *b, unsigned number)
 
 	if (!ftsan_preload_active())
 		return call(entry, a, b);
+	note_import(entry);
 	current = &stage;
 	tell_begin(&stage.seen);
 	result = call(entry, a, b);
