@@ -5,6 +5,7 @@
  */
 #include "module.h"
 
+#include <setjmp.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -82,6 +83,36 @@ static PyObject *jump(PyObject *module, PyObject *ignored)
 	(void)module;
 	(void)ignored;
 	return to();
+}
+
+/* Anybody's: its name begins as libc's malloc() does. */
+KEPT long malloc_node(struct part *part)
+{
+	return part->field + 1;
+}
+
+static PyObject *null_node(PyObject *module, PyObject *ignored)
+{
+	return PyLong_FromLong(malloc_node(NULL));
+}
+
+static sigjmp_buf before_the_fault;
+
+static void jump_back(int signal)
+{
+	siglongjmp(before_the_fault, signal);
+}
+
+/* A fault that is lived through. */
+static PyObject *recover(PyObject *module, PyObject *ignored)
+{
+	struct sigaction act = {.sa_handler = jump_back}, old;
+
+	sigaction(SIGSEGV, &act, &old);
+	if (sigsetjmp(before_the_fault, 1) == 0)
+		wild_pointer(module, NULL);
+	sigaction(SIGSEGV, &old, NULL);
+	Py_RETURN_NONE;
 }
 
 KEPT static long deeper(volatile long *above)
@@ -361,6 +392,8 @@ static PyMethodDef functions[] = {
 	{"no_address", no_address, METH_NOARGS, NULL},
 	{"write_constant", write_constant, METH_NOARGS, NULL},
 	{"jump", jump, METH_NOARGS, NULL},
+	{"null_node", null_node, METH_NOARGS, NULL},
+	{"recover", recover, METH_NOARGS, NULL},
 	{"stack_overflow", stack_overflow, METH_NOARGS, NULL},
 	{"free_twice", free_twice, METH_NOARGS, NULL},
 	{"give_up", give_up, METH_NOARGS, NULL},

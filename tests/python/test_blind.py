@@ -78,9 +78,10 @@ def test_preloaded_alone(run, numpy_fixed, interpreter, shared):
         assert (quiet.status, quiet.stderr) == (0, ""), quiet
 
 
-def test_one_thread_in_an_extension_without_numpy(run, interpreter, tmp_path):
+@pytest.mark.parametrize("suffix", [None, ".so"], ids=["tagged", "plain"])
+def test_one_thread_in_an_extension_without_numpy(run, interpreter, tmp_path, suffix):
     """The sampler is for any extension: what was missing is the second thread."""
-    build_extension(interpreter, tmp_path, "statics_held", "-DMODULE=statics_held")
+    build_extension(interpreter, tmp_path, "statics_held", "-DMODULE=statics_held", suffix=suffix)
     program = "import statics_held"
     there = {"PYTHONPATH": str(tmp_path)}
     outcome = run.ftsan(interpreter, "-c", program, environment=there)

@@ -19,6 +19,7 @@ SHAPES = {
     "give_up()": (ABRT, "unknown", "gave up by itself", ""),
     "divide(1)": (FPE, "confirmed", "divided by zero", ""),
     "trap()": (ILL, "confirmed", "unreachable", ""),
+    "null_node()": (SEGV, "confirmed", "a NULL pointer", ""),
     "Holder().null_field(False)": (SEGV, "confirmed", "a NULL pointer", "+0x18]: "),
 }
 
@@ -111,6 +112,38 @@ culprit()
     assert "silent" not in crash["death"] and len(crash["stacks"]) == 2, crash
 
 
+def test_what_was_lived_through_is_not_told(run, interpreter, extension):
+    """A handler may be left by siglongjmp(): nobody says then that the fault is over."""
+    script = run.script("""
+import crashing, signal, threading
+def culprit():
+    crashing.recover()
+    signal.pthread_kill(threading.get_ident(), signal.SIGSEGV)
+thread = threading.Thread(target=culprit)
+thread.start()
+thread.join()
+""")
+    crash = the_crash(run.ftsan(interpreter, script, environment=extension), SEGV)
+    assert "gave up by itself" in crash["death"]["cause"] and "detail" not in crash["death"], crash
+
+
+def test_another_one_lived_through_a_fault(run, interpreter, extension):
+    script = run.script("""
+import crashing, faulthandler, threading, time
+faulthandler.enable()
+ready = threading.Event()
+def other():
+    crashing.recover()
+    ready.set()
+    time.sleep(60)
+threading.Thread(target=other, daemon=True).start()
+ready.wait()
+crashing.wild_pointer()
+""")
+    crash = the_crash(run.ftsan(interpreter, script, environment=extension), SEGV)
+    assert "nothing is mapped at" in crash["death"].get("detail", ""), crash
+
+
 def test_two_others_at_one_object(run, interpreter, extension):
     """Who meets a corrupted heap need not have to do with it: the two that may have are told."""
     script = run.script("""
@@ -141,6 +174,21 @@ def test_a_fatal_error(run, interpreter, before):
     assert crash["death"]["detail"].startswith("Fatal Python error: "), crash
     assert crash["death"]["detail"].endswith("it is over"), crash
     assert "interpreter gave up" in crash["death"]["cause"], crash
+
+
+def test_a_fatal_error_of_a_child(run, interpreter):
+    """Its parent was in the middle of such a message when it forked."""
+    script = run.script("""
+import ctypes, os
+assert os.write(1, b"Fatal Python error: ") == 20
+pid = os.fork()
+if pid == 0:
+    ctypes.pythonapi.Py_FatalError(b"it is over")
+assert os.WTERMSIG(os.waitpid(pid, 0)[1]) == 6
+os.write(1, b"\\n")
+""")
+    crash = the_only(run.ftsan(interpreter, script), "crash", 66)
+    assert crash["death"].get("detail", "").endswith("it is over"), crash
 
 
 def test_an_abort_with_faulthandler(run, interpreter):
