@@ -18,9 +18,12 @@ enum {
 	AT_ONCE = 64, /* more than these are not released for one that comes */
 };
 
+#define TOO_MUCH (1 << 30) /* no tid is as large: FUTEX_TID_MASK */
+
 /**
  * struct shard - what a thread, or a few, have freed
- * @owner: tid of who is in it, 0: nobody
+ * @owner: tid of who is in it, 0: nobody; with TOO_MUCH, another thread wanted to take
+ *         something out of it
  * @head, @tail: numbers of the next record and of the oldest; @tail is not changed in a
  *         shard that nobody is in
  * @bytes: of the blocks between them
@@ -76,9 +79,26 @@ static bool enter(struct shard *shard, int tid)
 						       memory_order_relaxed);
 }
 
-static void leave(struct shard *shard)
+/* True: it may hold too much by now, which who leaves has to see to. */
+static bool leave(struct shard *shard)
 {
-	atomic_store_explicit(&shard->owner, 0, memory_order_release);
+	return atomic_exchange_explicit(&shard->owner, 0, memory_order_acq_rel) &
+	       TOO_MUCH;
+}
+
+/* Enters it, or has the thread that is in it trim it. */
+static bool enter_or_ask(struct shard *shard, int tid)
+{
+	int owner = 0;
+
+	while (!enter(shard, tid)) {
+		owner = atomic_load(&shard->owner);
+		if (owner != 0 &&
+		    atomic_compare_exchange_strong(&shard->owner, &owner,
+						   owner | TOO_MUCH))
+			return false;
+	}
+	return true;
 }
 
 struct batch {
@@ -87,15 +107,15 @@ struct batch {
 	uint8_t origin[BATCH];
 };
 
-/* Takes the oldest ones out until no more than @bytes and @records are left. */
-static void take_oldest(struct shard *shard, uint64_t bytes, uint32_t records,
-			struct batch *out)
+/* Takes the oldest ones out until the bounds are kept. */
+static void take_oldest(struct shard *shard, struct batch *out)
 {
 	struct ftsan_freed_record *of = atomic_load(&shard->records);
+	uint64_t bytes = share_now();
 
 	out->n = 0;
 	while (out->n < BATCH && shard->tail != shard->head &&
-	       (shard->bytes > bytes || shard->head - shard->tail > records)) {
+	       (shard->bytes > bytes || shard->head - shard->tail >= slots_most)) {
 		struct ftsan_freed_record *oldest = &of[shard->tail % SLOTS];
 
 		shard->tail++;
@@ -113,19 +133,22 @@ static void release_all(const struct batch *batch)
 		release(batch->origin[i], batch->block[i]);
 }
 
-/* Not in the shard: releasing takes as long as it takes. */
-static void trim(struct shard *shard, int tid, uint64_t bytes, uint32_t records,
-		 unsigned most)
+/* Not in the shard: releasing takes as long as it takes. @most: ends sooner, unless another
+ * thread has asked for all of it. */
+static void trim(struct shard *shard, int tid, unsigned most)
 {
 	struct batch batch;
+	bool more = true;
 
-	for (unsigned done = 0; done < most; done += batch.n) {
-		if (!enter(shard, tid))
+	for (unsigned done = 0; more && done < most; done += batch.n) {
+		if (!enter_or_ask(shard, tid))
 			return;
-		take_oldest(shard, bytes, records, &batch);
-		leave(shard);
-		if (batch.n == 0)
-			return;
+		take_oldest(shard, &batch);
+		more = batch.n > 0;
+		if (leave(shard)) {
+			most = UINT32_MAX;
+			more = true;
+		}
 		release_all(&batch);
 	}
 }
@@ -143,7 +166,7 @@ static bool open_shard(struct shard *shard, int tid)
 	share_out();
 	for (unsigned i = 0; i < SHARDS; i++)
 		if (&shards[i] != shard && atomic_load(&shards[i].records) != NULL)
-			trim(&shards[i], tid, share_now(), SLOTS, UINT32_MAX);
+			trim(&shards[i], tid, UINT32_MAX);
 	return true;
 }
 
@@ -199,27 +222,28 @@ uint32_t ftsan_ring_put(const struct ftsan_freed_record *record,
 				     uint32_t serial))
 {
 	int tid = record->tid;
-	uint32_t serial;
+	uint32_t serial = 0;
 	unsigned number;
 	struct shard *shard = enter_one(tid, &number);
 	struct batch batch;
+	bool asked;
 
 	if (shard == NULL)
 		return 0;
 	if ((atomic_load_explicit(&shard->records, memory_order_relaxed) == NULL &&
 	     !open_shard(shard, tid)) ||
 	    shard->head - shard->tail == SLOTS) {
-		leave(shard);
-		return 0;
+		batch.n = 0;
+	} else {
+		serial = put(shard, number, record);
+		/* While it can't be released yet. */
+		fill(record, serial);
+		take_oldest(shard, &batch);
 	}
-	serial = put(shard, number, record);
-	/* While it can't be released yet. */
-	fill(record, serial);
-	take_oldest(shard, share_now(), slots_most - 1, &batch);
-	leave(shard);
+	asked = leave(shard);
 	release_all(&batch);
-	if (FTSAN_UNLIKELY(batch.n == BATCH))
-		trim(shard, tid, share_now(), slots_most - 1, AT_ONCE);
+	if (FTSAN_UNLIKELY(asked || batch.n == BATCH))
+		trim(shard, tid, asked ? UINT32_MAX : AT_ONCE);
 	return serial;
 }
 
@@ -267,9 +291,12 @@ void ftsan_ring_drain(void)
 {
 	int tid = ftsan_sys_gettid();
 
+	budget = 0;
+	slots_most = 0;
+	share_out();
 	for (unsigned i = 0; i < SHARDS; i++)
 		if (atomic_load(&shards[i].records) != NULL)
-			trim(&shards[i], tid, 0, 0, UINT32_MAX);
+			trim(&shards[i], tid, UINT32_MAX);
 }
 
 void ftsan_ring_fork_child(void)
