@@ -164,6 +164,18 @@ static void show_object(struct ftsan_view *view, const struct ftsan_object *obje
 	view->dtype = object->dtype[0] != '\0' ? object->dtype : NULL;
 }
 
+/* Debug information tells which member it is: to who reads the log. */
+static void locate(struct ftsan_view *view)
+{
+	const struct ftsan_module *module =
+		view->address == 0 ? NULL : ftsan_module_of(view->address);
+
+	if (module == NULL)
+		return;
+	view->module = module->path;
+	view->offset = view->address - module->bias;
+}
+
 static void make_title(struct ftsan_view *view, const struct ftsan_incident *incident)
 {
 	struct ftsan_buf buf;
@@ -244,6 +256,7 @@ struct ftsan_view *ftsan_incident_view(const struct ftsan_incident *incident)
 	view->gil_forced = gil_kept_off && ftsan_gil_requests() > 0 &&
 			   ftsan_pygil_state(py, false) != FTSAN_PYGIL_ON;
 	view->address = incident->address;
+	locate(view);
 	view->word = -1;
 	view->n_shape = -1;
 	view->has_old = incident->has_old;

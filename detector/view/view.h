@@ -104,6 +104,10 @@ enum { FTSAN_VIEW_DIMS_MAX = 64 };
  *               such as "wrapt.ObjectProxy"; NULL: @name without its index
  * @description: what the memory is
  * @name:        the word, such as "dims[0]"; NULL when it has none
+ * @member:      of a static variable the part that debug information names, such as
+ *               "state.lock.owner"; no part of what the bug is called. NULL: not known,
+ *               and in the detector, which has no time for it
+ * @module, @offset: where the memory is, if it is a module's data; NULL: it is none
  * @word:        its index, -1 when there is none
  * @operation:   "ndarray.repeat": the operation that it happened in; NULL: not said
  * @output:      the operation was given the object to write to
@@ -128,6 +132,9 @@ struct ftsan_view {
 	bool gil_forced;
 	const char *description;
 	const char *name;
+	const char *member;
+	const char *module;
+	uint64_t offset;
 	uint64_t address;
 	int word;
 	bool has_old, has_new;

@@ -79,6 +79,9 @@ static void put_object(struct ftsan_buf *out, const struct ftsan_view *view)
 	ftsan_buf_char(out, '{');
 	put_string(out, "description", view->description);
 	put_address(out, "address", view->address);
+	put_string(out, "module", view->module);
+	if (ftsan_str_some(view->module))
+		put_address(out, "offset", view->offset);
 	put_integer(out, "word", view->word >= 0, view->word);
 	put_string(out, "name", view->name);
 	put_string(out, "subject", view->subject);

@@ -123,6 +123,10 @@ static void put_location(struct ftsan_buf *out, const struct ftsan_view *view)
 		ftsan_buf_str(out, ", word ");
 		ftsan_buf_i64(out, view->word);
 	}
+	if (ftsan_str_some(view->member)) {
+		ftsan_buf_str(out, ", which is ");
+		put(out, view->member);
+	}
 	put_values(out, view);
 	if (view->address != 0) {
 		ftsan_buf_str(out, " at ");

@@ -74,6 +74,13 @@ CASE(bad_mutex)
 	RELEASED(update(&bad_mutex_state));
 }
 
+CASE(bad_local)
+{
+	static struct state bad_local_state;
+
+	RELEASED(update(&bad_local_state));
+}
+
 /*
  * Two threads that come here together: each goes on when the other is there. Where they
  * meet is no static, so that nothing is held up before both are at what is one.
@@ -1052,6 +1059,7 @@ static PyMethodDef methods[] = {
 	METHOD(bad_rwlock),    METHOD(spin),	     METHOD(bad_spin),
 	METHOD(bad_together),  METHOD(double_checked), METHOD(bad_double_checked),
 	METHOD(replaced),      METHOD(message),
+	METHOD(bad_local),
 	METHOD(bad_lock_page), METHOD(lock_page_locked),
 	METHOD(lock_page_beside), METHOD(lock_page_released),
 	METHOD(word),	       METHOD(bad_word),     METHOD(pythread),

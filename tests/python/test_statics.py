@@ -1,6 +1,7 @@
 """Statics of a module: programs that keep to the rules are silent in every mode, and their
 twins that don't are found, on a free-threaded interpreter and on one with the GIL."""
 
+import json
 import shutil
 import subprocess
 
@@ -311,6 +312,40 @@ def test_without_names_a_function_is_one_bug(run, cases, tmp_path):
     outcome = Cases(cases.python, tmp_path, cases.gil).run(run, "latent", 5, 1, "bad_before")
     finding, = about_statics(outcome)
     assert "name" not in finding["object"] and "stores to the static +0x" in finding["title"], finding
+
+
+def test_debug_information_names_the_member_and_nothing_else(run, cases, tmp_path):
+    module, = cases.directory.glob("statics_cases*.so")
+    strip = shutil.which("strip")
+    if strip is None:
+        pytest.skip("no strip")
+    subprocess.run([strip, "-g", "-o", tmp_path / module.name, module], check=True)
+    (tmp_path / "statics_package.py").write_text(PACKAGE)
+
+    def reported(directory):
+        outcome = Cases(cases.python, directory, cases.gil).run(run, "latent", 5, 1, "bad_local",
+                                                                "bad_mutex")
+        reports = [subprocess.run([BUILD / "ftsan", "report", "--format", form,
+                                   run.directory / f"run-{run.n_runs}" / "log"],
+                                  capture_output=True, text=True, env=clean_environment({})).stdout
+                   for form in ("json", "text")]
+        return outcome, json.loads(reports[0])["findings"], reports[1]
+
+    outcome, findings, text = reported(cases.directory)
+    members = {finding["object"]["name"]: finding["object"].get("member") for finding in findings}
+    assert members and len(members) == len(about_statics(outcome)), (outcome, members)
+    for name, member in members.items():
+        variable, index = name.rstrip("]").split("[") if "[" in name else (name, "0")
+        assert member == f"{variable}.{'value copy'.split()[int(index)]}", members
+        assert f", which is {member}" in text, text
+    assert {name.split("[")[0].split(".")[0] for name in members} == \
+        {"bad_mutex_state", "bad_local_state"}, members
+    without, findings, text = reported(tmp_path)
+    assert [finding["object"].get("member") for finding in findings] == [None] * len(members)
+    assert "which is" not in text
+    for key in ("fingerprint", "title", "evidence"):
+        assert {finding[key] for finding in without.findings} == \
+            {finding[key] for finding in outcome.findings}, (outcome, without)
 
 
 def test_what_exit_handlers_do_is_no_hazard(run, cases):

@@ -99,6 +99,8 @@ static void read_object(struct ftsan_view *view, const json_t *object)
 	view->name = ftsan_member_string(object, "name");
 	view->subject = ftsan_member_string(object, "subject");
 	view->address = ftsan_member_address(object, "address");
+	view->module = ftsan_member_string(object, "module");
+	view->offset = ftsan_member_address(object, "offset");
 	view->word = ftsan_member_int(object, "word", 0, -1);
 	view->has_old = ftsan_member_integer(object, "old", &value);
 	view->old_value = value;

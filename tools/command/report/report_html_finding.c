@@ -124,6 +124,10 @@ static void put_object(FILE *out, const struct ftsan_view *view)
 		fputs(", ", out);
 		ftsan_html_element(out, "code", NULL, view->name);
 	}
+	if (view->member != NULL) {
+		fputs(", which is ", out);
+		ftsan_html_element(out, "code", NULL, view->member);
+	}
 	put_values(out, view);
 	put_shape(out, view);
 	if (view->dtype != NULL) {

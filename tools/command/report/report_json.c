@@ -54,6 +54,9 @@ static json_t *item_json(const struct ftsan_item *item)
 		json_array_append_new(stacks,
 				      stack_json(item->resolved, &item->view->stacks[i]));
 	json_object_set_new(json, "stacks", stacks);
+	if (item->view->member != NULL)
+		ftsan_json_set_text(json_object_get(json, "object"), "member",
+				    item->view->member);
 	json_object_del(json, "v");
 	json_object_del(json, "type");
 	ftsan_json_set_number(json, "count", ftsan_found_count(item->found));

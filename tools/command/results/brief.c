@@ -58,6 +58,10 @@ static void put_memory(FILE *out, const struct ftsan_view *view, const char *dir
 		fputs(", ", out);
 		ftsan_put_text(out, view->name);
 	}
+	if (ftsan_str_some(view->member)) {
+		fputs(", which is ", out);
+		ftsan_put_text(out, view->member);
+	}
 	if (view->has_old || view->has_new) {
 		fputc(' ', out);
 		ftsan_explain_values(out, view);

@@ -58,6 +58,24 @@ static void resolve_stack(struct frames *to, struct ftsan_symbolizer *symbolizer
 	}
 }
 
+/* "state.lock.owner"; NULL where debug information says no more than the name. */
+static char *member_of(struct ftsan_symbolizer *symbolizer,
+		       const struct ftsan_occurrence *occurrence)
+{
+	const struct ftsan_view *view = &occurrence->record->view;
+	struct ftsan_static_name name;
+
+	if (!ftsan_str_some(view->module) ||
+	    !ftsan_symbolize_static(symbolizer, view->module,
+				    ftsan_session_build_id(occurrence->session,
+							   occurrence->modules,
+							   view->module),
+				    view->offset, &name) ||
+	    strchr(name.part, '.') == NULL)
+		return NULL;
+	return ftsan_xprintf("%s%s", name.name, name.part);
+}
+
 static char *demangled(const char *text)
 {
 	return text != NULL ? ftsan_demangle_text(text) : NULL;
@@ -75,6 +93,7 @@ void ftsan_resolve(struct ftsan_resolved *resolved, struct ftsan_symbolizer *sym
 	resolved->view.name = resolved->name = demangled(view->name);
 	resolved->view.description = resolved->description =
 		demangled(view->description);
+	resolved->view.member = resolved->member = member_of(symbolizer, occurrence);
 	resolved->stacks = ftsan_xcalloc(view->n_stacks, sizeof(*resolved->stacks));
 	for (unsigned i = 0; i < view->n_stacks; i++) {
 		before = all.n;
@@ -98,6 +117,7 @@ void ftsan_resolved_release(struct ftsan_resolved *resolved)
 	free(resolved->stacks);
 	free(resolved->frames);
 	free(resolved->inlined);
+	free(resolved->member);
 	free(resolved->title);
 	free(resolved->name);
 	free(resolved->description);

@@ -10,6 +10,7 @@
  * @view:    points into @stacks and @frames; other strings are the record's
  * @inlined: for each of @frames, whether it is a function that was inlined into the
  *           next one
+ * @member: for @view; NULL: not known
  * @title, @name, @description: demangled, for @view; NULL where that has none
  */
 struct ftsan_resolved {
@@ -17,6 +18,7 @@ struct ftsan_resolved {
 	struct ftsan_view_stack *stacks;
 	struct ftsan_view_frame *frames;
 	bool *inlined;
+	char *member;
 	char *title, *name, *description;
 };
 

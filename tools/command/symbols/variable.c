@@ -99,7 +99,15 @@ static bool is_at(Dwarf_Die *variable, Dwarf_Addr address)
 	       op[0].atom == DW_OP_addr && op[0].number == address;
 }
 
-static bool find_in(Dwarf_Die *scope, Dwarf_Addr address, Dwarf_Die *found, int depth)
+/* Functions are most of a file's information, and are looked through for locals only. */
+static bool is_scope(int tag, bool local)
+{
+	return tag == DW_TAG_namespace ||
+	       (local && (tag == DW_TAG_subprogram || tag == DW_TAG_lexical_block));
+}
+
+static bool find_in(Dwarf_Die *scope, Dwarf_Addr address, Dwarf_Die *found, bool local,
+		    int depth)
 {
 	Dwarf_Die child;
 
@@ -112,19 +120,27 @@ static bool find_in(Dwarf_Die *scope, Dwarf_Addr address, Dwarf_Die *found, int 
 			*found = child;
 			return true;
 		}
-		if (tag == DW_TAG_namespace && find_in(&child, address, found, depth - 1))
+		if (is_scope(tag, local) &&
+		    find_in(&child, address, found, local, depth - 1))
 			return true;
 	} while (dwarf_siblingof(&child, &child) == 0);
 	return false;
 }
 
-static char *find_part(Dwfl_Module *handle, GElf_Addr address, GElf_Addr into)
+/* "cache.12" is a local of C's, which LTO makes of globals, too; C++ has a mangling. */
+static bool may_be_local(const char *name)
+{
+	return strchr(name, '.') != NULL || strncmp(name, "_ZZ", 3) == 0;
+}
+
+static char *find_part(Dwfl_Module *handle, const char *name, GElf_Addr address,
+		       GElf_Addr into)
 {
 	Dwarf_Die *unit = NULL, variable, type;
 	Dwarf_Addr bias = 0;
 
 	while ((unit = dwfl_module_nextcu(handle, unit, &bias)) != NULL)
-		if (find_in(unit, address - bias, &variable, DEPTH))
+		if (find_in(unit, address - bias, &variable, may_be_local(name), DEPTH))
 			return type_of(&variable, &type) ? part_of(&type, into) : NULL;
 	return NULL;
 }
@@ -143,7 +159,7 @@ bool ftsan_variable_find(struct ftsan_variable *variable, Dwfl_Module *handle,
 	variable->name = name;
 	variable->into = into;
 	variable->part = symbol.st_size > sizeof(GElf_Addr)
-				 ? find_part(handle, address - into, into)
+				 ? find_part(handle, name, address - into, into)
 				 : NULL;
 	if (variable->part == NULL)
 		variable->part = ftsan_xstrdup("");

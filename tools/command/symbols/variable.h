@@ -22,7 +22,7 @@ struct ftsan_variable {
  * ftsan_variable_find() - the symbol that holds an address
  * @address: as libdwfl has it
  *
- * The part is told by debug information of variables outside of functions.
+ * The part is told by debug information.
  * Return: true, and @variable is to be released; false: between symbols.
  */
 bool ftsan_variable_find(struct ftsan_variable *variable, Dwfl_Module *handle,
