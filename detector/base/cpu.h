@@ -6,6 +6,7 @@
 #ifndef FTSAN_BASE_CPU_H
 #define FTSAN_BASE_CPU_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -16,6 +17,9 @@ static inline uint64_t ftsan_cpu_ticks(void);
 
 /* For a loop that waits some hundred nanoseconds for another processor. */
 static inline void ftsan_cpu_relax(void);
+
+/* Could it be an address, of a process or of the kernel? */
+static inline bool ftsan_cpu_is_canonical(uintptr_t address);
 
 /* FTSAN_CPU_USER_END: no address of a program is there or above. */
 

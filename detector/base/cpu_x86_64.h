@@ -16,6 +16,12 @@
  * unmapped (TASK_SIZE of arch/x86/include/asm/page_64_types.h). */
 #define FTSAN_CPU_USER_END UINT64_C(0x7ffffffff000)
 
+/* The upper bits of an address repeat the last one that counts: whatever else is none. */
+static inline bool ftsan_cpu_is_canonical(uintptr_t address)
+{
+	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
+}
+
 /* Its name for people, and Debian's name of the directory of its libraries. */
 #define FTSAN_CPU_NAME "x86-64"
 #define FTSAN_CPU_TRIPLE "x86_64-linux-gnu"

@@ -32,6 +32,16 @@ static inline bool ftsan_str_begins_one(const char *text, const char *const *wit
 	return false;
 }
 
+static inline bool ftsan_str_is_one(const char *text, const char *const *of, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (ftsan_str_equal(text, of[i]))
+			return true;
+	return false;
+}
+
+#define FTSAN_STR_IS_ONE(text, of) ftsan_str_is_one(text, of, FTSAN_ARRAY_LEN(of))
+
 /* What comes after the last slash; all of it where nothing does. */
 static inline const char *ftsan_str_base_name(const char *path)
 {
@@ -63,6 +73,13 @@ static inline uint64_t ftsan_hash_text(uint64_t hash, const char *text)
 static inline uint64_t ftsan_hash_field(uint64_t hash, const char *text)
 {
 	return (ftsan_hash_text(hash, text) ^ 0xff) * 0x100000001b3ull;
+}
+
+/* Of words, which differ in few bits. */
+static inline uint64_t ftsan_hash_word(uint64_t hash, uint64_t word)
+{
+	hash = (hash ^ word) * UINT64_C(0x9e3779b97f4a7c15);
+	return hash ^ hash >> 29;
 }
 
 #endif

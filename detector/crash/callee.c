@@ -28,14 +28,6 @@ uintptr_t ftsan_look_type(const struct ftsan_look *look, uintptr_t object)
 	return ftsan_object_type(look->of, object);
 }
 
-bool ftsan_is_named(const char *name, const char *const *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return false;
-}
-
 bool ftsan_look_is_type(const struct ftsan_look *look, uintptr_t object)
 {
 	uintptr_t type = ftsan_look_type(look, object);
@@ -84,13 +76,13 @@ bool ftsan_callee_of(const struct ftsan_look *look, uintptr_t object,
 		    !head(look, object, METHOD_FUNCTION, &object) ||
 		    (type = ftsan_look_type(look, object)) == 0 ||
 		    !ftsan_type_name(look->of, type, name, sizeof(name)) ||
-		    !FTSAN_IS_NAMED(name, functions) ||
+		    !FTSAN_STR_IS_ONE(name, functions) ||
 		    !head(look, object, CFUNCTION_DEF, &def))
 			return false;
 		take_def(def, out);
 		out->object = bound;
 		out->owner = ftsan_look_type(look, bound);
-	} else if (FTSAN_IS_NAMED(name, functions)) {
+	} else if (FTSAN_STR_IS_ONE(name, functions)) {
 		if (!head(look, object, CFUNCTION_DEF, &def) ||
 		    !head(look, object, CFUNCTION_SELF, &bound))
 			return false;
@@ -114,7 +106,7 @@ bool ftsan_callee_of(const struct ftsan_look *look, uintptr_t object,
 		    ftsan_callee_match(look, out->function) != FTSAN_MATCH_EXACT)
 			(void)ftsan_type_slot(look->of, object, FTSAN_SLOT_NEW,
 					      &out->function);
-	} else if (!FTSAN_IS_NAMED(name, plain)) {
+	} else if (!FTSAN_STR_IS_ONE(name, plain)) {
 		take_object(look, object, type, out);
 	}
 	return out->function != 0;

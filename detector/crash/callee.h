@@ -67,9 +67,4 @@ enum ftsan_match ftsan_callee_match(const struct ftsan_look *look, uintptr_t fun
 /* Is it a function of the interpreter itself? */
 bool ftsan_look_is_builtin(const struct ftsan_look *look, uintptr_t function);
 
-/* Is @name one of @n @names? */
-bool ftsan_is_named(const char *name, const char *const *names, size_t n);
-
-#define FTSAN_IS_NAMED(name, names) ftsan_is_named(name, names, FTSAN_ARRAY_LEN(names))
-
 #endif

@@ -28,7 +28,7 @@ static bool is_interesting(const struct ftsan_look *look, uintptr_t object)
 	    !ftsan_type_name(look->of, type, name, sizeof(name)))
 		return false;
 	/* What can be called is a method of something, mostly. */
-	return !FTSAN_IS_NAMED(name, dull) &&
+	return !FTSAN_STR_IS_ONE(name, dull) &&
 	       !(ftsan_callee_of(look, object, &callee) && callee.def != 0);
 }
 
@@ -222,7 +222,7 @@ static void take_operands(const struct ftsan_look *look, struct ftsan_doing *out
 		uintptr_t type = ftsan_look_type(look, values->value[i]);
 
 		if (ftsan_type_name(look->of, type, name, sizeof(name)) &&
-		    !FTSAN_IS_NAMED(name, plain))
+		    !FTSAN_STR_IS_ONE(name, plain))
 			add_other(look, values->value[i], out);
 	}
 }
@@ -281,7 +281,7 @@ static void add_locks(const struct ftsan_look *look, struct ftsan_doing *out)
 		if (object != out->object && out->n_locks < FTSAN_DOING_LOCKS &&
 		    ftsan_type_name(look->of, ftsan_look_type(look, object), name,
 				    sizeof(name)) &&
-		    FTSAN_IS_NAMED(name, locks))
+		    FTSAN_STR_IS_ONE(name, locks))
 			out->locks[out->n_locks++] = object;
 	}
 }

@@ -121,11 +121,6 @@ static const struct pattern patterns[] = {
 	 "what CPython's debug hooks put around a block: a read past its end"},
 };
 
-static bool is_canonical(uintptr_t value)
-{
-	return (uint64_t)((int64_t)(value << 16) >> 16) == value;
-}
-
 /* A field's offset may have changed the low bytes. */
 static const struct pattern *pattern_of(uintptr_t value)
 {
@@ -233,7 +228,7 @@ void ftsan_pointer_explain(struct ftsan_pointer *out, uintptr_t value, uintptr_t
 
 	if (value < FIELD_MAX || -value < FIELD_MAX)
 		say_null(out, value < FIELD_MAX ? value : 0);
-	else if (!is_canonical(value) || pattern_of(value) != NULL)
+	else if (!ftsan_cpu_is_canonical(value) || pattern_of(value) != NULL)
 		say_no_address(out, value);
 	else if (ftsan_mapping_find(value, 0, &mapping) != 0)
 		say(out, FTSAN_POINTER_UNMAPPED, "an address that nothing is mapped at",

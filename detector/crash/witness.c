@@ -104,9 +104,7 @@ static void take_name(struct ftsan_witness *out)
 	out->name[0] = '\0';
 	if (thread == NULL)
 		return;
-	ftsan_thread_read_name(thread);
-	memcpy(out->name, thread->name, sizeof(out->name));
-	out->name[sizeof(out->name) - 1] = '\0';
+	ftsan_thread_tell_name(thread, out->name, sizeof(out->name));
 }
 
 static void take_locks(struct ftsan_witness *out)

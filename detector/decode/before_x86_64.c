@@ -90,14 +90,6 @@ static bool stores_some_state(const ZydisDecodedInstruction *insn)
 	       insn->mnemonic == ZYDIS_MNEMONIC_MASKMOVQ;
 }
 
-/* A mask register other than k0, which stands for none. */
-static bool has_mask(const ZydisDecodedInstruction *insn)
-{
-	return insn->avx.mask.mode > ZYDIS_MASK_MODE_DISABLED &&
-	       insn->avx.mask.reg != ZYDIS_REGISTER_NONE &&
-	       insn->avx.mask.reg != ZYDIS_REGISTER_K0;
-}
-
 static bool is_string(const ZydisDecodedInstruction *insn)
 {
 	return insn->meta.category == ZYDIS_CATEGORY_STRINGOP;
@@ -110,7 +102,7 @@ static bool is_string(const ZydisDecodedInstruction *insn)
  */
 static bool may_leave(const struct ftsan_decoded *d, const ZydisDecodedOperand *op)
 {
-	if (has_mask(&d->insn) || stores_some_state(&d->insn))
+	if (ftsan_zydis_has_mask(&d->insn) || stores_some_state(&d->insn))
 		return true;
 	return ftsan_zydis_masked(&d->insn, op) && !is_string(&d->insn) &&
 	       d->insn.meta.category != ZYDIS_CATEGORY_SEMAPHORE;

@@ -9,11 +9,6 @@ static int greg_of(ZydisRegister reg)
 	return reg == ZYDIS_REGISTER_RIP ? REG_RIP : -1;
 }
 
-static bool is_canonical(uintptr_t address)
-{
-	return (uint64_t)((int64_t)(address << 16) >> 16) == address;
-}
-
 /* Of thread-local operands (fs, gs) the base is not in gregs[]. */
 static bool take(const ZydisDecodedOperand *op, const ZydisDecodedInstruction *insn,
 		 const greg_t *gregs, struct ftsan_operand *out)
@@ -60,7 +55,7 @@ static void choose(const ZydisDecodedInstruction *insn, const ZydisDecodedOperan
 		if (fault != 0 &&
 		    fault - candidate.address < (candidate.size ? candidate.size : 1))
 			rank = 3;
-		else if (!is_canonical(candidate.address))
+		else if (!ftsan_cpu_is_canonical(candidate.address))
 			rank = 2;
 		if (rank > best) {
 			best = rank;

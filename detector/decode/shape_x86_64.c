@@ -69,13 +69,6 @@ static bool is_ordinary(const ZydisDecodedInstruction *insn)
 	       insn->meta.category != ZYDIS_CATEGORY_AMX_TILE;
 }
 
-static bool has_mask(const ZydisDecodedInstruction *insn)
-{
-	return insn->avx.mask.mode > ZYDIS_MASK_MODE_DISABLED &&
-	       insn->avx.mask.reg != ZYDIS_REGISTER_NONE &&
-	       insn->avx.mask.reg != ZYDIS_REGISTER_K0;
-}
-
 /* only_operand() - the memory operand, if there is exactly one that is written out. */
 static const ZydisDecodedOperand *only_operand(const struct ftsan_decoded *d)
 {
@@ -133,7 +126,7 @@ static void take_operand(struct ftsan_shape *out, const struct ftsan_decoded *d,
 				   d->insn.meta.category == ZYDIS_CATEGORY_UNCOND_BR) &&
 		      out->size > 0 && out->size <= OPERAND_MAX &&
 		      (out->reads || out->writes) && is_ordinary(&d->insn) &&
-		      !has_mask(&d->insn) && !ftsan_zydis_masked(&d->insn, op);
+		      !ftsan_zydis_has_mask(&d->insn) && !ftsan_zydis_masked(&d->insn, op);
 }
 
 bool ftsan_shape_decode(struct ftsan_shape *out, const unsigned char *code, size_t room)

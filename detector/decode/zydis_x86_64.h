@@ -31,6 +31,14 @@ int ftsan_zydis_greg(ZydisRegister reg);
 /* Does it lock the bus? xchg with memory does so with or without the prefix. */
 bool ftsan_zydis_locked(const ZydisDecodedInstruction *insn);
 
+/* A mask register other than k0, which stands for none. */
+static inline bool ftsan_zydis_has_mask(const ZydisDecodedInstruction *insn)
+{
+	return insn->avx.mask.mode > ZYDIS_MASK_MODE_DISABLED &&
+	       insn->avx.mask.reg != ZYDIS_REGISTER_NONE &&
+	       insn->avx.mask.reg != ZYDIS_REGISTER_K0;
+}
+
 /* May it leave bytes of the memory operand @op alone by a mask? */
 bool ftsan_zydis_masked(const ZydisDecodedInstruction *insn,
 			const ZydisDecodedOperand *op);

@@ -31,19 +31,13 @@ int ftsan_freed_sites_init(void)
 	return sites != NULL ? 0 : -ENOMEM;
 }
 
-static uint64_t mix(uint64_t hash, uint64_t value)
-{
-	hash = (hash ^ value) * UINT64_C(0x9e3779b97f4a7c15);
-	return hash ^ hash >> 29;
-}
-
 static uint64_t hash_here(uintptr_t type, uintptr_t pc)
 {
-	uint64_t hash = mix(mix(0, type), pc);
+	uint64_t hash = ftsan_hash_word(ftsan_hash_word(0, type), pc);
 	uintptr_t frame = ftsan_abi.known ? ftsan_frame_here() : 0;
 
 	for (unsigned i = 0; i < FRAMES && frame != 0; i++) {
-		hash = mix(hash, ftsan_frame_instr(frame));
+		hash = ftsan_hash_word(hash, ftsan_frame_instr(frame));
 		frame = ftsan_member(frame, ftsan_abi.frame_previous);
 	}
 	return hash & ~NUMBER_MASK;

@@ -33,9 +33,7 @@ static void take_name(struct ftsan_freed_story *out)
 
 		if (thread == NULL || atomic_load(&thread->tid) != out->tid)
 			continue;
-		ftsan_thread_read_name(thread);
-		memcpy(out->name, thread->name, sizeof(out->name));
-		out->name[sizeof(out->name) - 1] = '\0';
+		ftsan_thread_tell_name(thread, out->name, sizeof(out->name));
 		return;
 	}
 }

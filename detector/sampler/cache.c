@@ -41,19 +41,13 @@ void ftsan_cache_init(const char *the_directory)
 		the_directory != NULL && the_directory[0] == '/' ? the_directory : NULL;
 }
 
-static uint64_t mix(uint64_t hash, uint64_t word)
-{
-	hash = (hash ^ word) * 0x9e3779b97f4a7c15ull;
-	return hash ^ hash >> 29;
-}
-
 static uint64_t checksum(const struct ftsan_sample_site *sites, uint32_t n)
 {
 	uint64_t hash = n, words[2];
 
 	for (uint32_t i = 0; i < n; i++) {
 		memcpy(words, (const void *)&sites[i], sizeof(words));
-		hash = mix(mix(hash, words[0]), words[1]);
+		hash = ftsan_hash_word(ftsan_hash_word(hash, words[0]), words[1]);
 	}
 	return hash;
 }
@@ -79,11 +73,11 @@ static bool name_of(const struct ftsan_module *module, char *name)
 	}
 	(void)ftsan_sys_close(fd);
 	ftsan_buf_str(&text, "file-");
-	ftsan_buf_hex(&text, mix(mix((uint64_t)file.st_dev, (uint64_t)file.st_ino),
+	ftsan_buf_hex(&text, ftsan_hash_word(ftsan_hash_word((uint64_t)file.st_dev, (uint64_t)file.st_ino),
 				 (uint64_t)file.st_size));
 	ftsan_buf_char(&text, '-');
 	ftsan_buf_hex(&text,
-		      mix((uint64_t)file.st_mtim.tv_sec, (uint64_t)file.st_mtim.tv_nsec));
+		      ftsan_hash_word((uint64_t)file.st_mtim.tv_sec, (uint64_t)file.st_mtim.tv_nsec));
 	return !text.truncated;
 }
 

@@ -83,6 +83,10 @@ enum ftsan_pygil { FTSAN_PYGIL_UNKNOWN, FTSAN_PYGIL_OFF, FTSAN_PYGIL_ON };
  */
 enum ftsan_pygil ftsan_pygil_state(const struct ftsan_pyabi *abi, bool ended);
 
+/* The frame that a thread state is in, of whatever owner; 0: none, or unknown. Reads with
+ * ftsan_safe_read() only. */
+uintptr_t ftsan_pyframe_innermost(const struct ftsan_pyabi *abi, uintptr_t tstate);
+
 /**
  * ftsan_pyframes_walk() - the Python frames of a thread state
  * @abi:    known layouts

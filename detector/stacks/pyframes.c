@@ -196,11 +196,11 @@ bool ftsan_pyframe_resolve(const struct ftsan_pyabi *abi, uintptr_t code, uintpt
 	return true;
 }
 
-static uintptr_t innermost(const struct ftsan_pyabi *abi, uintptr_t tstate)
+uintptr_t ftsan_pyframe_innermost(const struct ftsan_pyabi *abi, uintptr_t tstate)
 {
 	uintptr_t frame;
 
-	if (tstate == 0)
+	if (!abi->known || tstate == 0)
 		return 0;
 	if (abi->tstate_cframe != 0 &&
 	    !ftsan_safe_ptr(tstate + abi->tstate_cframe, &tstate))
@@ -220,7 +220,7 @@ unsigned ftsan_pyframes_walk(const struct ftsan_pyabi *abi, uintptr_t tstate,
 	*more = false;
 	if (!abi->known)
 		return 0;
-	for (at = innermost(abi, tstate); at != 0; at = frame.previous) {
+	for (at = ftsan_pyframe_innermost(abi, tstate); at != 0; at = frame.previous) {
 		/* The list may be a ring if what we read is not what we think. */
 		if (steps-- == 0 || !read_frame(abi, at, &frame))
 			break;

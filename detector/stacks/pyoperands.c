@@ -17,18 +17,6 @@ enum {
 	SLOTS_MAX = 1 << 16,
 };
 
-static uintptr_t innermost(const struct ftsan_pyabi *abi, uintptr_t tstate)
-{
-	uintptr_t frame;
-
-	if (tstate == 0 || !abi->known)
-		return 0;
-	if (abi->tstate_cframe != 0 &&
-	    !ftsan_safe_ptr(tstate + abi->tstate_cframe, &tstate))
-		return 0;
-	return ftsan_safe_ptr(tstate + abi->tstate_current_frame, &frame) ? frame : 0;
-}
-
 static bool code_of(const struct ftsan_pyabi *abi, uintptr_t frame, uintptr_t code_type,
 		    uintptr_t *code)
 {
@@ -47,7 +35,7 @@ static bool code_of(const struct ftsan_pyabi *abi, uintptr_t frame, uintptr_t co
 static uintptr_t frame_at(const struct ftsan_pyabi *abi, uintptr_t tstate,
 			  uintptr_t code_type, unsigned depth, uintptr_t *code)
 {
-	uintptr_t frame = innermost(abi, tstate);
+	uintptr_t frame = ftsan_pyframe_innermost(abi, tstate);
 
 	for (unsigned i = 0; frame != 0 && i < DEPTH_MAX; i++) {
 		if (code_of(abi, frame, code_type, code) && depth-- == 0)

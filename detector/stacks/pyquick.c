@@ -35,18 +35,6 @@ static bool read_frame(const struct ftsan_pyabi *abi, uintptr_t at, struct frame
 	return true;
 }
 
-static uintptr_t innermost(const struct ftsan_pyabi *abi, uintptr_t tstate)
-{
-	uintptr_t frame;
-
-	if (!abi->known || tstate == 0)
-		return 0;
-	if (abi->tstate_cframe != 0 &&
-	    !ftsan_safe_ptr(tstate + abi->tstate_cframe, &tstate))
-		return 0;
-	return ftsan_safe_ptr(tstate + abi->tstate_current_frame, &frame) ? frame : 0;
-}
-
 /* Up to 3.11 the current state is that of whoever holds the GIL. */
 static bool is_own(const struct ftsan_pyabi *abi, uintptr_t tstate)
 {
@@ -97,7 +85,7 @@ static bool is_bootstrap(const struct ftsan_pyabi *abi, uintptr_t code)
 
 bool ftsan_pyquick_importing(const struct ftsan_pyabi *abi, uintptr_t tstate)
 {
-	uintptr_t at = innermost(abi, tstate);
+	uintptr_t at = ftsan_pyframe_innermost(abi, tstate);
 	struct frame frame;
 
 	for (unsigned i = 0; at != 0 && i < DEPTH_MAX; i++, at = frame.previous) {
@@ -112,7 +100,7 @@ bool ftsan_pyquick_importing(const struct ftsan_pyabi *abi, uintptr_t tstate)
 unsigned ftsan_pyquick_codes(const struct ftsan_pyabi *abi, uintptr_t tstate,
 			     uintptr_t *codes, unsigned max)
 {
-	uintptr_t at = innermost(abi, tstate);
+	uintptr_t at = ftsan_pyframe_innermost(abi, tstate);
 	unsigned n = 0;
 	struct frame frame;
 

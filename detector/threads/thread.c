@@ -133,6 +133,12 @@ void ftsan_thread_read_name(struct ftsan_thread *thread)
 	put_name(thread, name);
 }
 
+void ftsan_thread_tell_name(struct ftsan_thread *thread, char *to, size_t size)
+{
+	ftsan_thread_read_name(thread);
+	ftsan_str_copy(to, size, thread->name, strnlen(thread->name, FTSAN_THREAD_NAME));
+}
+
 void ftsan_thread_records_fork_child(void)
 {
 	uint32_t n = ftsan_threads_used();

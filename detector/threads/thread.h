@@ -98,6 +98,8 @@ bool ftsan_thread_is_copy(const struct ftsan_thread *thread);
 
 /* Reads the kernel's name of the thread into the record. Async-signal-safe. */
 void ftsan_thread_read_name(struct ftsan_thread *thread);
+/* The same, and a copy of it. */
+void ftsan_thread_tell_name(struct ftsan_thread *thread, char *to, size_t size);
 
 /* fork child: forgets every other thread, renews the own tid. The rooms have put their
  * parts in order by now. */

@@ -62,16 +62,6 @@ static const char *const writing_functions[] = {
  * items count. */
 static const char *const makers[] = {"empty", "zeros"};
 
-static bool is_in(const char *name, const char *const *names, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(name, names[i]) == 0)
-			return true;
-	return false;
-}
-
-#define IS_IN(name, names) is_in(name, names, FTSAN_ARRAY_LEN(names))
-
 static uint8_t convention_of(int flags)
 {
 	if (flags & METH_FASTCALL)
@@ -96,8 +86,8 @@ static void hook_method(struct method_def *method, const char *owner)
 
 	if (method->flags & (METH_CLASS | METH_STATIC | METH_METHOD))
 		return;
-	op.operation.mutator = IS_IN(method->name, mutating_methods);
-	op.args.outputs = op.operation.mutator || IS_IN(method->name, writing_methods);
+	op.operation.mutator = FTSAN_STR_IS_ONE(method->name, mutating_methods);
+	op.args.outputs = op.operation.mutator || FTSAN_STR_IS_ONE(method->name, writing_methods);
 	ftsan_ops_hook(&method->function, &op);
 }
 
@@ -117,10 +107,10 @@ static void hook_function(struct method_def *function, const char *owner, bool n
 {
 	struct ftsan_op op = describe(function, owner);
 
-	if (numpy && IS_IN(function->name, makers))
+	if (numpy && FTSAN_STR_IS_ONE(function->name, makers))
 		return;
 	op.optional = true;
-	if (numpy && IS_IN(function->name, writing_functions))
+	if (numpy && FTSAN_STR_IS_ONE(function->name, writing_functions))
 		op.args.outputs = 2;
 	if (numpy && strcmp(function->name, "frompyfunc") == 0)
 		op.made = ftsan_ufunc_made;
@@ -156,7 +146,7 @@ static void hook_attribute(struct getset_def *attribute, const char *owner)
 	struct ftsan_op set = {
 		.operation = {.owner = owner,
 			      .name = setter_name(attribute->name),
-			      .mutator = IS_IN(attribute->name, mutating_setters)},
+			      .mutator = FTSAN_STR_IS_ONE(attribute->name, mutating_setters)},
 		.args = {.convention = FTSAN_ARGS_OBJECTS, .objects = 3, .outputs = 1},
 	};
 

@@ -106,16 +106,6 @@ static void put_values(FILE *out, const struct ftsan_view *view)
 	put_explained(out, " ", ftsan_explain_values, view, "");
 }
 
-static void put_shape(FILE *out, const struct ftsan_view *view)
-{
-	if (view->n_shape < 0)
-		return;
-	fputs(", shape (", out);
-	for (int i = 0; i < view->n_shape; i++)
-		fprintf(out, "%s%" PRId64, i > 0 ? ", " : "", view->shape[i]);
-	fputs(view->n_shape == 1 ? ",)" : ")", out);
-}
-
 static void put_object(FILE *out, const struct ftsan_view *view)
 {
 	fputs("<dt>Object</dt><dd>", out);
@@ -129,7 +119,7 @@ static void put_object(FILE *out, const struct ftsan_view *view)
 		ftsan_html_element(out, "code", NULL, view->member);
 	}
 	put_values(out, view);
-	put_shape(out, view);
+	ftsan_put_shape(out, view);
 	if (view->dtype != NULL) {
 		fputs(", dtype ", out);
 		ftsan_put_xml(out, view->dtype);

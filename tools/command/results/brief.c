@@ -13,7 +13,7 @@
 
 /* --- the memory ------------------------------------------------------------------- */
 
-static void put_shape(FILE *out, const struct ftsan_view *view)
+void ftsan_put_shape(FILE *out, const struct ftsan_view *view)
 {
 	if (view->n_shape < 0 || view->n_shape > FTSAN_VIEW_DIMS_MAX)
 		return;
@@ -68,7 +68,7 @@ static void put_memory(FILE *out, const struct ftsan_view *view, const char *dir
 	}
 	if (view->address != 0)
 		fprintf(out, " at 0x%" PRIx64, view->address);
-	put_shape(out, view);
+	ftsan_put_shape(out, view);
 	if (ftsan_str_some(view->dtype)) {
 		fputs(", dtype ", out);
 		ftsan_put_text(out, view->dtype);

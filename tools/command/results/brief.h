@@ -38,6 +38,9 @@ void ftsan_brief_notes(FILE *out, const struct ftsan_brief *brief);
 void ftsan_brief_note(FILE *out, const struct ftsan_view *view,
 		      const struct ftsan_found *found);
 
+/* ", shape (3, 4)"; nothing where it is not known. */
+void ftsan_put_shape(FILE *out, const struct ftsan_view *view);
+
 /* One line, while the program still runs. */
 void ftsan_brief_line(FILE *out, const struct ftsan_view *view);
 

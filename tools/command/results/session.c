@@ -37,16 +37,6 @@ static void add_name(struct ftsan_names *names, const char *text)
 		ftsan_names_add(names, text, 1);
 }
 
-static void note_time(struct ftsan_session *session, double time)
-{
-	if (time <= 0)
-		return;
-	if (session->first <= 0 || time < session->first)
-		session->first = time;
-	if (time > session->last)
-		session->last = time;
-}
-
 static void add_refused(struct ftsan_names *refused,
 			const struct ftsan_process_record *process)
 {
@@ -82,7 +72,7 @@ static void take_process(struct ftsan_session *session, struct ftsan_source *sou
 		add_refused(&session->coverage.refused, process);
 	source->process = ++session->n_processes;
 	session->n_attached += process->attached;
-	note_time(session, process->time);
+	ftsan_note_time(&session->first, &session->last, process->time);
 	add_name(&session->runs, process->run);
 	add_name(&session->pythons, process->python);
 	add_name(&session->versions, process->version);

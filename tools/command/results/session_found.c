@@ -27,16 +27,6 @@ uint64_t ftsan_found_count(const struct ftsan_found *found)
 	return found->records + found->repeats;
 }
 
-static void note_time(struct ftsan_found *found, double time)
-{
-	if (time <= 0)
-		return;
-	if (found->first <= 0 || time < found->first)
-		found->first = time;
-	if (time > found->last)
-		found->last = time;
-}
-
 static void note_tests(struct ftsan_found *found, const json_t *tests)
 {
 	const json_t *test;
@@ -173,7 +163,7 @@ bool ftsan_session_repeat(struct ftsan_session *session, struct ftsan_source *so
 	if (skim->fields[FTSAN_SKIM_TESTS].text == NULL)
 		expect_tests(source, met);
 	if (!skim->fields[FTSAN_SKIM_TIME].string)
-		note_time(found, strtod(time, NULL));
+		ftsan_note_time(&found->first, &found->last, strtod(time, NULL));
 	if (skim->fields[FTSAN_SKIM_TESTS].text != NULL)
 		tests = json_loadb(skim->fields[FTSAN_SKIM_TESTS].text,
 				   skim->fields[FTSAN_SKIM_TESTS].length, JSON_DECODE_ANY,
@@ -269,7 +259,7 @@ void ftsan_session_finding_record(struct ftsan_session *session,
 	judge_anew(session, met);
 	if (record->tests == NULL)
 		expect_tests(source, met);
-	note_time(found, record->view.time);
+	ftsan_note_time(&found->first, &found->last, record->view.time);
 	note_tests(found, record->tests);
 	note_evidence(found, record->view.evidence);
 	if (found->line != NULL && (hidden || (shown && !better)))

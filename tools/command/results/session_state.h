@@ -294,4 +294,15 @@ struct ftsan_session {
 	uint64_t bad_lines;
 };
 
+/* 0: not known. */
+static inline void ftsan_note_time(double *first, double *last, double time)
+{
+	if (time <= 0)
+		return;
+	if (*first <= 0 || time < *first)
+		*first = time;
+	if (time > *last)
+		*last = time;
+}
+
 #endif
