@@ -16,6 +16,7 @@
 #include "base/fd.h"
 #include "base/fmt.h"
 #include "base/hang.h"
+#include "base/map.h"
 #include "base/mem.h"
 #include "base/module_path.h"
 #include "base/options.h"

@@ -24,12 +24,12 @@ static bool is_readable(uintptr_t address)
 /* Is there a stack that ends right above @sp? */
 static bool stack_above(uintptr_t sp)
 {
-	struct ftsan_mapping mapping;
+	struct ftsan_map_entry mapping;
 	uintptr_t at = sp;
 
 	/* The guard pages are a mapping of their own, without access. */
 	for (unsigned i = 0; i < 4; i++) {
-		if (ftsan_mapping_find(at, 1, &mapping) != 0 ||
+		if (!ftsan_map_find(at, true, &mapping) ||
 		    mapping.begin > sp + STACK_NEAR)
 			return false;
 		if (mapping.access[0] == 'r')

@@ -1,6 +1,5 @@
 #include "crash/pointer.h"
 
-#include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -9,100 +8,7 @@
 #include "memory/memory.h"
 #include "stacks/stacks.h"
 
-enum { FIELD_MAX = 65536, CHUNK = 2048, LINE = 512 };
-
-/* --- /proc/self/maps ---------------------------------------------------------------- */
-
-static const char *take_hex(const char *text, uintptr_t *value)
-{
-	*value = 0;
-	for (;; text++) {
-		unsigned digit = (unsigned char)*text;
-
-		if (digit >= '0' && digit <= '9')
-			digit -= '0';
-		else if (digit >= 'a' && digit <= 'f')
-			digit -= 'a' - 10;
-		else
-			return text;
-		*value = *value << 4 | digit;
-	}
-}
-
-/* "begin-end rwxp offset device inode      name" */
-static bool parse(const char *line, struct ftsan_mapping *out)
-{
-	const char *at = take_hex(line, &out->begin);
-	size_t i;
-
-	if (*at != '-')
-		return false;
-	at = take_hex(at + 1, &out->end);
-	if (*at != ' ' || strlen(at) < 6)
-		return false;
-	memcpy(out->access, at + 1, 4);
-	out->access[4] = '\0';
-	at += 5;
-	for (unsigned field = 0; field < 3; field++) {
-		at += strspn(at, " ");
-		at += strcspn(at, " ");
-	}
-	at += strspn(at, " ");
-	for (i = 0; i + 1 < sizeof(out->name) && at[i] != '\0'; i++)
-		out->name[i] = at[i];
-	out->name[i] = '\0';
-	return true;
-}
-
-struct reader {
-	int fd;
-	size_t at, n;
-	char chunk[CHUNK];
-};
-
-static bool next_line(struct reader *reader, char *line)
-{
-	size_t length = 0;
-
-	for (;;) {
-		if (reader->at == reader->n) {
-			ssize_t n = ftsan_sys_read(reader->fd, reader->chunk,
-						   sizeof(reader->chunk));
-
-			if (n <= 0)
-				return false;
-			reader->at = 0;
-			reader->n = (size_t)n;
-		}
-		if (reader->chunk[reader->at] == '\n')
-			break;
-		if (length + 1 < LINE)
-			line[length++] = reader->chunk[reader->at];
-		reader->at++;
-	}
-	reader->at++;
-	line[length] = '\0';
-	return true;
-}
-
-int ftsan_mapping_find(uintptr_t address, int above, struct ftsan_mapping *out)
-{
-	struct reader reader = {
-		.fd = ftsan_sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0)};
-	char line[LINE];
-	int found = -1;
-
-	if (reader.fd < 0)
-		return -1;
-	while (found != 0 && next_line(&reader, line))
-		if (parse(line, out) && address < out->end &&
-		    (above || address >= out->begin))
-			found = 0;
-	(void)ftsan_sys_close(reader.fd);
-	return found;
-}
-
-/* --- the answer --------------------------------------------------------------------- */
+enum { FIELD_MAX = 65536 };
 
 struct pattern {
 	unsigned char byte;
@@ -199,7 +105,7 @@ static bool say_block(struct ftsan_pointer *out, uintptr_t value)
 	return true;
 }
 
-static void say_mapped(struct ftsan_pointer *out, const struct ftsan_mapping *mapping,
+static void say_mapped(struct ftsan_pointer *out, const struct ftsan_map_entry *mapping,
 		       uintptr_t sp)
 {
 	if (sp - mapping->begin < mapping->end - mapping->begin ||
@@ -224,13 +130,13 @@ static void say_mapped(struct ftsan_pointer *out, const struct ftsan_mapping *ma
 
 void ftsan_pointer_explain(struct ftsan_pointer *out, uintptr_t value, uintptr_t sp)
 {
-	struct ftsan_mapping mapping;
+	struct ftsan_map_entry mapping;
 
 	if (value < FIELD_MAX || -value < FIELD_MAX)
 		say_null(out, value < FIELD_MAX ? value : 0);
 	else if (!ftsan_cpu_is_canonical(value) || pattern_of(value) != NULL)
 		say_no_address(out, value);
-	else if (ftsan_mapping_find(value, 0, &mapping) != 0)
+	else if (!ftsan_map_find(value, false, &mapping))
 		say(out, FTSAN_POINTER_UNMAPPED, "an address that nothing is mapped at",
 		    "");
 	else if (!say_block(out, value))

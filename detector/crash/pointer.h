@@ -25,17 +25,4 @@ struct ftsan_pointer {
  */
 void ftsan_pointer_explain(struct ftsan_pointer *out, uintptr_t value, uintptr_t sp);
 
-/**
- * struct ftsan_mapping - one line of /proc/self/maps
- * @name: path, "[heap]" or the like, "" for anonymous memory; cut to fit
- */
-struct ftsan_mapping {
-	uintptr_t begin, end;
-	char access[5];
-	char name[128];
-};
-
-/* The mapping that holds @address, else (@above) the next one. Async-signal-safe. */
-int ftsan_mapping_find(uintptr_t address, int above, struct ftsan_mapping *out);
-
 #endif

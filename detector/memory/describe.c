@@ -1,11 +1,10 @@
 #include "memory/memory.h"
 
-#include <fcntl.h>
 #include <string.h>
 
 #include "base/base.h"
 
-enum { MAPS_BYTES = 2048, FIELD_NAME = 40 };
+enum { FIELD_NAME = 40 };
 
 static void describe_object(const struct ftsan_memory *memory, struct ftsan_buf *out)
 {
@@ -56,9 +55,10 @@ static void describe_static(const struct ftsan_memory *memory, struct ftsan_buf 
 
 static void describe_mapping(const struct ftsan_memory *memory, struct ftsan_buf *out)
 {
-	char name[FTSAN_PATH_MAX];
+	struct ftsan_map_entry entry;
+	const char *name = entry.name;
 
-	if (!ftsan_memory_mapping(memory->address, name, sizeof(name))) {
+	if (!ftsan_map_find(memory->address, false, &entry)) {
 		ftsan_buf_str(out, "unmapped memory");
 	} else if (strcmp(name, "[heap]") == 0) {
 		ftsan_buf_str(out, "the heap of libc");
@@ -105,92 +105,4 @@ void ftsan_memory_identity(const struct ftsan_memory *memory, struct ftsan_buf *
 	}
 	if (ftsan_symbol_object(memory->address, name, &into) == 0)
 		ftsan_buf_str(out, name);
-}
-
-/* --- /proc/self/maps --------------------------------------------------------------- */
-
-static bool parse_hex(const char **text, uintptr_t *value)
-{
-	const char *at = *text;
-
-	*value = 0;
-	for (;; at++) {
-		char c = *at;
-
-		if (c >= '0' && c <= '9')
-			*value = *value << 4 | (uintptr_t)(c - '0');
-		else if (c >= 'a' && c <= 'f')
-			*value = *value << 4 | (uintptr_t)(c - 'a' + 10);
-		else
-			break;
-	}
-	if (at == *text)
-		return false;
-	*text = at;
-	return true;
-}
-
-/* in_line() - "begin-end perms offset device inode  path": does it hold the address? */
-static bool in_line(const char *line, uintptr_t address, char *name, size_t capacity)
-{
-	uintptr_t begin, end;
-	unsigned spaces = 0;
-
-	if (!parse_hex(&line, &begin) || *line++ != '-' || !parse_hex(&line, &end) ||
-	    address < begin || address >= end)
-		return false;
-	while (*line != '\0' && spaces < 5)
-		spaces += *line++ == ' ';
-	while (*line == ' ')
-		line++;
-	if (capacity > 0) {
-		size_t length = strlen(line);
-
-		if (length > capacity - 1)
-			length = capacity - 1;
-		memcpy(name, line, length);
-		name[length] = '\0';
-	}
-	return true;
-}
-
-/* search() - line by line; what is read ends in the middle of one. */
-static bool search(int fd, uintptr_t address, char *name, size_t capacity)
-{
-	char text[MAPS_BYTES + 1];
-	size_t have = 0;
-	ssize_t got;
-
-	while ((got = ftsan_sys_read(fd, text + have, MAPS_BYTES - have)) > 0) {
-		char *line = text, *end;
-
-		have += (size_t)got;
-		text[have] = '\0';
-		while ((end = strchr(line, '\n')) != NULL) {
-			*end = '\0';
-			if (in_line(line, address, name, capacity))
-				return true;
-			line = end + 1;
-		}
-		have -= (size_t)(line - text);
-		/* A line that does not fit has no short name, but its addresses count. */
-		if (have == MAPS_BYTES)
-			have = 0;
-		memmove(text, line, have);
-	}
-	return false;
-}
-
-bool ftsan_memory_mapping(uintptr_t address, char *name, size_t capacity_bytes)
-{
-	int fd = ftsan_sys_open("/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
-	bool found;
-
-	if (capacity_bytes > 0)
-		name[0] = '\0';
-	if (fd < 0)
-		return false;
-	found = search(fd, address, name, capacity_bytes);
-	(void)ftsan_sys_close(fd);
-	return found;
 }

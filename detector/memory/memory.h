@@ -25,8 +25,7 @@
 #include "stacks/stacks.h"
 
 enum ftsan_memory_kind {
-	FTSAN_MEMORY_UNKNOWN, /* libc's heap, a stack, a mapping: ftsan_memory_mapping()
-			       */
+	FTSAN_MEMORY_UNKNOWN, /* libc's heap, a stack, a mapping: ftsan_map_find() */
 	FTSAN_MEMORY_STATIC,  /* inside a loaded module */
 	FTSAN_MEMORY_BLOCK,   /* a block that CPython's allocator gave for raw data */
 	FTSAN_MEMORY_OBJECT,  /* a block that it gave for an object */
@@ -132,12 +131,5 @@ bool ftsan_memory_is_field(const struct ftsan_memory *memory);
  * or has no name.
  */
 void ftsan_memory_identity(const struct ftsan_memory *memory, struct ftsan_buf *out);
-
-/*
- * What the kernel calls the mapping that holds the address: a path, "[heap]", "[stack]",
- * or "" for anonymous memory. Reads /proc/self/maps: for reports only.
- * Return: false: nothing is mapped there.
- */
-bool ftsan_memory_mapping(uintptr_t address, char *name, size_t capacity_bytes);
 
 #endif

@@ -3,7 +3,6 @@
 #include <elf.h>
 #include <link.h>
 #include <stdatomic.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
@@ -97,43 +96,12 @@ static enum verdict judge(const struct object *object, const Elf64_Rela *rela,
 	return SLOT_FOREIGN;
 }
 
-/* "begin-end perm ...", as the kernel writes it; false: no such line. */
-static bool read_range(const char *line, uintptr_t *begin, uintptr_t *end, char *write)
-{
-	uintptr_t *values[] = {begin, end};
-
-	for (unsigned i = 0; i < 2; i++, line++) {
-		uintptr_t value = 0;
-
-		for (; *line != '-' && *line != ' '; line++) {
-			unsigned digit = (unsigned char)*line;
-
-			if (!((digit >= '0' && digit <= '9') ||
-			      (digit >= 'a' && digit <= 'f')))
-				return false;
-			value = value * 16 +
-				(digit <= '9' ? digit - '0' : digit - 'a' + 10);
-		}
-		*values[i] = value;
-	}
-	*write = line[1];
-	return true;
-}
-
 /* Has @address memory that is not writable? By the kernel's own list. */
 static bool is_readonly(uintptr_t address)
 {
-	uintptr_t begin, end;
-	char line[512], write = 'w';
-	bool found = false;
-	FILE *maps = fopen("/proc/self/maps", "re");
+	struct ftsan_map_entry entry;
 
-	while (maps && !found && fgets(line, sizeof(line), maps))
-		found = read_range(line, &begin, &end, &write) && address >= begin &&
-			address < end;
-	if (maps)
-		(void)fclose(maps);
-	return found && write == '-';
+	return ftsan_map_find(address, false, &entry) && entry.access[1] == '-';
 }
 
 /* An object without relro pages can't be told; a slot is one store, whoever comes first.

@@ -235,14 +235,15 @@ START_TEST(garbage_is_no_memory)
 		0, 1, 4096, SEGMENT, UINTPTR_MAX, UINTPTR_MAX - 7, (uintptr_t)1 << 47};
 	struct ftsan_memory memory;
 	struct ftsan_buf buf;
-	char text[64], name[8];
+	struct ftsan_map_entry entry;
+	char text[64];
 
 	for (unsigned i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++) {
 		ftsan_memory_look(addresses[i], &memory);
 		ck_assert_int_eq(memory.kind, FTSAN_MEMORY_UNKNOWN);
 		ck_assert(!ftsan_memory_is_header(&memory));
 		ck_assert(!ftsan_memory_is_object(addresses[i]));
-		ck_assert(!ftsan_memory_mapping(addresses[i], name, sizeof(name)));
+		ck_assert(!ftsan_map_find(addresses[i], false, &entry));
 		ftsan_buf_init(&buf, text, sizeof(text));
 		ftsan_memory_describe(&memory, &buf);
 		ck_assert_str_eq(ftsan_buf_cstr(&buf), "unmapped memory");
@@ -252,13 +253,17 @@ END_TEST
 
 START_TEST(mappings)
 {
-	char name[512], *heap = malloc(100);
+	struct ftsan_map_entry entry;
+	char *heap = malloc(100);
 
-	ck_assert(ftsan_memory_mapping((uintptr_t)heap, name, sizeof(name)));
-	ck_assert(ftsan_memory_mapping((uintptr_t)name, name, sizeof(name)));
-	ck_assert(ftsan_memory_mapping((uintptr_t)&abi, name, sizeof(name)));
-	ck_assert(ftsan_memory_mapping((uintptr_t)setup, name, sizeof(name)));
-	ck_assert(strstr(name, "test_memory") != NULL);
+	ck_assert(ftsan_map_find((uintptr_t)heap, false, &entry));
+	ck_assert(ftsan_map_find((uintptr_t)&entry, false, &entry));
+	ck_assert_str_eq(entry.access, "rw-p");
+	ck_assert(ftsan_map_find((uintptr_t)&abi, false, &entry));
+	ck_assert(ftsan_map_find((uintptr_t)setup, false, &entry));
+	ck_assert(strstr(entry.name, "test_memory") != NULL && entry.access[2] == 'x');
+	ck_assert(!ftsan_map_find(1, false, &entry));
+	ck_assert(ftsan_map_find(1, true, &entry) && entry.begin > 1);
 	free(heap);
 }
 END_TEST
