@@ -309,6 +309,7 @@ while not stop.is_set():
 """
 
 WAITING = """\
+import sys
 print("ready", flush=True)
 sys.stdin.readline()
 """
