@@ -113,9 +113,8 @@ static void fill_store(struct static_thread *own, struct ftsan_thread *thread,
 		       const ucontext_t *uc)
 {
 	struct static_store *store = &own->store;
-	uint16_t index = atomic_load_explicit(&store->page->module, memory_order_relaxed);
 
-	store->word = static_word_of(store->access.address, index);
+	store->word = static_word_of(store->access.address);
 	store->writer =
 		static_writer_of(store->pc, store->access.address, &store->is_new);
 	(void)ftsan_safe_u64(store->access.address & ~(uintptr_t)7, &store->old);

@@ -116,7 +116,7 @@ static bool write_writer(const struct static_writer *writer, uintptr_t pc)
 		return false;
 	module = static_module_at(
 		atomic_load_explicit(&page->module, memory_order_relaxed));
-	word = static_word_of(writer->address, 0);
+	word = static_word_of(writer->address);
 	if (word == NULL || module->module == NULL)
 		return false;
 	verdict = static_verdict_of(word);

@@ -59,7 +59,7 @@ static uintptr_t distance(uintptr_t a, uintptr_t b)
 /* The function goes on to another word in the same call. */
 static void note_follower(uintptr_t address, uintptr_t follower)
 {
-	struct static_word *word = static_word_of(address, 0);
+	struct static_word *word = static_word_of(address);
 
 	if (word == NULL || (word->follower != 0 && distance(word->follower, address) <=
 							    distance(follower, address)))

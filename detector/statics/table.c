@@ -17,34 +17,48 @@ static struct static_module *modules;
 static struct static_page *pages;
 static struct static_word *words;
 static struct static_writer *writers;
+static const struct {
+	void *at; /* of the variable above */
+	size_t size_bytes;
+} tables[] = {
+	{&modules, STATIC_MODULES * sizeof(*modules)},
+	{&pages, STATIC_PAGES * sizeof(*pages)},
+	{&words, STATIC_WORDS * sizeof(*words)},
+	{&writers, STATIC_WRITERS * sizeof(*writers)},
+};
 
 static _Atomic unsigned n_modules; /* stored with release after the entry is complete */
 static _Atomic uint32_t lock_owner;
 
 static bool have_room(void)
 {
-	uint64_t bytes = STATIC_MODULES * sizeof(*modules) +
-			 STATIC_PAGES * sizeof(*pages) + STATIC_WORDS * sizeof(*words) +
-			 STATIC_WRITERS * sizeof(*writers);
+	uint64_t bytes = 0;
 
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(tables); i++)
+		bytes += tables[i].size_bytes;
 	return bytes <= ftsan_sys_memory_limit() / LIMIT_SHARE;
+}
+
+static bool map(void *at, size_t size_bytes)
+{
+	void *table;
+
+	memcpy(&table, at, sizeof(table));
+	if (table != NULL)
+		return true;
+	table = ftsan_sys_map(size_bytes);
+	memcpy(at, &table, sizeof(table));
+	return table != NULL;
 }
 
 int static_table_init(void)
 {
 	if (words == NULL && !have_room())
 		return -ENOMEM;
-	if (modules == NULL)
-		modules = ftsan_sys_map(STATIC_MODULES * sizeof(*modules));
-	if (pages == NULL)
-		pages = ftsan_sys_map(STATIC_PAGES * sizeof(*pages));
-	if (words == NULL)
-		words = ftsan_sys_map(STATIC_WORDS * sizeof(*words));
-	if (writers == NULL)
-		writers = ftsan_sys_map(STATIC_WRITERS * sizeof(*writers));
-	return modules != NULL && pages != NULL && words != NULL && writers != NULL
-		       ? 0
-		       : -ENOMEM;
+	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(tables); i++)
+		if (!map(tables[i].at, tables[i].size_bytes))
+			return -ENOMEM;
+	return 0;
 }
 
 void static_records_lock(void)
@@ -130,7 +144,7 @@ unsigned static_modules(void)
 	return atomic_load_explicit(&n_modules, memory_order_acquire);
 }
 
-struct static_word *static_word_of(uintptr_t address, uint16_t module)
+struct static_word *static_word_of(uintptr_t address)
 {
 	uintptr_t key = address & ~(uintptr_t)7;
 	uint32_t at = hash(key, 17);
@@ -140,10 +154,8 @@ struct static_word *static_word_of(uintptr_t address, uint16_t module)
 			atomic_load_explicit(&words[at].address, memory_order_acquire);
 
 		if (there == 0 &&
-		    atomic_compare_exchange_strong(&words[at].address, &there, key)) {
-			words[at].module = module;
+		    atomic_compare_exchange_strong(&words[at].address, &there, key))
 			return &words[at];
-		}
 		if (there == key)
 			return &words[at];
 	}

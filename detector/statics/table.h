@@ -101,7 +101,6 @@ enum static_sight { STATIC_SIGHT_NONE, STATIC_SIGHT_STORES, STATIC_SIGHT_LOADS }
  */
 struct static_word {
 	_Atomic uintptr_t address;
-	uint16_t module;
 	uint8_t reported;
 	bool read;
 	bool several_threads;
@@ -146,7 +145,7 @@ int static_table_init(void);
 /* Context: any, async-signal-safe. NULL: not there, or no room. */
 struct static_page *static_page_of(uintptr_t address);
 struct static_module *static_module_at(uint16_t index);
-struct static_word *static_word_of(uintptr_t address, uint16_t module);
+struct static_word *static_word_of(uintptr_t address);
 struct static_writer *static_writer_of(uintptr_t pc, uintptr_t address, bool *is_new);
 
 /* For adding: under the gate (engine.c). */
