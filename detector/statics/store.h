@@ -170,6 +170,11 @@ void static_hazards_poll(uint64_t now, bool all);
 /* worth.c: the first store of a pointer that was NULL; any that a window may show more of. */
 bool static_is_first_need(const struct static_store *store);
 bool static_window_worth(const struct static_store *store);
+/* How long one may be, and whether the budget has it. */
+struct ftsan_site;
+uint64_t static_window_length(const struct static_store *store);
+bool static_window_may_open(const struct static_store *store,
+			    const struct ftsan_site *site, uint64_t spent_ns);
 
 /* window.c: opens one for the store, or comes back at once: false. */
 bool static_window(struct static_thread *own, struct ftsan_thread *thread,

@@ -16,18 +16,22 @@
 #include "statics/watched.h"
 #include "threads/threads.h"
 
-enum window_state { CLOSED, PREPARING, OPEN, CLAIMED, SERVED, ENDED };
+enum window_state {
+	CLOSED,
+	PREPARING,
+	OPEN,
+	CLAIMED,
+	SERVED,
+	ENDED,
+	LEFT, /* the owner has gone on: who came reads @store yet, and closes it then */
+};
 
 /* As in pages/collide.c: a report takes long; who was met gets ahead of the owner; and
  * waiting threads look again. */
 static const uint64_t CLAIM_NS = 500u * 1000 * 1000;
 static const uint64_t HEAD_START_NS = 6u * 1000 * 1000;
-/* A word gets another window after this. */
-static const uint64_t REFILL_NS = 50u * 1000 * 1000;
 static const uint64_t RETRY_NS = 2u * 1000 * 1000;
-/* A window that is the only one is so many times as long. */
-enum { FIRST_NEED = 4 };
-/* And goes on for so many where somebody is on the way. */
+/* Where somebody is on the way a window goes on for so many of them. */
 enum { MAKER = 8 };
 
 /* Written by the owner before OPEN, read by who has claimed it. */
@@ -45,53 +49,29 @@ static struct {
 
 static _Atomic uint64_t spent_ns;
 
-/* The later ones are longer: on a busy machine the other thread may not run at all. */
-static uint64_t length_of(const struct static_store *store)
+static void close_page(struct static_page *page)
 {
-	uint32_t windows = store->word->windows;
+	uint8_t state = STATIC_PAGE_WINDOW;
 
-	if (windows == 0 && static_is_first_need(store))
-		return FIRST_NEED * static_config.window_ns;
-	return ftsan_rule_window_length(static_config.window_ns, windows,
-					static_config.windows);
+	(void)atomic_compare_exchange_strong(&page->state, &state, STATIC_PAGE_SEALED);
+	static_page_protect(page);
 }
 
-static void refill(struct static_word *word)
+/* give_up() - true: the window is no more the owner's. */
+static bool give_up(struct static_page *page, uint32_t state)
 {
-	uint64_t now = ftsan_sys_now_ns();
-
-	if (now - word->refilled_ns < REFILL_NS)
-		return;
-	word->refilled_ns = now;
-	if (word->windows >= static_config.windows + word->refills)
-		word->refills++;
+	if (state == OPEN) {
+		(void)atomic_compare_exchange_strong(&window.state, &state, ENDED);
+		return false;
+	}
+	/* From then on another one may own it. */
+	static_watch_end();
+	close_page(page);
+	return atomic_compare_exchange_strong(&window.state, &state, LEFT);
 }
 
-static bool may_open(const struct static_store *store, const struct ftsan_site *site)
-{
-	struct ftsan_window_question question = {
-		.threads = ftsan_threads_alive(),
-		.site_proven = store->word->proven,
-		.site_windows = site == NULL ? 0
-					     : atomic_load_explicit(&site->windows,
-								    memory_order_relaxed),
-		.site_limit = 8 * static_config.windows +
-			      (uint32_t)((ftsan_sys_now_ns() - static_config.began_ns) /
-					 100000000u),
-		.object_windows = store->word->windows,
-		.object_limit = static_config.windows + store->word->refills,
-		.spent_ns = atomic_load_explicit(&spent_ns, memory_order_relaxed),
-		.elapsed_ns = ftsan_sys_now_ns() - static_config.began_ns,
-		.budget_percent = static_config.budget_percent,
-		.length_ns = length_of(store),
-	};
-
-	if (site != NULL && atomic_load_explicit(&site->proven, memory_order_relaxed))
-		question.site_proven = true;
-	return ftsan_rule_open_window(&question);
-}
-
-static void wait_for_another(void)
+/* wait_for_another() - false: who came takes too long, and the window is his. */
+static bool wait_for_another(struct static_page *page)
 {
 	uint32_t state;
 
@@ -102,8 +82,8 @@ static void wait_for_another(void)
 		uint64_t limit = state == OPEN ? until : until + CLAIM_NS;
 
 		if (ftsan_sys_now_ns() >= limit) {
-			(void)atomic_compare_exchange_strong(&window.state, &state,
-							     ENDED);
+			if (give_up(page, state))
+				return false;
 			continue;
 		}
 		(void)ftsan_sys_futex_wait(&window.state, state, limit);
@@ -112,6 +92,7 @@ static void wait_for_another(void)
 	if (state == SERVED)
 		(void)ftsan_sys_futex_wait(&window.state, state,
 					   ftsan_sys_now_ns() + HEAD_START_NS);
+	return true;
 }
 
 /* Who has looked whether it is there, and found nothing, is about to make it. Once a
@@ -127,14 +108,6 @@ static void wait_for_maker(const struct static_store *met,
 				  memory_order_relaxed);
 }
 
-static void close_page(struct static_page *page)
-{
-	uint8_t state = STATIC_PAGE_WINDOW;
-
-	(void)atomic_compare_exchange_strong(&page->state, &state, STATIC_PAGE_SEALED);
-	static_page_protect(page);
-}
-
 /* take_page() - for a window; not where the kernel is to come, which would fail its call. */
 static bool take_page(struct static_page *page)
 {
@@ -148,15 +121,20 @@ static bool take_page(struct static_page *page)
 	return false;
 }
 
-/* The store goes on: whoever waited looks again. */
-static void leave(struct static_page *page, uint64_t began)
+static void become_free(void)
 {
-	static_watch_end();
-	close_page(page);
-	atomic_fetch_add_explicit(&spent_ns, ftsan_sys_now_ns() - began,
-				  memory_order_relaxed);
 	atomic_store_explicit(&window.tid, 0, memory_order_relaxed);
 	atomic_store_explicit(&window.state, CLOSED, memory_order_release);
+}
+
+/* Then the store goes on: whoever waited looks again. */
+static void wait_and_leave(struct static_page *page)
+{
+	if (wait_for_another(page)) {
+		static_watch_end();
+		close_page(page);
+		become_free();
+	}
 	atomic_fetch_add_explicit(&window.round, 1, memory_order_release);
 	ftsan_sys_futex_wake(&window.round);
 }
@@ -199,8 +177,9 @@ bool static_window(struct static_thread *own, struct ftsan_thread *thread,
 	fill_new(store, &own->insn);
 	if (!static_window_worth(store))
 		return false;
-	refill(store->word);
-	if (!may_open(store, site) ||
+	if (!static_window_may_open(store, site,
+				    atomic_load_explicit(&spent_ns,
+							 memory_order_relaxed)) ||
 	    !atomic_compare_exchange_strong(&window.state, &closed, PREPARING))
 		return false;
 	(void)static_words_of_one(own);
@@ -217,7 +196,7 @@ bool static_window(struct static_thread *own, struct ftsan_thread *thread,
 		return false;
 	}
 	ftsan_count(statics_windows);
-	length = length_of(store);
+	length = static_window_length(store);
 	store->word->windows++;
 	if (site != NULL)
 		atomic_fetch_add_explicit(&site->windows, 1, memory_order_relaxed);
@@ -227,8 +206,9 @@ bool static_window(struct static_thread *own, struct ftsan_thread *thread,
 	atomic_store_explicit(&window.until, began + length, memory_order_relaxed);
 	atomic_store_explicit(&window.state, OPEN, memory_order_release);
 	static_page_protect(store->page);
-	wait_for_another();
-	leave(store->page, began);
+	wait_and_leave(store->page);
+	atomic_fetch_add_explicit(&spent_ns, ftsan_sys_now_ns() - began,
+				  memory_order_relaxed);
 	return true;
 }
 
@@ -238,7 +218,9 @@ static void answer(uint32_t state)
 {
 	uint32_t claimed = CLAIMED;
 
-	(void)atomic_compare_exchange_strong(&window.state, &claimed, state);
+	if (!atomic_compare_exchange_strong(&window.state, &claimed, state) &&
+	    claimed == LEFT)
+		become_free();
 	ftsan_sys_futex_wake(&window.state);
 }
 

@@ -1,5 +1,6 @@
-/* Which stores are worth a window. */
+/* Which stores are worth a window, and how long a one. */
 #include "base/base.h"
+#include "budget/budget.h"
 #include "findings/findings.h"
 #include "statics/config.h"
 #include "statics/store.h"
@@ -49,4 +50,61 @@ bool static_window_worth(const struct static_store *store)
 	if (word->facts.common_lock && word->facts.judged > 2)
 		return false;
 	return (is_shared(store) || static_is_first_need(store)) && !takes_turns(store);
+}
+
+/* --- the budget --------------------------------------------------------------------- */
+
+/* A word gets another window after this. */
+static const uint64_t REFILL_NS = 50u * 1000 * 1000;
+/* A window that is the only one is so many times as long. */
+enum { FIRST_NEED = 4 };
+
+/* The later ones are longer: on a busy machine the other thread may not run at all. */
+uint64_t static_window_length(const struct static_store *store)
+{
+	uint32_t windows = store->word->windows;
+
+	if (windows == 0 && static_is_first_need(store))
+		return FIRST_NEED * static_config.window_ns;
+	return ftsan_rule_window_length(static_config.window_ns, windows,
+					static_config.windows);
+}
+
+static void refill(struct static_word *word)
+{
+	uint64_t now = ftsan_sys_now_ns();
+
+	if (now - word->refilled_ns < REFILL_NS)
+		return;
+	word->refilled_ns = now;
+	if (word->windows >= static_config.windows + word->refills)
+		word->refills++;
+}
+
+bool static_window_may_open(const struct static_store *store,
+			    const struct ftsan_site *site, uint64_t spent_ns)
+{
+	struct ftsan_window_question question;
+
+	refill(store->word);
+	question = (struct ftsan_window_question){
+		.threads = ftsan_threads_alive(),
+		.site_proven = store->word->proven,
+		.site_windows = site == NULL ? 0
+					     : atomic_load_explicit(&site->windows,
+								    memory_order_relaxed),
+		.site_limit = 8 * static_config.windows +
+			      (uint32_t)((ftsan_sys_now_ns() - static_config.began_ns) /
+					 100000000u),
+		.object_windows = store->word->windows,
+		.object_limit = static_config.windows + store->word->refills,
+		.spent_ns = spent_ns,
+		.elapsed_ns = ftsan_sys_now_ns() - static_config.began_ns,
+		.budget_percent = static_config.budget_percent,
+		.length_ns = static_window_length(store),
+	};
+
+	if (site != NULL && atomic_load_explicit(&site->proven, memory_order_relaxed))
+		question.site_proven = true;
+	return ftsan_rule_open_window(&question);
 }
