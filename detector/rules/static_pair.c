@@ -23,6 +23,13 @@ static const struct {
 	[FTSAN_PAIR_RELEASED] = {FTSAN_GRADE_LOW,
 				 "A store that may be C's release, and a load that may "
 				 "be its acquire: plain moves of them look the same."},
+	[FTSAN_PAIR_ASKED] = {FTSAN_GRADE_LOW,
+			      "The other thread only asks whether there is a pointer: there "
+			      "is one before and after."},
+	[FTSAN_PAIR_REFERENCE] =
+		{FTSAN_GRADE_MEDIUM,
+		 "Both threads found nothing there and store the same object: if each "
+		 "has taken a reference for it, one of them is never given back."},
 	[FTSAN_PAIR_DOUBLE] =
 		{FTSAN_GRADE_MEDIUM,
 		 "Both threads found nothing there and both made it: one of "
@@ -75,10 +82,19 @@ static bool is_same(const struct ftsan_static_pair_question *q)
 		return false;
 	if (q->new == q->old)
 		return true;
-	/* The same module, found twice: one of the two references is lost. */
-	if (q->old == 0 && q->counted)
-		return false;
 	return stores(&q->met) && q->met_has_new && q->met_new == q->new;
+}
+
+/* The same module, found twice. A borrowed reference looks no different. */
+static bool is_reference(const struct ftsan_static_pair_question *q)
+{
+	return q->old == 0 && q->counted;
+}
+
+static bool only_asks(const struct ftsan_static_pair_question *q)
+{
+	return !stores(&q->met) && q->met_tests_null && q->has_new && q->old != 0 &&
+	       q->new != 0;
 }
 
 static enum ftsan_static_pair
@@ -129,7 +145,9 @@ static enum ftsan_static_pair pair_of(const struct ftsan_static_pair_question *q
 		return is_acquire_or_release(q) ? FTSAN_PAIR_NOTHING
 						: FTSAN_PAIR_HALF_ATOMIC;
 	if (is_same(q))
-		return FTSAN_PAIR_SAME;
+		return is_reference(q) ? FTSAN_PAIR_REFERENCE : FTSAN_PAIR_SAME;
+	if (only_asks(q))
+		return FTSAN_PAIR_ASKED;
 	if (may_be_release(q))
 		return of_release(q);
 	if (q->held_rmw || q->met_rmw)

@@ -22,7 +22,9 @@ enum ftsan_static_pair {
 	FTSAN_PAIR_FLAG,	/* a word that is set once: nothing else goes with it */
 	FTSAN_PAIR_PUBLISHED,	/* a pointer made once, and read: right on x86-64 only */
 	FTSAN_PAIR_RELEASED,	/* what a call stores last, or under a lock, and a load */
+	FTSAN_PAIR_ASKED,	/* the other one only asks whether there is a pointer */
 	FTSAN_PAIR_DOUBLE,	/* both make it */
+	FTSAN_PAIR_REFERENCE,	/* both store the same object, with a reference each */
 	FTSAN_PAIR_LOST,	/* one of two updates is lost */
 	FTSAN_PAIR_VALUE,	/* the same, unless it is an atomic */
 	FTSAN_PAIR_REPLACED,	/* a pointer in use is replaced */
@@ -48,6 +50,7 @@ enum ftsan_static_pair {
  * @followed:    after this word others of its variable were seen to be stored to in a call
  * @locked:      the held store is made under a lock of the module's own
  * @varies:      the word has held several values: that both store the same is chance
+ * @met_tests_null: the other one loads a pointer and only compares it with NULL
  * @read:        somebody was seen to read the word, or nobody could be
  */
 struct ftsan_static_pair_question {
@@ -64,6 +67,7 @@ struct ftsan_static_pair_question {
 	bool followed;
 	bool locked;
 	bool varies;
+	bool met_tests_null;
 	bool read;
 };
 

@@ -42,6 +42,17 @@ bool static_is_locked(const struct static_store *store)
 	return false;
 }
 
+/* Code that asks for a pointer, and takes a lock if there is none. */
+static bool tests_null(const struct static_store *met)
+{
+	unsigned char code[FTSAN_NULL_TEST_BYTES];
+
+	return met->access.role != FTSAN_ROLE_WRITE && met->access.size == 8 &&
+	       !met->done &&
+	       ftsan_decode_tests_null(code,
+				       ftsan_text_read(code, met->pc, sizeof(code)));
+}
+
 struct ftsan_static_pair_verdict static_pair_verdict(const struct static_store *held,
 						     const struct static_store *met)
 {
@@ -69,6 +80,7 @@ struct ftsan_static_pair_verdict static_pair_verdict(const struct static_store *
 		.followed = held->word->of_one && static_word_followed(held->word),
 		.locked = static_is_locked(held),
 		.varies = facts->changed > 1,
+		.met_tests_null = tests_null(met),
 		.read = true,
 	};
 

@@ -167,7 +167,33 @@ START_TEST(both_make_it)
 	question.met_new = question.new;
 	expect(&question, FTSAN_PAIR_SAME, FTSAN_GRADE_LOW);
 	question.counted = true;
-	expect(&question, FTSAN_PAIR_DOUBLE, FTSAN_GRADE_MEDIUM);
+	expect(&question, FTSAN_PAIR_REFERENCE, FTSAN_GRADE_MEDIUM);
+	/* Not even the objects of several words that are filled together are mixed up. */
+	question.call_words = 2;
+	expect(&question, FTSAN_PAIR_REFERENCE, FTSAN_GRADE_MEDIUM);
+	question.met_new = question.new + 1;
+	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
+}
+END_TEST
+
+START_TEST(who_only_asks_uses_nothing)
+{
+	struct ftsan_static_pair_question question = store_and_load();
+
+	question.pointer = question.reference = question.met_tests_null = true;
+	expect(&question, FTSAN_PAIR_ASKED, FTSAN_GRADE_LOW);
+	question.met_tests_null = false;
+	expect(&question, FTSAN_PAIR_REPLACED, FTSAN_GRADE_HIGH);
+	/* There is no pointer afterwards, or who knows. */
+	question.met_tests_null = true;
+	question.new = 0;
+	expect(&question, FTSAN_PAIR_REPLACED, FTSAN_GRADE_HIGH);
+	question.new = 2;
+	question.has_new = false;
+	expect(&question, FTSAN_PAIR_REPLACED, FTSAN_GRADE_HIGH);
+	question = two_stores();
+	question.pointer = question.met_tests_null = true;
+	expect(&question, FTSAN_PAIR_REPLACED, FTSAN_GRADE_HIGH);
 }
 END_TEST
 
@@ -219,6 +245,7 @@ int main(void)
 	tcase_add_test(tests, a_pointer_is_published_alone_or_not);
 	tcase_add_test(tests, what_may_be_released_is_low);
 	tcase_add_test(tests, both_make_it);
+	tcase_add_test(tests, who_only_asks_uses_nothing);
 	tcase_add_test(tests, a_pointer_in_use_is_replaced);
 	tcase_add_test(tests, an_update_is_lost_and_a_state_is_torn);
 	tcase_add_test(tests, what_nobody_reads_is_dead);
