@@ -6,6 +6,7 @@
 
 enum {
 	HITS_A_SECOND = 2000,
+	LEAST = 8, /* of a program that waits: one in so many of these */
 	/* Aiming disturbs every thread: at most this part of the run time goes there. */
 	ARM_PERCENT = 5,
 	SECOND_NS = 1000000000,
@@ -19,7 +20,7 @@ static _Atomic uint64_t began_ns;
 static _Atomic uint64_t paid_until_ns;
 /* The mean price of aiming a watch, of late. */
 static _Atomic uint64_t arm_ns;
-static uint64_t last_turn_ns; /* the scout's */
+static uint64_t last_turn_ns, last_turn_cpu_ns; /* the scout's */
 
 void ftsan_budget_init(uint32_t the_rate, uint32_t the_percent)
 {
@@ -36,6 +37,7 @@ void ftsan_budget_start(void)
 	atomic_store(&began_ns, now);
 	atomic_store(&paid_until_ns, now);
 	last_turn_ns = now;
+	last_turn_cpu_ns = ftsan_sys_cpu_ns();
 }
 
 /* interval() - between two tokens: longer where aiming is dear, as with many threads. */
@@ -97,13 +99,22 @@ void ftsan_budget_spent(uint64_t arming_ns, uint64_t wait_ns)
 			      memory_order_relaxed);
 }
 
+/* A program that waits saves little up: it would be in traps when it goes on. */
 uint32_t ftsan_budget_turns(uint64_t now)
 {
-	uint64_t due = (now - last_turn_ns) * HITS_A_SECOND / SECOND_NS;
+	uint64_t cpu = ftsan_sys_cpu_ns(), ran = cpu - last_turn_cpu_ns;
+	uint64_t passed = now - last_turn_ns;
+	uint64_t counts = passed < ran ? passed : ran, due;
+
+	if (counts < passed / LEAST)
+		counts = passed / LEAST;
+	due = counts * HITS_A_SECOND / SECOND_NS;
 
 	if (due > HITS_A_SECOND / 10)
 		due = HITS_A_SECOND / 10;
-	if (due > 0)
+	if (due > 0) {
 		last_turn_ns = now;
+		last_turn_cpu_ns = cpu;
+	}
 	return (uint32_t)due;
 }

@@ -2,7 +2,6 @@
 
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
-#include <time.h>
 
 #include "base/base.h"
 
@@ -26,12 +25,7 @@ void ftsan_busy_init(void)
 
 uint64_t ftsan_busy_begin(void)
 {
-	struct timespec now;
-
-	if (ftsan_sys_call6(SYS_clock_gettime, CLOCK_PROCESS_CPUTIME_ID, (long)&now, 0, 0,
-			    0, 0) != 0)
-		return 0;
-	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+	return ftsan_sys_cpu_ns();
 }
 
 static bool is_busy(void)
