@@ -26,6 +26,7 @@ static struct pace {
 	_Atomic uint32_t held;
 	_Atomic uint64_t began;
 } paces[FTSAN_FREED_TYPES];
+static _Atomic unsigned n_sampled; /* entries that say so */
 
 void ftsan_types_init(const struct ftsan_freed_host *the_host)
 {
@@ -97,9 +98,20 @@ static void say(unsigned entry, uintptr_t key, enum ftsan_type_known known)
 			      memory_order_relaxed);
 }
 
+static bool is_sampled(unsigned entry)
+{
+	uintptr_t word = atomic_load_explicit(&ftsan_freed_types.known[entry],
+					      memory_order_relaxed);
+
+	return word % 8 >= FTSAN_TYPE_SAMPLED;
+}
+
 static unsigned remember(uintptr_t key, enum ftsan_type_known known)
 {
 	unsigned entry = choose_entry(key);
+
+	if (is_sampled(entry))
+		atomic_fetch_sub_explicit(&n_sampled, 1, memory_order_relaxed);
 
 	atomic_store_explicit(&paces[entry].held, 0, memory_order_relaxed);
 	say(entry, key, known);
@@ -117,7 +129,10 @@ static void set_pace(unsigned entry, uintptr_t key)
 
 	if (known >= FTSAN_TYPE_SAMPLED)
 		interval = ftsan_freed_next_interval(
-			(unsigned)(known - FTSAN_TYPE_SAMPLED), now - began);
+			(unsigned)(known - FTSAN_TYPE_SAMPLED), now - began,
+			atomic_load_explicit(&n_sampled, memory_order_relaxed));
+	else
+		atomic_fetch_add_explicit(&n_sampled, 1, memory_order_relaxed);
 	say(entry, key, (enum ftsan_type_known)(FTSAN_TYPE_SAMPLED + interval));
 }
 

@@ -32,12 +32,22 @@ uint32_t ftsan_freed_most(enum ftsan_freed_mode mode)
 	}
 }
 
-unsigned ftsan_freed_next_interval(unsigned interval, uint64_t ns)
+/* 1 for up to @few keys, then so many as there are times as many. */
+static uint64_t crowd_of(unsigned keys, unsigned few)
+{
+	enum { MOST = 16 };
+	unsigned crowd = keys / few;
+
+	return crowd < 1 ? 1 : crowd > MOST ? MOST : crowd;
+}
+
+unsigned ftsan_freed_next_interval(unsigned interval, uint64_t ns, unsigned keys)
 {
 	/* Between 250 and 1,000 a second: more than a thread has room for in the time
 	 * after which most uses of freed memory come. */
-	enum { LEAST_MS = 256, MOST_MS = 1024 };
+	enum { LEAST_MS = 256, MOST_MS = 1024, FEW_KEYS = 8 };
 
+	ns /= crowd_of(keys, FEW_KEYS);
 	if (ns < LEAST_MS * UINT64_C(1000000))
 		return interval + 1 < FTSAN_FREED_INTERVALS ? interval + 1 : interval;
 	if (ns > MOST_MS * UINT64_C(1000000))

@@ -71,8 +71,14 @@ static inline bool ftsan_freed_turn(uint32_t turn, unsigned interval)
 	return (turn & ((8u << 2 * interval) - 1)) == 0;
 }
 
-/* @ns: what the last FTSAN_FREED_STRETCH took. Pure. */
-unsigned ftsan_freed_next_interval(unsigned interval, uint64_t ns);
+/*
+ * @ns:   what the last FTSAN_FREED_STRETCH took
+ * @keys: types and calls that are sampled; the more there are, the rarer each one's turns,
+ *        because all of them take the program's time
+ *
+ * Pure.
+ */
+unsigned ftsan_freed_next_interval(unsigned interval, uint64_t ns, unsigned keys);
 
 /*
  * Blocks that a thread's are held of at most. Pages of which one block is held are in use

@@ -114,11 +114,16 @@ START_TEST(test_the_sample_follows_how_often_it_is_freed)
 	const uint64_t ms = 1000000;
 	unsigned last = FTSAN_FREED_INTERVALS - 1;
 
-	ck_assert_uint_eq(ftsan_freed_next_interval(2, 10 * ms), 3);
-	ck_assert_uint_eq(ftsan_freed_next_interval(last, 10 * ms), last);
-	ck_assert_uint_eq(ftsan_freed_next_interval(2, 500 * ms), 2);
-	ck_assert_uint_eq(ftsan_freed_next_interval(2, 5000 * ms), 1);
-	ck_assert_uint_eq(ftsan_freed_next_interval(0, 5000 * ms), 0);
+	ck_assert_uint_eq(ftsan_freed_next_interval(2, 10 * ms, 1), 3);
+	ck_assert_uint_eq(ftsan_freed_next_interval(last, 10 * ms, 1), last);
+	ck_assert_uint_eq(ftsan_freed_next_interval(2, 500 * ms, 1), 2);
+	ck_assert_uint_eq(ftsan_freed_next_interval(2, 5000 * ms, 1), 1);
+	ck_assert_uint_eq(ftsan_freed_next_interval(0, 5000 * ms, 1), 0);
+	/* Ten times as many, ten times as rarely. */
+	ck_assert_uint_eq(ftsan_freed_next_interval(2, 500 * ms, 15), 2);
+	ck_assert_uint_eq(ftsan_freed_next_interval(2, 500 * ms, 80), 3);
+	ck_assert_uint_eq(ftsan_freed_next_interval(2, 5000 * ms, 80), 2);
+	ck_assert_uint_eq(ftsan_freed_next_interval(2, 5000 * ms, 100000), 2);
 }
 END_TEST
 
