@@ -322,9 +322,11 @@ static void header_unwatch(struct ftsan_thread *thread,
 		return;
 	while (outer != NULL && outer->n_points == 0)
 		outer = outer->outer;
-	/* In race mode it is a shared array, which will be watched again. In latent mode
-	 * the next array to be made in this one's place would hit every word. */
-	if (outer == NULL && !frame->sampled)
+	/* In race mode it is a shared array, which will be watched again, unless there is
+	 * no time for it: each switch to the thread would go on loading the registers. In
+	 * latent mode the next array to be made in this one's place would hit every word.
+	 */
+	if (outer == NULL && !frame->sampled && ftsan_watch_has_time(false))
 		ftsan_watch_park(thread);
 	else if (outer == NULL)
 		ftsan_watch_disarm(thread);

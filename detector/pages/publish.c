@@ -5,6 +5,11 @@
 #include "rules/rules.h"
 #include "threads/threads.h"
 
+/* By age buffers are published for this share of the processor's time; what another
+ * thread has come to is, whatever it costs. */
+static const uint64_t BURST_NS = 40u * 1000 * 1000;
+enum { PERCENT = 1, BUDGET_TICKS = 64 };
+
 enum { UNBOUND_TICKS = 8 }; /* a buffer that nobody points at by then is left out */
 
 static _Atomic uint32_t pace;	      /* periods of the last step */
@@ -14,6 +19,10 @@ static _Atomic bool scout;	      /* a scout ticks; allocations need not */
 static _Atomic uint64_t next_tick_ns; /* for allocations */
 static _Atomic uint32_t refusals;     /* publications that the limit put off */
 static uint32_t looked_again_at;      /* refusals at that time; under ticking */
+static _Atomic bool over_budget;      /* as of the last tick */
+static _Atomic uint32_t put_off;      /* publications that the budget put off */
+static uint32_t taken_up_at, taken_up_tick; /* the same for these */
+static uint64_t began_cpu_ns;
 
 static enum ftsan_publish_answer ask(uint32_t index, bool foreign)
 {
@@ -30,6 +39,8 @@ static enum ftsan_publish_answer ask(uint32_t index, bool foreign)
 		.fragment_limit = ftsan_guard_config.fragments,
 		.site_published = atomic_load_explicit(&ftsan_site_published[slot->site],
 						       memory_order_relaxed),
+		.over_budget =
+			atomic_load_explicit(&over_budget, memory_order_relaxed),
 	};
 
 	/* Looking at the header costs most, so it comes last. */
@@ -76,6 +87,10 @@ static bool consider(uint32_t index, bool *waits)
 		atomic_fetch_add_explicit(&refusals, 1, memory_order_relaxed);
 		ftsan_seal_park(index, FTSAN_PARKED_LIMIT);
 		return false;
+	case FTSAN_PUBLISH_PUT_OFF:
+		atomic_fetch_add_explicit(&put_off, 1, memory_order_relaxed);
+		ftsan_seal_park(index, FTSAN_PARKED_BUDGET);
+		return false;
 	}
 	return false;
 }
@@ -102,6 +117,12 @@ static void scan_group(uint32_t group, uint32_t end)
 		atomic_store_explicit(&ftsan_arena.dirty[group], 1, memory_order_relaxed);
 }
 
+static void look_at_all(uint32_t end)
+{
+	for (uint32_t group = 0; group * 64 < end; group++)
+		atomic_store_explicit(&ftsan_arena.dirty[group], 1, memory_order_relaxed);
+}
+
 /* look_again() - room has come back for those that the limit left out; under ticking. */
 static void look_again(uint32_t end)
 {
@@ -110,8 +131,24 @@ static void look_again(uint32_t end)
 	if (refused == looked_again_at)
 		return;
 	looked_again_at = refused;
-	for (uint32_t group = 0; group * 64 < end; group++)
-		atomic_store_explicit(&ftsan_arena.dirty[group], 1, memory_order_relaxed);
+	look_at_all(end);
+}
+
+/* Is there time again for those that had to wait? Under ticking. */
+static void take_up(uint32_t end)
+{
+	uint32_t so_far = atomic_load_explicit(&put_off, memory_order_relaxed);
+	bool spent = ftsan_rule_spent(ftsan_slot_protect_ns(),
+				      ftsan_sys_cpu_ns() - began_cpu_ns, BURST_NS,
+				      PERCENT);
+
+	atomic_store_explicit(&over_budget, spent, memory_order_relaxed);
+	if (spent || so_far == taken_up_at ||
+	    ftsan_guard_tick_number() - taken_up_tick < BUDGET_TICKS)
+		return;
+	taken_up_at = so_far;
+	taken_up_tick = ftsan_guard_tick_number();
+	look_at_all(end);
 }
 
 /* scan_all() - was there anything to look at? */
@@ -131,7 +168,8 @@ static bool scan_all(uint32_t end)
 
 bool ftsan_guard_waiting(void)
 {
-	return atomic_load_explicit(&waiting, memory_order_relaxed);
+	return atomic_load_explicit(&waiting, memory_order_relaxed) &&
+	       !atomic_load_explicit(&over_budget, memory_order_relaxed);
 }
 
 void ftsan_guard_tick(uint32_t periods)
@@ -144,6 +182,7 @@ void ftsan_guard_tick(uint32_t periods)
 	atomic_store_explicit(&pace, periods, memory_order_relaxed);
 	atomic_fetch_add_explicit(&ftsan_seal_tick, periods, memory_order_relaxed);
 	end = ftsan_arena.n_slots;
+	take_up(end);
 	atomic_store_explicit(&waiting, scan_all(end), memory_order_relaxed);
 	if (ftsan_seal_fragments() >= ftsan_guard_config.fragments / 2)
 		ftsan_seal_recount();
@@ -208,6 +247,8 @@ void ftsan_guard_fork_prepare(void)
 void ftsan_publish_fork_child(void)
 {
 	ftsan_seal_fork_child();
+	ftsan_slot_fork_child();
+	began_cpu_ns = ftsan_sys_cpu_ns();
 	atomic_store_explicit(&ticking, 0, memory_order_relaxed);
 	atomic_store_explicit(&scout, false, memory_order_relaxed);
 }

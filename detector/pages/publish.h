@@ -18,7 +18,8 @@ bool ftsan_guard_publish(const void *pointer);
 /* Some scout periods at once: publishes every buffer that lived through as many. Normal
  * context or the scout; a second caller returns at once. */
 void ftsan_guard_tick(uint32_t periods);
-/* Were there buffers at the last tick that may have to wait for the next one? */
+/* Were there buffers at the last tick that wait for the next one, and may be published
+ * then? */
 bool ftsan_guard_waiting(void);
 /* Called on allocations: ticks by the clock where no scout runs. */
 void ftsan_guard_tick_if_due(void);

@@ -115,6 +115,8 @@ void ftsan_seal_park(uint32_t index, enum ftsan_parked why)
 		ftsan_count(left_out_unbound);
 	else if (why == FTSAN_PARKED_LIMIT)
 		ftsan_count(left_out_fragments);
+	else if (why == FTSAN_PARKED_BUDGET)
+		ftsan_count(left_out_budget);
 	else
 		ftsan_count(left_out_kernel);
 }

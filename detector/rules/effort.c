@@ -6,7 +6,7 @@ enum { HIT_PERCENT = 5 };
 
 /* What it costs to aim watchpoints and to park them again, and how much of the run time
  * that may take; the burst lets short runs aim them freely. */
-static const uint64_t AIM_NS = 20u * 1000, AIM_BURST_NS = 50u * 1000 * 1000;
+static const uint64_t AIM_NS = 40u * 1000, AIM_BURST_NS = 100u * 1000 * 1000;
 enum { AIM_PERCENT = 1, AIMS_OF_HIT = 16 };
 
 /* A run that has just begun may spend this much before the percentage counts. */
@@ -38,11 +38,19 @@ enum ftsan_publish_answer ftsan_rule_publish(const struct ftsan_publish_question
 {
 	if (q->cooling || (!q->foreign && q->age_ticks < 1))
 		return FTSAN_PUBLISH_LATER;
+	if (q->over_budget && !q->foreign && q->site_published >= FTSAN_RARE_SITE)
+		return FTSAN_PUBLISH_PUT_OFF;
 	if (!q->bound)
 		return FTSAN_PUBLISH_UNBOUND;
 	if (!ftsan_rule_within(q->fragments, q->fragment_limit, q->site_published))
 		return FTSAN_PUBLISH_OVER_LIMIT;
 	return FTSAN_PUBLISH_NOW;
+}
+
+bool ftsan_rule_spent(uint64_t spent_ns, uint64_t cpu_ns, uint64_t burst_ns,
+		      uint32_t percent)
+{
+	return spent_ns > burst_ns + cpu_ns / 100 * percent;
 }
 
 /* floor(log2(n)) for n > 0 */
@@ -78,5 +86,5 @@ bool ftsan_rule_aim(uint64_t armed, uint64_t hits, uint64_t elapsed_ns, bool fir
 	uint64_t most = AIM_BURST_NS + elapsed_ns / 100 * AIM_PERCENT;
 	uint64_t paid = hits * AIMS_OF_HIT;
 
-	return paid >= armed || (armed - paid) * AIM_NS <= (first ? 2 * most : most);
+	return paid >= armed || (armed - paid) * AIM_NS <= (first ? most + AIM_BURST_NS : most);
 }

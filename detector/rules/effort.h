@@ -55,6 +55,7 @@ bool ftsan_rule_exhausted(const struct ftsan_window_question *question);
  * @cooling:     it was unsealed not long ago (ftsan_rule_exhausted())
  * @fragments, @fragment_limit: sealed pages, and most of them
  * @site_published: published buffers of the same allocation site
+ * @over_budget: publishing has had its share of the processor's time
  */
 struct ftsan_publish_question {
 	bool bound;
@@ -63,6 +64,7 @@ struct ftsan_publish_question {
 	bool cooling;
 	uint32_t fragments, fragment_limit;
 	uint32_t site_published;
+	bool over_budget;
 };
 
 enum ftsan_publish_answer {
@@ -70,6 +72,7 @@ enum ftsan_publish_answer {
 	FTSAN_PUBLISH_LATER,	  /* not old enough */
 	FTSAN_PUBLISH_UNBOUND,	  /* nobody's header points at it (yet) */
 	FTSAN_PUBLISH_OVER_LIMIT, /* left out: the bound on sealed pages */
+	FTSAN_PUBLISH_PUT_OFF,	  /* until the budget has room again */
 };
 
 /* Sites with fewer live buffers than this may use the quarter of a bound that is kept
@@ -96,6 +99,14 @@ static inline bool ftsan_rule_admit(uint32_t used, uint32_t limit, uint32_t site
 {
 	return ftsan_rule_within(used, limit, site_live);
 }
+
+/*
+ * Has something that took @spent_ns so far had its share of the @cpu_ns that the process
+ * has run, on all processors? Its share is @percent, and @burst_ns before that counts, so
+ * that short runs get all of it.
+ */
+bool ftsan_rule_spent(uint64_t spent_ns, uint64_t cpu_ns, uint64_t burst_ns,
+		      uint32_t percent);
 
 /* A call site that has been seen often enough is watched once in so many calls. */
 enum { FTSAN_SAMPLE_RAREST = 256 };

@@ -230,6 +230,7 @@ static void put_left_out(struct ftsan_buf *line)
 	ftsan_line_u64(line, "slots", ftsan_counted(left_out_slots));
 	ftsan_line_u64(line, "size", ftsan_counted(left_out_size));
 	ftsan_line_u64(line, "fragments", ftsan_counted(left_out_fragments));
+	ftsan_line_u64(line, "budget", ftsan_counted(left_out_budget));
 	ftsan_line_u64(line, "unbound", ftsan_counted(left_out_unbound));
 	ftsan_line_u64(line, "kernel", ftsan_counted(left_out_kernel));
 	ftsan_line_u64(line, "thread", ftsan_counted(left_out_thread));

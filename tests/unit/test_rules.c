@@ -335,6 +335,33 @@ START_TEST(the_last_quarter_of_the_pages_is_for_rare_sites)
 }
 END_TEST
 
+START_TEST(publishing_by_age_has_a_budget)
+{
+	struct ftsan_publish_question question = buffer();
+
+	question.over_budget = true;
+	question.site_published = 7;
+	ck_assert_int_eq(ftsan_rule_publish(&question), FTSAN_PUBLISH_NOW);
+	question.site_published = 8;
+	ck_assert_int_eq(ftsan_rule_publish(&question), FTSAN_PUBLISH_PUT_OFF);
+	question.foreign = true;
+	ck_assert_int_eq(ftsan_rule_publish(&question), FTSAN_PUBLISH_NOW);
+	question.foreign = false;
+	question.over_budget = false;
+	ck_assert_int_eq(ftsan_rule_publish(&question), FTSAN_PUBLISH_NOW);
+}
+END_TEST
+
+START_TEST(a_share_is_of_what_ran_and_begins_with_a_burst)
+{
+	ck_assert(!ftsan_rule_spent(0, 0, 0, 0));
+	ck_assert(!ftsan_rule_spent(100, 0, 100, 1));
+	ck_assert(ftsan_rule_spent(101, 0, 100, 1));
+	ck_assert(!ftsan_rule_spent(110, 1000, 100, 1));
+	ck_assert(ftsan_rule_spent(111, 1000, 100, 1));
+}
+END_TEST
+
 START_TEST(slots_are_admitted_up_to_the_bound)
 {
 	ck_assert(ftsan_rule_admit(0, 64, 1000));
@@ -467,8 +494,10 @@ START_TEST(test_watchpoints_are_aimed_for_a_share_of_the_run_time)
 	ck_assert(!ftsan_rule_aim(2501, 0, 0, false));
 	ck_assert(ftsan_rule_aim(5000, 0, 0, true));
 	ck_assert(!ftsan_rule_aim(5001, 0, 0, true));
-	ck_assert(ftsan_rule_aim(2500 + 500, 0, second, false));
-	ck_assert(!ftsan_rule_aim(2500 + 501, 0, second, false));
+	ck_assert(ftsan_rule_aim(2500 + 250, 0, second, false));
+	ck_assert(!ftsan_rule_aim(2500 + 251, 0, second, false));
+	ck_assert(ftsan_rule_aim(5000 + 250, 0, second, true));
+	ck_assert(!ftsan_rule_aim(5000 + 251, 0, second, true));
 	/* Hits pay for others. */
 	ck_assert(ftsan_rule_aim(16000, 1000, 0, false));
 	ck_assert(ftsan_rule_aim(18500, 1000, 0, false));
@@ -623,6 +652,8 @@ static void add_bounds(TCase *tests)
 	tcase_add_test(tests, a_foreign_thread_publishes_at_any_age);
 	tcase_add_test(tests, nobody_publishes_what_nobody_points_at);
 	tcase_add_test(tests, the_last_quarter_of_the_pages_is_for_rare_sites);
+	tcase_add_test(tests, publishing_by_age_has_a_budget);
+	tcase_add_test(tests, a_share_is_of_what_ran_and_begins_with_a_burst);
 	tcase_add_test(tests, slots_are_admitted_up_to_the_bound);
 }
 

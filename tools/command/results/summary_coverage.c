@@ -103,6 +103,7 @@ static const char *meaning_of(const char *reason)
 		{"slots", " (more at once than the bound)"},
 		{"size", " (larger than the bound)"},
 		{"fragments", " (more sealed pages than the bound)"},
+		{"budget", " (until sealing pages had its share of the run time again)"},
 		{"unbound", " (not known whose they are)"},
 		{"kernel", " (a system call failed)"},
 		{"thread", " (too many threads)"},
