@@ -7,9 +7,11 @@
 #include <sys/mman.h>
 
 #include "base/base.h"
+#include "rules/rules.h"
 #include "statics/config.h"
 #include "statics/statics.h"
 #include "statics/store.h"
+#include "threads/threads.h"
 
 enum {
 	OPEN_MAX = 1024, /* pages that are open for a while */
@@ -22,7 +24,7 @@ enum {
  * of words that are none of our business, whenever they come. What is new counts only
  * where a lot of it comes at once, and the budget is spent.
  */
-enum { BURST = 48, BURST_WHEN_OVER_BUDGET = 3, BURST_INVENTORY = 400, BORING = 24 };
+enum { BURST = 48, BURST_WHEN_OVER_BUDGET = 1, BURST_INVENTORY = 400, BORING = 24 };
 enum { BURST_NEW = 64 };
 static const uint64_t PERIOD_NS = 10u * 1000 * 1000;
 
@@ -31,9 +33,10 @@ static const uint64_t PERIOD_NS = 10u * 1000 * 1000;
  * may take together, in percent. A run that has just begun may spend the rest first.
  * Whoever asks for an inventory would rather have it complete.
  */
-static const uint64_t TRAP_NS = 8u * 1000;
-enum { LATENT_PERCENT = 8, RACE_PERCENT = 3, INVENTORY_PERCENT = 30 };
+enum { TRAP_ALONE_NS = 10000, TRAP_NS = 40000 }; /* other processors have to be told */
+enum { LATENT_PERCENT = 6, RACE_PERCENT = 1, INVENTORY_PERCENT = 30 };
 enum { LATENT_BURST_MS = 300, RACE_BURST_MS = 60 };
+static _Atomic uint64_t trap_ns;
 
 static struct static_page *_Atomic open_pages[OPEN_MAX];
 static _Atomic unsigned n_open;	  /* places ever used */
@@ -43,14 +46,21 @@ static _Atomic uint32_t frozen;
 
 static bool over_budget(void)
 {
-	uint64_t percent = static_config.inventory ? INVENTORY_PERCENT
+	uint32_t percent = static_config.inventory ? INVENTORY_PERCENT
 			   : static_config.latent  ? LATENT_PERCENT
 						   : RACE_PERCENT;
 	uint64_t first_ms = static_config.latent ? LATENT_BURST_MS : RACE_BURST_MS;
 
-	return ftsan_counted(statics_traps) * TRAP_NS >
-	       first_ms * 1000000 +
-		       (ftsan_sys_cpu_ns() - static_config.began_cpu_ns) / 100 * percent;
+	return ftsan_rule_spent(atomic_load_explicit(&trap_ns, memory_order_relaxed),
+				ftsan_sys_cpu_ns() - static_config.began_cpu_ns,
+				first_ms * 1000000, percent);
+}
+
+static void spend(void)
+{
+	atomic_fetch_add_explicit(&trap_ns,
+				  ftsan_threads_alive() > 1 ? TRAP_NS : TRAP_ALONE_NS,
+				  memory_order_relaxed);
 }
 
 /* A lock's word in a loop: the page is worth nothing just now. */
@@ -72,6 +82,7 @@ bool static_page_is_hot(struct static_page *page, const struct static_store *sto
 	uint64_t period = ftsan_sys_now_ns() / PERIOD_NS;
 	uint32_t burst;
 
+	spend();
 	if (is_boring(page, store))
 		return true;
 	if (atomic_exchange_explicit(&page->burst_period, period, memory_order_relaxed) !=
@@ -269,6 +280,7 @@ void static_pages_poll(uint64_t now)
 void static_pages_fork_child(void)
 {
 	atomic_store(&polling, 0);
+	atomic_store(&trap_ns, 0);
 }
 
 void static_pages_freeze(bool freeze)
