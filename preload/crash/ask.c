@@ -219,8 +219,10 @@ static void gather(struct ftsan_asked *out)
 		uint32_t expected = ASKED;
 		int tid = atomic_load(&guests.tid[i]);
 
-		if (tid == 0)
+		if (tid == 0) {
+			still_writes |= atomic_load(&guests.answer[i]) == ANSWERING;
 			continue;
+		}
 		if (atomic_load(&guests.answer[i]) == DONE) {
 			if (&out->witness[out->n] != &from[i])
 				out->witness[out->n] = from[i];
