@@ -63,6 +63,78 @@ void ftsan_lock_missed(void)
 				      memory_order_relaxed);
 }
 
+/* remove_at() - the thread's own list: what came later moves down. */
+static void remove_at(struct ftsan_held *held, uint32_t at)
+{
+	uint32_t n = atomic_load_explicit(&held->n, memory_order_relaxed);
+
+	for (; at + 1 < n; at++) {
+		struct ftsan_held_lock *to = &held->locks[at], *from = to + 1;
+		uintptr_t address =
+			atomic_load_explicit(&from->address, memory_order_relaxed);
+
+		to->kind = from->kind;
+		to->again = from->again;
+		to->serial = from->serial;
+		to->tsc = from->tsc;
+		to->pc = from->pc;
+		to->sp = from->sp;
+		for (unsigned i = 0; i < FTSAN_HELD_CODES; i++)
+			to->code[i] = from->code[i];
+		atomic_store_explicit(&to->address, address, memory_order_relaxed);
+	}
+	atomic_store_explicit(&held->n, n - 1, memory_order_release);
+}
+
+/* Taken again only once it was given back, whether that was seen or not. */
+static bool is_binary(unsigned kind)
+{
+	return kind == FTSAN_LOCK_LOCK || kind == FTSAN_LOCK_PYTHREAD ||
+	       kind == FTSAN_LOCK_PYMUTEX;
+}
+
+/* latest() - the entry of @address, or @n. */
+static uint32_t latest(const struct ftsan_held *held, uint32_t n, uintptr_t address)
+{
+	for (uint32_t i = n; i-- > 0;)
+		if (atomic_load_explicit(&held->locks[i].address, memory_order_relaxed) ==
+		    address)
+			return i;
+	return n;
+}
+
+/* What can do without its entry: the oldest of those that nobody may ever give back. */
+static uint32_t leftover(const struct ftsan_held *held)
+{
+	for (uint32_t i = 0; i < FTSAN_HELD_MAX; i++)
+		if (is_binary(held->locks[i].kind) ||
+		    held->locks[i].kind == FTSAN_LOCK_SEMAPHORE)
+			return i;
+	return 0;
+}
+
+/* make_room() - for @address, at the end; false: it has an entry, which counts it. */
+static bool make_room(struct ftsan_held *held, enum ftsan_lock_kind kind,
+		      uintptr_t address)
+{
+	uint32_t n = atomic_load_explicit(&held->n, memory_order_relaxed);
+	uint32_t at;
+
+	if (!is_binary(kind) && n < FTSAN_HELD_MAX)
+		return true;
+	at = latest(held, n, address);
+	if (at < n && !is_binary(kind)) {
+		if (held->locks[at].again < UINT16_MAX)
+			held->locks[at].again++;
+		return false;
+	}
+	if (at < n)
+		remove_at(held, at);
+	else if (n == FTSAN_HELD_MAX)
+		remove_at(held, leftover(held));
+	return true;
+}
+
 void ftsan_lock_taken(enum ftsan_lock_kind kind, const void *address,
 		      const struct ftsan_lock_place *place)
 {
@@ -75,14 +147,13 @@ void ftsan_lock_taken(enum ftsan_lock_kind kind, const void *address,
 		return;
 	held = ftsan_held_of(thread);
 	atomic_store_explicit(&held->waits_for, 0, memory_order_relaxed);
-	n = atomic_load_explicit(&held->n, memory_order_relaxed);
 	held->serial++;
-	if (n == FTSAN_HELD_MAX) {
-		held->lost++;
+	if (!make_room(held, kind, (uintptr_t)address))
 		return;
-	}
+	n = atomic_load_explicit(&held->n, memory_order_relaxed);
 	lock = &held->locks[n];
 	lock->kind = (uint8_t)kind;
+	lock->again = 0;
 	lock->serial = held->serial;
 	lock->tsc = tsc();
 	lock->pc = place->pc;
@@ -91,28 +162,6 @@ void ftsan_lock_taken(enum ftsan_lock_kind kind, const void *address,
 		lock->code[i] = place->code[i];
 	atomic_store_explicit(&lock->address, (uintptr_t)address, memory_order_relaxed);
 	atomic_store_explicit(&held->n, n + 1, memory_order_release);
-}
-
-/* remove_at() - the thread's own list: what came later moves down. */
-static void remove_at(struct ftsan_held *held, uint32_t at)
-{
-	uint32_t n = atomic_load_explicit(&held->n, memory_order_relaxed);
-
-	for (; at + 1 < n; at++) {
-		struct ftsan_held_lock *to = &held->locks[at], *from = to + 1;
-		uintptr_t address =
-			atomic_load_explicit(&from->address, memory_order_relaxed);
-
-		to->kind = from->kind;
-		to->serial = from->serial;
-		to->tsc = from->tsc;
-		to->pc = from->pc;
-		to->sp = from->sp;
-		for (unsigned i = 0; i < FTSAN_HELD_CODES; i++)
-			to->code[i] = from->code[i];
-		atomic_store_explicit(&to->address, address, memory_order_relaxed);
-	}
-	atomic_store_explicit(&held->n, n - 1, memory_order_release);
 }
 
 /* drop_own() - the latest acquisition of @address, and what others have released. */
@@ -125,6 +174,10 @@ static bool drop_own(struct ftsan_held *held, uintptr_t address)
 
 		if (at != 0 && at != address)
 			continue;
+		if (at == address && held->locks[i].again > 0) {
+			held->locks[i].again--;
+			return true;
+		}
 		remove_at(held, i);
 		if (at == address)
 			return true;
@@ -161,10 +214,6 @@ void ftsan_lock_dropped(const void *address)
 
 	if (thread == NULL)
 		return;
-	if (ftsan_held_of(thread)->lost > 0) {
-		ftsan_held_of(thread)->lost--;
-		return;
-	}
 	if (!drop_own(ftsan_held_of(thread), (uintptr_t)address))
 		drop_of_others(thread, (uintptr_t)address);
 }
@@ -229,7 +278,6 @@ void ftsan_held_thread_end(struct ftsan_thread *thread)
 
 	atomic_store_explicit(&held->n, 0, memory_order_relaxed);
 	atomic_store_explicit(&held->waits_for, 0, memory_order_relaxed);
-	held->lost = 0;
 	held->working = 0;
 	for (unsigned i = 0; i < FTSAN_HELD_SAVED; i++)
 		held->saved[i].address = 0;

@@ -5,6 +5,10 @@
  * taken; the hooks of preload/locks fill it. Others may look: who asks why a program
  * hangs goes through the records of all threads (ftsan_thread_at()).
  *
+ * Not every release is seen: who waits with a timeout takes a lock, and drops it when
+ * nobody has released it (Condition.wait()); an inlined PyMutex_Unlock() calls nobody. So
+ * a list that is full gives up its oldest entry, one that may be such a leftover first.
+ *
  * Counting would not do: Condition.wait() takes a lock that another thread releases, and
  * a count leaks then.
  */
@@ -38,6 +42,7 @@ enum { FTSAN_HELD_MAX = 24, FTSAN_HELD_CODES = 3, FTSAN_HELD_SAVED = 4 };
  * struct ftsan_held_lock - one lock that a thread holds
  * @address: of the lock, or of the object that is one; 0: released by another thread
  * @kind:    enum ftsan_lock_kind
+ * @again:   how often it was taken again while the list was full
  * @serial:  the how manyth acquisition of this thread it is
  * @pc:      return address into the code that took it
  * @sp:      its stack pointer, roughly
@@ -47,6 +52,7 @@ enum { FTSAN_HELD_MAX = 24, FTSAN_HELD_CODES = 3, FTSAN_HELD_SAVED = 4 };
 struct ftsan_held_lock {
 	_Atomic uintptr_t address;
 	uint8_t kind;
+	uint16_t again;
 	uint32_t serial;
 	uint64_t tsc;
 	uintptr_t pc;
@@ -57,7 +63,6 @@ struct ftsan_held_lock {
 /**
  * struct ftsan_held - of one thread, oldest first
  * @n:        entries; written by the thread alone
- * @lost:     acquisitions that found no room
  * @serial:   acquisitions so far
  * @waits_for: lock that the thread waits for, or is just taking; 0: none
  * @waits_kind, @waits_pc, @waits_tsc: what kind, from where, since when
@@ -67,7 +72,6 @@ struct ftsan_held_lock {
  */
 struct ftsan_held {
 	_Atomic uint32_t n;
-	uint32_t lost;
 	uint32_t serial;
 	_Atomic uintptr_t waits_for;
 	uint8_t waits_kind;

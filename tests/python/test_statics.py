@@ -102,6 +102,15 @@ def test_who_keeps_to_the_rules_is_never_reported_with_the_gil(run, cases_gil, m
     check_safe(run, cases_gil, mode, 200, 1 if mode == "latent" else 4)
 
 
+def test_locks_that_nobody_releases_hide_no_others(run, cases):
+    check_safe(run, cases, "latent", 5, 1, "leftovers", *cases.safe)
+
+
+def test_locks_that_nobody_releases_are_no_excuse(run, cases):
+    outcome = cases.run(run, "latent", 5, 1, "leftovers", "bad_mutex")
+    assert "bad_mutex_state" in str([finding["object"].get("name") for finding in outcome.findings]), outcome
+
+
 # What one thread stores before the other has answered looks like stores without a lock: of a
 # message, hazards can't be told.
 @pytest.mark.parametrize("mode, name", [("race", "message"), ("race", "double_checked"),
