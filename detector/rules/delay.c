@@ -69,7 +69,7 @@ uint32_t ftsan_rule_longer(const struct ftsan_delay_question *q)
 
 bool ftsan_rule_delay(const struct ftsan_delay_question *q)
 {
-	if (q->threads < 2 || q->budget_percent == 0)
+	if (q->threads < 2 || q->turns || q->budget_percent == 0)
 		return false;
 	return within_time(q) && q->tokens > reserve(q);
 }

@@ -21,6 +21,8 @@ enum ftsan_word_use {
  * @foreign:   the memory is another thread's or everybody's (ftsan_memory_is_foreign())
  * @state:     it is the interpreter's access to what is no object, or a code object's
  *            counter: its own state, mostly, which it keeps in order by atomics
+ * @turns:     threads take turns, and it is the calling one's: it holds the GIL, so that
+ *            holding it up stops the others
  * @fruitless: times that a thread was held in vain for the word, or at the instruction
  * @tokens:    delays that may be made now; @burst: most of them
  * @spent_ns, @elapsed_ns: time that delays took, and run time, both so far
@@ -32,6 +34,7 @@ struct ftsan_delay_question {
 	bool writes;
 	bool foreign;
 	bool state;
+	bool turns;
 	uint32_t fruitless;
 	uint32_t tokens, burst;
 	uint64_t spent_ns, elapsed_ns;

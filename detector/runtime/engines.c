@@ -116,7 +116,6 @@ static void start_statics(void)
 		.tstate_gilstate = host->tstate_gilstate,
 		.finalizing = host->finalizing,
 		.delays = ftsan_options_race(options),
-		.gil_kept_off = host->gil_kept_off,
 		.own_begin = host->own_begin,
 		.own_end = host->own_end,
 	};

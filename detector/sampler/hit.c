@@ -122,6 +122,12 @@ static void note_plain(const struct ftsan_memory *memory, uint64_t key,
 		ftsan_words_note_updated(memory);
 }
 
+static bool takes_turns(void)
+{
+	return ftsan_pygil_state(&ftsan_abi, false) == FTSAN_PYGIL_ON &&
+	       ftsan_pyquick_attached();
+}
+
 /*
  * consider() - the thread is about to make this access: is it to be held for it? Returns
  * whether the site is of interest.
@@ -165,6 +171,7 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 	if (!ftsan_active_others(self->index, now))
 		return ftsan_rule_interesting(&question);
 	count_watched();
+	question.turns = takes_turns();
 	if (!ftsan_budget_may(&question, now))
 		return ftsan_rule_interesting(&question);
 	if (ftsan_memory_is_header(&memory) || on_some_stack(access->address))

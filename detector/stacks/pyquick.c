@@ -57,6 +57,14 @@ uintptr_t ftsan_pyquick_state(const struct ftsan_pyabi *abi, void *(*get)(void),
 	return kept != NULL ? (uintptr_t)kept() : 0;
 }
 
+bool ftsan_pyquick_attached(void)
+{
+	bool attached;
+
+	(void)ftsan_pyquick_state(&ftsan_abi, ftsan_tstate_get, NULL, &attached);
+	return attached;
+}
+
 bool ftsan_pyquick_detached(void)
 {
 	bool attached;

@@ -20,12 +20,14 @@ struct ftsan_pyabi;
  *          NULL: there is none. @attached: out
  * ftsan_pyquick_detached() - has the calling thread a state and is not attached, so that no
  *          GIL orders it? false as well: the interpreter is not known
+ * ftsan_pyquick_attached() - has it one, and is attached? Where there is a GIL, it holds it
  * ftsan_pyquick_importing() - is an import under way on the thread, however far up?
  * ftsan_pyquick_codes() - code objects of the innermost frames; the count
  * ftsan_pyquick_file() - co_filename of one, that may be gone; false: it is
  */
 uintptr_t ftsan_pyquick_state(const struct ftsan_pyabi *abi, void *(*get)(void),
 			      void *(*kept)(void), bool *attached);
+bool ftsan_pyquick_attached(void);
 bool ftsan_pyquick_detached(void);
 bool ftsan_pyquick_importing(const struct ftsan_pyabi *abi, uintptr_t tstate);
 unsigned ftsan_pyquick_codes(const struct ftsan_pyabi *abi, uintptr_t tstate,

@@ -32,8 +32,7 @@ struct ftsan_pyabi;
  * @finalizing:  Py_IsFinalizing or _Py_IsFinalizing; NULL: not known
  * @delays:      threads may be held anywhere (windows, the sampler): between a lock and a
  *               store, too, so that times say nothing of what belongs together
- * @tstate_get, @tstate_gilstate, @gil_kept_off, @own_begin, @own_end: as in
- *               struct ftsan_host
+ * @tstate_get, @tstate_gilstate, @own_begin, @own_end: as in struct ftsan_host
  */
 struct ftsan_static_host {
 	const struct ftsan_pyabi *abi;
@@ -43,7 +42,6 @@ struct ftsan_static_host {
 	void *(*tstate_gilstate)(void);
 	int (*finalizing)(void);
 	bool delays;
-	bool gil_kept_off;
 	uintptr_t own_begin, own_end;
 };
 

@@ -2,6 +2,7 @@
 #include "base/base.h"
 #include "budget/budget.h"
 #include "findings/findings.h"
+#include "stacks/stacks.h"
 #include "statics/config.h"
 #include "statics/store.h"
 #include "threads/threads.h"
@@ -11,10 +12,8 @@ static const uint64_t SHARED_NS = 2000u * 1000 * 1000;
 /* Threads that hold the GIL take turns: holding one up shows nothing and stops all. */
 static bool takes_turns(const struct static_store *store)
 {
-	bool gil = !static_config.free_threaded ||
-		   (ftsan_gil_requests() > 0 && !static_config.host->gil_kept_off);
-
-	return gil && !store->detached;
+	return !store->detached &&
+	       ftsan_pygil_state(static_config.host->abi, false) == FTSAN_PYGIL_ON;
 }
 
 /* Two threads have been storing to the module's statics lately; without that, windows

@@ -257,6 +257,9 @@ START_TEST(shared_words_first)
 	ck_assert(!ftsan_rule_delay(&q));
 	q.tokens = 100;
 	ck_assert(ftsan_rule_delay(&q));
+	q.turns = true;
+	ck_assert(!ftsan_rule_delay(&q));
+	q.turns = false;
 	q.use = FTSAN_USE_PRIVATE;
 	ck_assert(ftsan_rule_delay(&q) && !ftsan_rule_interesting(&q));
 	q.tokens = 60;
