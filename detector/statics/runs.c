@@ -51,21 +51,39 @@ static bool begins_anew(const struct static_run *run, uintptr_t word, uintptr_t 
 	return false;
 }
 
+/* An instruction that has stored to another word: a loop comes round. */
+static bool begins_turn(const struct static_run *run, uintptr_t pc)
+{
+	for (unsigned i = run->turn; i < run->n; i++)
+		if (run->pcs[i] == pc)
+			return true;
+	return false;
+}
+
 static uintptr_t distance(uintptr_t a, uintptr_t b)
 {
 	return a > b ? a - b : b - a;
 }
 
-/* The function goes on to another word in the same call. */
-static void note_follower(uintptr_t address, uintptr_t follower)
+static bool is_nearer(uintptr_t than, uintptr_t other, uintptr_t address)
 {
-	struct static_word *word = static_word_of(address);
+	return than == 0 || distance(other, address) < distance(than, address);
+}
 
-	if (word == NULL || (word->follower != 0 && distance(word->follower, address) <=
-							    distance(follower, address)))
+/* The function goes on from one word to another. */
+static void note_order(uintptr_t before, uintptr_t after)
+{
+	struct static_word *first = static_word_of(before), *second = static_word_of(after);
+	bool follows = first != NULL && is_nearer(first->follower, after, before);
+	bool leads = second != NULL && is_nearer(second->leader, before, after);
+
+	if (!follows && !leads)
 		return;
 	static_records_lock();
-	word->follower = follower;
+	if (follows)
+		first->follower = after;
+	if (leads)
+		second->leader = before;
 	static_records_unlock();
 }
 
@@ -74,8 +92,8 @@ static void add_word(struct static_run *run, uintptr_t word, uintptr_t pc, bool 
 	for (unsigned i = 0; i < run->n; i++)
 		if (run->words[i] == word)
 			return;
-	for (unsigned i = 0; i < run->n; i++)
-		note_follower(run->words[i], word);
+	for (unsigned i = run->turn; i < run->n; i++)
+		note_order(run->words[i], word);
 	if (run->n == STATIC_RUN_WORDS)
 		return;
 	run->pcs[run->n] = pc;
@@ -109,14 +127,23 @@ static bool is_same_variable(uintptr_t a, uintptr_t b, bool without_names)
 	return strcmp(first, second) == 0;
 }
 
-bool static_word_followed(const struct static_word *word)
+static bool is_other_part(uintptr_t address, uintptr_t other)
 {
 	enum { NEAR_BYTES = 64 };
+
+	return other != 0 && is_same_variable(address, other,
+					      distance(address, other) <= NEAR_BYTES);
+}
+
+/* One that has more to do with what came before it is the last one of its message. What
+ * comes after it is the next message, in the next cell of a queue. */
+bool static_word_followed(const struct static_word *word)
+{
 	uintptr_t address = atomic_load_explicit(&word->address, memory_order_relaxed);
 
-	return word->follower != 0 &&
-	       is_same_variable(address, word->follower,
-				distance(address, word->follower) <= NEAR_BYTES);
+	return is_other_part(address, word->follower) &&
+	       (!is_other_part(address, word->leader) ||
+		distance(address, word->follower) < distance(address, word->leader));
 }
 
 bool static_words_of_one(struct static_thread *own)
@@ -174,7 +201,9 @@ void static_count_run(struct static_thread *own)
 		return;
 	run = run_of(own);
 	if (begins_anew(run, word, store->pc))
-		run->n = run->repeated = 0;
+		run->n = run->repeated = run->turn = 0;
+	if (begins_turn(run, store->pc))
+		run->turn = run->n;
 	for (uint32_t i = 0; i < words && i < STATIC_RUN_WORDS; i++)
 		add_word(run, word + 8 * i, store->pc, repeated);
 	if (store->repeated)

@@ -76,11 +76,12 @@ struct static_step {
 	bool serves; /* a window's owner waits for it */
 };
 
-/* Words that one function has stored to in one call, told by its stack pointer. */
+/* Words that one function has stored to in one call, told by its stack pointer; those
+ * since @turn in this turn of its loop. */
 struct static_run {
 	uintptr_t sp, pc;
 	uint32_t serial;
-	uint8_t n, repeated;
+	uint8_t n, repeated, turn;
 	uintptr_t words[STATIC_RUN_WORDS];
 	uintptr_t pcs[STATIC_RUN_WORDS]; /* what stored to each first */
 };

@@ -108,7 +108,8 @@ struct static_word {
 	uint8_t checked; /* how often that was looked at */
 	bool of_one;	 /* and those belong to the same variable; as @checked: */
 	uint8_t checked_one;
-	uintptr_t follower; /* nearest word that was stored to after it in such a call */
+	/* Nearest words that were stored to before and after it in such a call. */
+	uintptr_t leader, follower;
 	int tid;
 	_Atomic uint32_t stores;
 	enum static_sight sight;
