@@ -81,6 +81,7 @@ int ftsan_guard_init(const struct ftsan_options *options,
 		ftsan_sites_reset();
 	}
 	ftsan_window_init();
+	ftsan_publish_begin();
 	error = ftsan_store_init(options->store);
 	if (error != 0)
 		return error;

@@ -244,11 +244,17 @@ void ftsan_guard_fork_prepare(void)
 		ftsan_sys_yield();
 }
 
+void ftsan_publish_begin(void)
+{
+	ftsan_slot_protect_reset();
+	began_cpu_ns = ftsan_sys_cpu_ns();
+	atomic_store_explicit(&over_budget, false, memory_order_relaxed);
+}
+
 void ftsan_publish_fork_child(void)
 {
 	ftsan_seal_fork_child();
-	ftsan_slot_fork_child();
-	began_cpu_ns = ftsan_sys_cpu_ns();
+	ftsan_publish_begin();
 	atomic_store_explicit(&ticking, 0, memory_order_relaxed);
 	atomic_store_explicit(&scout, false, memory_order_relaxed);
 }

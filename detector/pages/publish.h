@@ -30,6 +30,8 @@ void ftsan_guard_scout_running(bool running);
 /* fork: nobody is ticking, if that can be waited for. */
 void ftsan_guard_fork_prepare(void);
 
+/* From here on time counts for the budget: at each start, since an attach comes late. */
+void ftsan_publish_begin(void);
 void ftsan_publish_fork_child(void);
 
 #endif

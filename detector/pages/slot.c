@@ -112,7 +112,7 @@ uint64_t ftsan_slot_protect_ns(void)
 	return atomic_load_explicit(&protect_ns, memory_order_relaxed);
 }
 
-void ftsan_slot_fork_child(void)
+void ftsan_slot_protect_reset(void)
 {
 	atomic_store_explicit(&protect_ns, 0, memory_order_relaxed);
 }

@@ -238,9 +238,9 @@ bool ftsan_slot_pinned(uint32_t slot);
  * where there is one. Return: 0 or -errno. Async-signal-safe.
  */
 int ftsan_slot_protect(uint32_t slot, uint32_t n_slots, int protection);
-/* What these took so far, by estimate; in the child of a fork since then. Any context. */
+/* What these took since they were reset, by estimate. Any context. */
 uint64_t ftsan_slot_protect_ns(void);
-void ftsan_slot_fork_child(void);
+void ftsan_slot_protect_reset(void);
 
 /**
  * ftsan_slot_take() - a FREE slot out of the thread's magazine or the arena

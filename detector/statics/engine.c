@@ -51,6 +51,7 @@ int ftsan_statics_init(const struct ftsan_options *options,
 	};
 	/* What an attach before has sealed is to be sealed anew. */
 	static_areas_forget();
+	static_pages_begin();
 	atomic_store_explicit(&static_switch.halted, false, memory_order_relaxed);
 	atomic_store_explicit(&static_switch.on, true, memory_order_release);
 	return 0;

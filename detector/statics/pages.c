@@ -276,11 +276,16 @@ void static_pages_poll(uint64_t now)
 	atomic_store(&polling, 0);
 }
 
+void static_pages_begin(void)
+{
+	atomic_store(&trap_ns, 0);
+}
+
 /* Whoever was at it is the parent's. */
 void static_pages_fork_child(void)
 {
 	atomic_store(&polling, 0);
-	atomic_store(&trap_ns, 0);
+	static_pages_begin();
 }
 
 void static_pages_freeze(bool freeze)

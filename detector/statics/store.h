@@ -161,6 +161,8 @@ void static_page_protect(struct static_page *page);    /* as its state says */
 bool static_page_is_hot(struct static_page *page, const struct static_store *store);
 void static_pages_poll(uint64_t now);
 void static_pages_freeze(bool freeze);
+/* From here on traps count for the budget. */
+void static_pages_begin(void);
 void static_pages_fork_child(void);
 
 /* hazard.c */
