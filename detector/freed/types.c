@@ -92,26 +92,22 @@ static unsigned choose_entry(uintptr_t key)
 	return first + atomic_fetch_add_explicit(&given_up, 1, memory_order_relaxed) % 2;
 }
 
+/* Whoever replaces an entry counts what it finds: threads say different things at once. */
 static void say(unsigned entry, uintptr_t key, enum ftsan_type_known known)
 {
-	atomic_store_explicit(&ftsan_freed_types.known[entry], key | known,
-			      memory_order_relaxed);
-}
+	uintptr_t before = atomic_exchange_explicit(&ftsan_freed_types.known[entry],
+						    key | known, memory_order_relaxed);
+	bool was = before % 8 >= FTSAN_TYPE_SAMPLED, is = known >= FTSAN_TYPE_SAMPLED;
 
-static bool is_sampled(unsigned entry)
-{
-	uintptr_t word = atomic_load_explicit(&ftsan_freed_types.known[entry],
-					      memory_order_relaxed);
-
-	return word % 8 >= FTSAN_TYPE_SAMPLED;
+	if (is && !was)
+		atomic_fetch_add_explicit(&n_sampled, 1, memory_order_relaxed);
+	else if (was && !is)
+		atomic_fetch_sub_explicit(&n_sampled, 1, memory_order_relaxed);
 }
 
 static unsigned remember(uintptr_t key, enum ftsan_type_known known)
 {
 	unsigned entry = choose_entry(key);
-
-	if (is_sampled(entry))
-		atomic_fetch_sub_explicit(&n_sampled, 1, memory_order_relaxed);
 
 	atomic_store_explicit(&paces[entry].held, 0, memory_order_relaxed);
 	say(entry, key, known);
@@ -131,8 +127,6 @@ static void set_pace(unsigned entry, uintptr_t key)
 		interval = ftsan_freed_next_interval(
 			(unsigned)(known - FTSAN_TYPE_SAMPLED), now - began,
 			atomic_load_explicit(&n_sampled, memory_order_relaxed));
-	else
-		atomic_fetch_add_explicit(&n_sampled, 1, memory_order_relaxed);
 	say(entry, key, (enum ftsan_type_known)(FTSAN_TYPE_SAMPLED + interval));
 }
 
