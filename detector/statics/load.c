@@ -40,11 +40,11 @@ static bool learn(struct static_thread *own, const struct static_watched *watche
 }
 
 static void meet(struct static_thread *own, struct ftsan_thread *thread,
-		 const void *ucontext)
+		 uint32_t generation, const void *ucontext)
 {
 	struct static_watched watched;
 
-	if (static_watch_tell(&watched) && static_window_is_at(watched.page) &&
+	if (static_watch_tell(generation, &watched) && static_window_is_at(watched.page) &&
 	    learn(own, &watched, ucontext) &&
 	    static_meet(own, thread, ucontext) == STATIC_MEET_RACED)
 		static_window_serve();
@@ -53,15 +53,15 @@ static void meet(struct static_thread *own, struct ftsan_thread *thread,
 bool ftsan_statics_watched(const siginfo_t *info, const void *ucontext)
 {
 	struct ftsan_thread *thread;
-	bool late;
+	uint32_t generation;
 
-	if (!static_watch_is_hit(info, &late))
+	if (!static_watch_is_hit(info, &generation))
 		return false;
-	if (late || ftsan_watch_is_own_text(ftsan_context_ip(ucontext)))
+	if (generation == 0 || ftsan_watch_is_own_text(ftsan_context_ip(ucontext)))
 		return true;
 	thread = ftsan_thread_self();
 	if (thread != NULL && !ftsan_thread_is_copy(thread) &&
 	    static_thread_of(thread)->step.kind == STATIC_STEP_NONE)
-		meet(static_thread_of(thread), thread, ucontext);
+		meet(static_thread_of(thread), thread, generation, ucontext);
 	return true;
 }

@@ -14,7 +14,7 @@ static struct {
 	_Atomic uint32_t generation; /* of the watch; 0: none. Hits of another one are late */
 	_Atomic uint32_t hits;
 	uint32_t last;
-	int event;
+	_Atomic int event;
 	struct static_watched at;
 } watch = {.event = FTSAN_EVERYONE_NONE};
 
@@ -97,24 +97,38 @@ void static_watch_fork_child(void)
 	watch.event = FTSAN_EVERYONE_NONE;
 }
 
-bool static_watch_is_hit(const siginfo_t *info, bool *late)
+bool static_watch_is_hit(const siginfo_t *info, uint32_t *generation)
 {
 	struct ftsan_perf_signal signal;
 
 	if (!ftsan_perf_signal_read(info, &signal) ||
 	    signal.data >> DATA_MAGIC_SHIFT != DATA_MAGIC)
 		return false;
-	*late = signal.async || (uint32_t)signal.data !=
-					atomic_load_explicit(&watch.generation,
-							     memory_order_acquire);
+	*generation = signal.async ? 0 : (uint32_t)signal.data;
 	return true;
 }
 
-bool static_watch_tell(struct static_watched *out)
+static bool is_current(uint32_t generation)
 {
+	return generation != 0 && atomic_load_explicit(&watch.generation,
+						       memory_order_acquire) == generation;
+}
+
+/* The window may end at any moment, and the next one watch another word. */
+bool static_watch_tell(uint32_t generation, struct static_watched *out)
+{
+	int event;
+
+	if (!is_current(generation))
+		return false;
 	*out = watch.at;
+	event = atomic_load_explicit(&watch.event, memory_order_relaxed);
+	atomic_thread_fence(memory_order_acquire);
+	if (!is_current(generation))
+		return false;
 	if (atomic_fetch_add_explicit(&watch.hits, 1, memory_order_relaxed) < HITS_MAX)
 		return true;
-	ftsan_everyone_rest(watch.event);
+	/* At worst it is the sampler's by now, which misses who comes to its word. */
+	ftsan_everyone_rest(event);
 	return false;
 }
