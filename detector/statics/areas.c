@@ -154,10 +154,21 @@ static void wait_for_window(struct static_page *page)
 		ftsan_sys_sleep(100000);
 }
 
+/* Of what a call may write to: the size is the program's, and may be any number. */
+static uintptr_t end_of(uintptr_t address, size_t size_bytes)
+{
+	uintptr_t highest =
+		atomic_load_explicit(&ftsan_statics_highest, memory_order_relaxed);
+
+	if (address >= highest)
+		return address;
+	return size_bytes < highest - address ? address + size_bytes : highest;
+}
+
 void ftsan_statics_kernel_slow(struct ftsan_statics_call *call, uintptr_t address,
 			       size_t size_bytes, bool writes)
 {
-	uintptr_t end = address + size_bytes;
+	uintptr_t end = end_of(address, size_bytes);
 
 	for (uintptr_t at = address & ~(FTSAN_PAGE - 1); at < end; at += FTSAN_PAGE) {
 		struct static_page *page = static_page_of(at);
@@ -181,7 +192,7 @@ void ftsan_statics_kernel_slow(struct ftsan_statics_call *call, uintptr_t addres
 
 void ftsan_statics_leave_open(uintptr_t address, size_t size_bytes)
 {
-	uintptr_t end = address + size_bytes;
+	uintptr_t end = end_of(address, size_bytes);
 
 	for (uintptr_t at = address & ~(FTSAN_PAGE - 1); at < end; at += FTSAN_PAGE) {
 		struct static_page *page = static_page_of(at);
