@@ -8,8 +8,10 @@
 #ifndef FTSAN_BASE_CONTEXT_H
 #define FTSAN_BASE_CONTEXT_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <string.h>
 #include <ucontext.h>
 
 #include "base/safe_read.h"
@@ -34,6 +36,29 @@ static inline int ftsan_context_index(unsigned number);
 /* The thread is single-stepped; and whether it is to be from the handler's return on. */
 static inline bool ftsan_context_steps(const void *ucontext);
 static inline void ftsan_context_set_steps(void *ucontext, bool steps);
+
+/*
+ * A step of the interrupted thread, with what it had blocked in @mask meanwhile.
+ * Asynchronous signals wait for the trap: their handlers would run with a page open or a
+ * register moved. Faults of the instruction itself come through.
+ */
+static inline void ftsan_context_begin_step(void *ucontext, uint64_t *mask)
+{
+	sigset_t *signals = &((ucontext_t *)ucontext)->uc_sigmask;
+	const uint64_t blocked =
+		~(1ull << (SIGSEGV - 1) | 1ull << (SIGTRAP - 1) | 1ull << (SIGBUS - 1) |
+		  1ull << (SIGILL - 1) | 1ull << (SIGFPE - 1));
+
+	memcpy(mask, signals, sizeof(*mask));
+	memcpy(signals, &blocked, sizeof(blocked));
+	ftsan_context_set_steps(ucontext, true);
+}
+
+static inline void ftsan_context_end_step(void *ucontext, const uint64_t *mask)
+{
+	memcpy(&((ucontext_t *)ucontext)->uc_sigmask, mask, sizeof(*mask));
+	ftsan_context_set_steps(ucontext, false);
+}
 
 /* Of a page fault: the access was a store; the fetch of an instruction. */
 static inline bool ftsan_context_writes(const void *ucontext);

@@ -1,7 +1,6 @@
 #include "pages/store.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -48,34 +47,21 @@ const char *ftsan_store_name(void)
 
 /* --- single steps ------------------------------------------------------------- */
 
-/* Asynchronous signals wait for the trap: their handlers would run with the page open
- * or a register moved. Synchronous faults of the instruction itself must come through. */
-static uint64_t stepping_mask(void)
-{
-	return ~(1ull << (SIGSEGV - 1) | 1ull << (SIGTRAP - 1) | 1ull << (SIGBUS - 1) |
-		 1ull << (SIGILL - 1) | 1ull << (SIGFPE - 1));
-}
-
 static void arm(struct ftsan_thread *thread, ucontext_t *uc, enum ftsan_step_kind kind,
 		uint32_t slot, uint32_t served)
 {
 	struct ftsan_step *step = &ftsan_pages_of(thread)->step;
-	uint64_t mask = stepping_mask();
 
 	step->kind = kind;
 	step->slot = slot;
 	step->served = served;
 	step->closed = false;
-	memcpy(&step->mask, &uc->uc_sigmask, sizeof(step->mask));
-	memcpy(&uc->uc_sigmask, &mask, sizeof(mask));
-	ftsan_context_set_steps(uc, true);
+	ftsan_context_begin_step(uc, &step->mask);
 }
 
 static void disarm(struct ftsan_thread *thread, ucontext_t *uc)
 {
-	memcpy(&uc->uc_sigmask, &ftsan_pages_of(thread)->step.mask,
-	       sizeof(ftsan_pages_of(thread)->step.mask));
-	ftsan_context_set_steps(uc, false);
+	ftsan_context_end_step(uc, &ftsan_pages_of(thread)->step.mask);
 }
 
 /* close_again() - the window that a read was let through goes on, unless it ended. */

@@ -3,7 +3,6 @@
  * known, made on a copy where a register can be moved there, and else with the page
  * opened for one instruction.
  */
-#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <ucontext.h>
@@ -12,28 +11,16 @@
 #include "statics/store.h"
 #include "threads/threads.h"
 
-/* Asynchronous signals wait for the trap: their handlers would run with the page open. */
-static uint64_t stepping_mask(void)
-{
-	return ~(1ull << (SIGSEGV - 1) | 1ull << (SIGTRAP - 1) | 1ull << (SIGBUS - 1) |
-		 1ull << (SIGILL - 1) | 1ull << (SIGFPE - 1));
-}
-
 static void arm(struct static_step *step, ucontext_t *uc, enum static_step_kind kind)
 {
-	uint64_t mask = stepping_mask();
-
 	step->kind = kind;
 	step->pc = ftsan_context_ip(uc);
-	memcpy(&step->mask, &uc->uc_sigmask, sizeof(step->mask));
-	memcpy(&uc->uc_sigmask, &mask, sizeof(mask));
-	ftsan_context_set_steps(uc, true);
+	ftsan_context_begin_step(uc, &step->mask);
 }
 
 static void disarm(struct static_step *step, ucontext_t *uc)
 {
-	memcpy(&uc->uc_sigmask, &step->mask, sizeof(step->mask));
-	ftsan_context_set_steps(uc, false);
+	ftsan_context_end_step(uc, &step->mask);
 	step->kind = STATIC_STEP_NONE;
 }
 
