@@ -150,14 +150,7 @@ static void report_hazard(struct ftsan_thread *thread,
 	ftsan_header_describe(point, &object);
 	ftsan_operation_tell(frame, ftsan_operation_array_at(frame, point->object),
 			     &incident);
-	ftsan_thread_read_name(thread);
-	incident.parties[0] = (struct ftsan_party){
-		.role = FTSAN_ROLE_WRITE,
-		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
-		.name = thread->name,
-		.access = &access,
-		.stack = &thread->stack,
-	};
+	incident.parties[0] = ftsan_party_of(thread, FTSAN_ROLE_WRITE, &access);
 	(void)ftsan_report(&incident);
 }
 

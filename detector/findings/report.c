@@ -9,6 +9,7 @@
 #include "findings/log.h"
 #include "findings/report_turn.h"
 #include "findings/seen.h"
+#include "threads/threads.h"
 #include "view/view.h"
 
 /* A crash has the stacks of all threads. Pages that no line reaches cost nothing. */
@@ -128,6 +129,19 @@ static bool report_locked(const struct ftsan_incident *incident)
 	}
 	name_finding(view, seen);
 	return write_finding(incident, view);
+}
+
+struct ftsan_party ftsan_party_of(struct ftsan_thread *thread, enum ftsan_role role,
+				  const struct ftsan_access *access)
+{
+	ftsan_thread_read_name(thread);
+	return (struct ftsan_party){
+		.role = role,
+		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
+		.name = thread->name,
+		.access = access,
+		.stack = &thread->stack,
+	};
 }
 
 bool ftsan_report(const struct ftsan_incident *incident)

@@ -9,6 +9,8 @@
 
 #include "findings/incident.h"
 
+struct ftsan_thread;
+
 /**
  * ftsan_report() - write an incident to the log
  *
@@ -21,6 +23,16 @@
  * Return:  true when it is in the log (or was before).
  */
 bool ftsan_report(const struct ftsan_incident *incident);
+
+/**
+ * ftsan_party_of() - a thread's part, with the stack that is in its record
+ * @thread: the calling one
+ * @access: NULL: a part without one
+ *
+ * Borrows the record's name, which is read, and its stack. Async-signal-safe.
+ */
+struct ftsan_party ftsan_party_of(struct ftsan_thread *thread, enum ftsan_role role,
+				  const struct ftsan_access *access);
 
 /* Distinct findings so far, and records of them in the log. */
 unsigned ftsan_report_count(void);

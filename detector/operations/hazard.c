@@ -41,14 +41,7 @@ static void report(struct ftsan_thread *thread, const struct ftsan_trapped_store
 
 	ftsan_slot_tell(store->slot, &object, &incident);
 	ftsan_operation_tell(frame, array, &incident);
-	ftsan_thread_read_name(thread);
-	incident.parties[0] = (struct ftsan_party){
-		.role = FTSAN_ROLE_WRITE,
-		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
-		.name = thread->name,
-		.access = &store->access,
-		.stack = &thread->stack,
-	};
+	incident.parties[0] = ftsan_party_of(thread, FTSAN_ROLE_WRITE, &store->access);
 	(void)ftsan_report(&incident);
 }
 

@@ -138,7 +138,6 @@ static void report_race(struct ftsan_thread *thread, struct ftsan_thread *owner,
 
 	ftsan_slot_tell(rival->store.slot, &object, &incident);
 	ftsan_thread_read_name(owner);
-	ftsan_thread_read_name(thread);
 	incident.parties[0] = (struct ftsan_party){
 		.role = FTSAN_ROLE_WRITE,
 		.tid = rival->tid,
@@ -146,13 +145,7 @@ static void report_race(struct ftsan_thread *thread, struct ftsan_thread *owner,
 		.access = &rival->store.access,
 		.stack = &rival->stack,
 	};
-	incident.parties[1] = (struct ftsan_party){
-		.role = access->role,
-		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
-		.name = thread->name,
-		.access = access,
-		.stack = &thread->stack,
-	};
+	incident.parties[1] = ftsan_party_of(thread, access->role, access);
 	if (ftsan_report(&incident) && site != NULL)
 		atomic_store_explicit(&site->proven, true, memory_order_relaxed);
 }

@@ -30,14 +30,7 @@ static void report_late(struct ftsan_thread *thread, uint32_t slot,
 	};
 
 	ftsan_slot_tell(slot, &object, &incident);
-	ftsan_thread_read_name(thread);
-	incident.parties[0] = (struct ftsan_party){
-		.role = access->role,
-		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
-		.name = thread->name,
-		.access = access,
-		.stack = &thread->stack,
-	};
+	incident.parties[0] = ftsan_party_of(thread, access->role, access);
 	if (entry != NULL)
 		incident.parties[incident.n_parties++] = (struct ftsan_party){
 			.role = FTSAN_ROLE_FREE,

@@ -291,7 +291,6 @@ static bool report(struct ftsan_thread *thread, const struct static_store *met,
 	/* Where there are no names, all that a function stores to is one bug. */
 	if (texts.name[0] != '+')
 		incident.name = texts.name;
-	ftsan_thread_read_name(thread);
 	incident.parties[0] = (struct ftsan_party){
 		.role = FTSAN_ROLE_WRITE,
 		.tid = atomic_load_explicit(&window.tid, memory_order_relaxed),
@@ -299,13 +298,7 @@ static bool report(struct ftsan_thread *thread, const struct static_store *met,
 		.access = &held->access,
 		.stack = &window.stack,
 	};
-	incident.parties[1] = (struct ftsan_party){
-		.role = met->access.role,
-		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
-		.name = thread->name,
-		.access = &met->access,
-		.stack = &thread->stack,
-	};
+	incident.parties[1] = ftsan_party_of(thread, met->access.role, &met->access);
 	return ftsan_report(&incident);
 }
 

@@ -253,7 +253,6 @@ bool ftsan_recheck_report(struct ftsan_thread *thread,
 			  struct ftsan_incident *incident)
 {
 	ftsan_stack_capture_here(&thread->stack);
-	ftsan_thread_read_name(thread);
 	incident->confidence = FTSAN_PROBABLE;
 	incident->address = change->point.address;
 	incident->headline = "value changed, unknown origin,";
@@ -263,11 +262,6 @@ bool ftsan_recheck_report(struct ftsan_thread *thread,
 		ftsan_watch_shown(change->point.value, change->point.length);
 	incident->new_value = ftsan_watch_shown(change->seen, change->point.length);
 	incident->n_parties = 1;
-	incident->parties[0] = (struct ftsan_party){
-		.role = FTSAN_ROLE_CALL,
-		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
-		.name = thread->name,
-		.stack = &thread->stack,
-	};
+	incident->parties[0] = ftsan_party_of(thread, FTSAN_ROLE_CALL, NULL);
 	return ftsan_report(incident);
 }

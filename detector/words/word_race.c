@@ -113,16 +113,10 @@ static void report_met(struct ftsan_thread *thread, const struct ftsan_stall *st
 		       const void *ucontext)
 {
 	struct ftsan_thread *owner = ftsan_thread_at(stall->thread);
-	struct ftsan_party other = {
-		.role = access->role,
-		.tid = atomic_load_explicit(&thread->tid, memory_order_relaxed),
-		.name = thread->name,
-		.access = access,
-		.stack = &thread->stack,
-	};
+	struct ftsan_party other;
 
 	ftsan_stack_capture(&thread->stack, ucontext);
-	ftsan_thread_read_name(thread);
+	other = ftsan_party_of(thread, access->role, access);
 	if (owner != NULL)
 		ftsan_thread_read_name(owner);
 	if (report(stall, &other, FTSAN_CONFIRMED, unchanged))
