@@ -21,6 +21,14 @@ struct ftsan_site *ftsan_site_of(uintptr_t ip)
 	return NULL;
 }
 
+void ftsan_site_prove(uintptr_t ip)
+{
+	struct ftsan_site *site = ftsan_site_of(ip);
+
+	if (site != NULL)
+		atomic_store_explicit(&site->proven, true, memory_order_relaxed);
+}
+
 void ftsan_sites_reset(void)
 {
 	for (unsigned i = 0; i < SITES; i++) {

@@ -21,6 +21,9 @@ struct ftsan_site {
 /* The site's entry; NULL when the table is full (the caller opens no window then). */
 struct ftsan_site *ftsan_site_of(uintptr_t ip);
 
+/* A race was proven at @ip: it is held up no more. */
+void ftsan_site_prove(uintptr_t ip);
+
 void ftsan_sites_reset(void);
 
 #endif

@@ -123,7 +123,6 @@ static void report_race(struct ftsan_thread *thread, struct ftsan_thread *owner,
 			const struct ftsan_access *access)
 {
 	const struct ftsan_window *rival = &ftsan_pages_of(thread)->rival;
-	struct ftsan_site *site = ftsan_site_of(rival->store.ip);
 	struct ftsan_object object;
 	struct ftsan_incident incident = {
 		.kind = FTSAN_KIND_RACE,
@@ -146,8 +145,8 @@ static void report_race(struct ftsan_thread *thread, struct ftsan_thread *owner,
 		.stack = &rival->stack,
 	};
 	incident.parties[1] = ftsan_party_of(thread, access->role, access);
-	if (ftsan_report(&incident) && site != NULL)
-		atomic_store_explicit(&site->proven, true, memory_order_relaxed);
+	if (ftsan_report(&incident))
+		ftsan_site_prove(rival->store.ip);
 }
 
 static bool is_race(uint32_t slot, const struct ftsan_access *a,

@@ -302,15 +302,6 @@ static bool report(struct ftsan_thread *thread, const struct static_store *met,
 	return ftsan_report(&incident);
 }
 
-static void prove(void)
-{
-	struct ftsan_site *site = ftsan_site_of(window.store.pc);
-
-	window.store.word->proven = true;
-	if (site != NULL)
-		atomic_store_explicit(&site->proven, true, memory_order_relaxed);
-}
-
 enum static_meeting static_meet(struct static_thread *own, struct ftsan_thread *thread,
 				const void *ucontext)
 {
@@ -336,8 +327,10 @@ enum static_meeting static_meet(struct static_thread *own, struct ftsan_thread *
 	ftsan_stack_capture(&thread->stack, ucontext);
 	if (met->done && thread->stack.n_native > 0)
 		thread->stack.pc[0] = met->pc;
-	if (report(thread, met, verdict))
-		prove();
+	if (report(thread, met, verdict)) {
+		window.store.word->proven = true;
+		ftsan_site_prove(window.store.pc);
+	}
 	return STATIC_MEET_RACED;
 }
 

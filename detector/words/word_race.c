@@ -100,14 +100,6 @@ static bool report(const struct ftsan_stall *stall, const struct ftsan_party *ot
 
 /* --- who comes while a store is held up ----------------------------------------- */
 
-static void prove(uintptr_t ip)
-{
-	struct ftsan_site *site = ftsan_site_of(ip);
-
-	if (site != NULL)
-		atomic_store_explicit(&site->proven, true, memory_order_relaxed);
-}
-
 static void report_met(struct ftsan_thread *thread, const struct ftsan_stall *stall,
 		       const struct ftsan_access *access, bool unchanged,
 		       const void *ucontext)
@@ -120,7 +112,7 @@ static void report_met(struct ftsan_thread *thread, const struct ftsan_stall *st
 	if (owner != NULL)
 		ftsan_thread_read_name(owner);
 	if (report(stall, &other, FTSAN_CONFIRMED, unchanged))
-		prove(stall->ip);
+		ftsan_site_prove(stall->ip);
 }
 
 static enum ftsan_role role_of(const struct ftsan_watchpoint *point, uint64_t now,
