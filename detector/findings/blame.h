@@ -5,7 +5,7 @@
 #include "view/view.h"
 
 /**
- * struct ftsan_culprit - a function, by names that last (lasting_name.h)
+ * struct ftsan_culprit - a function, by names that last (view/lasting_name.c)
  * @module:   its file's. "" for a function of Python
  * @function: without a symbol "+0x1230", where it begins in the module; "" where not even
  *            that is known. Of Python "work (t.py)"

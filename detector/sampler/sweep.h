@@ -35,7 +35,7 @@ bool ftsan_image_read(const struct dl_phdr_info *info, struct ftsan_image *out);
 /**
  * ftsan_sweep() - find the sites
  * @image: whose text has its own bytes: nothing is armed yet
- * @sites: gets memory for good, ftsan_sweep_bytes() long; all UNARMED
+ * @sites: gets memory for good; all UNARMED
  *
  * Functions are what the unwind tables say, so that text without any (hand-written
  * assembly) has no sites. One that can't be decoded to its end has none, either.

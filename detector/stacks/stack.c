@@ -67,7 +67,7 @@ static uint64_t asynchronous(void)
 /*
  * The unwinder takes locks, and a signal handler that unwinds must not find them taken by
  * its own thread: so signals wait. libunwind does that around each of its locks, twice a
- * frame; once for the whole walk costs a fraction (preload/unwind_calls.c).
+ * frame; once for the whole walk costs a fraction (preload/elf/unwind_calls.c).
  */
 static unsigned walk_blocked(const void *ucontext, uintptr_t *pc, unsigned max)
 {

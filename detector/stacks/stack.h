@@ -126,7 +126,7 @@ void ftsan_stack_set_own_range(uintptr_t begin, uintptr_t end);
  * ftsan_stack_capture() - record the calling thread's stack
  * @out:      filled; never fails, an empty stack says that nothing could be had
  * @ucontext: registers to begin at: a signal handler's context argument, or one that
- *            ftsan_stack_here() made
+ *            ftsan_context_here() filled in
  *
  * Context: any thread, async-signal-safe, no allocation; takes libunwind's and the
  *          loader's locks, so the caller holds none of ours.

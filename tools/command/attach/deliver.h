@@ -1,5 +1,5 @@
 /*
- * Requests to the libftsan.so in another process, and its answers: see preload/attach.h
+ * Requests to the libftsan.so in another process, and its answers: see preload/attach/attach.h
  * for what is in the files.
  */
 #ifndef FTSAN_TOOLS_DELIVER_H

@@ -7,8 +7,8 @@
  *
  * Looks for pyproject.toml here and in the directories above, and takes the first. Its
  * settings go before what FTSAN_OPTIONS says already, so the environment and --options
- * win. FTSAN_FAIL_ON is set for the pytest plugin and ftsan_fails_on(). Nothing is done
- * inside another run, which has done it.
+ * win. FTSAN_FAIL_ON is set for the pytest plugin and live/live.c. Nothing is done inside
+ * another run, which has done it.
  *
  *     [tool.ftsan]
  *     mode = "all"
