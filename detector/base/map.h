@@ -17,8 +17,8 @@ struct ftsan_map_entry {
 };
 
 /*
- * The mapping that holds @address, or else (@above) the next one. Reads all lines before it:
- * for reports. Async-signal-safe, 3 KiB of stack. Return: false: there is none.
+ * The mapping that holds @address, or else (@above) the next one. Reads all lines before
+ * it: for reports. Async-signal-safe, 3 KiB of stack. Return: false: there is none.
  */
 bool ftsan_map_find(uintptr_t address, bool above, struct ftsan_map_entry *out);
 

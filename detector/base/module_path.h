@@ -14,8 +14,8 @@ static inline bool ftsan_path_is_stdlib(const char *path)
 	return strstr(path, "/lib-dynload/") != NULL;
 }
 
-/* The names that builds give to extension modules (PEP 3149; abi3 and abi3t are those of the
- * stable ABI). A plain "name.so" may be one as well. */
+/* The names that builds give to extension modules (PEP 3149; abi3 and abi3t are those of
+ * the stable ABI). A plain "name.so" may be one as well. */
 static inline bool ftsan_path_has_tag(const char *path)
 {
 	const char *name = ftsan_str_base_name(path);

@@ -34,7 +34,8 @@ int ftsan_sys_protect(void *base, size_t size_bytes, int protection);
 int ftsan_sys_madvise(void *base, size_t size_bytes, int advice);
 int ftsan_sys_getpid(void);
 int ftsan_sys_gettid(void);
-/* The calling thread, and no thread of a process that was forked from it: pid << 32 | tid. */
+/* The calling thread, and no thread of a process that was forked from it: pid << 32 |
+ * tid. */
 static inline uint64_t ftsan_sys_self(void)
 {
 	return (uint64_t)(uint32_t)ftsan_sys_getpid() << 32 |

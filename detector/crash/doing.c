@@ -244,8 +244,8 @@ static bool find_operation(const struct ftsan_look *look, bool innermost,
 }
 
 /*
- * "for x in o": the loop's iterator lies on the stack while the loop's body runs. Those of
- * the interpreter's own types go through a container of whoever.
+ * "for x in o": the loop's iterator lies on the stack while the loop's body runs. Those
+ * of the interpreter's own types go through a container of whoever.
  */
 static void add_loops(const struct ftsan_look *look, struct ftsan_doing *out)
 {
@@ -263,8 +263,9 @@ static void add_loops(const struct ftsan_look *look, struct ftsan_doing *out)
 }
 
 /*
- * While the body of "with lock:" runs, its lock lies on the stack, or what is called at its
- * end, which is bound to it (3.13). One that is about to be taken is what the frame does.
+ * While the body of "with lock:" runs, its lock lies on the stack, or what is called at
+ * its end, which is bound to it (3.13). One that is about to be taken is what the frame
+ * does.
  */
 static void add_locks(const struct ftsan_look *look, struct ftsan_doing *out)
 {

@@ -128,8 +128,7 @@ static void look_at_operand(struct ftsan_fault *out, const struct ftsan_operand 
 		ftsan_pointer_explain(&out->pointer, fault, sp);
 }
 
-static void look_at_memory(struct ftsan_fault *out, const siginfo_t *info,
-			   const void *uc)
+static void look_at_memory(struct ftsan_fault *out, const siginfo_t *info, const void *uc)
 {
 	bool page_fault = ftsan_fault_of_page(uc);
 	uintptr_t fault = page_fault ? (uintptr_t)info->si_addr : 0;

@@ -7,8 +7,8 @@
 /* Functions of their own kind that these call; what is inlined is none. */
 enum { FRAMES = 6 };
 
-/* A part stands for itself and its clones ("int_malloc.isra.0"), with a '*' for all that begin
- * so: "malloc" is a function of libc's, "malloc_node" may be anybody's. */
+/* A part stands for itself and its clones ("int_malloc.isra.0"), with a '*' for all that
+ * begin so: "malloc" is a function of libc's, "malloc_node" may be anybody's. */
 static bool is_called(const char *name, const char *part)
 {
 	size_t length = strcspn(part, "*");
@@ -92,9 +92,9 @@ bool ftsan_moment_waits(const struct ftsan_stack *stack)
 	/* Python/lock.c and critical_section.c (3.13 to 3.15), glibc, libstdc++. A thread
 	 * that is stopped for the collector (_PyParkingLot_Park()) waits for no lock. */
 	static const char *const parts[] = {
-		"PyMutex_Lock*",   "PyCriticalSection*",     "PyRecursiveMutex_Lock*",
-		"PyRWMutex_*",	   "PyThread_acquire_lock*", "pthread_mutex_*",
-		"pthread_rwlock_*", "pthread_spin_lock",     "cxa_guard_acquire",
+		"PyMutex_Lock*",    "PyCriticalSection*",     "PyRecursiveMutex_Lock*",
+		"PyRWMutex_*",	    "PyThread_acquire_lock*", "pthread_mutex_*",
+		"pthread_rwlock_*", "pthread_spin_lock",      "cxa_guard_acquire",
 	};
 
 	return runs(stack, parts, FTSAN_ARRAY_LEN(parts));
@@ -102,7 +102,8 @@ bool ftsan_moment_waits(const struct ftsan_stack *stack)
 
 bool ftsan_moment_mutex(const struct ftsan_stack *stack)
 {
-	static const char *const parts[] = {"pthread_mutex_*", "mtx_lock", "mtx_timedlock"};
+	static const char *const parts[] = {"pthread_mutex_*", "mtx_lock",
+					    "mtx_timedlock"};
 
 	return runs(stack, parts, FTSAN_ARRAY_LEN(parts));
 }

@@ -130,9 +130,9 @@ static void take_locks(struct ftsan_witness *out)
 }
 
 /*
- * What was recorded goes before what the thread waits on in the kernel: to take one lock may
- * take another one inside, whose owner has not got the first. But who owns the recorded one
- * is what that says itself.
+ * What was recorded goes before what the thread waits on in the kernel: to take one lock
+ * may take another one inside, whose owner has not got the first. But who owns the
+ * recorded one is what that says itself.
  */
 static void take_blocked(struct ftsan_witness *out, const void *ucontext)
 {
@@ -174,8 +174,8 @@ bool ftsan_witness_is_plain(const struct ftsan_witness *witness)
 	for (unsigned i = 0; i < witness->stack.n_native; i++) {
 		const struct ftsan_module *module =
 			ftsan_module_of(witness->stack.pc[i] - (i > 0));
-		struct ftsan_view_frame frame = {.module =
-							 module != NULL ? module->path : ""};
+		struct ftsan_view_frame frame = {.module = module != NULL ? module->path
+									  : ""};
 
 		if (module != python && !ftsan_view_is_libc(&frame))
 			return false;

@@ -126,7 +126,8 @@ static void take_operand(struct ftsan_shape *out, const struct ftsan_decoded *d,
 				   d->insn.meta.category == ZYDIS_CATEGORY_UNCOND_BR) &&
 		      out->size > 0 && out->size <= OPERAND_MAX &&
 		      (out->reads || out->writes) && is_ordinary(&d->insn) &&
-		      !ftsan_zydis_has_mask(&d->insn) && !ftsan_zydis_masked(&d->insn, op);
+		      !ftsan_zydis_has_mask(&d->insn) &&
+		      !ftsan_zydis_masked(&d->insn, op);
 }
 
 bool ftsan_shape_decode(struct ftsan_shape *out, const unsigned char *code, size_t room)

@@ -93,9 +93,8 @@ static bool enter_or_ask(struct shard *shard, int tid)
 
 	while (!enter(shard, tid)) {
 		owner = atomic_load(&shard->owner);
-		if (owner != 0 &&
-		    atomic_compare_exchange_strong(&shard->owner, &owner,
-						   owner | TOO_MUCH))
+		if (owner != 0 && atomic_compare_exchange_strong(&shard->owner, &owner,
+								 owner | TOO_MUCH))
 			return false;
 	}
 	return true;
@@ -133,8 +132,8 @@ static void release_all(const struct batch *batch)
 		release(batch->origin[i], batch->block[i]);
 }
 
-/* Not in the shard: releasing takes as long as it takes. @most: ends sooner, unless another
- * thread has asked for all of it. */
+/* Not in the shard: releasing takes as long as it takes. @most: ends sooner, unless
+ * another thread has asked for all of it. */
 static void trim(struct shard *shard, int tid, unsigned most)
 {
 	struct batch batch;

@@ -92,7 +92,8 @@ static unsigned choose_entry(uintptr_t key)
 	return first + atomic_fetch_add_explicit(&given_up, 1, memory_order_relaxed) % 2;
 }
 
-/* Whoever replaces an entry counts what it finds: threads say different things at once. */
+/* Whoever replaces an entry counts what it finds: threads say different things at once.
+ */
 static void say(unsigned entry, uintptr_t key, enum ftsan_type_known known)
 {
 	uintptr_t before = atomic_exchange_explicit(&ftsan_freed_types.known[entry],

@@ -79,8 +79,8 @@ void ftsan_memory_look_live(uintptr_t begin, struct ftsan_memory *out);
 /* Does a PyObject begin at @address? By the allocator and by its type. */
 bool ftsan_memory_is_object(uintptr_t address);
 
-/* Is there a PyTypeObject at @address? Its metatype, three deep at most, must be type, and
- * say that its instances are types. */
+/* Is there a PyTypeObject at @address? Its metatype, three deep at most, must be type,
+ * and say that its instances are types. */
 bool ftsan_memory_is_type(uintptr_t address);
 
 /*

@@ -12,15 +12,15 @@ enum { PERCENT = 1, BUDGET_TICKS = 64 };
 
 enum { UNBOUND_TICKS = 8 }; /* a buffer that nobody points at by then is left out */
 
-static _Atomic uint32_t pace;	      /* periods of the last step */
-static _Atomic uint32_t ticking;      /* somebody is in ftsan_guard_tick() */
-static _Atomic bool waiting;	      /* buffers may be waiting for the next tick */
-static _Atomic bool scout;	      /* a scout ticks; allocations need not */
-static _Atomic uint64_t next_tick_ns; /* for allocations */
-static _Atomic uint32_t refusals;     /* publications that the limit put off */
-static uint32_t looked_again_at;      /* refusals at that time; under ticking */
-static _Atomic bool over_budget;      /* as of the last tick */
-static _Atomic uint32_t put_off;      /* publications that the budget put off */
+static _Atomic uint32_t pace;		    /* periods of the last step */
+static _Atomic uint32_t ticking;	    /* somebody is in ftsan_guard_tick() */
+static _Atomic bool waiting;		    /* buffers may be waiting for the next tick */
+static _Atomic bool scout;		    /* a scout ticks; allocations need not */
+static _Atomic uint64_t next_tick_ns;	    /* for allocations */
+static _Atomic uint32_t refusals;	    /* publications that the limit put off */
+static uint32_t looked_again_at;	    /* refusals at that time; under ticking */
+static _Atomic bool over_budget;	    /* as of the last tick */
+static _Atomic uint32_t put_off;	    /* publications that the budget put off */
 static uint32_t taken_up_at, taken_up_tick; /* the same for these */
 static uint64_t began_cpu_ns;
 
@@ -39,8 +39,7 @@ static enum ftsan_publish_answer ask(uint32_t index, bool foreign)
 		.fragment_limit = ftsan_guard_config.fragments,
 		.site_published = atomic_load_explicit(&ftsan_site_published[slot->site],
 						       memory_order_relaxed),
-		.over_budget =
-			atomic_load_explicit(&over_budget, memory_order_relaxed),
+		.over_budget = atomic_load_explicit(&over_budget, memory_order_relaxed),
 	};
 
 	/* Looking at the header costs most, so it comes last. */
@@ -138,9 +137,9 @@ static void look_again(uint32_t end)
 static void take_up(uint32_t end)
 {
 	uint32_t so_far = atomic_load_explicit(&put_off, memory_order_relaxed);
-	bool spent = ftsan_rule_spent(ftsan_slot_protect_ns(),
-				      ftsan_sys_cpu_ns() - began_cpu_ns, BURST_NS,
-				      PERCENT);
+	bool spent =
+		ftsan_rule_spent(ftsan_slot_protect_ns(),
+				 ftsan_sys_cpu_ns() - began_cpu_ns, BURST_NS, PERCENT);
 
 	atomic_store_explicit(&over_budget, spent, memory_order_relaxed);
 	if (spent || so_far == taken_up_at ||

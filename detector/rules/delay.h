@@ -49,9 +49,9 @@ struct ftsan_delay_question {
 bool ftsan_rule_delay(const struct ftsan_delay_question *question);
 
 /*
- * How many times longer is it worth to wait on a busy machine, where the others hardly run
- * meanwhile? Not at all in a run that has just begun, and may be over soon: there, many
- * words are worth more than much time for each.
+ * How many times longer is it worth to wait on a busy machine, where the others hardly
+ * run meanwhile? Not at all in a run that has just begun, and may be over soon: there,
+ * many words are worth more than much time for each.
  */
 uint32_t ftsan_rule_longer(const struct ftsan_delay_question *question);
 

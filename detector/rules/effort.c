@@ -86,5 +86,6 @@ bool ftsan_rule_aim(uint64_t armed, uint64_t hits, uint64_t elapsed_ns, bool fir
 	uint64_t most = AIM_BURST_NS + elapsed_ns / 100 * AIM_PERCENT;
 	uint64_t paid = hits * AIMS_OF_HIT;
 
-	return paid >= armed || (armed - paid) * AIM_NS <= (first ? most + AIM_BURST_NS : most);
+	return paid >= armed ||
+	       (armed - paid) * AIM_NS <= (first ? most + AIM_BURST_NS : most);
 }

@@ -73,8 +73,8 @@ static inline bool ftsan_freed_turn(uint32_t turn, unsigned interval)
 
 /*
  * @ns:   what the last FTSAN_FREED_STRETCH took
- * @keys: types and calls that are sampled; the more there are, the rarer each one's turns,
- *        because all of them take the program's time
+ * @keys: types and calls that are sampled; the more there are, the rarer each one's
+ *        turns, because all of them take the program's time
  *
  * Pure.
  */

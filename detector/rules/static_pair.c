@@ -23,9 +23,10 @@ static const struct {
 	[FTSAN_PAIR_RELEASED] = {FTSAN_GRADE_LOW,
 				 "A store that may be C's release, and a load that may "
 				 "be its acquire: plain moves of them look the same."},
-	[FTSAN_PAIR_ASKED] = {FTSAN_GRADE_LOW,
-			      "The other thread only asks whether there is a pointer: there "
-			      "is one before and after."},
+	[FTSAN_PAIR_ASKED] =
+		{FTSAN_GRADE_LOW,
+		 "The other thread only asks whether there is a pointer: there "
+		 "is one before and after."},
 	[FTSAN_PAIR_REFERENCE] =
 		{FTSAN_GRADE_MEDIUM,
 		 "Both threads found nothing there and store the same object: if each "
@@ -120,9 +121,9 @@ static enum ftsan_static_pair one_value(const struct ftsan_static_pair_question 
 }
 
 /*
- * What is stored before the last word of a call can be no message's flag. The last one can,
- * or the only one, or a pointer that is replaced under a lock: C's release, and its acquire
- * that meets it. A reference can't be taken by a plain load while it is replaced.
+ * What is stored before the last word of a call can be no message's flag. The last one
+ * can, or the only one, or a pointer that is replaced under a lock: C's release, and its
+ * acquire that meets it. A reference can't be taken by a plain load while it is replaced.
  */
 static bool may_be_release(const struct ftsan_static_pair_question *q)
 {

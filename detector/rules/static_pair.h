@@ -47,7 +47,7 @@ enum ftsan_static_pair {
  *               counted: who stores the same one has taken one more
  * @reference:   a Python object whose references are counted gives way to something else
  * @call_words:  as in struct ftsan_static_facts, of words of one variable
- * @followed:    after this word others of its variable were seen to be stored to in a call
+ * @followed:    after this word a call was seen to store to others of its variable
  * @locked:      the held store is made under a lock of the module's own
  * @varies:      the word has held several values: that both store the same is chance
  * @met_tests_null: the other one loads a pointer and only compares it with NULL

@@ -136,15 +136,15 @@ static void start_freed(void)
 static void start_sampler(void)
 {
 	(void)ftsan_sampler_init(
-		options, &(struct ftsan_sampler_host){
-				 .iterate = host->iterate,
-				 .interpreter = (uintptr_t)host->py_runtime,
-				 .code_type = host->py_code_type,
-				 .called = {(uintptr_t)host->tstate_get,
-					    (uintptr_t)host->tstate_gilstate,
-					    (uintptr_t)host->finalizing},
-				 .cache = host->cache,
-				 .attached = host->attached});
+		options,
+		&(struct ftsan_sampler_host){.iterate = host->iterate,
+					     .interpreter = (uintptr_t)host->py_runtime,
+					     .code_type = host->py_code_type,
+					     .called = {(uintptr_t)host->tstate_get,
+							(uintptr_t)host->tstate_gilstate,
+							(uintptr_t)host->finalizing},
+					     .cache = host->cache,
+					     .attached = host->attached});
 }
 
 /* The sampler holds two at a time, the statics one. */

@@ -317,8 +317,7 @@ void ftsan_record_coverage(const struct ftsan_host *host, const struct ftsan_pya
 	put_gil_requests(&line);
 	put_hooks(&line, host);
 	put_counters(&line);
-	ftsan_record_watched(&line, ftsan_latent(),
-			     ftsan_gil_is_on(host, abi));
+	ftsan_record_watched(&line, ftsan_latent(), ftsan_gil_is_on(host, abi));
 	ftsan_record_children(&line);
 	ftsan_statics_record_unread(&line);
 	ftsan_record_modules(&line);

@@ -92,8 +92,8 @@ static void put_watched(struct ftsan_buf *line, bool latent, bool gil_on)
 
 enum { NAMED = 8 };
 
-/* struct extensions - modules that were imported or are named like ones that were (before an
- * attach nobody looked), not CPython's own */
+/* struct extensions - modules that were imported or are named like ones that were (before
+ * an attach nobody looked), not CPython's own */
 struct extensions {
 	unsigned n;
 	bool numpy;

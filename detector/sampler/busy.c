@@ -12,8 +12,8 @@ static unsigned processors = 1;
 void ftsan_busy_init(void)
 {
 	uint64_t mask[MASK_WORDS] = {0};
-	long bytes = ftsan_sys_call6(SYS_sched_getaffinity, 0, sizeof(mask), (long)mask, 0,
-				     0, 0);
+	long bytes = ftsan_sys_call6(SYS_sched_getaffinity, 0, sizeof(mask), (long)mask,
+				     0, 0, 0);
 
 	processors = 0;
 	for (long i = 0; i < bytes / (long)sizeof(mask[0]); i++)

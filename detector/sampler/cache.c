@@ -73,11 +73,12 @@ static bool name_of(const struct ftsan_module *module, char *name)
 	}
 	(void)ftsan_sys_close(fd);
 	ftsan_buf_str(&text, "file-");
-	ftsan_buf_hex(&text, ftsan_hash_word(ftsan_hash_word((uint64_t)file.st_dev, (uint64_t)file.st_ino),
-				 (uint64_t)file.st_size));
+	ftsan_buf_hex(&text, ftsan_hash_word(ftsan_hash_word((uint64_t)file.st_dev,
+							     (uint64_t)file.st_ino),
+					     (uint64_t)file.st_size));
 	ftsan_buf_char(&text, '-');
-	ftsan_buf_hex(&text,
-		      ftsan_hash_word((uint64_t)file.st_mtim.tv_sec, (uint64_t)file.st_mtim.tv_nsec));
+	ftsan_buf_hex(&text, ftsan_hash_word((uint64_t)file.st_mtim.tv_sec,
+					     (uint64_t)file.st_mtim.tv_nsec));
 	return !text.truncated;
 }
 

@@ -113,8 +113,7 @@ static bool is_extension(const char *path)
 	size_t n = base.length;
 
 	if (strstr(path, "/site-packages/") != NULL ||
-	    strstr(path, "/dist-packages/") != NULL ||
-	    ftsan_path_is_stdlib(path))
+	    strstr(path, "/dist-packages/") != NULL || ftsan_path_is_stdlib(path))
 		return true;
 	if (ftsan_str_begins(path, "/lib") || ftsan_str_begins(path, "/usr/"))
 		return strstr(base.text, ".cpython-") != NULL;

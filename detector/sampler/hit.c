@@ -74,7 +74,8 @@ static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 	if (!ftsan_everyone_there())
 		ftsan_same_word_arm(key);
 	/* A loop is at another word by the time that it is trapped, and its site used up.
-	 * But each time that the thread wakes for it, it may have to wait for a processor. */
+	 * But each time that the thread wakes for it, it may have to wait for a
+	 * processor. */
 	if (!ftsan_everyone_there() && more > 0)
 		plan.again = ftsan_same_word_arm;
 	armed = ftsan_sys_now_ns();

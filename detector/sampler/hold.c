@@ -30,7 +30,7 @@ enum state {
  * @taken:  a thread has it
  * @armed:  generation of the watch, 0: none; hits of another one are late
  * @state:  enum state; futex of both threads
- * @watch:  the watchpoint that it has while it is taken, FTSAN_EVERYONE_NONE: there are none
+ * @watch:  the watchpoint that it has while it is taken, or FTSAN_EVERYONE_NONE
  */
 struct window {
 	_Atomic uint32_t taken;

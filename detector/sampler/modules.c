@@ -231,8 +231,7 @@ void ftsan_modules_unloaded(bool (*is_loaded)(uintptr_t address))
 }
 
 unsigned ftsan_modules_sample(int (*iterate)(ftsan_phdr_callback, void *),
-			      const char *choice,
-			      const struct ftsan_module *interpreter,
+			      const char *choice, const struct ftsan_module *interpreter,
 			      const struct ftsan_module *only,
 			      bool (*made)(struct ftsan_sample_module *module))
 {

@@ -18,9 +18,9 @@ struct ftsan_pyabi;
  *          @get: the interpreter's way to the current state, which up to 3.11 is that of
  *          whoever holds the GIL; @kept: its way to the thread's, be it attached or not;
  *          NULL: there is none. @attached: out
- * ftsan_pyquick_detached() - has the calling thread a state and is not attached, so that no
- *          GIL orders it? false as well: the interpreter is not known
- * ftsan_pyquick_attached() - has it one, and is attached? Where there is a GIL, it holds it
+ * ftsan_pyquick_detached() - has the calling thread a state and is not attached, so
+ *          that no GIL orders it? false as well: the interpreter is not known
+ * ftsan_pyquick_attached() - has it one, and is attached? Where there is a GIL, it has it
  * ftsan_pyquick_importing() - is an import under way on the thread, however far up?
  * ftsan_pyquick_codes() - code objects of the innermost frames; the count
  * ftsan_pyquick_file() - co_filename of one, that may be gone; false: it is

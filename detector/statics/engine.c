@@ -151,9 +151,8 @@ static bool on_sealed(struct static_thread *own, struct ftsan_thread *thread,
 	ftsan_count(statics_traps);
 	begin(own, page, uc, address);
 	atomic_fetch_add_explicit(&own->store.module->traps, 1, memory_order_relaxed);
-	static_note_thread(
-		own->store.module,
-		atomic_load_explicit(&thread->tid, memory_order_relaxed));
+	static_note_thread(own->store.module,
+			   atomic_load_explicit(&thread->tid, memory_order_relaxed));
 	fill_store(own, thread, uc);
 	if (static_page_is_hot(page, &own->store)) {
 		/* Nothing new, and too often: the store is made with the page open. */
@@ -240,8 +239,8 @@ bool ftsan_statics_let_read(const siginfo_t *info, const void *ucontext)
 	    ftsan_context_writes(ucontext))
 		return false;
 	page = static_page_of(address);
-	if (page == NULL || atomic_load_explicit(&page->state, memory_order_acquire) ==
-				    STATIC_PAGE_GONE)
+	if (page == NULL ||
+	    atomic_load_explicit(&page->state, memory_order_acquire) == STATIC_PAGE_GONE)
 		return false;
 	if (ftsan_sys_protect((void *)(address & ~(uintptr_t)(FTSAN_PAGE - 1)),
 			      FTSAN_PAGE, PROT_READ) != 0)

@@ -177,7 +177,8 @@ void ftsan_statics_inventory(void)
 	write_end(written, left_out);
 }
 
-/* Pages that are never closed: the processor's watchpoints have to see who loads there. */
+/* Pages that are never closed: the processor's watchpoints have to see who loads there.
+ */
 static uint64_t lock_pages(const struct static_module *module)
 {
 	uint64_t n = 0;
@@ -223,7 +224,8 @@ void ftsan_statics_record_unread(struct ftsan_buf *line)
 	ftsan_buf_str(line, ",\"statics_unread\":{\"words\":");
 	ftsan_buf_u64(line, words);
 	ftsan_buf_str(line, ",\"modules\":[");
-	for (unsigned i = 0, named = 0; i < static_modules() && named < UNREAD_NAMED; i++) {
+	for (unsigned i = 0, named = 0; i < static_modules() && named < UNREAD_NAMED;
+	     i++) {
 		const struct static_module *module = static_module_at((uint16_t)i);
 
 		if (module->module == NULL ||

@@ -44,8 +44,8 @@ static void meet(struct static_thread *own, struct ftsan_thread *thread,
 {
 	struct static_watched watched;
 
-	if (static_watch_tell(generation, &watched) && static_window_is_at(watched.page) &&
-	    learn(own, &watched, ucontext) &&
+	if (static_watch_tell(generation, &watched) &&
+	    static_window_is_at(watched.page) && learn(own, &watched, ucontext) &&
 	    static_meet(own, thread, ucontext) == STATIC_MEET_RACED)
 		static_window_serve();
 }

@@ -195,7 +195,8 @@ void static_page_surely_open(struct static_page *page, uint64_t for_ns)
 {
 	enum { PATIENCE = 100, WAIT_NS = 100000 };
 
-	/* Who is sealing just now does not know yet of the call, or that it is for good. */
+	/* Who is sealing just now does not know yet of the call, or that it is for good.
+	 */
 	for (unsigned i = 0; i < PATIENCE && atomic_load(&polling) != 0; i++)
 		ftsan_sys_sleep(WAIT_NS);
 	for (;;) {

@@ -5,7 +5,8 @@
 
 /*
  * Include/object.h: free-threaded, ob_ref_local is the int at 12, and all ones where
- * references aren't counted; else the count is the lower half of the first word, and large.
+ * references aren't counted; else the count is the lower half of the first word, and
+ * large.
  */
 static bool is_counted(uint64_t value)
 {
@@ -77,7 +78,7 @@ struct ftsan_static_pair_verdict static_pair_verdict(const struct static_store *
 		.counted = points(held) && is_counted(held->new),
 		.reference = held->access.size == 8 && is_counted(held->old),
 		.call_words = call_words(held->word),
-		.followed = held->word->of_one && static_word_followed(held->word),
+		.followed = held->word->of_one &&static_word_followed(held->word),
 		.locked = static_is_locked(held),
 		.varies = facts->changed > 1,
 		.met_tests_null = tests_null(met),

@@ -73,7 +73,8 @@ static bool is_nearer(uintptr_t than, uintptr_t other, uintptr_t address)
 /* The function goes on from one word to another. */
 static void note_order(uintptr_t before, uintptr_t after)
 {
-	struct static_word *first = static_word_of(before), *second = static_word_of(after);
+	struct static_word *first = static_word_of(before),
+			   *second = static_word_of(after);
 	bool follows = first != NULL && is_nearer(first->follower, after, before);
 	bool leads = second != NULL && is_nearer(second->leader, before, after);
 
@@ -131,8 +132,8 @@ static bool is_other_part(uintptr_t address, uintptr_t other)
 {
 	enum { NEAR_BYTES = 64 };
 
-	return other != 0 && is_same_variable(address, other,
-					      distance(address, other) <= NEAR_BYTES);
+	return other != 0 &&
+	       is_same_variable(address, other, distance(address, other) <= NEAR_BYTES);
 }
 
 /* One that has more to do with what came before it is the last one of its message. What
@@ -160,10 +161,10 @@ bool static_words_of_one(struct static_thread *own)
 	if (own->store.access.size > 8 || own->store.repeated)
 		word->of_one = true;
 	for (unsigned i = 0; i < run->n && !word->of_one; i++)
-		word->of_one = run->words[i] != address &&
-			       is_same_function(run->pcs[i], own->store.pc) &&
-			       is_same_variable(run->words[i], address,
-						run->n >= MANY_WORDS);
+		word->of_one =
+			run->words[i] != address &&
+			is_same_function(run->pcs[i], own->store.pc) &&
+			is_same_variable(run->words[i], address, run->n >= MANY_WORDS);
 	return word->of_one;
 }
 

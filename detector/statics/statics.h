@@ -88,7 +88,7 @@ void ftsan_statics_unload_begin(void);
 void ftsan_statics_unload_end(bool (*is_loaded)(uintptr_t address));
 
 /**
- * struct ftsan_statics_call - a call in which the kernel comes to statics; begins as zeros
+ * struct ftsan_statics_call - a call in which the kernel comes to statics; zeros at first
  * @pages: that it may come to, so that they stay as it needs them till the end, however
  *         long the call waits; of a call that never ends (a longjmp) they stay so. Those
  *         past @n of FTSAN_STATICS_CALL_PAGES are left open for good
@@ -101,9 +101,9 @@ struct ftsan_statics_call {
 };
 
 /*
- * Memory that the kernel is about to write to, or to read: sealed pages are opened, closed
- * ones are waited for, until the call's end. Cheap for other memory. Context: normal
- * context.
+ * Memory that the kernel is about to write to, or to read: sealed pages are opened,
+ * closed ones are waited for, until the call's end. Cheap for other memory. Context:
+ * normal context.
  */
 extern FTSAN_HIDDEN _Atomic uintptr_t ftsan_statics_lowest, ftsan_statics_highest;
 void ftsan_statics_kernel_slow(struct ftsan_statics_call *call, uintptr_t address,
@@ -174,8 +174,9 @@ void ftsan_statics_ending(void);
 void ftsan_statics_flush(void);
 void ftsan_statics_inventory(void);
 
-/* Appends `statics_unread` to a record: words that were held up next to locks of libc, and
- * that no watchpoint was free for, so that loads of them were not seen. If there are any. */
+/* Appends `statics_unread` to a record: words that were held up next to locks of libc,
+ * and that no watchpoint was free for, so that loads of them were not seen. If there are
+ * any. */
 void ftsan_statics_record_unread(struct ftsan_buf *line);
 /* A record for each module, with the share of time that it was sealed. */
 void ftsan_statics_record_modules(void);

@@ -157,7 +157,7 @@ void static_page_open(struct static_page *page, uint64_t for_ns);
 void static_page_leave_open(struct static_page *page); /* for good */
 /* Of a page that the kernel is going to write to. Waits for a window. */
 void static_page_surely_open(struct static_page *page, uint64_t for_ns);
-void static_page_protect(struct static_page *page);    /* as its state says */
+void static_page_protect(struct static_page *page); /* as its state says */
 bool static_page_is_hot(struct static_page *page, const struct static_store *store);
 void static_pages_poll(uint64_t now);
 void static_pages_freeze(bool freeze);
@@ -170,7 +170,8 @@ void static_report_hazard(struct static_thread *own, struct ftsan_thread *thread
 			  struct ftsan_static_verdict verdict, const void *ucontext);
 void static_hazards_poll(uint64_t now, bool all);
 
-/* worth.c: the first store of a pointer that was NULL; any that a window may show more of. */
+/* worth.c: the first store of a pointer that was NULL; any that a window may show more
+ * of. */
 bool static_is_first_need(const struct static_store *store);
 bool static_window_worth(const struct static_store *store);
 /* How long one may be, and whether the budget has it. */

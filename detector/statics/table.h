@@ -41,7 +41,7 @@ struct static_module {
 	bool asks_for_gil;
 	_Atomic bool gone;
 	_Atomic uint32_t traps;
-	_Atomic uint32_t unread; /* words held up whose readers couldn't be seen */
+	_Atomic uint32_t unread;     /* words held up whose readers couldn't be seen */
 	_Atomic int last_tid;	     /* who stored last */
 	_Atomic uint64_t shared_ns;  /* when that was another thread than before */
 	_Atomic uint32_t open_locks; /* pages with lock words that are open just now */
@@ -64,7 +64,8 @@ enum static_page_state {
  * @has_locks: it holds locks of libc, which the kernel looks at: never inaccessible
  * @has_atomics: bus-locked instructions were seen on it: it may hold lock words
  * @counted:   in the module's @open_locks
- * @burst:     traps in the period @burst_period that brought nothing new; @burst_new: others
+ * @burst:     traps in the period @burst_period that brought nothing new
+ * @burst_new: others in it
  * @penalty:   periods that it stays open the next time
  * @boring:    traps in a row of words that are known to be none of our business
  * @for_good:  once it is open it stays so
@@ -127,9 +128,9 @@ enum { STATIC_CALLERS = 4, STATIC_MOMENTS = 8 };
 
 /*
  * An instruction that stored to a word. @caller: return addresses, innermost first.
- * @moments: wall clock in ns of the first store, the second, the fourth, the eighth and so
- * on, the last place being that of the latest of them: spread over the run, so that they
- * say in which tests it stores. Those two with the inventory only.
+ * @moments: wall clock in ns of the first store, the second, the fourth, the eighth and
+ * so on, the last place being that of the latest of them: spread over the run, so that
+ * they say in which tests it stores. Those two with the inventory only.
  */
 struct static_writer {
 	_Atomic uintptr_t pc;

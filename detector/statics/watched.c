@@ -11,7 +11,8 @@ enum { HITS_MAX = 32 };
 
 /* Written by the window's owner before the word is watched. */
 static struct {
-	_Atomic uint32_t generation; /* of the watch; 0: none. Hits of another one are late */
+	_Atomic uint32_t
+		generation; /* of the watch; 0: none. Hits of another one are late */
 	_Atomic uint32_t hits;
 	uint32_t last;
 	_Atomic int event;
@@ -110,8 +111,9 @@ bool static_watch_is_hit(const siginfo_t *info, uint32_t *generation)
 
 static bool is_current(uint32_t generation)
 {
-	return generation != 0 && atomic_load_explicit(&watch.generation,
-						       memory_order_acquire) == generation;
+	return generation != 0 &&
+	       atomic_load_explicit(&watch.generation, memory_order_acquire) ==
+		       generation;
 }
 
 /* The window may end at any moment, and the next one watch another word. */

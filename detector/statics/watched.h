@@ -26,10 +26,11 @@ struct static_watched {
 	struct ftsan_access word;
 };
 
-/* Is the signal one of these? @generation: of which watch; 0: it came too late to say where
- * the access was. Async-signal-safe; so is the other. */
+/* Is the signal one of these? @generation: of which watch; 0: it came too late to say
+ * where the access was. Async-signal-safe; so is the other. */
 bool static_watch_is_hit(const siginfo_t *info, uint32_t *generation);
-/* What that one watches. False: nothing any more, or there were hits enough, and it rests. */
+/* What that one watches. False: nothing any more, or there were hits enough, and it
+ * rests. */
 bool static_watch_tell(uint32_t generation, struct static_watched *out);
 
 #endif

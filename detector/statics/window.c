@@ -78,7 +78,8 @@ static bool wait_for_another(struct static_page *page)
 	while ((state = atomic_load_explicit(&window.state, memory_order_acquire)) ==
 		       OPEN ||
 	       state == CLAIMED) {
-		uint64_t until = atomic_load_explicit(&window.until, memory_order_relaxed);
+		uint64_t until =
+			atomic_load_explicit(&window.until, memory_order_relaxed);
 		uint64_t limit = state == OPEN ? until : until + CLAIM_NS;
 
 		if (ftsan_sys_now_ns() >= limit) {
@@ -108,7 +109,8 @@ static void wait_for_maker(const struct static_store *met,
 				  memory_order_relaxed);
 }
 
-/* take_page() - for a window; not where the kernel is to come, which would fail its call. */
+/* take_page() - for a window; not where the kernel is to come, which would fail its call.
+ */
 static bool take_page(struct static_page *page)
 {
 	uint8_t sealed = STATIC_PAGE_SEALED;
@@ -153,8 +155,8 @@ static void fill_new(struct static_store *store, const struct ftsan_insn *insn)
 }
 
 /*
- * Two that come at the same moment find the page sealed, both; the one has the window, and
- * the other one is who it waits for.
+ * Two that come at the same moment find the page sealed, both; the one has the window,
+ * and the other one is who it waits for.
  */
 bool static_window_is_at(const struct static_page *page)
 {
@@ -177,9 +179,8 @@ bool static_window(struct static_thread *own, struct ftsan_thread *thread,
 	fill_new(store, &own->insn);
 	if (!static_window_worth(store))
 		return false;
-	if (!static_window_may_open(store, site,
-				    atomic_load_explicit(&spent_ns,
-							 memory_order_relaxed)) ||
+	if (!static_window_may_open(
+		    store, site, atomic_load_explicit(&spent_ns, memory_order_relaxed)) ||
 	    !atomic_compare_exchange_strong(&window.state, &closed, PREPARING))
 		return false;
 	(void)static_words_of_one(own);

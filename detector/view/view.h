@@ -196,12 +196,12 @@ void ftsan_lasting_module(char *to, size_t size, const char *path);
 void ftsan_lasting_function(char *to, size_t size, const char *name);
 
 /**
- * ftsan_view_cython_name() - the method behind the name of the C function that Cython made
+ * ftsan_view_cython_name() - the method behind the name of Cython's C function
  * @to: gets "running.Mean.add" of "__pyx_f_7running_4Mean_add" and of
  *      "__pyx_pw_7running_4Mean_1add"; what does not fit is cut off
  *
- * Each part has its length in front, and the last one a number that tells functions of one
- * name apart (Cython/Compiler/, 3.0 to 3.2). What compilers add to names is left out.
+ * Each part has its length in front, and the last one a number that tells functions of
+ * one name apart (Cython/Compiler/, 3.0 to 3.2). What compilers add to names is left out.
  *
  * Pure, async-signal-safe. Return: false, and @to is as it was: it is no such name.
  */

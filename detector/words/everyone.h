@@ -33,8 +33,8 @@ bool ftsan_everyone_there(void);
 int ftsan_everyone_error(void);
 
 /*
- * Takes one that is free: its number, or FTSAN_EVERYONE_NONE. Whoever has taken it may aim
- * it and let it rest, and gives it back resting. Any thread; async-signal-safe.
+ * Takes one that is free: its number, or FTSAN_EVERYONE_NONE. Whoever has taken it may
+ * aim it and let it rest, and gives it back resting. Any thread; async-signal-safe.
  */
 int ftsan_everyone_take(void);
 void ftsan_everyone_give(int number);

@@ -31,7 +31,8 @@ static struct {
 /* Where the answers of a round go; the other one has those of the round that is kept. */
 static struct ftsan_witness *rooms[2];
 static struct ftsan_witness *_Atomic room;
-/* Where each stood when it answered for the last time, and for how many answers by now. */
+/* Where each stood when it answered for the last time, and for how many answers by now.
+ */
 static struct {
 	uintptr_t sp, pc;
 	unsigned times;

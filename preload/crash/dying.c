@@ -32,8 +32,8 @@ static _Atomic bool told;
 /* The one whose questions are answered; the answers are its own until it leaves. */
 static _Atomic uint64_t keeper;
 
-/* What the process dies of, whatever comes on top of it; written by the reporter. Without a
- * signal: of nothing yet. */
+/* What the process dies of, whatever comes on top of it; written by the reporter. Without
+ * a signal: of nothing yet. */
 static struct {
 	int sig;
 	siginfo_t info;
@@ -148,8 +148,8 @@ static void report(int sig, const siginfo_t *info, const void *uc)
 }
 
 /*
- * Another thread is at it: this one says where it stands, and waits for the end. True: what
- * the other one told was a hang, and this one's death is still to be told.
+ * Another thread is at it: this one says where it stands, and waits for the end. True:
+ * what the other one told was a hang, and this one's death is still to be told.
  */
 static bool stand_by(const void *ucontext)
 {
@@ -221,8 +221,9 @@ static void on_dying(int sig, const siginfo_t *info, const void *ucontext)
 {
 	if (!ftsan_preload_own() || !ftsan_preload_options()->crash)
 		return;
-	/* Of two that fault at a time, the one whose handler still prints dies first: what
-	 * it died of is known, and of the other one perhaps no more than that it is sent. */
+	/* Of two that fault at a time, the one whose handler still prints dies first:
+	 * what it died of is known, and of the other one perhaps no more than that it is
+	 * sent. */
 	(void)keep_room(KEEPER_NS, ucontext);
 	while (!become_reporter()) {
 		if (atomic_load(&reporter) == ftsan_sys_self()) {
@@ -269,8 +270,8 @@ static void on_suspect(int sig, const siginfo_t *info, const void *ucontext,
 	/* A signal that was sent to a program that handles it is its business. */
 	if (!dies && info->si_code <= 0)
 		return;
-	/* NULL after a fault of our own in what is done below, too: the handler is to have
-	 * its turn. */
+	/* NULL after a fault of our own in what is done below, too: the handler is to
+	 * have its turn. */
 	suspect = ftsan_suspect_note(sig, info, ucontext);
 	/* Only where the process is all but sure to die: others recover. */
 	if (suspect == NULL || !dies || is_traced() || !keep_room(0, ucontext))

@@ -20,8 +20,9 @@ enum { PIECE_MAX = 256 };
 static const char beginning[] = "Fatal Python error: ";
 enum { BEGINNING = sizeof(beginning) - 1 };
 
-/* Who says it, and what; written by that thread. With the process, as in ftsan_sys_self(): a
- * fork in the middle of it leaves the child half of what its parent has to say. */
+/* Who says it, and what; written by that thread. With the process, as in
+ * ftsan_sys_self(): a fork in the middle of it leaves the child half of what its parent
+ * has to say. */
 static _Atomic uint64_t speaker;
 static char said[FTSAN_LAST_WORDS_MAX];
 static size_t length;

@@ -7,8 +7,8 @@
 #include "base/base.h"
 #include "process/process.h"
 
-/* Of one thread each. One that left its handler by siglongjmp() keeps its own until it has
- * another fault, or ends. */
+/* Of one thread each. One that left its handler by siglongjmp() keeps its own until it
+ * has another fault, or ends. */
 enum { SUSPECTS = 8 };
 
 static struct ftsan_suspect suspects[SUSPECTS];

@@ -1,7 +1,8 @@
 /*
  * Faults that handlers of the program have got. Whether the process dies of one is not
  * known yet: a handler may put the former action back and send the signal anew, and then
- * where it came from is known here only; or it recovers, by its return or by siglongjmp().
+ * where it came from is known here only; or it recovers, by its return or by
+ * siglongjmp().
  *
  * Context of everything: async-signal-safe.
  */
@@ -33,8 +34,8 @@ struct ftsan_suspect {
 };
 
 /*
- * The calling thread's fault, from now on until it is forgotten. NULL: there is no room, or
- * the last one is just being asked about.
+ * The calling thread's fault, from now on until it is forgotten. NULL: there is no room,
+ * or the last one is just being asked about.
  */
 struct ftsan_suspect *ftsan_suspect_note(int sig, const siginfo_t *info, const void *uc);
 

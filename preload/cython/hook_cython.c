@@ -112,9 +112,9 @@ void *ftsan_hook_PyMem_Realloc(void *block, size_t size)
 
 	if (!ftsan_guard_owns(block)) {
 		to = block != NULL ? take_over(block, size, caller) : NULL;
-		if (to == NULL && ftsan_freed_resize(block, size, FTSAN_FREED_BY_MEM,
-						     (void *)caller,
-						     ftsan_real.PyMem_Malloc, &to))
+		if (to == NULL &&
+		    ftsan_freed_resize(block, size, FTSAN_FREED_BY_MEM, (void *)caller,
+				       ftsan_real.PyMem_Malloc, &to))
 			return to;
 		if (to == NULL)
 			return ftsan_real.PyMem_Realloc(block, size);

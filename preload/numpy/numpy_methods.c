@@ -87,7 +87,8 @@ static void hook_method(struct method_def *method, const char *owner)
 	if (method->flags & (METH_CLASS | METH_STATIC | METH_METHOD))
 		return;
 	op.operation.mutator = FTSAN_STR_IS_ONE(method->name, mutating_methods);
-	op.args.outputs = op.operation.mutator || FTSAN_STR_IS_ONE(method->name, writing_methods);
+	op.args.outputs =
+		op.operation.mutator || FTSAN_STR_IS_ONE(method->name, writing_methods);
 	ftsan_ops_hook(&method->function, &op);
 }
 
@@ -146,7 +147,8 @@ static void hook_attribute(struct getset_def *attribute, const char *owner)
 	struct ftsan_op set = {
 		.operation = {.owner = owner,
 			      .name = setter_name(attribute->name),
-			      .mutator = FTSAN_STR_IS_ONE(attribute->name, mutating_setters)},
+			      .mutator = FTSAN_STR_IS_ONE(attribute->name,
+							  mutating_setters)},
 		.args = {.convention = FTSAN_ARGS_OBJECTS, .objects = 3, .outputs = 1},
 	};
 

@@ -48,8 +48,8 @@ bool ftsan_altstack_release(stack_t *frame, uintptr_t sp);
 bool ftsan_altstack_holds(uintptr_t sp);
 
 /*
- * Is the calling thread, which is at @sp, still in what has its @frame above? One may have
- * left a handler by siglongjmp(), and it shows in nothing else. Async-signal-safe.
+ * Is the calling thread, which is at @sp, still in what has its @frame above? One may
+ * have left a handler by siglongjmp(), and it shows in nothing else. Async-signal-safe.
  */
 bool ftsan_altstack_within(uintptr_t frame, uintptr_t sp);
 

@@ -78,8 +78,7 @@ extern char __dso_handle[] __attribute__((visibility("hidden")));
 
 void ftsan_process_start(void)
 {
-	__register_atfork(before_fork, after_fork_parent, after_fork_child,
-			  __dso_handle);
+	__register_atfork(before_fork, after_fork_parent, after_fork_child, __dso_handle);
 	on_exit(on_program_exit, NULL);
 }
 

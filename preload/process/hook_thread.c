@@ -183,8 +183,8 @@ static void drop_start(struct start *start)
 		free(start);
 }
 
-/* A stack in a static: the kernel writes to the thread's own block there (rseq, its number
- * at its end), and ends the process if it can't. */
+/* A stack in a static: the kernel writes to the thread's own block there (rseq, its
+ * number at its end), and ends the process if it can't. */
 static void keep_stack_open(const pthread_attr_t *attr)
 {
 	size_t size_bytes;

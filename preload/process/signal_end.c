@@ -65,7 +65,7 @@ void ftsan_signal_die(int sig, const siginfo_t *info, void *frame)
 			 ftsan_sigset_get(&uc->uc_sigmask) & ~FTSAN_SIGBIT(sig));
 	ftsan_sys_call6(SYS_rt_tgsigqueueinfo, ftsan_sys_getpid(), ftsan_sys_gettid(),
 			sig, (long)info, 0, 0);
-	/* Last: from here on another thread that is sent the same dies in its own place, and
-	 * a store to one of our pages is enough for that. */
+	/* Last: from here on another thread that is sent the same dies in its own place,
+	 * and a store to one of our pages is enough for that. */
 	FTSAN_REAL(sigaction)(sig, &act, NULL);
 }

@@ -101,8 +101,8 @@ static void messages(struct ftsan_statics_call *call, const struct mmsghdr *list
 }
 
 /*
- * A thread of libc's own will come to it, with every signal blocked. struct aiocb64 is the
- * same here.
+ * A thread of libc's own will come to it, with every signal blocked. struct aiocb64 is
+ * the same here.
  */
 static void later(const void *of)
 {
@@ -199,10 +199,10 @@ static void set_plain(unsigned i, const char *name, uintptr_t replacement)
 
 static void set_twice(void)
 {
-	ftsan_kernel_sigsetjmp_real = set(KERNEL_SIGSETJMP, "__sigsetjmp",
-					  (uintptr_t)ftsan_kernel_sigsetjmp);
-	ftsan_kernel_getcontext_real = set(KERNEL_GETCONTEXT, "getcontext",
-					   (uintptr_t)ftsan_kernel_getcontext);
+	ftsan_kernel_sigsetjmp_real =
+		set(KERNEL_SIGSETJMP, "__sigsetjmp", (uintptr_t)ftsan_kernel_sigsetjmp);
+	ftsan_kernel_getcontext_real =
+		set(KERNEL_GETCONTEXT, "getcontext", (uintptr_t)ftsan_kernel_getcontext);
 	ftsan_kernel_swapcontext_real = set(KERNEL_SWAPCONTEXT, "swapcontext",
 					    (uintptr_t)ftsan_kernel_swapcontext);
 }

@@ -50,7 +50,8 @@ static void put_verdict(const struct ftsan_report *report)
 	free(unwatched);
 }
 
-/* Extension modules and the libraries of packages, not the interpreter's and the system's. */
+/* Extension modules and the libraries of packages, not the interpreter's and the
+ * system's. */
 static bool is_of_package(const char *path)
 {
 	return ftsan_path_in_packages(path) != NULL || ftsan_path_has_tag(path);
@@ -77,7 +78,8 @@ static void put_packages(const struct ftsan_report *report)
 
 	for (size_t i = 0; i < paths->n; i++)
 		add_package(report, &packages, paths->texts[i]);
-	/* Mode latent samples none; those that findings tell of are known all the same. */
+	/* Mode latent samples none; those that findings tell of are known all the same.
+	 */
 	for (size_t i = 0; i < session->n_modules; i++)
 		if (is_of_package(session->modules[i].path))
 			add_package(report, &packages, session->modules[i].path);

@@ -165,8 +165,8 @@ static void put_facts(FILE *out, const struct ftsan_item *item)
 		      "</dd>\n");
 	/* A death has none but what its cause tells. */
 	if (item->view->death == NULL)
-		put_explained(out, "<dt>Remedy</dt><dd>", ftsan_explain_remedy, item->view,
-			      "</dd>\n");
+		put_explained(out, "<dt>Remedy</dt><dd>", ftsan_explain_remedy,
+			      item->view, "</dd>\n");
 	put_object(out, item->view);
 	put_operation(out, item->view);
 	put_seen(out, item->found);

@@ -155,9 +155,8 @@ void ftsan_report_write(struct ftsan_report *report, const struct ftsan_format *
 const char *ftsan_item_title(const struct ftsan_item *item, char *to,
 			     size_t capacity_bytes)
 {
-	const char *title = item->view->title != NULL
-				    ? item->view->title
-				    : item->found->headline;
+	const char *title =
+		item->view->title != NULL ? item->view->title : item->found->headline;
 
 	/* Other languages have no such names, and mean what they put in angle brackets.
 	 */

@@ -90,8 +90,8 @@ static void put_hazard(FILE *out, const struct ftsan_view *view)
 
 static void put_title(FILE *out, const struct ftsan_view *view)
 {
-	const char *title = ftsan_str_some(view->title) ? view->title
-							: ftsan_view_headline(view);
+	const char *title =
+		ftsan_str_some(view->title) ? view->title : ftsan_view_headline(view);
 
 	ftsan_put_text(out, title);
 	if (ftsan_str_some(view->culprit)) {

@@ -109,7 +109,8 @@ struct ftsan_module_line *ftsan_modules_ranked(const struct ftsan_session *sessi
 		struct ftsan_module_line *line = &lines[*n];
 
 		line->seen = &coverage->modules[i];
-		line->own = ftsan_path_in_packages(path) == NULL && !ftsan_path_is_stdlib(path);
+		line->own = ftsan_path_in_packages(path) == NULL &&
+			    !ftsan_path_is_stdlib(path);
 		ftsan_lasting_module(line->name, sizeof(line->name), path);
 		line->faults = faults_in(session, line->name);
 		if (line->own || line->faults > 0 ||

@@ -91,8 +91,7 @@ void ftsan_resolve(struct ftsan_resolved *resolved, struct ftsan_symbolizer *sym
 	resolved->view = *view;
 	resolved->view.title = resolved->title = demangled(view->title);
 	resolved->view.name = resolved->name = demangled(view->name);
-	resolved->view.description = resolved->description =
-		demangled(view->description);
+	resolved->view.description = resolved->description = demangled(view->description);
 	resolved->view.member = resolved->member = member_of(symbolizer, occurrence);
 	resolved->stacks = ftsan_xcalloc(view->n_stacks, sizeof(*resolved->stacks));
 	for (unsigned i = 0; i < view->n_stacks; i++) {

@@ -137,14 +137,16 @@ static void write_bounds(FILE *out, const struct ftsan_session *session)
 	write_lost(out, session);
 }
 
-/* Statics next to locks of libc, whose page can't be closed, and no watchpoint for them. */
+/* Statics next to locks of libc, whose page can't be closed, and no watchpoint for them.
+ */
 static void write_unread(FILE *out, const struct ftsan_session *session)
 {
 	const struct ftsan_names *names = &session->coverage.unread;
 
 	if (session->coverage.n_unread == 0)
 		return;
-	fprintf(out, "ftsan: NOT WATCHED: loads of %llu %s of static data next to locks (",
+	fprintf(out,
+		"ftsan: NOT WATCHED: loads of %llu %s of static data next to locks (",
 		(unsigned long long)session->coverage.n_unread,
 		ftsan_plural(session->coverage.n_unread, "word", "words"));
 	for (size_t i = 0; i < names->n; i++) {

@@ -306,8 +306,7 @@ static int run_with_log(struct run *run, const struct request *request)
 			    run->unfit);
 	error = ftsan_child_start(&run->child, request->command, &run->live.environment);
 	if (error != 0)
-		status = ftsan_child_not_started(&run->child, request->command[0],
-						 error);
+		status = ftsan_child_not_started(&run->child, request->command[0], error);
 	else
 		status = watch(run, request);
 	ftsan_environment_release(&run->live.environment);

@@ -122,7 +122,8 @@ static int scan_argument(struct ftsan_scan *scan, const char *path)
 		return scan_python(scan, path);
 	before = scan->n_modules + scan->others;
 	error = ftsan_scan_tree(scan, path);
-	if (error == 0 && before == scan->n_modules + scan->others && ftsan_is_regular(path))
+	if (error == 0 && before == scan->n_modules + scan->others &&
+	    ftsan_is_regular(path))
 		return fail(path, "neither an extension module nor another shared object "
 				  "for " FTSAN_CPU_NAME);
 	return error != 0 ? fail(path, strerror(-error)) : 0;

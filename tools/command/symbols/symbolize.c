@@ -336,8 +336,8 @@ bool ftsan_symbolize_static(struct ftsan_symbolizer *symbolizer, const char *mod
 	    !ftsan_variable_find(&variable, file->handle, offset + file->bias))
 		return false;
 	name->name = keep_name(symbolizer, variable.name);
-	name->part = variable.part[0] != '\0' ? keep_string(symbolizer, variable.part)
-					      : "";
+	name->part =
+		variable.part[0] != '\0' ? keep_string(symbolizer, variable.part) : "";
 	ftsan_variable_release(&variable);
 	return name->name != NULL;
 }
