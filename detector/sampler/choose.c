@@ -42,9 +42,7 @@ static struct part whole(const char *text)
 
 static struct part base_name(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-
-	return whole(slash == NULL ? path : slash + 1);
+	return whole(ftsan_str_base_name(path));
 }
 
 /* The folders of a path, and its file with and without what follows the first dot. */

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "base/base.h"
 #include "sampler/modules.h"
 
 enum { BUILD_DIGITS = 8 };
@@ -20,8 +21,7 @@ bool ftsan_focus_on(void)
 
 static const char *base_of(const struct ftsan_sample_module *module, size_t *length)
 {
-	const char *slash = strrchr(module->module->path, '/');
-	const char *base = slash == NULL ? module->module->path : slash + 1;
+	const char *base = ftsan_str_base_name(module->module->path);
 
 	*length = strcspn(base, ".");
 	return base;

@@ -8,10 +8,7 @@
 
 const char *static_module_name(const struct static_module *module)
 {
-	const char *path = module->module->path;
-	const char *slash = strrchr(path, '/');
-
-	return slash == NULL ? path : slash + 1;
+	return ftsan_str_base_name(module->module->path);
 }
 
 void static_describe_variable(struct ftsan_buf *name, struct ftsan_buf *description,
@@ -66,7 +63,6 @@ static void name_code(struct ftsan_buf *out, uintptr_t pc)
 {
 	const struct ftsan_module *module = ftsan_module_of(pc);
 	char name[FTSAN_SYMBOL_MAX];
-	const char *slash;
 
 	if (ftsan_symbol_name(pc, name) == 0) {
 		put_cut(out, name);
@@ -76,8 +72,7 @@ static void name_code(struct ftsan_buf *out, uintptr_t pc)
 		ftsan_buf_str(out, "unknown code");
 		return;
 	}
-	slash = strrchr(module->path, '/');
-	ftsan_buf_str(out, slash == NULL ? module->path : slash + 1);
+	ftsan_buf_str(out, ftsan_str_base_name(module->path));
 	ftsan_buf_char(out, '+');
 	ftsan_buf_hex(out, pc - module->bias);
 }

@@ -58,16 +58,12 @@ static bool is_never(const struct dl_phdr_info *info)
 		"librt.so",  "ld-linux",   "libftsan", "libunwind",  "libZydis",
 		"libZycore", "linux-vdso", "libpython"};
 	const struct ftsan_host *host = ftsan_runtime_host();
-	const char *slash = strrchr(info->dlpi_name, '/');
-	const char *name = slash == NULL ? info->dlpi_name : slash + 1;
+	const char *name = ftsan_str_base_name(info->dlpi_name);
 
 	if (name[0] == '\0' || holds(info, (uintptr_t)host->py_runtime) ||
 	    holds(info, host->own_begin))
 		return true;
-	for (size_t i = 0; i < FTSAN_ARRAY_LEN(names); i++)
-		if (strncmp(name, names[i], strlen(names[i])) == 0)
-			return true;
-	return false;
+	return ftsan_str_begins_one(name, names, FTSAN_ARRAY_LEN(names));
 }
 
 static bool find_relro_end(const struct dl_phdr_info *info, uintptr_t *end)
@@ -86,8 +82,7 @@ static bool find_relro_end(const struct dl_phdr_info *info, uintptr_t *end)
 
 static bool asks_for_gil(const char *path)
 {
-	const char *slash = strrchr(path, '/');
-	const char *name = slash == NULL ? path : slash + 1;
+	const char *name = ftsan_str_base_name(path);
 	size_t length = strcspn(name, ".");
 
 	for (unsigned i = 0; i < ftsan_gil_requests(); i++) {
