@@ -47,8 +47,6 @@ static const struct {
 	[FTSAN_PAIR_TORN] = {FTSAN_GRADE_HIGH,
 			     "It is one of several words that are stored together: the "
 			     "threads mix their values."},
-	[FTSAN_PAIR_DEAD] = {FTSAN_GRADE_LOW,
-			     "Both store, and nobody was seen to read it."},
 };
 
 const char *ftsan_static_pair_danger(enum ftsan_static_pair pair)
@@ -155,8 +153,6 @@ static enum ftsan_static_pair pair_of(const struct ftsan_static_pair_question *q
 		return q->call_words > 1 ? FTSAN_PAIR_TORN : FTSAN_PAIR_LOST;
 	if (q->old == 0)
 		return of_initialization(q);
-	if (stores(&q->met) && !q->read && q->call_words < 2)
-		return FTSAN_PAIR_DEAD;
 	if (q->pointer || q->reference)
 		return FTSAN_PAIR_REPLACED;
 	return q->call_words > 1 ? FTSAN_PAIR_TORN : one_value(q);

@@ -29,13 +29,12 @@ enum ftsan_static_pair {
 	FTSAN_PAIR_VALUE,	/* the same, unless it is an atomic */
 	FTSAN_PAIR_REPLACED,	/* a pointer in use is replaced */
 	FTSAN_PAIR_TORN,	/* one of several words that belong together */
-	FTSAN_PAIR_DEAD,	/* stored, but nobody was ever seen to read it */
 };
 
 /**
  * struct ftsan_static_pair_question - a store that was held up, and who came
  * @held, @met:  the accesses; @held stores. They overlap
- * @met_role_rmw, @held_rmw: the instruction reads what it stores to
+ * @held_rmw, @met_rmw: the instruction reads what it stores to
  * @atomic_word: the word was ever the target of a bus-locked instruction
  * @lock_functions: one of them is a lock's own, or under a guard
  * @interpreter: both are the interpreter's
@@ -51,7 +50,6 @@ enum ftsan_static_pair {
  * @locked:      the held store is made under a lock of the module's own
  * @varies:      the word has held several values: that both store the same is chance
  * @met_tests_null: the other one loads a pointer and only compares it with NULL
- * @read:        somebody was seen to read the word, or nobody could be
  */
 struct ftsan_static_pair_question {
 	struct ftsan_access held, met;
@@ -68,7 +66,6 @@ struct ftsan_static_pair_question {
 	bool locked;
 	bool varies;
 	bool met_tests_null;
-	bool read;
 };
 
 struct ftsan_static_pair_verdict {

@@ -82,7 +82,6 @@ struct ftsan_static_pair_verdict static_pair_verdict(const struct static_store *
 		.locked = static_is_locked(held),
 		.varies = facts->changed > 1,
 		.met_tests_null = tests_null(met),
-		.read = true,
 	};
 
 	return ftsan_rule_static_pair(&question);

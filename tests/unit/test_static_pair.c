@@ -17,8 +17,7 @@ static struct ftsan_static_pair_question two_stores(void)
 						   .old = 1,
 						   .new = 2,
 						   .met_new = 3,
-						   .call_words = 1,
-						   .read = true};
+						   .call_words = 1};
 }
 
 static struct ftsan_static_pair_question store_and_load(void)
@@ -219,17 +218,6 @@ START_TEST(an_update_is_lost_and_a_state_is_torn)
 }
 END_TEST
 
-START_TEST(what_nobody_reads_is_dead)
-{
-	struct ftsan_static_pair_question question = two_stores();
-
-	question.read = false;
-	expect(&question, FTSAN_PAIR_DEAD, FTSAN_GRADE_LOW);
-	question.call_words = 2;
-	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
-}
-END_TEST
-
 int main(void)
 {
 	Suite *suite = suite_create("static_pair");
@@ -248,7 +236,6 @@ int main(void)
 	tcase_add_test(tests, who_only_asks_uses_nothing);
 	tcase_add_test(tests, a_pointer_in_use_is_replaced);
 	tcase_add_test(tests, an_update_is_lost_and_a_state_is_torn);
-	tcase_add_test(tests, what_nobody_reads_is_dead);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
