@@ -103,7 +103,8 @@ static void run_handler(int sig, const struct sigaction *act, siginfo_t *info,
 	ftsan_sys_sigmask(SIG_SETMASK, &real, NULL);
 	/* The kernel passes all three whether or not SA_SIGINFO is set. */
 	act->sa_sigaction(sig, info, uc);
-	ftsan_signal_survived();
+	if (sig != SIGTRAP)
+		ftsan_signal_survived();
 	self.depth = depth;
 	mask = ftsan_sigset_get(&uc->uc_sigmask);
 	ftsan_sigset_put(&uc->uc_sigmask, mask & ~FTSAN_SIG_OWNED);
