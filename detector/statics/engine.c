@@ -31,6 +31,8 @@ const char *ftsan_statics_choice(const struct ftsan_options *options)
 int ftsan_statics_init(const struct ftsan_options *options,
 		       const struct ftsan_static_host *host)
 {
+	/* An attach before may have had it on. */
+	atomic_store_explicit(&static_switch.on, false, memory_order_relaxed);
 	if (strcmp(ftsan_statics_choice(options), "off") == 0)
 		return 0;
 	if (static_table_init() != 0)

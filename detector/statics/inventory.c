@@ -212,11 +212,13 @@ static void sum(const struct static_module *module, uint64_t now, uint64_t *watc
 	}
 }
 
+/* After a detach, too, where everything is halted by then. */
 void ftsan_statics_record_unread(struct ftsan_buf *line)
 {
+	bool on = atomic_load_explicit(&static_switch.on, memory_order_acquire);
 	uint64_t words = 0;
 
-	for (unsigned i = 0; ftsan_statics_on() && i < static_modules(); i++)
+	for (unsigned i = 0; on && i < static_modules(); i++)
 		words += atomic_load_explicit(&static_module_at((uint16_t)i)->unread,
 					      memory_order_relaxed);
 	if (words == 0)

@@ -1,9 +1,11 @@
-/* statics: what a call of the kernel is told to write to, whatever size the program gives. */
+/* statics: which pages a call of the kernel comes to, whatever size the program gives; and
+ * what was not seen. */
 #include <check.h>
 #include <stdint.h>
 #include <stdlib.h>
 
 #include "base/base.h"
+#include "statics/config.h"
 #include "statics/statics.h"
 #include "statics/store.h"
 
@@ -50,6 +52,34 @@ START_TEST(a_size_may_be_any_number)
 }
 END_TEST
 
+static void expect_unread(const char *expected)
+{
+	char storage[256];
+	struct ftsan_buf line;
+
+	ftsan_buf_init(&line, storage, sizeof(storage));
+	ftsan_statics_record_unread(&line);
+	ck_assert_str_eq(ftsan_buf_cstr(&line), expected);
+}
+
+START_TEST(unseen_loads_are_told_of_after_a_detach)
+{
+	static struct ftsan_module file = {.path = "/somewhere/halves.so"};
+	uint16_t index;
+	struct static_module *module = static_module_add(&index);
+
+	ck_assert_ptr_nonnull(module);
+	module->module = &file;
+	atomic_store(&static_switch.on, true);
+	expect_unread("");
+	atomic_store(&module->unread, 2);
+	atomic_store(&static_switch.halted, true);
+	expect_unread(",\"statics_unread\":{\"words\":2,\"modules\":[\"halves.so\"]}");
+	atomic_store(&static_switch.on, false);
+	expect_unread("");
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("static_area");
@@ -61,6 +91,7 @@ int main(void)
 	tcase_add_checked_fixture(tests, set_up, NULL);
 	tcase_add_test(tests, pages_of_the_bytes_and_no_others);
 	tcase_add_test(tests, a_size_may_be_any_number);
+	tcase_add_test(tests, unseen_loads_are_told_of_after_a_detach);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
