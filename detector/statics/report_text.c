@@ -41,8 +41,8 @@ void static_name_variable(struct ftsan_buf *out, const struct static_module *mod
 }
 
 /*
- * Names of C++ are as long as they like. A mangled one is left whole: whoever reads the log
- * demangles it, and half of one can't be.
+ * Names of C++ are as long as they like. A mangled one is left whole: whoever reads the
+ * log demangles it, and half of one can't be.
  */
 enum { SHOWN = 72 };
 
