@@ -35,6 +35,7 @@ enum ftsan_static_pair {
  * struct ftsan_static_pair_question - a store that was held up, and who came
  * @held, @met:  the accesses; @held stores. They overlap
  * @held_rmw, @met_rmw: the instruction reads what it stores to
+ * @folds: the module's compiler changes in place what relaxed atomics load and store
  * @atomic_word: the word was ever the target of a bus-locked instruction
  * @lock_functions: one of them is a lock's own, or under a guard
  * @interpreter: both are the interpreter's
@@ -54,6 +55,7 @@ enum ftsan_static_pair {
 struct ftsan_static_pair_question {
 	struct ftsan_access held, met;
 	bool held_rmw, met_rmw;
+	bool folds;
 	bool atomic_word;
 	bool lock_functions;
 	bool interpreter;

@@ -12,8 +12,6 @@
 #include "sampler/sweep.h"
 #include "stacks/stacks.h"
 
-enum { COMMENT_BYTES = 256 };
-
 static struct ftsan_sample_module table[FTSAN_SAMPLED_MAX];
 static _Atomic uint32_t n_table; /* entries ever used */
 
@@ -112,21 +110,6 @@ void ftsan_sample_restore(uintptr_t at, unsigned char *code, size_t n)
 /* --- new ones ------------------------------------------------------------------------
  */
 
-/* folds_atomics() - what the compilers say of themselves; nothing: it may be so. */
-static bool folds_atomics(const char *path)
-{
-	char text[COMMENT_BYTES];
-	int fd = ftsan_sys_open(path, O_RDONLY | O_CLOEXEC, 0);
-	bool known;
-
-	if (fd < 0)
-		return true;
-	known = ftsan_elf_file_comment(fd, text, sizeof(text));
-	(void)ftsan_sys_close(fd);
-	return !known || strstr(text, "GCC:") == NULL || strstr(text, "clang") != NULL ||
-	       strstr(text, "rustc") != NULL || strstr(text, "LLVM") != NULL;
-}
-
 static struct ftsan_sample_module *same(const struct ftsan_image *image,
 					const struct ftsan_module *module)
 {
@@ -168,7 +151,7 @@ static void make(const struct ftsan_image *image, const struct ftsan_module *mod
 	entry->text_end = image->text_end;
 	entry->armed_once = false;
 	entry->traits =
-		(struct ftsan_sample_traits){.folds = folds_atomics(module->path)};
+		(struct ftsan_sample_traits){.folds = ftsan_elf_folds_atomics(module->path)};
 	if (!ftsan_cache_load(module, image, &entry->sites, &entry->n_sites,
 			      &entry->traits)) {
 		entry->n_sites = ftsan_sweep(image, &entry->sites, &entry->traits);

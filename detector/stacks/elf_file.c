@@ -2,6 +2,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 
 #include "base/base.h"
@@ -11,6 +12,7 @@
 #define NOTES_MAX_BYTES 1024u
 #define SYMBOLS_AT_ONCE 128u
 #define INTERRUPTS_MAX 100u
+#define COMMENT_BYTES 256u
 
 static bool read_at(int fd, void *to, size_t size_bytes, uint64_t offset)
 {
@@ -299,7 +301,9 @@ static bool is_comment(int fd, const Elf64_Shdr *names, const Elf64_Shdr *sectio
 	       memcmp(name, wanted, sizeof(name)) == 0;
 }
 
-bool ftsan_elf_file_comment(int fd, char *text, size_t capacity_bytes)
+/* file_comment() - at most @capacity_bytes - 1 of it; NULs between the entries become
+ * newlines. False: there is none. */
+static bool file_comment(int fd, char *text, size_t capacity_bytes)
 {
 	Elf64_Ehdr header;
 	Elf64_Shdr names, section;
@@ -330,4 +334,18 @@ bool ftsan_elf_file_comment(int fd, char *text, size_t capacity_bytes)
 		return true;
 	}
 	return false;
+}
+
+bool ftsan_elf_folds_atomics(const char *path)
+{
+	char text[COMMENT_BYTES];
+	int fd = ftsan_sys_open(path, O_RDONLY | O_CLOEXEC, 0);
+	bool known;
+
+	if (fd < 0)
+		return true;
+	known = file_comment(fd, text, sizeof(text));
+	(void)ftsan_sys_close(fd);
+	return !known || strstr(text, "GCC:") == NULL || strstr(text, "clang") != NULL ||
+	       strstr(text, "rustc") != NULL || strstr(text, "LLVM") != NULL;
 }

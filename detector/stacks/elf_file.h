@@ -49,9 +49,9 @@ int ftsan_elf_object_at(int fd, uint64_t address, char *name, size_t capacity_by
 			uint64_t *into);
 
 /*
- * What the compilers have said of themselves (.comment), at most @capacity_bytes - 1 of
- * it; NULs between the entries become newlines. False: there is none.
+ * Was it made by a compiler that folds relaxed atomics into arithmetic (clang, rustc), by
+ * what they say of themselves in it? Where they say nothing it may be so.
  */
-bool ftsan_elf_file_comment(int fd, char *text, size_t capacity_bytes);
+bool ftsan_elf_folds_atomics(const char *path);
 
 #endif

@@ -87,6 +87,7 @@ int ftsan_statics_seal(const struct ftsan_static_area *area)
 	module->begin = area->begin;
 	module->end = area->end;
 	module->asks_for_gil = area->asks_for_gil;
+	module->folds = ftsan_elf_folds_atomics(module->module->path);
 	length = strlen(area->package);
 	/* Of a long one the end tells more. */
 	if (length >= sizeof(module->package))

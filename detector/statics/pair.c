@@ -63,6 +63,7 @@ struct ftsan_static_pair_verdict static_pair_verdict(const struct static_store *
 		.met = met->access,
 		.held_rmw = held->rmw,
 		.met_rmw = met->rmw,
+		.folds = held->module->folds,
 		.atomic_word = facts->atomic,
 		.lock_functions = met->reason == STATIC_LOCK_FUNCTION ||
 				  met->reason == STATIC_GUARDED,

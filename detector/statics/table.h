@@ -39,6 +39,7 @@ struct static_module {
 	uintptr_t begin, end;
 	char package[STATIC_PACKAGE];
 	bool asks_for_gil;
+	bool folds; /* its compiler makes arithmetic of relaxed atomics */
 	_Atomic bool gone;
 	_Atomic uint32_t traps;
 	_Atomic uint32_t unread;     /* words held up whose readers couldn't be seen */

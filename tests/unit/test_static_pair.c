@@ -156,6 +156,24 @@ START_TEST(what_may_be_released_is_low)
 }
 END_TEST
 
+/* The owner of a ticket lock gives it on, and who waits looks; clang makes one add of it. */
+START_TEST(what_is_folded_may_be_released)
+{
+	struct ftsan_static_pair_question question = store_and_load();
+
+	question.held_rmw = true;
+	expect(&question, FTSAN_PAIR_LOST, FTSAN_GRADE_MEDIUM);
+	question.folds = true;
+	expect(&question, FTSAN_PAIR_RELEASED, FTSAN_GRADE_LOW);
+	question.followed = true;
+	question.call_words = 2;
+	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
+	question = two_stores();
+	question.folds = question.held_rmw = question.met_rmw = true;
+	expect(&question, FTSAN_PAIR_LOST, FTSAN_GRADE_MEDIUM);
+}
+END_TEST
+
 START_TEST(both_make_it)
 {
 	struct ftsan_static_pair_question question = two_stores();
@@ -232,6 +250,7 @@ int main(void)
 	tcase_add_test(tests, the_same_value_is_low);
 	tcase_add_test(tests, a_pointer_is_published_alone_or_not);
 	tcase_add_test(tests, what_may_be_released_is_low);
+	tcase_add_test(tests, what_is_folded_may_be_released);
 	tcase_add_test(tests, both_make_it);
 	tcase_add_test(tests, who_only_asks_uses_nothing);
 	tcase_add_test(tests, a_pointer_in_use_is_replaced);
