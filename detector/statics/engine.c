@@ -153,8 +153,9 @@ static bool on_sealed(struct static_thread *own, struct ftsan_thread *thread,
 	ftsan_count(statics_traps);
 	begin(own, page, uc, address);
 	atomic_fetch_add_explicit(&own->store.module->traps, 1, memory_order_relaxed);
-	static_note_thread(own->store.module,
-			   atomic_load_explicit(&thread->tid, memory_order_relaxed));
+	if (static_note_thread(own->store.module,
+			       atomic_load_explicit(&thread->tid, memory_order_relaxed)))
+		static_pages_shared(own->store.module);
 	fill_store(own, thread, uc);
 	if (static_page_is_hot(page, &own->store)) {
 		/* Nothing new, and too often: the store is made with the page open. */

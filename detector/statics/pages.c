@@ -24,7 +24,7 @@ enum {
  * of words that are none of our business, whenever they come. What is new counts only
  * where a lot of it comes at once, and the budget is spent.
  */
-enum { BURST = 48, BURST_WHEN_OVER_BUDGET = 1, BURST_INVENTORY = 400, BORING = 24 };
+enum { BURST = 48, BURST_WHEN_OVER_BUDGET = 3, BURST_INVENTORY = 400, BORING = 24 };
 enum { BURST_NEW = 64 };
 static const uint64_t PERIOD_NS = 10u * 1000 * 1000;
 
@@ -33,9 +33,13 @@ static const uint64_t PERIOD_NS = 10u * 1000 * 1000;
  * may take together, in percent. A run that has just begun may spend the rest first.
  * Whoever asks for an inventory would rather have it complete.
  */
-enum { TRAP_ALONE_NS = 10000, TRAP_NS = 40000 }; /* other processors have to be told */
-enum { LATENT_PERCENT = 6, RACE_PERCENT = 1, INVENTORY_PERCENT = 30 };
+enum { TRAP_NS = 8000 };
+/* More where the page is opened: with several threads other processors have to be told.
+ */
+enum { STEP_ALONE_NS = 4000, STEP_NS = 32000 };
+enum { LATENT_PERCENT = 8, RACE_PERCENT = 2, INVENTORY_PERCENT = 30 };
 enum { LATENT_BURST_MS = 300, RACE_BURST_MS = 60 };
+static const uint64_t SHARED_NS = 20u * 1000 * 1000;
 static _Atomic uint64_t trap_ns;
 
 static struct static_page *_Atomic open_pages[OPEN_MAX];
@@ -56,11 +60,35 @@ static bool over_budget(void)
 				first_ms * 1000000, percent);
 }
 
-static void spend(void)
+static void spend(uint64_t ns)
 {
-	atomic_fetch_add_explicit(&trap_ns,
-				  ftsan_threads_alive() > 1 ? TRAP_NS : TRAP_ALONE_NS,
-				  memory_order_relaxed);
+	atomic_fetch_add_explicit(&trap_ns, ns, memory_order_relaxed);
+}
+
+void static_pages_stepped(void)
+{
+	ftsan_count(statics_stepped);
+	spend(ftsan_threads_alive() > 1 ? STEP_NS : STEP_ALONE_NS);
+}
+
+static void forgive(void)
+{
+	uint64_t spent = atomic_load_explicit(&trap_ns, memory_order_relaxed), left;
+
+	do {
+		left = spent > SHARED_NS ? spent - SHARED_NS : 0;
+	} while (!atomic_compare_exchange_weak(&trap_ns, &spent, left));
+}
+
+void static_pages_shared(const struct static_module *module)
+{
+	forgive();
+	for (uintptr_t at = module->begin; at < module->end; at += FTSAN_PAGE) {
+		struct static_page *page = static_page_of(at);
+
+		if (page != NULL)
+			atomic_store_explicit(&page->penalty, 0, memory_order_relaxed);
+	}
 }
 
 /* A lock's word in a loop: the page is worth nothing just now. */
@@ -82,7 +110,7 @@ bool static_page_is_hot(struct static_page *page, const struct static_store *sto
 	uint64_t period = ftsan_sys_now_ns() / PERIOD_NS;
 	uint32_t burst;
 
-	spend();
+	spend(TRAP_NS);
 	if (is_boring(page, store))
 		return true;
 	if (atomic_exchange_explicit(&page->burst_period, period, memory_order_relaxed) !=

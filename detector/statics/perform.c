@@ -89,7 +89,7 @@ static void perform_opened(struct static_thread *own, ucontext_t *uc)
 	own->step.pages[0] = own->store.page;
 	open_for_step(own->store.page);
 	arm(&own->step, uc, STATIC_STEP_OPEN);
-	ftsan_count(statics_stepped);
+	static_pages_stepped();
 }
 
 bool static_perform(struct static_thread *own, struct ftsan_thread *thread,

@@ -160,6 +160,11 @@ void static_page_surely_open(struct static_page *page, uint64_t for_ns);
 void static_page_protect(struct static_page *page); /* as its state says */
 bool static_page_is_hot(struct static_page *page, const struct static_store *store);
 void static_pages_poll(uint64_t now);
+/* Two threads store to the module, for the first time: what was spent while one did is
+ * forgiven, up to a bound, and its pages are no longer left open for long. */
+void static_pages_shared(const struct static_module *module);
+/* A page was opened for one instruction: counted, and its price is the budget's. */
+void static_pages_stepped(void);
 void static_pages_freeze(bool freeze);
 /* From here on traps count for the budget. */
 void static_pages_begin(void);

@@ -221,10 +221,14 @@ static void note_one(_Atomic int *last, _Atomic uint64_t *shared, int tid)
 		atomic_store_explicit(shared, ftsan_sys_now_ns(), memory_order_relaxed);
 }
 
-void static_note_thread(struct static_module *module, int tid)
+bool static_note_thread(struct static_module *module, int tid)
 {
+	bool alone = atomic_load_explicit(&module->shared_ns, memory_order_relaxed) == 0;
+
 	note_one(&module->last_tid, &module->shared_ns, tid);
 	note_one(&last_tid, &shared_ns, tid);
+	return alone &&
+	       atomic_load_explicit(&module->shared_ns, memory_order_relaxed) != 0;
 }
 
 bool static_threads_lately(void)

@@ -156,8 +156,9 @@ struct static_page *static_page_add(uintptr_t page, uint16_t module);
 struct static_module *static_module_add(uint16_t *index);
 unsigned static_modules(void);
 
-/* A thread stores; have several been storing lately, to statics of whatever module? */
-void static_note_thread(struct static_module *module, int tid);
+/* A thread stores: is it the first time that it is another one than before, in that
+ * module? Have several been storing lately, to statics of whatever module? */
+bool static_note_thread(struct static_module *module, int tid);
 bool static_threads_lately(void);
 
 /* For walks over everything. */
