@@ -153,7 +153,7 @@ static void write_unread(FILE *out, const struct ftsan_session *session)
 		fputs(i > 0 ? ", " : "", out);
 		ftsan_put_text(out, names->texts[i]);
 	}
-	fputs("): no watchpoint was free, so only stores were seen to race there\n", out);
+	fputs("): no watchpoint could be had, so only stores were seen to race there\n", out);
 }
 
 void ftsan_summary_coverage(FILE *out, const struct ftsan_session *session, bool stats)
