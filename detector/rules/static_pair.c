@@ -119,16 +119,17 @@ static enum ftsan_static_pair one_value(const struct ftsan_static_pair_question 
 }
 
 /*
- * What is stored before the last word of a call can be no message's flag. The last one
+ * What is stored before the last word of a call can be no message's flag, unless the
+ * module uses atomics: they may be flags of several messages, or relaxed. The last one
  * can, or the only one, or a pointer that is replaced under a lock: C's release, and its
- * acquire that meets it. What changes in place is none of them, but where the compiler folds a
- * relaxed load and the store after it. A reference can't be taken by a plain load while it
- * is replaced.
+ * acquire that meets it. What changes in place is none of them, but where the compiler
+ * folds a relaxed load and the store after it. A reference can't be taken by a plain load
+ * while it is replaced.
  */
 static bool may_be_release(const struct ftsan_static_pair_question *q)
 {
 	return !stores(&q->met) && (!q->held_rmw || q->folds) && !q->met_rmw &&
-	       !q->followed && !q->reference && is_whole(q);
+	       (!q->followed || q->lock_free) && !q->reference && is_whole(q);
 }
 
 static enum ftsan_static_pair of_release(const struct ftsan_static_pair_question *q)

@@ -36,6 +36,7 @@ enum ftsan_static_pair {
  * @held, @met:  the accesses; @held stores. They overlap
  * @held_rmw, @met_rmw: the instruction reads what it stores to
  * @folds: the module's compiler changes in place what relaxed atomics load and store
+ * @lock_free: the module's own code locks the bus for statics: it uses atomics
  * @atomic_word: the word was ever the target of a bus-locked instruction
  * @lock_functions: one of them is a lock's own, or under a guard
  * @interpreter: both are the interpreter's
@@ -55,7 +56,7 @@ enum ftsan_static_pair {
 struct ftsan_static_pair_question {
 	struct ftsan_access held, met;
 	bool held_rmw, met_rmw;
-	bool folds;
+	bool folds, lock_free;
 	bool atomic_word;
 	bool lock_functions;
 	bool interpreter;

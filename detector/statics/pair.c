@@ -64,6 +64,8 @@ struct ftsan_static_pair_verdict static_pair_verdict(const struct static_store *
 		.held_rmw = held->rmw,
 		.met_rmw = met->rmw,
 		.folds = held->module->folds,
+		.lock_free = atomic_load_explicit(&held->module->has_atomics,
+						  memory_order_relaxed),
 		.atomic_word = facts->atomic,
 		.lock_functions = met->reason == STATIC_LOCK_FUNCTION ||
 				  met->reason == STATIC_GUARDED,

@@ -184,6 +184,16 @@ struct ftsan_static_verdict static_verdict_of(const struct static_word *word)
 	return ftsan_rule_static(&facts);
 }
 
+/* What libc and the interpreter lock the bus for are their locks. */
+static void note_atomic(const struct static_store *store)
+{
+	atomic_store_explicit(&store->page->has_atomics, true, memory_order_relaxed);
+	if (!store->writer->by_libc &&
+	    (store->reason == STATIC_JUDGED || store->reason == STATIC_IMPORTING))
+		atomic_store_explicit(&store->module->has_atomics, true,
+				      memory_order_relaxed);
+}
+
 void static_settle(struct static_thread *own, struct ftsan_thread *thread,
 		   const void *ucontext)
 {
@@ -197,8 +207,7 @@ void static_settle(struct static_thread *own, struct ftsan_thread *thread,
 	atomic_fetch_add_explicit(&store->word->stores, 1, memory_order_relaxed);
 	note_writer(own, thread, ucontext);
 	if (store->access.atomic)
-		atomic_store_explicit(&store->page->has_atomics, true,
-				      memory_order_relaxed);
+		note_atomic(store);
 	if (!store->writer->by_libc)
 		static_follow_lock_word(store, thread, ucontext);
 	if (store->known)

@@ -41,6 +41,7 @@ struct static_module {
 	bool asks_for_gil;
 	bool folds; /* its compiler makes arithmetic of relaxed atomics */
 	_Atomic bool gone;
+	_Atomic bool has_atomics; /* its own code locks the bus for statics */
 	_Atomic uint32_t traps;
 	_Atomic uint32_t unread;     /* words held up whose readers couldn't be seen */
 	_Atomic int last_tid;	     /* who stored last */

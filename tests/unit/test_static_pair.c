@@ -156,6 +156,29 @@ START_TEST(what_may_be_released_is_low)
 }
 END_TEST
 
+/* The flags of a queue's cells, in one straight line; a seqlock's data. */
+START_TEST(who_uses_atomics_may_have_more_of_them)
+{
+	struct ftsan_static_pair_question question = store_and_load();
+
+	question.call_words = 3;
+	question.followed = question.lock_free = true;
+	expect(&question, FTSAN_PAIR_RELEASED, FTSAN_GRADE_LOW);
+	question.lock_free = false;
+	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
+	/* No atomic is of these. */
+	question.lock_free = question.held_rmw = true;
+	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
+	question.held_rmw = false;
+	question.met.size = 4;
+	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
+	question = two_stores();
+	question.call_words = 3;
+	question.lock_free = true;
+	expect(&question, FTSAN_PAIR_TORN, FTSAN_GRADE_HIGH);
+}
+END_TEST
+
 /* The owner of a ticket lock gives it on, and who waits looks; clang makes one add of it. */
 START_TEST(what_is_folded_may_be_released)
 {
@@ -250,6 +273,7 @@ int main(void)
 	tcase_add_test(tests, the_same_value_is_low);
 	tcase_add_test(tests, a_pointer_is_published_alone_or_not);
 	tcase_add_test(tests, what_may_be_released_is_low);
+	tcase_add_test(tests, who_uses_atomics_may_have_more_of_them);
 	tcase_add_test(tests, what_is_folded_may_be_released);
 	tcase_add_test(tests, both_make_it);
 	tcase_add_test(tests, who_only_asks_uses_nothing);
