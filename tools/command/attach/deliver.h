@@ -1,6 +1,6 @@
 /*
- * Requests to the libftsan.so in another process, and its answers: see preload/attach/attach.h
- * for what is in the files.
+ * Requests to the libftsan.so in another process, and its answers: see
+ * preload/attach/attach.h for what is in the files.
  */
 #ifndef FTSAN_TOOLS_DELIVER_H
 #define FTSAN_TOOLS_DELIVER_H
