@@ -169,6 +169,18 @@ and set FTSAN_PYTHON to it."
 	echo "$prefix/bin/python${minor}t"
 }
 
+# build_in_turn: two at a time would install into one place, and pip in neither.
+build_in_turn() {
+	mkdir -p "$cache"
+	exec 9>"$cache/build.lock"
+	if ! flock -n 9; then
+		say "waiting for another build of CPython to end"
+		flock 9
+		each_minor try_cache && return 0
+	fi
+	build
+}
+
 if [ -n "${FTSAN_PYTHON-}" ]; then
 	is_free_threaded "$FTSAN_PYTHON" "" ||
 		die "FTSAN_PYTHON=$FTSAN_PYTHON is not a free-threaded CPython (python -c 'import sysconfig; print(sysconfig.get_config_var(\"Py_GIL_DISABLED\"))' must print 1)"
@@ -183,4 +195,4 @@ each_minor try_path && exit 0
 each_minor try_cache && exit 0
 [ "$find_only" = no ] || exit 1
 each_minor try_uv && exit 0
-build
+build_in_turn
