@@ -195,6 +195,9 @@ int ftsan_attach_stop(struct ftsan_buf *why)
 	ftsan_scout_stop();
 	if (!ftsan_dl_is_free())
 		return go_on(why, BUSY_LOADER);
+	/* What frees of the program's ask may fault, and that is our handler's: so they
+	 * have to be over when each thread is asked whether it is out. */
+	ftsan_freed_hooks_stop();
 	(void)open_pages();
 	ftsan_visit_threads(FTSAN_VISIT_RELEASE, 2 * (uint64_t)VISIT_NS, &visited);
 	open = open_pages();
@@ -208,7 +211,6 @@ int ftsan_attach_stop(struct ftsan_buf *why)
 					  "answer; "
 					: "the signal handlers stay: a page is in use; ");
 	ftsan_module_life_stop(ftsan_start_host()->py_runtime);
-	ftsan_freed_hooks_stop();
 	(void)ftsan_runtime_stop();
 	if (ftsan_dl_stop(ftsan_runtime_live() > 0) != 0)
 		ftsan_buf_str(why,
