@@ -22,7 +22,6 @@ static uint32_t looked_again_at;	    /* refusals at that time; under ticking */
 static _Atomic bool over_budget;	    /* as of the last tick */
 static _Atomic uint32_t put_off;	    /* publications that the budget put off */
 static uint32_t taken_up_at, taken_up_tick; /* the same for these */
-static uint64_t began_cpu_ns;
 
 static enum ftsan_publish_answer ask(uint32_t index, bool foreign)
 {
@@ -137,9 +136,7 @@ static void look_again(uint32_t end)
 static void take_up(uint32_t end)
 {
 	uint32_t so_far = atomic_load_explicit(&put_off, memory_order_relaxed);
-	bool spent =
-		ftsan_rule_spent(ftsan_slot_protect_ns(),
-				 ftsan_sys_cpu_ns() - began_cpu_ns, BURST_NS, PERCENT);
+	bool spent = ftsan_share_is_spent(&ftsan_slot_changes, BURST_NS, PERCENT);
 
 	atomic_store_explicit(&over_budget, spent, memory_order_relaxed);
 	if (spent || so_far == taken_up_at ||
@@ -245,8 +242,7 @@ void ftsan_guard_fork_prepare(void)
 
 void ftsan_publish_begin(void)
 {
-	ftsan_slot_protect_reset();
-	began_cpu_ns = ftsan_sys_cpu_ns();
+	ftsan_share_begin(&ftsan_slot_changes);
 	atomic_store_explicit(&over_budget, false, memory_order_relaxed);
 }
 

@@ -105,26 +105,15 @@ static int protect(uintptr_t base, size_t size_bytes, int protection)
 
 /* Measured with two processors: other threads' have to be told of a change. */
 enum { CHANGE_ALONE_NS = 3000, CHANGE_NS = 20000 };
-static _Atomic uint64_t protect_ns;
-
-uint64_t ftsan_slot_protect_ns(void)
-{
-	return atomic_load_explicit(&protect_ns, memory_order_relaxed);
-}
-
-void ftsan_slot_protect_reset(void)
-{
-	atomic_store_explicit(&protect_ns, 0, memory_order_relaxed);
-}
+struct ftsan_share ftsan_slot_changes;
 
 int ftsan_slot_protect(uint32_t slot, uint32_t n_slots, int protection)
 {
 	size_t pages = n_slots == 1 ? ftsan_slot_at(slot)->pages : n_slots;
 	int error = protect(ftsan_slot_page(slot), pages * FTSAN_PAGE, protection);
 
-	atomic_fetch_add_explicit(&protect_ns,
-				  ftsan_threads_alive() > 1 ? CHANGE_NS : CHANGE_ALONE_NS,
-				  memory_order_relaxed);
+	ftsan_share_spend(&ftsan_slot_changes,
+			  ftsan_threads_alive() > 1 ? CHANGE_NS : CHANGE_ALONE_NS);
 	/* Out of map entries, and somebody may wait for this page: opening all of them
 	 * needs none. Every sealed page is laxer than its state then. */
 	if (error == -ENOMEM && protection == (PROT_READ | PROT_WRITE)) {

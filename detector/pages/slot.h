@@ -36,6 +36,7 @@
 #include <stdint.h>
 
 #include "base/base.h"
+#include "budget/budget.h"
 #include "stacks/stacks.h"
 
 struct ftsan_thread;
@@ -238,9 +239,8 @@ bool ftsan_slot_pinned(uint32_t slot);
  * where there is one. Return: 0 or -errno. Async-signal-safe.
  */
 int ftsan_slot_protect(uint32_t slot, uint32_t n_slots, int protection);
-/* What these took since they were reset, by estimate. Any context. */
-uint64_t ftsan_slot_protect_ns(void);
-void ftsan_slot_protect_reset(void);
+/* What these took. */
+extern FTSAN_HIDDEN struct ftsan_share ftsan_slot_changes;
 
 /**
  * ftsan_slot_take() - a FREE slot out of the thread's magazine or the arena

@@ -20,7 +20,7 @@ struct static_config {
 	uint64_t window_ns;
 	uint32_t windows;
 	uint32_t budget_percent;
-	uint64_t began_ns, began_cpu_ns;
+	uint64_t began_ns;
 	const struct ftsan_module *interpreter;
 	const struct ftsan_static_host *host;
 };

@@ -47,7 +47,6 @@ int ftsan_statics_init(const struct ftsan_options *options,
 		.windows = options->windows,
 		.budget_percent = options->window_budget,
 		.began_ns = ftsan_sys_now_ns(),
-		.began_cpu_ns = ftsan_sys_cpu_ns(),
 		.interpreter = ftsan_module_of(host->interpreter),
 		.host = host,
 	};
@@ -305,7 +304,6 @@ void ftsan_statics_fork_child(void)
 	if (static_config.inventory)
 		static_writers_begin_anew();
 	static_config.began_ns = ftsan_sys_now_ns();
-	static_config.began_cpu_ns = ftsan_sys_cpu_ns();
 }
 
 void ftsan_statics_thread_end(struct ftsan_thread *thread)

@@ -7,7 +7,7 @@
 #include <sys/mman.h>
 
 #include "base/base.h"
-#include "rules/rules.h"
+#include "budget/budget.h"
 #include "statics/config.h"
 #include "statics/statics.h"
 #include "statics/store.h"
@@ -40,7 +40,7 @@ enum { STEP_ALONE_NS = 4000, STEP_NS = 32000 };
 enum { LATENT_PERCENT = 8, RACE_PERCENT = 2, INVENTORY_PERCENT = 30 };
 enum { LATENT_BURST_MS = 300, RACE_BURST_MS = 60 };
 static const uint64_t SHARED_NS = 20u * 1000 * 1000;
-static _Atomic uint64_t trap_ns;
+static struct ftsan_share traps;
 
 static struct static_page *_Atomic open_pages[OPEN_MAX];
 static _Atomic unsigned n_open;	  /* places ever used */
@@ -55,34 +55,18 @@ static bool over_budget(void)
 						   : RACE_PERCENT;
 	uint64_t first_ms = static_config.latent ? LATENT_BURST_MS : RACE_BURST_MS;
 
-	return ftsan_rule_spent(atomic_load_explicit(&trap_ns, memory_order_relaxed),
-				ftsan_sys_cpu_ns() - static_config.began_cpu_ns,
-				first_ms * 1000000, percent);
-}
-
-static void spend(uint64_t ns)
-{
-	atomic_fetch_add_explicit(&trap_ns, ns, memory_order_relaxed);
+	return ftsan_share_is_spent(&traps, first_ms * 1000000, percent);
 }
 
 void static_pages_stepped(void)
 {
 	ftsan_count(statics_stepped);
-	spend(ftsan_threads_alive() > 1 ? STEP_NS : STEP_ALONE_NS);
-}
-
-static void forgive(void)
-{
-	uint64_t spent = atomic_load_explicit(&trap_ns, memory_order_relaxed), left;
-
-	do {
-		left = spent > SHARED_NS ? spent - SHARED_NS : 0;
-	} while (!atomic_compare_exchange_weak(&trap_ns, &spent, left));
+	ftsan_share_spend(&traps, ftsan_threads_alive() > 1 ? STEP_NS : STEP_ALONE_NS);
 }
 
 void static_pages_shared(const struct static_module *module)
 {
-	forgive();
+	ftsan_share_forgive(&traps, SHARED_NS);
 	for (uintptr_t at = module->begin; at < module->end; at += FTSAN_PAGE) {
 		struct static_page *page = static_page_of(at);
 
@@ -110,7 +94,7 @@ bool static_page_is_hot(struct static_page *page, const struct static_store *sto
 	uint64_t period = ftsan_sys_now_ns() / PERIOD_NS;
 	uint32_t burst;
 
-	spend(TRAP_NS);
+	ftsan_share_spend(&traps, TRAP_NS);
 	if (is_boring(page, store))
 		return true;
 	if (atomic_exchange_explicit(&page->burst_period, period, memory_order_relaxed) !=
@@ -307,7 +291,7 @@ void static_pages_poll(uint64_t now)
 
 void static_pages_begin(void)
 {
-	atomic_store(&trap_ns, 0);
+	ftsan_share_begin(&traps);
 }
 
 /* Whoever was at it is the parent's. */

@@ -159,6 +159,26 @@ START_TEST(threads_share_the_counts)
 }
 END_TEST
 
+START_TEST(a_share_is_spent_forgiven_and_begun_anew)
+{
+	const uint64_t hours = UINT64_C(100000) * 1000000000;
+	struct ftsan_share share;
+
+	ftsan_share_begin(&share);
+	ck_assert(!ftsan_share_is_spent(&share, 0, 0));
+	ftsan_share_spend(&share, 2 * hours);
+	ck_assert(ftsan_share_is_spent(&share, hours, 100));
+	ftsan_share_forgive(&share, hours);
+	ck_assert(!ftsan_share_is_spent(&share, hours, 0));
+	ck_assert(ftsan_share_is_spent(&share, hours - 1, 0));
+	ftsan_share_forgive(&share, 2 * hours);
+	ck_assert(!ftsan_share_is_spent(&share, 0, 0));
+	ftsan_share_spend(&share, hours);
+	ftsan_share_begin(&share);
+	ck_assert(!ftsan_share_is_spent(&share, 0, 0));
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sampling");
@@ -175,6 +195,7 @@ int main(void)
 	tcase_add_test(tests, a_reset_forgets_everything);
 	tcase_add_test(tests, a_full_table_is_counted);
 	tcase_add_test(tests, threads_share_the_counts);
+	tcase_add_test(tests, a_share_is_spent_forgiven_and_begun_anew);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
