@@ -50,34 +50,20 @@ static void add_requesters(struct ftsan_coverage *coverage, const json_t *list)
 	}
 }
 
-static void add_children_lost(struct ftsan_coverage *coverage, const json_t *lost)
+/* A record of how many there were, and of names of some. */
+static void add_some(const json_t *record, const char *n_key, const char *names_key,
+		     uint64_t *n, struct ftsan_names *names)
 {
-	json_int_t n = json_integer_value(json_object_get(lost, "n"));
+	json_int_t more = json_integer_value(json_object_get(record, n_key));
 	const json_t *name;
 	size_t i;
 
-	if (n > 0)
-		coverage->n_children_lost += (uint64_t)n;
-	json_array_foreach(json_object_get(lost, "some"), i, name)
+	if (more > 0)
+		*n += (uint64_t)more;
+	json_array_foreach(json_object_get(record, names_key), i, name)
 	{
 		if (json_is_string(name))
-			ftsan_names_add(&coverage->children_lost, json_string_value(name),
-					1);
-	}
-}
-
-static void add_unread(struct ftsan_coverage *coverage, const json_t *unread)
-{
-	json_int_t words = json_integer_value(json_object_get(unread, "words"));
-	const json_t *name;
-	size_t i;
-
-	if (words > 0)
-		coverage->n_unread += (uint64_t)words;
-	json_array_foreach(json_object_get(unread, "modules"), i, name)
-	{
-		if (json_is_string(name))
-			ftsan_names_add(&coverage->unread, json_string_value(name), 1);
+			ftsan_names_add(names, json_string_value(name), 1);
 	}
 }
 
@@ -92,9 +78,11 @@ static void add_member(struct ftsan_session *session, struct ftsan_source *sourc
 	else if (strcmp(name, "buffers_left_out") == 0)
 		add_left_out(&session->coverage, value);
 	else if (strcmp(name, "children_lost") == 0)
-		add_children_lost(&session->coverage, value);
+		add_some(value, "n", "some", &session->coverage.n_children_lost,
+			 &session->coverage.children_lost);
 	else if (strcmp(name, "statics_unread") == 0)
-		add_unread(&session->coverage, value);
+		add_some(value, "words", "modules", &session->coverage.n_unread,
+			 &session->coverage.unread);
 	else if (strcmp(name, "modules") == 0)
 		ftsan_modules_add(&session->coverage, value);
 	else if (strcmp(name, "gil_requested_by") == 0)
