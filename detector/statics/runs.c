@@ -8,11 +8,14 @@
 /* Functions are smaller, and what is further apart is not one call of one function. */
 enum { FUNCTION_BYTES = 16384 };
 
+static uintptr_t distance(uintptr_t a, uintptr_t b)
+{
+	return a > b ? a - b : b - a;
+}
+
 static bool belongs(const struct static_run *run, const struct static_store *store)
 {
-	uintptr_t apart = store->pc > run->pc ? store->pc - run->pc : run->pc - store->pc;
-
-	return run->sp == store->sp && apart < FUNCTION_BYTES;
+	return run->sp == store->sp && distance(store->pc, run->pc) < FUNCTION_BYTES;
 }
 
 static void drop_returned(struct static_thread *own)
@@ -58,11 +61,6 @@ static bool begins_turn(const struct static_run *run, uintptr_t pc)
 		if (run->pcs[i] == pc)
 			return true;
 	return false;
-}
-
-static uintptr_t distance(uintptr_t a, uintptr_t b)
-{
-	return a > b ? a - b : b - a;
 }
 
 static bool is_nearer(uintptr_t than, uintptr_t other, uintptr_t address)
@@ -111,7 +109,7 @@ static bool is_same_function(uintptr_t a, uintptr_t b)
 
 	if (ftsan_symbol_name(a, first) == 0 && ftsan_symbol_name(b, second) == 0)
 		return strcmp(first, second) == 0;
-	return (a > b ? a - b : b - a) < NAMELESS_BYTES;
+	return distance(a, b) < NAMELESS_BYTES;
 }
 
 /* Where statics have no names, so many words of one call are taken for one variable. */
