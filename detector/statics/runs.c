@@ -205,8 +205,9 @@ void static_count_run(struct static_thread *own)
 		run->turn = run->n;
 	for (uint32_t i = 0; i < words && i < STATIC_RUN_WORDS; i++)
 		add_word(run, word + 8 * i, store->pc, repeated);
+	/* Which ones they were nobody knows: there is no order among them. */
 	if (store->repeated)
-		run->n = run->repeated = STATIC_RUN_WORDS;
+		run->n = run->repeated = run->turn = STATIC_RUN_WORDS;
 	store->run = run->serial;
 	store->run_words = run->n;
 	store->run_repeated = run->repeated;
