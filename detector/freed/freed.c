@@ -160,33 +160,51 @@ static bool is_block(const struct ftsan_memory *memory)
 	return memory->kind == FTSAN_MEMORY_BLOCK || memory->kind == FTSAN_MEMORY_OBJECT;
 }
 
-static void look(uintptr_t at, bool live, struct block *out)
+/* What object lies in it. Larger buffers, too, come from the objects' heap. */
+static void look_at_object(uintptr_t at, int object, struct block *out)
+{
+	/* Too small for an object: PyObject_Malloc() gives buffers of any size. */
+	if (object < 0 || out->bytes < (uint32_t)object + host.abi->object_size)
+		return;
+	out->object = object;
+	out->type = ftsan_member(at + (unsigned)object, host.abi->ob_type);
+	if (FTSAN_LIKELY(ftsan_type_known(out->type) != FTSAN_TYPE_UNKNOWN))
+		return;
+	if (ftsan_memory_is_type(out->type))
+		/* So as not to ask again. */
+		(void)ftsan_type_is_own(out->type);
+	else
+		out->type = 0;
+}
+
+static void look_closely(uintptr_t at, struct block *out)
 {
 	struct ftsan_memory memory;
 	uint64_t bytes;
-	uint32_t object;
 
-	*out = (struct block){.object = -1};
-	if (live)
-		ftsan_memory_look_live(at, &memory);
-	else
-		ftsan_memory_look_block(at, &memory);
+	ftsan_memory_look_block(at, &memory);
 	if (!is_block(&memory))
 		return;
 	bytes = usable(at, &memory);
 	out->bytes = bytes <= FTSAN_FREED_BLOCK_MAX ? (uint32_t)bytes : 0;
-	if (memory.kind != FTSAN_MEMORY_OBJECT)
+	if (memory.kind == FTSAN_MEMORY_OBJECT)
+		look_at_object(at, (int)(memory.object - at), out);
+}
+
+/* @live: it is the first byte of a block of the interpreter's allocator for certain. */
+static void look(uintptr_t at, bool live, struct block *out)
+{
+	struct ftsan_live known = {0};
+
+	*out = (struct block){.object = -1};
+	if (live)
+		known = ftsan_memory_live(at);
+	if (FTSAN_UNLIKELY(known.bytes == 0)) {
+		look_closely(at, out);
 		return;
-	object = (uint32_t)(memory.object - at);
-	/* Too small for an object: PyObject_Malloc() gives buffers of any size. */
-	if (out->bytes < object + host.abi->object_size)
-		return;
-	out->object = (int)object;
-	out->type = ftsan_member(at + object, host.abi->ob_type);
-	/* Larger buffers, too, have no type. */
-	if (ftsan_type_known(out->type) == FTSAN_TYPE_UNKNOWN &&
-	    !ftsan_memory_is_type(out->type))
-		out->type = 0;
+	}
+	out->bytes = known.bytes <= FTSAN_FREED_BLOCK_MAX ? known.bytes : 0;
+	look_at_object(at, known.object, out);
 }
 
 uint32_t ftsan_freed_usable(uintptr_t at)

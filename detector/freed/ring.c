@@ -12,10 +12,13 @@ enum {
 	SLOT_BITS = 14,
 	SHARDS = 1 << SHARD_BITS,
 	SLOTS = 1 << SLOT_BITS,
+	SLOTS_LEAST = SLOTS / 4,
 	CYCLES = (1 << (32 - SHARD_BITS - SLOT_BITS)) - 1,
 	TRIES = 3,    /* shards that are looked at before a block is let go */
 	BATCH = 32,   /* blocks that are released at a time */
 	AT_ONCE = 64, /* more than these are not released for one that comes */
+	AHEAD = 8,    /* a block's lines are fetched when so many leave before it */
+	LINE = 64,
 };
 
 #define TOO_MUCH (1 << 30) /* no tid is as large: FUTEX_TID_MASK */
@@ -41,6 +44,9 @@ static _Atomic uint32_t in_use; /* shards with records */
 static uint64_t budget;
 static _Atomic uint64_t share; /* of each shard with records */
 static uint32_t slots_most;    /* blocks of a shard */
+/* Records of a shard, a power of two: those of blocks that have left tell their story for
+ * a while, but what is written for each free is to stay in the processor's cache. */
+static uint32_t slots = SLOTS;
 static void (*release)(unsigned origin, uintptr_t block);
 
 /* Once for all blocks to come: a division takes longer than the rest of a put. */
@@ -59,10 +65,28 @@ static uint64_t share_now(void)
 	return atomic_load_explicit(&share, memory_order_relaxed);
 }
 
+/* Where the record of that number is. */
+static uint32_t slot_of(uint32_t number)
+{
+	return number & (slots - 1);
+}
+
+static uint32_t slots_for(uint32_t most)
+{
+	uint32_t n = SLOTS_LEAST;
+
+	while (n < SLOTS && n < 2 * most)
+		n *= 2;
+	return n;
+}
+
 int ftsan_ring_init(uint64_t budget_bytes, uint32_t most_blocks,
 		    void (*how)(unsigned origin, uintptr_t block))
 {
-	slots_most = most_blocks < SLOTS ? most_blocks : SLOTS;
+	/* Records that are there stay where their serials say. */
+	if (atomic_load(&in_use) == 0)
+		slots = slots_for(most_blocks);
+	slots_most = most_blocks < slots ? most_blocks : slots;
 	budget = budget_bytes;
 	share_out();
 	release = how;
@@ -115,7 +139,7 @@ static void take_oldest(struct shard *shard, struct batch *out)
 	out->n = 0;
 	while (out->n < BATCH && shard->tail != shard->head &&
 	       (shard->bytes > bytes || shard->head - shard->tail >= slots_most)) {
-		struct ftsan_freed_record *oldest = &of[shard->tail % SLOTS];
+		struct ftsan_freed_record *oldest = &of[slot_of(shard->tail)];
 
 		shard->tail++;
 		shard->bytes -= oldest->bytes;
@@ -124,6 +148,25 @@ static void take_oldest(struct shard *shard, struct batch *out)
 		out->block[out->n] = oldest->block;
 		out->origin[out->n++] = oldest->origin;
 	}
+}
+
+/*
+ * Whoever is given a block that was last used thousands of frees ago waits for its cache
+ * lines: they are fetched while the ones before it leave. Of no address that is not
+ * mapped any more does a prefetch do harm.
+ */
+static void fetch_ahead(const struct shard *shard)
+{
+	const struct ftsan_freed_record *of =
+		atomic_load_explicit(&shard->records, memory_order_relaxed);
+	uint32_t next = shard->tail + AHEAD;
+	uintptr_t block;
+
+	if (next >= shard->head)
+		return;
+	block = of[slot_of(next)].block;
+	__builtin_prefetch((const void *)block, 1);
+	__builtin_prefetch((const void *)(block + LINE), 1);
 }
 
 static void release_all(const struct batch *batch)
@@ -156,7 +199,7 @@ static void trim(struct shard *shard, int tid, unsigned most)
 static bool open_shard(struct shard *shard, int tid)
 {
 	struct ftsan_freed_record *records =
-		ftsan_sys_map(SLOTS * sizeof(struct ftsan_freed_record));
+		ftsan_sys_map(slots * sizeof(struct ftsan_freed_record));
 
 	if (records == NULL)
 		return false;
@@ -193,7 +236,7 @@ static uint32_t put(struct shard *shard, unsigned number,
 		    const struct ftsan_freed_record *record)
 {
 	struct ftsan_freed_record *to = &atomic_load_explicit(
-		&shard->records, memory_order_relaxed)[shard->head % SLOTS];
+		&shard->records, memory_order_relaxed)[slot_of(shard->head)];
 	uint32_t serial = serial_of(shard->head, number);
 
 	atomic_store_explicit(&to->serial, 0, memory_order_relaxed);
@@ -231,13 +274,15 @@ uint32_t ftsan_ring_put(const struct ftsan_freed_record *record,
 		return 0;
 	if ((atomic_load_explicit(&shard->records, memory_order_relaxed) == NULL &&
 	     !open_shard(shard, tid)) ||
-	    shard->head - shard->tail == SLOTS) {
+	    shard->head - shard->tail == slots) {
 		batch.n = 0;
 	} else {
 		serial = put(shard, number, record);
 		/* While it can't be released yet. */
 		fill(record, serial);
 		take_oldest(shard, &batch);
+		if (FTSAN_LIKELY(batch.n > 0))
+			fetch_ahead(shard);
 	}
 	asked = leave(shard);
 	release_all(&batch);
@@ -253,7 +298,7 @@ const struct ftsan_freed_record *ftsan_ring_at(uint32_t serial)
 
 	if (serial == 0 || records == NULL)
 		return NULL;
-	records += serial >> SHARD_BITS & (SLOTS - 1);
+	records += slot_of(serial >> SHARD_BITS);
 	return atomic_load(&records->serial) == serial ? records : NULL;
 }
 
@@ -270,7 +315,7 @@ const struct ftsan_freed_record *ftsan_ring_find(uintptr_t address)
 		const struct ftsan_freed_record *records =
 			atomic_load(&shards[i].records);
 
-		for (unsigned k = 0; records != NULL && k < SLOTS; k++)
+		for (unsigned k = 0; records != NULL && k < slots; k++)
 			if (holds(&records[k], address))
 				return &records[k];
 	}

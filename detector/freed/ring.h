@@ -33,7 +33,8 @@ _Static_assert(sizeof(struct ftsan_freed_record) == 32, "two in a line of the ca
 
 enum { FTSAN_NO_OBJECT = 255 };
 
-/* @most_blocks: of a shard, 16,384 at most. Context: start-up. Return: 0 or -ENOMEM. */
+/* @most_blocks: of a shard, 16,384 at most; after a drain no more than the first time
+ * allowed for. Context: start-up. Return: 0 or -ENOMEM. */
 int ftsan_ring_init(uint64_t budget_bytes, uint32_t most_blocks,
 		    void (*release)(unsigned origin, uintptr_t block));
 

@@ -87,15 +87,25 @@ static bool type_of(uintptr_t object, uintptr_t *type)
 	       ftsan_memory_is_type(*type);
 }
 
+static bool is_objects(unsigned tag)
+{
+	return tag >= FTSAN_TAG_OBJECT && tag <= FTSAN_TAG_GC_PRE;
+}
+
 static bool holds_object(const struct ftsan_block *block)
 {
-	return block->tag >= FTSAN_TAG_OBJECT && block->tag <= FTSAN_TAG_GC_PRE;
+	return is_objects(block->tag);
+}
+
+static int32_t bytes_before(unsigned tag)
+{
+	return (tag == FTSAN_TAG_GC_PRE ? PRE_BYTES : 0) +
+	       (int32_t)atomic_load_explicit(&head_bytes, memory_order_relaxed);
 }
 
 static uintptr_t object_in(const struct ftsan_block *block)
 {
-	return block->begin + (block->tag == FTSAN_TAG_GC_PRE ? PRE_BYTES : 0) +
-	       atomic_load_explicit(&head_bytes, memory_order_relaxed);
+	return block->begin + (uintptr_t)bytes_before(block->tag);
 }
 
 /*
@@ -140,18 +150,16 @@ void ftsan_memory_look_block(uintptr_t address, struct ftsan_memory *out)
 	(void)find_block(address, out);
 }
 
-void ftsan_memory_look_live(uintptr_t begin, struct ftsan_memory *out)
+struct ftsan_live ftsan_memory_live(uintptr_t begin)
 {
-	struct ftsan_block block;
+	struct ftsan_live live = {.object = -1};
+	unsigned tag;
 
-	if (!blocks || !ftsan_mimalloc_live(begin, &block)) {
-		ftsan_memory_look_block(begin, out);
-		return;
-	}
-	out->address = out->begin = begin;
-	out->size = block.size;
-	out->kind = holds_object(&block) ? FTSAN_MEMORY_OBJECT : FTSAN_MEMORY_BLOCK;
-	out->object = object_in(&block);
+	if (FTSAN_UNLIKELY(!ftsan_mimalloc_live(begin, &live.bytes, &tag)))
+		return live;
+	if (is_objects(tag))
+		live.object = bytes_before(tag);
+	return live;
 }
 
 /* ob_tid of a free-threaded object is 0 once its reference counts are merged. */

@@ -71,10 +71,20 @@ void ftsan_memory_look(uintptr_t address, struct ftsan_memory *out);
 /* Only what the allocator says (BLOCK, OBJECT without its type): the cheap half. */
 void ftsan_memory_look_block(uintptr_t address, struct ftsan_memory *out);
 
-/* The same of the first byte of a block that the interpreter's allocator has given and
- * not taken back, in a few loads. Only for who knows that it is one; @out->owner is left
- * out. */
-void ftsan_memory_look_live(uintptr_t begin, struct ftsan_memory *out);
+/**
+ * struct ftsan_live - a block that is in use
+ * @bytes:  of its size class, 0: not told
+ * @object: bytes before the object in it, -1: it is for raw data
+ */
+struct ftsan_live {
+	uint32_t bytes;
+	int32_t object;
+};
+
+/* Of the first byte of a block that the interpreter's allocator has given and not taken
+ * back, in a few loads. Only for who knows that it is one, and is none of the debug
+ * hooks'. */
+struct ftsan_live ftsan_memory_live(uintptr_t begin);
 
 /* Does a PyObject begin at @address? By the allocator and by its type. */
 bool ftsan_memory_is_object(uintptr_t address);

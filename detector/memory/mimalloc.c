@@ -6,31 +6,16 @@
 
 #include "base/base.h"
 
-/**
- * struct layout - one CPython minor version's mimalloc
- * @cookie: of mi_segment_t, followed by segment_slices and segment_info_slices, kind,
- *          slice_entries and thread_id (mi_segment_s, from `cookie` on)
- * @slices: the array of mi_page_t that the segment ends with
- */
-struct layout {
-	uint32_t version; /* PY_VERSION_HEX >> 16 */
-	uint32_t segment_bytes, slice_bytes;
-	uint32_t cookie, slices, page_bytes;
-	uint32_t slice_count, slice_offset, tag_byte, block_size;
-};
-
-static const struct layout layouts[] = {
-	{0x030d, 32u << 20, 65536, 216, 264, 96, 0, 4, 8, 28},
-	{0x030e, 32u << 20, 65536, 216, 264, 96, 0, 4, 8, 28},
-	{0x030f, 32u << 20, 65536, 216, 264, 96, 0, 4, 8, 28},
+static const struct ftsan_mimalloc_layout layouts[] = {
+	{0x030d, 25, 16, 216, 264, 96, 0, 4, 8, 28},
+	{0x030e, 25, 16, 216, 264, 96, 0, 4, 8, 28},
+	{0x030f, 25, 16, 216, 264, 96, 0, 4, 8, 28},
 };
 
 enum { SLICES_MAX = 1024, INFO_SLICES_MAX = 16, PAGE_BYTES_MAX = 128 };
 
-/* Set once at start. */
-static const struct layout *layout;
-/* cookie ^ address of the segment: one value a process (mi_segment_t.cookie). */
-static _Atomic uintptr_t known_key;
+struct ftsan_mimalloc ftsan_mimalloc;
+static const struct ftsan_mimalloc_layout *const layout = &ftsan_mimalloc.layout;
 
 /* mi_segment_s from its cookie on. */
 struct segment {
@@ -44,11 +29,11 @@ struct segment {
 
 bool ftsan_mimalloc_init(uint32_t version)
 {
-	layout = NULL;
+	ftsan_mimalloc.layout = (struct ftsan_mimalloc_layout){0};
 	for (unsigned i = 0; i < FTSAN_ARRAY_LEN(layouts); i++)
 		if (layouts[i].version == version >> 16)
-			layout = &layouts[i];
-	return layout != NULL;
+			ftsan_mimalloc.layout = layouts[i];
+	return ftsan_mimalloc.layout.version != 0;
 }
 
 static bool plausible(const struct segment *segment)
@@ -60,20 +45,20 @@ static bool plausible(const struct segment *segment)
 
 bool ftsan_mimalloc_trusts(void)
 {
-	return atomic_load_explicit(&known_key, memory_order_relaxed) != 0;
+	return atomic_load_explicit(&ftsan_mimalloc.key, memory_order_relaxed) != 0;
 }
 
 void ftsan_mimalloc_trust(uintptr_t key)
 {
 	uintptr_t none = 0;
 
-	atomic_compare_exchange_strong(&known_key, &none, key);
+	atomic_compare_exchange_strong(&ftsan_mimalloc.key, &none, key);
 }
 
 /* read_segment() - is it one of this process's, as far as that is known? */
 static bool read_segment(uintptr_t at, struct ftsan_block *out)
 {
-	uintptr_t known = atomic_load_explicit(&known_key, memory_order_relaxed);
+	uintptr_t known = atomic_load_explicit(&ftsan_mimalloc.key, memory_order_relaxed);
 	struct segment segment;
 
 	if (ftsan_safe_read(&segment, (const void *)(at + layout->cookie),
@@ -111,7 +96,7 @@ static bool find_page(uintptr_t segment, uintptr_t address, unsigned char *page,
 	uintptr_t slices = segment + layout->slices;
 	uint32_t back;
 
-	*at = slices + (address - segment) / layout->slice_bytes * layout->page_bytes;
+	*at = slices + ((address - segment) >> layout->slice_shift) * layout->page_bytes;
 	if (ftsan_safe_read(page, (const void *)*at, layout->page_bytes) != 0)
 		return false;
 	back = word_at(page, layout->slice_offset);
@@ -124,51 +109,23 @@ static bool find_page(uintptr_t segment, uintptr_t address, unsigned char *page,
 	return ftsan_safe_read(page, (const void *)*at, layout->page_bytes) == 0;
 }
 
-static uint32_t load(uintptr_t at)
-{
-	uint32_t value;
-
-	memcpy(&value, (const void *)at, sizeof(value));
-	return value;
-}
-
-bool ftsan_mimalloc_live(uintptr_t begin, struct ftsan_block *out)
-{
-	uintptr_t key = atomic_load_explicit(&known_key, memory_order_relaxed);
-	uintptr_t segment, page, cookie;
-
-	if (FTSAN_UNLIKELY(layout == NULL || key == 0))
-		return false;
-	segment = begin & ~(uintptr_t)(layout->segment_bytes - 1);
-	memcpy(&cookie, (const void *)(segment + layout->cookie), sizeof(cookie));
-	if (FTSAN_UNLIKELY((cookie ^ segment) != key))
-		return false;
-	page = segment + layout->slices +
-	       (begin - segment) / layout->slice_bytes * layout->page_bytes;
-	page -= load(page + layout->slice_offset);
-	out->begin = begin;
-	out->size = load(page + layout->block_size);
-	out->tag = *(const unsigned char *)(page + layout->tag_byte) >> 3 & 15;
-	return true;
-}
-
 bool ftsan_mimalloc_block(uintptr_t address, struct ftsan_block *out)
 {
 	unsigned char page[PAGE_BYTES_MAX];
 	uintptr_t segment, at, start;
 	uint32_t size;
 
-	if (layout == NULL || address < layout->segment_bytes)
+	if (layout->version == 0 || address >> layout->segment_shift == 0)
 		return false;
 	/* A huge block may end exactly where the next segment would begin. */
-	segment = (address - 1) & ~(uintptr_t)(layout->segment_bytes - 1);
+	segment = (address - 1) >> layout->segment_shift << layout->segment_shift;
 	if (!read_segment(segment, out) || !find_page(segment, address, page, &at))
 		return false;
 	size = word_at(page, layout->block_size);
 	if (word_at(page, layout->slice_count) == 0 || size < 8)
 		return false;
-	start = segment + (at - segment - layout->slices) / layout->page_bytes *
-				  layout->slice_bytes;
+	start = segment + ((at - segment - layout->slices) / layout->page_bytes
+			   << layout->slice_shift);
 	start = first_block(start, size);
 	if (address < start)
 		return false;

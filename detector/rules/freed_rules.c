@@ -26,7 +26,7 @@ uint32_t ftsan_freed_most(enum ftsan_freed_mode mode)
 	case FTSAN_FREED_AUTO:
 		return 1024;
 	case FTSAN_FREED_ALL:
-		return 4096;
+		return 2048;
 	default:
 		return 16384;
 	}

@@ -53,6 +53,14 @@ static inline uintptr_t ftsan_member(uintptr_t base, uint32_t offset)
 	return value;
 }
 
+static inline uint32_t ftsan_member_u32(uintptr_t base, uint32_t offset)
+{
+	uint32_t value;
+
+	memcpy(&value, (const void *)(base + offset), sizeof(value));
+	return value;
+}
+
 /* Is the thread state where that says, and the frame in it? Constant after start-up. */
 static inline bool ftsan_frame_is_near(void)
 {

@@ -79,6 +79,47 @@ START_TEST(who_is_busy_makes_room_afterwards)
 }
 END_TEST
 
+static uint32_t put_one_more(uintptr_t block)
+{
+	struct ftsan_freed_record record = {.tid = 1, .bytes = 8, .block = block};
+
+	return ftsan_ring_put(&record, fill);
+}
+
+/* Once for each record that there may be, and some more. */
+START_TEST(a_serial_is_of_one_block)
+{
+	uint32_t first, last = 0;
+
+	ck_assert_int_eq(ftsan_ring_init(UINT64_MAX, 16, release), 0);
+	first = put_one_more(0x1000);
+	ck_assert_uint_eq(ftsan_ring_at(first)->block, 0x1000);
+	for (uintptr_t block = 0x2000; block < 0x2000 + 8 * 20000; block += 8) {
+		last = put_one_more(block);
+		ck_assert_uint_ne(last, 0);
+		ck_assert_uint_ne(last, first);
+		ck_assert_uint_eq(ftsan_ring_at(last)->block, block);
+	}
+	ck_assert_ptr_null(ftsan_ring_at(first));
+	ck_assert_uint_eq(held(), 15);
+}
+END_TEST
+
+/* A detach, and an attach that wants more: the records are those of the first time. */
+START_TEST(more_is_wanted_later)
+{
+	ck_assert_int_eq(ftsan_ring_init(UINT64_MAX, 16, release), 0);
+	put(1, fill);
+	ftsan_ring_drain();
+	ck_assert_int_eq(ftsan_ring_init(UINT64_MAX, 16384, release), 0);
+	for (unsigned i = 0; i < 40000; i++)
+		put(1, fill);
+	ck_assert_uint_gt(held(), 1000);
+	ftsan_ring_drain();
+	ck_assert_uint_eq(held(), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("ring");
@@ -88,6 +129,8 @@ int main(void)
 
 	tcase_add_test(tests, bounds_are_kept);
 	tcase_add_test(tests, who_is_busy_makes_room_afterwards);
+	tcase_add_test(tests, a_serial_is_of_one_block);
+	tcase_add_test(tests, more_is_wanted_later);
 	suite_add_tcase(suite, tests);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
