@@ -40,12 +40,34 @@ static bool is_likely(struct ftsan_holder *out, const struct ftsan_death *death,
 	return found == 1;
 }
 
+/*
+ * The lock of a module as a whole: one other thread is in the module, and waits for
+ * another lock. One that does not wait says nothing: whoever took the lock may have left
+ * the module with it.
+ */
+static bool is_in_its_module(struct ftsan_holder *out, const struct ftsan_death *death,
+			     unsigned i)
+{
+	uintptr_t lock = death->witness[i].waits_for;
+	unsigned found = 0;
+
+	for (unsigned k = 0; k < death->n_witnesses; k++) {
+		if (death->witness[k].waits_for == lock ||
+		    !ftsan_witness_is_beside(&death->witness[k], lock))
+			continue;
+		found++;
+		*out = (struct ftsan_holder){.by = k, .sure = false};
+	}
+	return found == 1 && death->witness[out->by].waits_for != 0;
+}
+
 bool ftsan_holder_of(struct ftsan_holder *out, const struct ftsan_death *death,
 		     unsigned i)
 {
 	if (death->witness[i].waits_for == 0)
 		return false;
-	return is_on_record(out, death, i) || is_likely(out, death, i);
+	return is_on_record(out, death, i) || is_likely(out, death, i) ||
+	       is_in_its_module(out, death, i);
 }
 
 /* The circle that witness @i is in. */

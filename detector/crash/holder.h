@@ -1,4 +1,5 @@
-/* Who holds the lock that a thread waits for, and circles of that. Private to the room. */
+/* Who holds the lock that a thread waits for, and circles of that. Private to the room.
+ */
 #ifndef FTSAN_CRASH_HOLDER_H
 #define FTSAN_CRASH_HOLDER_H
 
@@ -10,7 +11,8 @@
  * struct ftsan_holder - of a lock
  * @by:   number of the witness
  * @sure: by the lock itself, or on record; else it works with the object that the lock is
- *        in, or of, and nobody else does who does not wait for it
+ *        in, or of, or waits in the module whose static the lock is, and nobody else does
+ *        who does not wait for it
  */
 struct ftsan_holder {
 	unsigned by;

@@ -167,6 +167,18 @@ void ftsan_witness_take(struct ftsan_witness *out, const void *ucontext)
 	ftsan_witness_look(false);
 }
 
+bool ftsan_witness_is_beside(const struct ftsan_witness *witness, uintptr_t address)
+{
+	const struct ftsan_module *module = ftsan_module_of(address);
+
+	if (module == NULL || module == ftsan_module_of(interpreter.code_type))
+		return false;
+	for (unsigned i = 0; i < witness->stack.n_native; i++)
+		if (ftsan_module_of(witness->stack.pc[i] - (i > 0)) == module)
+			return true;
+	return false;
+}
+
 bool ftsan_witness_is_plain(const struct ftsan_witness *witness)
 {
 	const struct ftsan_module *python = ftsan_module_of(interpreter.code_type);

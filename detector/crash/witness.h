@@ -55,6 +55,10 @@ void ftsan_witness_look(bool begins);
 /* Is there nothing on its stack but the interpreter and libc? Async-signal-safe. */
 bool ftsan_witness_is_plain(const struct ftsan_witness *witness);
 
+/* Is it in a function of the extension module whose static @address is?
+ * Async-signal-safe. */
+bool ftsan_witness_is_beside(const struct ftsan_witness *witness, uintptr_t address);
+
 /* Does it work with an object that has @address within? Async-signal-safe. */
 bool ftsan_witness_has(const struct ftsan_witness *witness, uintptr_t address);
 

@@ -186,6 +186,47 @@ static PyObject *shared_sleep(Shared *self, PyObject *other)
 	Py_RETURN_NONE;
 }
 
+#if PY_VERSION_HEX >= 0x030d0000
+/* --- locks of the module as a whole: each is known by its number ----------------------
+ */
+
+static PyMutex of_module[2];
+static _Atomic int taken;
+
+/* That one, and the other once somebody has that. */
+static PyObject *take_of_module(PyObject *module, PyObject *number)
+{
+	long first = PyLong_AsLong(number);
+
+	(void)module;
+	Py_BEGIN_ALLOW_THREADS PyMutex_Lock(&of_module[first]);
+	taken++;
+	while (taken < 2)
+		usleep(1000);
+	PyMutex_Lock(&of_module[1 - first]);
+	PyMutex_Unlock(&of_module[1 - first]);
+	PyMutex_Unlock(&of_module[first]);
+	Py_END_ALLOW_THREADS Py_RETURN_NONE;
+}
+
+/* For good: whoever has called it goes elsewhere with the lock. */
+static PyObject *keep_of_module(PyObject *module, PyObject *number)
+{
+	(void)module;
+	PyMutex_Lock(&of_module[PyLong_AsLong(number)]);
+	taken++;
+	Py_RETURN_NONE;
+}
+
+static PyMethodDef functions[] = {
+	{"take_of_module", take_of_module, METH_O, NULL},
+	{"keep_of_module", keep_of_module, METH_O, NULL},
+	{NULL, NULL, 0, NULL},
+};
+#else
+static PyMethodDef functions[] = {{NULL, NULL, 0, NULL}};
+#endif
+
 static PyMethodDef shared_methods[] = {
 	{"visit", (PyCFunction)shared_visit, METH_NOARGS, NULL},
 	{"broken", (PyCFunction)shared_broken, METH_NOARGS, NULL},
@@ -222,4 +263,4 @@ static int fill(PyObject *module)
 	return add_type(module, "Shared", &shared_spec);
 }
 
-EXTENSION(contended, NULL, EXEC(fill))
+EXTENSION(contended, functions, EXEC(fill))

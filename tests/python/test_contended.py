@@ -148,6 +148,33 @@ def test_two_native_locks(run, interpreter, extension, how, mode):
     says_deadlock(hang, sure=how == "take")
 
 
+OF_THE_MODULE = """
+import contended, threading
+threads = [threading.Thread(target=contended.{one}_of_module, args=(0,), daemon=True),
+           threading.Thread(target=contended.take_of_module, args=(1,), daemon=True)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+"""
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_two_locks_of_a_module(run, interpreter, extension, mode):
+    """They are in no object: the two threads are the ones that are in the module."""
+    hang = hangs(run, interpreter, extension, OF_THE_MODULE.format(one="take"), mode)
+    says_deadlock(hang, sure=False)
+    assert "take_of_module" in hang["title"], hang
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_who_has_a_modules_lock_is_elsewhere(run, interpreter, extension, mode):
+    """One waits, and who has its lock has left the module, and the process."""
+    hang = hangs(run, interpreter, extension, OF_THE_MODULE.format(one="keep"), mode)
+    assert hang["death"]["cause"] == "nothing says why", hang
+    assert " holds" not in hang["death"].get("detail", ""), hang
+
+
 def test_one_lock_twice(run, interpreter, extension):
     hang = hangs(run, interpreter, extension, HANGS.format(how="take", threads=1))
     assert hang["death"]["cause"].startswith("a thread waits for a lock that it holds itself"), hang
