@@ -158,7 +158,7 @@ static bool on_sealed(struct static_thread *own, struct ftsan_thread *thread,
 	fill_store(own, thread, uc);
 	if (static_page_is_hot(page, &own->store)) {
 		/* Nothing new, and too often: the store is made with the page open. */
-		static_page_open(page, 0);
+		static_page_open_hot(page, &own->store);
 		return true;
 	}
 	if (!static_window(own, thread, uc) && static_window_is_at(page))

@@ -26,6 +26,8 @@ enum {
  */
 enum { BURST = 48, BURST_WHEN_OVER_BUDGET = 3, BURST_INVENTORY = 400, BORING = 24 };
 enum { BURST_NEW = 64 };
+/* Of a thread that holds the GIL, whose stores are not held up. */
+enum { BURST_TURNS = 8 };
 static const uint64_t PERIOD_NS = 10u * 1000 * 1000;
 
 /*
@@ -89,6 +91,30 @@ static bool is_boring(struct static_page *page, const struct static_store *store
 	return store->boring && n == 0;
 }
 
+/* Nothing but a window is opened for it in mode race, and threads that take turns get
+ * none. */
+static bool shows_nothing(const struct static_store *store)
+{
+	return !static_config.latent && !static_config.inventory && !store->boring &&
+	       static_takes_turns(store);
+}
+
+static uint32_t burst_of(const struct static_store *store)
+{
+	if (static_config.inventory)
+		return BURST_INVENTORY;
+	return shows_nothing(store) ? BURST_TURNS : BURST;
+}
+
+/*
+ * What follows a burst of stores under the GIL, a generator that is seeded, is what the
+ * same call does once it has let the GIL go: the page is to be sealed by then.
+ */
+void static_page_open_hot(struct static_page *page, const struct static_store *store)
+{
+	static_page_open(page, shows_nothing(store) ? PERIOD_NS : 0);
+}
+
 bool static_page_is_hot(struct static_page *page, const struct static_store *store)
 {
 	uint64_t period = ftsan_sys_now_ns() / PERIOD_NS;
@@ -108,7 +134,7 @@ bool static_page_is_hot(struct static_page *page, const struct static_store *sto
 						 memory_order_relaxed) >= BURST_NEW &&
 		       over_budget();
 	burst = atomic_fetch_add_explicit(&page->burst, 1, memory_order_relaxed) + 1;
-	return burst > (static_config.inventory ? BURST_INVENTORY : BURST) ||
+	return burst > burst_of(store) ||
 	       (burst > BURST_WHEN_OVER_BUDGET && over_budget());
 }
 

@@ -158,7 +158,9 @@ void static_page_leave_open(struct static_page *page); /* for good */
 /* Of a page that the kernel is going to write to. Waits for a window. */
 void static_page_surely_open(struct static_page *page, uint64_t for_ns);
 void static_page_protect(struct static_page *page); /* as its state says */
+/* Has it trapped too often? Then it is to be left open for a while. */
 bool static_page_is_hot(struct static_page *page, const struct static_store *store);
+void static_page_open_hot(struct static_page *page, const struct static_store *store);
 void static_pages_poll(uint64_t now);
 /* Two threads store to the module, for the first time: what was spent while one did is
  * forgiven, up to a bound, and its pages are no longer left open for long. */
@@ -178,6 +180,9 @@ void static_hazards_poll(uint64_t now, bool all);
 /* worth.c: the first store of a pointer that was NULL; any that a window may show more
  * of. */
 bool static_is_first_need(const struct static_store *store);
+/* Is its thread one of those that hold the GIL, and so are ordered? Not
+ * asked of a store that is known. */
+bool static_takes_turns(const struct static_store *store);
 bool static_window_worth(const struct static_store *store);
 /* How long one may be, and whether the budget has it. */
 struct ftsan_site;

@@ -10,7 +10,7 @@
 static const uint64_t SHARED_NS = 2000u * 1000 * 1000;
 
 /* Threads that hold the GIL take turns: holding one up shows nothing and stops all. */
-static bool takes_turns(const struct static_store *store)
+bool static_takes_turns(const struct static_store *store)
 {
 	return !store->detached &&
 	       ftsan_pygil_state(static_config.host->abi, false) == FTSAN_PYGIL_ON;
@@ -48,7 +48,8 @@ bool static_window_worth(const struct static_store *store)
 	/* Always under the same lock, several times. */
 	if (word->facts.common_lock && word->facts.judged > 2)
 		return false;
-	return (is_shared(store) || static_is_first_need(store)) && !takes_turns(store);
+	return (is_shared(store) || static_is_first_need(store)) &&
+	       !static_takes_turns(store);
 }
 
 /* --- the budget --------------------------------------------------------------------- */

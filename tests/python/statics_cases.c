@@ -102,6 +102,45 @@ CASE(bad_together)
 	RELEASED(wait_for_the_other(); update(&bad_together_state));
 }
 
+/*
+ * A generator: many words are stored to under the GIL, where there is one, then some of them
+ * once it is let go.
+ */
+enum { SEEDED = 1024, DRAWS = 5000 };
+static volatile unsigned long seeded[SEEDED], bad_seeded_words[SEEDED];
+static pthread_mutex_t seeded_lock = PTHREAD_MUTEX_INITIALIZER;
+
+static void seed(volatile unsigned long *words)
+{
+	for (unsigned long i = 0; i < SEEDED; i++)
+		words[i] = i * 3 + 1;
+}
+
+static void draw(volatile unsigned long *words)
+{
+	for (unsigned i = 0; i < DRAWS; i++) {
+		unsigned long next = words[0] * 5 + 1;
+
+		words[0] = next;
+		words[1] = next ^ 7;
+	}
+}
+
+CASE(seeded_draw)
+{
+	pthread_mutex_lock(&seeded_lock);
+	seed(seeded);
+	pthread_mutex_unlock(&seeded_lock);
+	RELEASED(pthread_mutex_lock(&seeded_lock); draw(seeded);
+		 pthread_mutex_unlock(&seeded_lock));
+}
+
+CASE(bad_seeded)
+{
+	seed(bad_seeded_words);
+	RELEASED(draw(bad_seeded_words));
+}
+
 static struct state rwlock_state, bad_rwlock_state;
 static pthread_rwlock_t rwlock_lock = PTHREAD_RWLOCK_INITIALIZER;
 
@@ -1058,7 +1097,7 @@ static PyMethodDef methods[] = {
 	METHOD(mutex),	       METHOD(bad_mutex),    METHOD(rwlock),
 	METHOD(bad_rwlock),    METHOD(spin),	     METHOD(bad_spin),
 	METHOD(bad_together),  METHOD(double_checked), METHOD(bad_double_checked),
-	METHOD(replaced),      METHOD(message),
+	METHOD(replaced),      METHOD(message),      METHOD(seeded_draw), METHOD(bad_seeded),
 	METHOD(bad_local),
 	METHOD(bad_lock_page), METHOD(lock_page_locked),
 	METHOD(lock_page_beside), METHOD(lock_page_released),

@@ -280,6 +280,24 @@ def test_two_threads_are_caught_with_the_gil(run, cases_gil):
     check_race(run, cases_gil)
 
 
+def seeded(run, cases, name):
+    """A page whose stores under the GIL are many is not open when those without it come."""
+    return cases.run(run, "race", 2000, 4, name, options="sampler=off")
+
+
+def test_what_follows_stores_under_the_gil_is_seen(run, cases_gil):
+    outcome = until(about_statics, lambda: seeded(run, cases_gil, "bad_seeded"), 3)
+    races = about_statics(outcome)
+    assert races and {race["confidence"] for race in races} == {"confirmed"}, outcome
+    assert all("bad_seeded_words" in race["object"]["name"] for race in races), races
+
+
+def test_what_follows_them_under_a_lock_is_not(run, cases_gil):
+    outcome = seeded(run, cases_gil, "seeded_draw")
+    assert outcome.status == 0 and "done" in outcome.stdout and outcome.findings == [], outcome
+    assert traps(outcome) > 0, outcome
+
+
 def test_a_grade_is_asked_for(run, cases):
     outcome = cases.run(run, "latent", 5, 1, "bad_publish", options="grade=high")
     assert outcome.status == 0 and outcome.findings == [], outcome
