@@ -52,10 +52,8 @@ static const char *const writing_methods[] = {
 	"fill", "partition", "put", "setfield", "sort",
 };
 static const char *const writing_functions[] = {
-	"_place",
-	"copyto",
-	"nested_iters",
-	"putmask",
+	"_place", "at", /* of a ufunc */
+	"copyto", "nested_iters", "putmask",
 };
 
 /* What is called most, and reads no header: a shape may be an array, of which only the

@@ -128,6 +128,18 @@ def test_requests_of_buffers_with_the_gil(run, numpy_affected_gil):
     assert outcome.findings == [], outcome
 
 
+# The indices lie in the array itself, so NumPy works with a copy of the array.
+AT = """
+import sys
+import numpy as np
+if sys.argv[1] == "operand":
+    a = np.arange(10000, dtype=np.int16)
+    np.invert.at(a[::-1], a[:10])
+else:
+    np.add.at(np.zeros(4, dtype=object), [1, 2, 3], np.ones(3, dtype=object))
+"""
+
+
 def has_nd(outcome):
     return any(word == "nd" for _, word in words(outcome))
 
@@ -142,6 +154,19 @@ def test_the_dimensions_of_an_output_without_any(run, numpy_affected):
 def test_outputs_of_their_own(run, numpy_affected):
     outcome = run.ftsan(numpy_affected, run.script(OUTPUT), "1", "own")
     assert outcome.findings == [] and outcome.status == 0, outcome
+
+
+def test_what_a_ufunc_works_on_in_place_is_written_to(run, numpy_affected, numpy_fixed):
+    """The flags of an output say that there is a copy meanwhile: documented."""
+    for python in (numpy_affected, numpy_fixed):
+        outcome = run.ftsan(python, run.script(AT), "operand", options="mode=latent:sample=0")
+        assert outcome.findings == [] and outcome.status == 0, outcome
+
+
+def test_what_a_ufunc_adds_in_place_is_read(run, numpy_fixed):
+    outcome = run.ftsan(numpy_fixed, run.script(AT), "values", options="mode=latent:sample=0")
+    assert [finding["object"]["name"] for finding in outcome.findings] == ["flags"], outcome
+    assert "an input of ufunc.at" in outcome.findings[0]["title"], outcome
 
 
 def test_nested_iterators_write_to_their_operand(run, numpy_affected, numpy_fixed):
