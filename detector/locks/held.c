@@ -1,6 +1,7 @@
 #include "locks/held.h"
 
 #include <stddef.h>
+#include <string.h>
 
 #include "threads/threads.h"
 
@@ -79,8 +80,8 @@ static void remove_at(struct ftsan_held *held, uint32_t at)
 		to->tsc = from->tsc;
 		to->pc = from->pc;
 		to->sp = from->sp;
-		for (unsigned i = 0; i < FTSAN_HELD_CODES; i++)
-			to->code[i] = from->code[i];
+		memcpy(to->native, from->native, sizeof(to->native));
+		memcpy(to->code, from->code, sizeof(to->code));
 		atomic_store_explicit(&to->address, address, memory_order_relaxed);
 	}
 	atomic_store_explicit(&held->n, n - 1, memory_order_release);
@@ -158,8 +159,8 @@ void ftsan_lock_taken(enum ftsan_lock_kind kind, const void *address,
 	lock->tsc = tsc();
 	lock->pc = place->pc;
 	lock->sp = place->sp;
-	for (unsigned i = 0; i < FTSAN_HELD_CODES; i++)
-		lock->code[i] = place->code[i];
+	memcpy(lock->native, place->native, sizeof(lock->native));
+	memcpy(lock->code, place->code, sizeof(lock->code));
 	atomic_store_explicit(&lock->address, (uintptr_t)address, memory_order_relaxed);
 	atomic_store_explicit(&held->n, n + 1, memory_order_release);
 }

@@ -36,7 +36,12 @@ enum ftsan_lock_kind {
 	FTSAN_LOCK_WORD,      /* a static word that is used as a lock */
 };
 
-enum { FTSAN_HELD_MAX = 24, FTSAN_HELD_CODES = 3, FTSAN_HELD_SAVED = 4 };
+enum {
+	FTSAN_HELD_MAX = 24,
+	FTSAN_HELD_CODES = 3,
+	FTSAN_HELD_NATIVES = 3,
+	FTSAN_HELD_SAVED = 4
+};
 
 /**
  * struct ftsan_held_lock - one lock that a thread holds
@@ -45,6 +50,7 @@ enum { FTSAN_HELD_MAX = 24, FTSAN_HELD_CODES = 3, FTSAN_HELD_SAVED = 4 };
  * @again:   how often it was taken again while the list was full
  * @serial:  the how manyth acquisition of this thread it is
  * @pc:      return address into the code that took it
+ * @native:  Python locks: what may be that instead, one of each other module, 0: none
  * @sp:      its stack pointer, roughly
  * @code:    Python locks: code objects of the innermost Python frames, 0: unknown. They
  * may be gone
@@ -57,6 +63,7 @@ struct ftsan_held_lock {
 	uint64_t tsc;
 	uintptr_t pc;
 	uintptr_t sp;
+	uintptr_t native[FTSAN_HELD_NATIVES];
 	uintptr_t code[FTSAN_HELD_CODES];
 };
 
@@ -85,10 +92,11 @@ struct ftsan_held {
 	struct ftsan_held_lock locks[FTSAN_HELD_MAX];
 };
 
-/* Where a lock is taken; @code as above, all 0 for native code. */
+/* Where a lock is taken; @native and @code as above, all 0 for native code. */
 struct ftsan_lock_place {
 	uintptr_t pc;
 	uintptr_t sp;
+	uintptr_t native[FTSAN_HELD_NATIVES];
 	uintptr_t code[FTSAN_HELD_CODES];
 };
 

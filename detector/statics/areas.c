@@ -109,7 +109,7 @@ int ftsan_statics_seal(const struct ftsan_static_area *area)
 	return 0;
 }
 
-bool ftsan_statics_is_code(uintptr_t address)
+const struct ftsan_module *ftsan_statics_code(uintptr_t address)
 {
 	/* Code lies before data; no file is larger than that. */
 	const uintptr_t reach = 256ul << 20;
@@ -119,15 +119,15 @@ bool ftsan_statics_is_code(uintptr_t address)
 		    atomic_load_explicit(&ftsan_statics_highest, memory_order_relaxed) ||
 	    address + reach <
 		    atomic_load_explicit(&ftsan_statics_lowest, memory_order_relaxed))
-		return false;
+		return NULL;
 	for (unsigned i = 0; i < n; i++) {
 		const struct static_module *module = static_module_at((uint16_t)i);
 
 		if (module->module != NULL && address < module->begin &&
 		    address >= module->module->begin)
-			return true;
+			return module->module;
 	}
-	return false;
+	return NULL;
 }
 
 void ftsan_statics_unload_begin(void)

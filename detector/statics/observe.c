@@ -63,14 +63,31 @@ static bool is_at_work(const struct ftsan_thread *thread, uintptr_t address)
 
 /* --- locks ------------------------------------------------------------------------ */
 
+static bool is_of_package(const struct static_store *store, uintptr_t pc)
+{
+	const struct ftsan_module *native = pc == 0 ? NULL : ftsan_module_of(pc);
+
+	return native != NULL && strstr(native->path, store->module->package) != NULL;
+}
+
+/* Who took it: native code of the module's own package, if that may be, is preferred. */
+static uintptr_t taken_at(const struct static_store *store,
+			  const struct ftsan_held_lock *lock)
+{
+	for (unsigned i = 0; i < FTSAN_HELD_NATIVES && !is_of_package(store, lock->pc);
+	     i++)
+		if (is_of_package(store, lock->native[i]))
+			return lock->native[i];
+	return lock->pc;
+}
+
 /* Was it code of the module's own package that took it, Python's or native? */
 static bool by_package(const struct static_store *store,
 		       const struct ftsan_held_lock *lock)
 {
-	const struct ftsan_module *native = ftsan_module_of(lock->pc);
 	char file[FTSAN_PYFILE_MAX];
 
-	if (native != NULL && strstr(native->path, store->module->package) != NULL)
+	if (is_of_package(store, taken_at(store, lock)))
 		return true;
 
 	for (unsigned i = 0; i < FTSAN_HELD_CODES && lock->code[i] != 0; i++)
@@ -113,7 +130,7 @@ static void add_held(struct static_store *store, const struct ftsan_thread *thre
 				.recent = now - lock->tsc < STATIC_RECENT_TSC ||
 					  store->sp < lock->sp + STATIC_FRAME_BYTES,
 			},
-			lock->kind, lock->pc);
+			lock->kind, python ? taken_at(store, lock) : lock->pc);
 	}
 }
 

@@ -77,8 +77,9 @@ struct ftsan_static_area {
  */
 int ftsan_statics_seal(const struct ftsan_static_area *area);
 
-/* Is it the address of code of a module whose statics are sealed? Context: any. */
-bool ftsan_statics_is_code(uintptr_t address);
+/* Whose code is it, of the modules whose statics are sealed? NULL: none's. Context: any.
+ */
+const struct ftsan_module *ftsan_statics_code(uintptr_t address);
 
 /*
  * Around a dlclose: between the two nothing is sealed again by itself, and what is gone

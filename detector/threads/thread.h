@@ -30,7 +30,7 @@ enum {
 	PART(pages, 24 * 1024)                                                           \
 	PART(words, 4 * 1024)                                                            \
 	PART(operations, 40 * 1024)                                                      \
-	PART(locks, 2 * 1024)                                                            \
+	PART(locks, 3 * 1024)                                                            \
 	PART(statics, 4 * 1024)                                                          \
 	PART(sampler, 64)
 

@@ -46,34 +46,57 @@ static enum ftsan_lock_kind kind_of(enum type type)
 /*
  * Cython code takes a Python lock by the interpreter's functions, and has no Python
  * frame: it is found on the stack, in the few frames up to the one that runs Python code.
- * What earlier calls have left there may be taken for it; then a lock counts as the
- * module's own that is not.
+ * What earlier calls have left there looks the same, and may lie before it. So one
+ * address of each module is kept: a lock may count as that of a module that did not take
+ * it, but always does as that of the one that did.
  */
 enum { STACK_WORDS = 96, EVAL_BYTES = 65536 };
 
-static uintptr_t native_caller(const void *frame, uintptr_t otherwise)
+struct callers {
+	uintptr_t pcs[1 + FTSAN_HELD_NATIVES];
+	const struct ftsan_module *modules[1 + FTSAN_HELD_NATIVES];
+	unsigned n;
+};
+
+static void add_caller(struct callers *callers, uintptr_t word)
+{
+	const struct ftsan_module *module = ftsan_statics_code(word);
+
+	if (module == NULL)
+		return;
+	for (unsigned i = 0; i < callers->n; i++)
+		if (callers->modules[i] == module)
+			return;
+	callers->pcs[callers->n] = word;
+	callers->modules[callers->n++] = module;
+}
+
+static void find_callers(struct callers *callers, const void *frame)
 {
 	uintptr_t eval = ftsan_runtime_host()->py_eval;
 	uintptr_t words[STACK_WORDS];
 
+	callers->n = 0;
 	if (ftsan_safe_read(words, frame, sizeof(words)) != 0)
-		return otherwise;
+		return;
 	for (unsigned i = 0; i < STACK_WORDS; i++) {
-		if (eval != 0 && words[i] - eval < EVAL_BYTES)
-			return otherwise;
-		if (ftsan_statics_is_code(words[i]))
-			return words[i];
+		if ((eval != 0 && words[i] - eval < EVAL_BYTES) ||
+		    callers->n == FTSAN_ARRAY_LEN(callers->pcs))
+			return;
+		add_caller(callers, words[i]);
 	}
-	return otherwise;
 }
 
 static FTSAN_NOINLINE void fill_place(struct ftsan_lock_place *place, uintptr_t pc)
 {
 	const struct ftsan_host *host = ftsan_runtime_host();
+	struct callers callers;
 
-	*place = (struct ftsan_lock_place){
-		.pc = native_caller(__builtin_frame_address(0), pc),
-		.sp = (uintptr_t)__builtin_frame_address(0)};
+	find_callers(&callers, __builtin_frame_address(0));
+	*place = (struct ftsan_lock_place){.pc = callers.n == 0 ? pc : callers.pcs[0],
+					   .sp = (uintptr_t)__builtin_frame_address(0)};
+	for (unsigned i = 1; i < callers.n; i++)
+		place->native[i - 1] = callers.pcs[i];
 	if (host->tstate_get != NULL)
 		(void)ftsan_pyquick_codes(ftsan_runtime_abi(),
 					  (uintptr_t)host->tstate_get(), place->code,

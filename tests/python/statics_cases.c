@@ -531,6 +531,19 @@ CASE(by_caller)
 	Py_RETURN_NONE;
 }
 
+/* Protected by a Python lock that it takes through code of another module. */
+static struct state helped_state;
+static PyObject *helped_lock;
+static int (*help)(PyObject *, int);
+
+CASE(helped)
+{
+	if (help == NULL || help(helped_lock, 1) != 0)
+		return NULL;
+	update(&helped_state);
+	return help(helped_lock, 0) == 0 ? Py_NewRef(Py_None) : NULL;
+}
+
 /* A pointer that is given another value with the old one in use. */
 static char *volatile name_in_use;
 
@@ -1106,13 +1119,27 @@ static PyMethodDef methods[] = {
 	METHOD(called),	       METHOD(atomics),	     METHOD(bad_atomics),
 	METHOD(publish),       METHOD(bad_publish),  METHOD(local),
 	METHOD(before),	       METHOD(bad_before),   METHOD(handover),
-	METHOD(by_caller),     METHOD(bad_replace),  METHOD(kernel),
+	METHOD(by_caller),     METHOD(helped),	     METHOD(bad_replace),  METHOD(kernel),
 	METHOD(robust_mutex),  METHOD(turns_of_two), METHOD(kernel_writes),
 #if PY_VERSION_HEX >= 0x030d0000
 	METHOD(pymutex),       METHOD(section),
 #endif
 	{NULL, NULL, 0, NULL},
 };
+
+/* There is help where a test has built lock_helper, too. */
+static int find_help(void)
+{
+	PyObject *threading = PyImport_ImportModule("threading");
+
+	if (threading == NULL)
+		return -1;
+	helped_lock = PyObject_CallMethod(threading, "RLock", NULL);
+	Py_DECREF(threading);
+	*(void **)&help = PyCapsule_Import("lock_helper.call", 0);
+	PyErr_Clear();
+	return helped_lock == NULL ? -1 : 0;
+}
 
 static int fill(PyObject *module)
 {
@@ -1129,7 +1156,7 @@ static int fill(PyObject *module)
 	pthread_mutexattr_init(&attributes);
 	pthread_mutexattr_setrobust(&attributes, PTHREAD_MUTEX_ROBUST);
 	pthread_mutex_init(&robust, &attributes);
-	return pythread_lock == NULL || arrivals == NULL ? -1 : 0;
+	return pythread_lock == NULL || arrivals == NULL ? -1 : find_help();
 }
 
 EXTENSION(statics_cases, methods, EXEC(fill))

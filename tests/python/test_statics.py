@@ -54,10 +54,11 @@ class Cases:
         self.python, self.directory, self.gil = python, directory, gil
         self.safe = SAFE + ([] if gil else SAFE_313)
 
-    def run(self, run, mode, calls, threads, *names, options=""):
+    def run(self, run, mode, calls, threads, *names, options="", beside=()):
+        path = ":".join(map(str, [self.directory, *beside]))
         return run.preload(self.python, PROGRAMS / "statics.py", str(calls), str(threads), *names,
                            options=f"mode={mode}:statics=site:{options}",
-                           environment={"PYTHONPATH": str(self.directory)})
+                           environment={"PYTHONPATH": path})
 
 
 @pytest.fixture(scope="module")
@@ -100,6 +101,13 @@ def test_who_keeps_to_the_rules_is_never_reported(run, cases, mode):
 @pytest.mark.parametrize("mode", ["latent", "all"])
 def test_who_keeps_to_the_rules_is_never_reported_with_the_gil(run, cases_gil, mode):
     check_safe(run, cases_gil, mode, 200, 1 if mode == "latent" else 4)
+
+
+def test_a_lock_that_is_taken_by_way_of_another_module_is_its_own(run, cases, tmp_path):
+    build_extension(cases.python, tmp_path, "lock_helper")
+    outcome = cases.run(run, "latent", 20, 1, "helped", beside=[tmp_path])
+    assert outcome.status == 0 and "done" in outcome.stdout and outcome.findings == [], outcome
+    assert traps(outcome) > 0, outcome
 
 
 def test_locks_that_nobody_releases_hide_no_others(run, cases):
