@@ -130,8 +130,8 @@ static const char *circle_words(const struct ftsan_circle *circle)
 
 /*
  * Does it happen to whoever comes by, because of what others have done? A heap that is
- * corrupted does; and the interpreter's own code fails by itself no more than rarely: then
- * two that are at an object of an extension module's say more than it does.
+ * corrupted does; and the interpreter's own code fails by itself no more than rarely:
+ * then two that are at an object of an extension module's say more than it does.
  */
 static void add_others(const struct ftsan_death *death,
 		       const struct ftsan_crash_verdict *verdict)
@@ -187,11 +187,27 @@ unsigned ftsan_crash_explained(const struct ftsan_death *death)
 		return pairing->relation >= FTSAN_SAME_FUNCTION;
 	if (pairing->relation != FTSAN_SHARED_ARGUMENT)
 		return FTSAN_CRASH_EXPLAINED;
-	/* An argument that two threads have in common need not be the one, and one between
-	 * two operations has done nothing to it. */
+	/* An argument that two threads have in common need not be the one, and one
+	 * between two operations has done nothing to it. */
 	if (death->witness[pairing->second].doing.name[0] == '\0')
 		return 2;
 	return ftsan_crash_met(verdict.cause) ? 3 : FTSAN_CRASH_EXPLAINED;
+}
+
+/* The main thread mostly waits for others to end: one that is in an extension module, and
+ * that nobody keeps from what it does, is rather what does not end. */
+static unsigned who_is_at_work(const struct ftsan_death *death)
+{
+	const struct ftsan_witness *all = death->witness;
+
+	if (death->n_witnesses == 0 || !ftsan_moment_parked(&all[0].stack))
+		return 0;
+	for (unsigned i = 1; i < death->n_witnesses; i++)
+		if (all[i].doing.name[0] != '\0' && !ftsan_witness_is_plain(&all[i]) &&
+		    !ftsan_moment_parked(&all[i].stack) &&
+		    !ftsan_moment_waits(&all[i].stack))
+			return i;
+	return 0;
 }
 
 static struct ftsan_crash_verdict judge_hang(const struct ftsan_death *death)
@@ -204,6 +220,8 @@ static struct ftsan_crash_verdict judge_hang(const struct ftsan_death *death)
 	ftsan_circle_find(&circle, death);
 	if (circle.n > 0)
 		*pairing = (struct ftsan_pairing){.first = circle.a, .second = circle.b};
+	else if (pairing->relation == FTSAN_UNRELATED)
+		pairing->first = pairing->second = who_is_at_work(death);
 	pairing->third = pairing->first;
 	return (struct ftsan_crash_verdict){
 		.sentence = circle.n > 0 ? circle_words(&circle) : "nothing says why"};

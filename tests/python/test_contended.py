@@ -187,6 +187,27 @@ def test_two_that_sleep_with_their_locks(run, interpreter, extension):
     assert hang["death"]["cause"] == "nothing says why" and "detail" not in hang["death"], hang
 
 
+def test_one_does_not_end_and_is_waited_for(run, interpreter, extension):
+    """What does not end is told of, rather than who waits for the end."""
+    hang = hangs(run, interpreter, extension, HANGS.format(how="sleep", threads=1),
+                 statuses=(66, TIMED_OUT))
+    assert hang["title"].endswith("in Shared.sleep"), hang
+
+
+WAITS = """
+import contended, threading
+thread = threading.Thread(target=threading.Event().wait, daemon=True)
+thread.start()
+thread.join()
+"""
+
+
+def test_all_wait(run, interpreter, extension):
+    hang = hangs(run, interpreter, extension, WAITS)
+    assert hang["title"].endswith("join"), hang
+    assert hang["death"]["cause"] == "nothing says why", hang
+
+
 def test_two_native_locks_with_a_gil(run, tmp_path):
     python = shutil.which("python3")
     extension = built(python, tmp_path, "contended")
