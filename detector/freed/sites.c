@@ -72,7 +72,8 @@ static uint16_t add(_Atomic uint64_t *entry, uint64_t hash, uintptr_t type)
 		return 0;
 	number = (uint16_t)(atomic_load(&n_sites) + 1);
 	if (number < SITES && atomic_load(entry) == 0) {
-		ftsan_stack_capture_here(&captured);
+		ftsan_stack_capture_top(&captured, FTSAN_FREED_SITE_NATIVE,
+					FTSAN_FREED_SITE_PYTHON);
 		cut(&sites[number], &captured);
 		if (!ftsan_memory_type_name(type, sites[number].type))
 			sites[number].type[0] = '\0';

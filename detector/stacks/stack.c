@@ -96,19 +96,20 @@ static unsigned walk_gated(const void *ucontext, uintptr_t *pc, unsigned max)
 	return count;
 }
 
-static void capture_native(struct ftsan_stack *out, const void *ucontext, unsigned skip)
+static void capture_native(struct ftsan_stack *out, const void *ucontext, unsigned skip,
+			   unsigned max)
 {
 	uintptr_t pc[FTSAN_NATIVE_MAX + OWN_FRAMES];
-	unsigned count = walk_gated(ucontext, pc, FTSAN_ARRAY_LEN(pc));
+	unsigned count = walk_gated(ucontext, pc, max + OWN_FRAMES);
 
-	out->truncated = count == FTSAN_ARRAY_LEN(pc);
+	out->truncated = count == max + OWN_FRAMES;
 	for (unsigned i = skip; i < count; i++) {
 		/* A return address may be the first byte behind the calling function. */
 		uintptr_t at = i == 0 ? pc[i] : pc[i] - 1;
 
 		if (at >= own_begin && at < own_end)
 			continue;
-		if (out->n_native == FTSAN_NATIVE_MAX) {
+		if (out->n_native == max) {
 			out->truncated = true;
 			return;
 		}
@@ -117,7 +118,8 @@ static void capture_native(struct ftsan_stack *out, const void *ucontext, unsign
 	}
 }
 
-static void capture(struct ftsan_stack *out, const void *ucontext, unsigned skip)
+static void capture(struct ftsan_stack *out, const void *ucontext, unsigned skip,
+		    unsigned native, unsigned python)
 {
 	/* libunwind asks the kernel about doubtful addresses, through libc. */
 	int saved_errno = errno;
@@ -126,10 +128,9 @@ static void capture(struct ftsan_stack *out, const void *ucontext, unsigned skip
 	out->n_native = 0;
 	out->n_python = 0;
 	out->truncated = false;
-	capture_native(out, ucontext, skip);
+	capture_native(out, ucontext, skip, native);
 	if (python_walk != NULL)
-		out->n_python =
-			(uint16_t)python_walk(out->python, FTSAN_PYFRAME_MAX, &more);
+		out->n_python = (uint16_t)python_walk(out->python, python, &more);
 	if (more)
 		out->truncated = true;
 	errno = saved_errno;
@@ -137,7 +138,7 @@ static void capture(struct ftsan_stack *out, const void *ucontext, unsigned skip
 
 void ftsan_stack_capture(struct ftsan_stack *out, const void *ucontext)
 {
-	capture(out, ucontext, 0);
+	capture(out, ucontext, 0, FTSAN_NATIVE_MAX, FTSAN_PYFRAME_MAX);
 }
 
 /* Not inlined: the first program counter is this function's own, and is skipped. */
@@ -146,7 +147,17 @@ FTSAN_NOINLINE void ftsan_stack_capture_here(struct ftsan_stack *out)
 	ucontext_t here = {0};
 
 	ftsan_context_here(&here);
-	capture(out, &here, 1);
+	capture(out, &here, 1, FTSAN_NATIVE_MAX, FTSAN_PYFRAME_MAX);
+}
+
+FTSAN_NOINLINE void ftsan_stack_capture_top(struct ftsan_stack *out, unsigned native,
+					    unsigned python)
+{
+	ucontext_t here = {0};
+
+	ftsan_context_here(&here);
+	capture(out, &here, 1, native < FTSAN_NATIVE_MAX ? native : FTSAN_NATIVE_MAX,
+		python < FTSAN_PYFRAME_MAX ? python : FTSAN_PYFRAME_MAX);
 }
 
 void ftsan_stack_fork_prepare(void)

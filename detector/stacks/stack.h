@@ -139,6 +139,9 @@ void ftsan_stack_capture(struct ftsan_stack *out, const void *ucontext);
  */
 void ftsan_stack_capture_here(struct ftsan_stack *out);
 
+/* The same, of so many innermost frames at most: what is captured often costs by frame. */
+void ftsan_stack_capture_top(struct ftsan_stack *out, unsigned native, unsigned python);
+
 /*
  * fork(): no thread may be inside the unwinder while the process forks, because its
  * locks would stay taken in the child. prepare() shuts the gate and waits (bounded)

@@ -241,6 +241,24 @@ START_TEST(capture_says_what_did_not_fit)
 }
 END_TEST
 
+/* One frame is the capture's own. */
+START_TEST(capture_of_the_top_says_what_did_not_fit)
+{
+	set_fake(NULL, 6);
+	ftsan_stack_capture_top(&stack, 4, 2);
+	ck_assert_uint_eq(stack.n_native, 4);
+	ck_assert(stack.truncated);
+	set_fake(NULL, 5);
+	ftsan_stack_capture_top(&stack, 4, 2);
+	ck_assert_uint_eq(stack.n_native, 4);
+	ck_assert(!stack.truncated);
+	ftsan_stack_set_python(fake_python);
+	ftsan_stack_capture_top(&stack, 4, 2);
+	ck_assert_uint_eq(stack.n_python, 2);
+	ck_assert(stack.truncated);
+}
+END_TEST
+
 START_TEST(capture_leaves_errno_alone)
 {
 	set_fake(NULL, 1);
@@ -496,6 +514,7 @@ int main(void)
 	tcase_add_test(tcase, capture_drops_own_frames);
 	tcase_add_test(tcase, capture_judges_ranges_by_the_calling_instruction);
 	tcase_add_test(tcase, capture_says_what_did_not_fit);
+	tcase_add_test(tcase, capture_of_the_top_says_what_did_not_fit);
 	tcase_add_test(tcase, capture_leaves_errno_alone);
 	tcase_add_test(tcase, no_native_frames_while_forking);
 	tcase_add_test(tcase, child_unwinds_unless_somebody_was_inside);
