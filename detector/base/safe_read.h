@@ -35,6 +35,13 @@ int ftsan_safe_read(void *to, const void *from, size_t size_bytes);
  */
 bool ftsan_safe_read_fixup(void *context);
 
+/*
+ * From now on reads are made through /proc/self/mem, where it can be had, and don't fault:
+ * for when the handler is about to be given back. A thread may still be in the middle of
+ * one that does. Context: normal context.
+ */
+void ftsan_safe_read_by_calls(bool calls);
+
 /* One pointer-sized or 32-bit value; false when unreadable. */
 static inline bool ftsan_safe_u64(uintptr_t address, uint64_t *out)
 {

@@ -1,7 +1,10 @@
 #include "base/safe_read.h"
 
 #include <errno.h>
+#include <stdatomic.h>
 #include <ucontext.h>
+
+#include "base/mem.h"
 
 /*
  * Written in assembly so that the bounds of the code that may fault are exact.
@@ -53,8 +56,22 @@ int ftsan_safe_copy(void *to, const void *from, size_t size_bytes)
 extern const char ftsan_safe_copy_begin[] __attribute__((visibility("hidden")));
 extern const char ftsan_safe_copy_fail[] __attribute__((visibility("hidden")));
 
+static _Atomic bool by_calls;
+
+void ftsan_safe_read_by_calls(bool calls)
+{
+	atomic_store(&by_calls, calls);
+}
+
 int ftsan_safe_read(void *to, const void *from, size_t size_bytes)
 {
+	if (atomic_load_explicit(&by_calls, memory_order_relaxed)) {
+		int error = ftsan_mem_read(to, (uintptr_t)from, size_bytes);
+
+		/* No descriptor: then there is only the other way. */
+		if (error != -EBADF)
+			return error == 0 ? 0 : -EFAULT;
+	}
 	return ftsan_safe_copy(to, from, size_bytes) == 0 ? 0 : -EFAULT;
 }
 

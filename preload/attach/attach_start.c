@@ -73,6 +73,7 @@ static int start_engines(struct ftsan_buf *why)
 	error = ftsan_signal_take();
 	if (error != 0)
 		return fail(why, error, "the signal handlers can't be installed");
+	ftsan_safe_read_by_calls(false);
 	ftsan_stack_set_own_range(host->own_begin, host->own_end);
 	if (!opened)
 		ftsan_providers_open(host);
@@ -199,6 +200,9 @@ int ftsan_attach_stop(struct ftsan_buf *why)
 	 * have to be over when each thread is asked whether it is out. */
 	ftsan_freed_hooks_stop();
 	(void)open_pages();
+	/* A thread that was visited may be in a wrapper again, and read what is not
+	 * there, when the handlers go. The visit sees that none is at it as before. */
+	ftsan_safe_read_by_calls(true);
 	ftsan_visit_threads(FTSAN_VISIT_RELEASE, 2 * (uint64_t)VISIT_NS, &visited);
 	open = open_pages();
 	/* A thread that was not heard of may fault, or trap: then the handlers stay, and

@@ -72,6 +72,31 @@ START_TEST(what_is_not_there_is_an_error)
 }
 END_TEST
 
+/* No handler is there: a fault would end it. */
+START_TEST(a_safe_read_by_calls_does_not_fault)
+{
+	uint64_t value = 0;
+
+	ftsan_safe_read_by_calls(true);
+	ck_assert(ftsan_safe_u64((uintptr_t)&page[3], &value));
+	ck_assert_uint_eq(value, 33);
+	ck_assert_int_eq(munmap(page, FTSAN_PAGE), 0);
+	ck_assert(!ftsan_safe_u64((uintptr_t)page, &value));
+	ck_assert(!ftsan_safe_u64(8, &value));
+	ck_assert(!ftsan_safe_u64(UINTPTR_MAX - 7, &value));
+	ck_assert(!ftsan_safe_u64(UINT64_C(1) << 63, &value));
+}
+END_TEST
+
+START_TEST(a_safe_read_faults_without)
+{
+	uint64_t value = 0;
+
+	ck_assert_int_eq(munmap(page, FTSAN_PAGE), 0);
+	(void)ftsan_safe_u64((uintptr_t)page, &value);
+}
+END_TEST
+
 START_TEST(half_a_write_is_an_error)
 {
 	static unsigned char two[2 * FTSAN_PAGE];
@@ -236,6 +261,8 @@ int main(void)
 	tcase_add_test(tests, protection_does_not_matter);
 	tcase_add_test_raise_signal(tests, the_protection_stays, SIGSEGV);
 	tcase_add_test(tests, what_is_not_there_is_an_error);
+	tcase_add_test(tests, a_safe_read_by_calls_does_not_fault);
+	tcase_add_test_raise_signal(tests, a_safe_read_faults_without, SIGSEGV);
 	tcase_add_test(tests, half_a_write_is_an_error);
 	tcase_add_test(tests, a_closed_descriptor_is_opened_again);
 	tcase_add_test(tests, a_reused_number_is_never_written_to);
