@@ -54,7 +54,8 @@ static uint32_t reserve(const struct ftsan_delay_question *q)
 /* within_time() - what matters little gets no more than half of the time. */
 static bool within_time(const struct ftsan_delay_question *q)
 {
-	uint64_t most = BURST_NS + q->elapsed_ns / 100 * q->budget_percent * q->threads;
+	uint64_t most = BURST_NS + q->ahead_ns +
+			q->elapsed_ns / 100 * q->budget_percent * q->threads;
 
 	return q->spent_ns <= most - most / 32 * sixteenths(q);
 }
@@ -62,9 +63,11 @@ static bool within_time(const struct ftsan_delay_question *q)
 uint32_t ftsan_rule_longer(const struct ftsan_delay_question *q)
 {
 	enum { MORE = 4 };
-	uint64_t earned = q->elapsed_ns / 100 * q->budget_percent * q->threads;
+	uint64_t earned =
+		q->ahead_ns + q->elapsed_ns / 100 * q->budget_percent * q->threads;
+	uint32_t least = q->ahead_ns > 0 ? 1 : 0;
 
-	return rank(q) == 0 && q->spent_ns < earned / 2 ? MORE : 0;
+	return rank(q) <= least && q->spent_ns < earned / 2 ? MORE : 0;
 }
 
 bool ftsan_rule_delay(const struct ftsan_delay_question *q)

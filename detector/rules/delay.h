@@ -26,6 +26,7 @@ enum ftsan_word_use {
  * @fruitless: times that a thread was held in vain for the word, or at the instruction
  * @tokens:    delays that may be made now; @burst: most of them
  * @spent_ns, @elapsed_ns: time that delays took, and run time, both so far
+ * @ahead_ns:  what a run that has just begun may spend, more than others may
  * @threads:   of the program
  * @budget_percent: most of all threads' run time that delays may take
  */
@@ -37,7 +38,7 @@ struct ftsan_delay_question {
 	bool turns;
 	uint32_t fruitless;
 	uint32_t tokens, burst;
-	uint64_t spent_ns, elapsed_ns;
+	uint64_t spent_ns, elapsed_ns, ahead_ns;
 	uint32_t threads;
 	uint32_t budget_percent;
 };
@@ -51,7 +52,7 @@ bool ftsan_rule_delay(const struct ftsan_delay_question *question);
 /*
  * How many times longer is it worth to wait on a busy machine, where the others hardly
  * run meanwhile? Not at all in a run that has just begun, and may be over soon: there,
- * many words are worth more than much time for each.
+ * many words are worth more than much time for each, unless it may spend some ahead.
  */
 uint32_t ftsan_rule_longer(const struct ftsan_delay_question *question);
 

@@ -14,6 +14,8 @@ enum {
 
 /* Set at start. */
 static uint32_t rate, burst, percent;
+static uint64_t ahead_ns;
+static const uint64_t AHEAD_NS = UINT64_C(3) * 1000 * 1000 * 1000;
 
 static _Atomic uint64_t began_ns;
 /* When the tokens that were taken will have been earned. */
@@ -22,11 +24,18 @@ static _Atomic uint64_t paid_until_ns;
 static _Atomic uint64_t arm_ns;
 static uint64_t last_turn_ns, last_turn_cpu_ns; /* the scout's */
 
-void ftsan_budget_init(uint32_t the_rate, uint32_t the_percent)
+void ftsan_budget_init(uint32_t the_rate, uint32_t the_percent, bool interpreter)
 {
+	enum { MORE = 20 };
+
 	rate = the_rate == 0 ? 1 : the_rate;
 	burst = rate < 10 ? 10 : rate;
 	percent = the_percent;
+	ahead_ns = 0;
+	if (interpreter) {
+		burst *= MORE;
+		ahead_ns = AHEAD_NS;
+	}
 	atomic_store(&arm_ns, 0);
 }
 
@@ -67,6 +76,7 @@ static void ask(struct ftsan_delay_question *question, uint64_t now, uint64_t pa
 		ftsan_counted(sampler_delay_ns) + ftsan_counted(sampler_arm_ns);
 	question->elapsed_ns =
 		now - atomic_load_explicit(&began_ns, memory_order_relaxed);
+	question->ahead_ns = ahead_ns;
 	question->budget_percent = percent;
 }
 

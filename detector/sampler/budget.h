@@ -7,8 +7,12 @@
 
 #include "rules/rules.h"
 
-/* @rate: delays a second; @percent: of all threads' run time. Context: start-up. */
-void ftsan_budget_init(uint32_t rate, uint32_t percent);
+/*
+ * @rate: delays a second; @percent: of all threads' run time; @interpreter: its code is
+ * sampled, of which every thread runs so much at first that a program which dies soon has
+ * many more delays at its start. Context: start-up.
+ */
+void ftsan_budget_init(uint32_t rate, uint32_t percent, bool interpreter);
 /* The second thread comes: the clock begins. */
 void ftsan_budget_start(void);
 

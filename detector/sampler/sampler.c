@@ -74,7 +74,8 @@ int ftsan_sampler_init(const struct ftsan_options *options,
 		return -ENOTSUP;
 	ftsan_text_patched_by(ftsan_sample_restore);
 	ftsan_sample_finding_init(strcmp(options->grade, "low") == 0);
-	ftsan_budget_init(options->sampler_rate, options->sampler_budget);
+	ftsan_budget_init(options->sampler_rate, options->sampler_budget,
+			  ftsan_sample_asks_interpreter(options->modules));
 	ftsan_active_reset();
 	if (attached)
 		ftsan_active_count(MANY - 1);

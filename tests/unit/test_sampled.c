@@ -307,6 +307,33 @@ START_TEST(a_young_run_has_no_time_to_wait)
 }
 END_TEST
 
+/* As the interpreter's code has. */
+START_TEST(what_may_be_spent_ahead_is)
+{
+	struct ftsan_delay_question q = {.use = FTSAN_USE_SHARED_WRITTEN,
+					 .foreign = true,
+					 .tokens = 100,
+					 .burst = 100,
+					 .elapsed_ns = 100000000,
+					 .spent_ns = 300000000,
+					 .threads = 2,
+					 .budget_percent = 5};
+
+	ck_assert(!ftsan_rule_delay(&q) && ftsan_rule_longer(&q) == 0);
+	q.ahead_ns = 1000000000;
+	ck_assert(ftsan_rule_delay(&q) && ftsan_rule_longer(&q) > 0);
+	q.use = FTSAN_USE_PRIVATE;
+	ck_assert_uint_eq(ftsan_rule_longer(&q), 0);
+	q.writes = true;
+	ck_assert_uint_gt(ftsan_rule_longer(&q), 0);
+	q.spent_ns = 2000000000;
+	ck_assert(!ftsan_rule_delay(&q) && ftsan_rule_longer(&q) == 0);
+	q.ahead_ns = 0;
+	q.spent_ns = 0;
+	ck_assert_uint_eq(ftsan_rule_longer(&q), 0);
+}
+END_TEST
+
 START_TEST(who_is_met_seldom_is_tried_longer)
 {
 	struct ftsan_delay_question q = {
@@ -408,6 +435,7 @@ int main(void)
 	tcase_add_test(test, shared_words_first);
 	tcase_add_test(test, little_of_the_time_for_little);
 	tcase_add_test(test, a_young_run_has_no_time_to_wait);
+	tcase_add_test(test, what_may_be_spent_ahead_is);
 	tcase_add_test(test, who_is_met_seldom_is_tried_longer);
 	tcase_add_test(test, the_interpreters_state_last);
 	tcase_add_test(test, nobody_is_held_alone_or_beyond_the_budget);
