@@ -53,7 +53,7 @@ static bool harmless(const struct ftsan_sampled_side *side,
 	bool known = side->form == FTSAN_ACCESS_MOVE ||
 		     (side->form == FTSAN_ACCESS_WIDE && narrow);
 
-	return !side->writes || (side->same && !side->updates && known);
+	return !side->writes || (side->same && !side->varies && !side->updates && known);
 }
 
 static bool both_harmless(const struct ftsan_sampled_question *q)

@@ -9,7 +9,8 @@
  *
  * A flag that every thread sets to the same value is a race by the letter, and harmless
  * on every processor that there is. It is no finding of its own, unless what is stored is
- * made of what was loaded: then another thread's change is undone by it. Nor is a word
+ * made of what was loaded: then another thread's change is undone by it; or unless the
+ * instruction stores other values, too: then it was the same by chance. Nor is a word
  * that threads store to and that nobody was ever seen to load, or one that a thread only
  * asks for being NULL while another puts a pointer in the place of a pointer.
  */
@@ -38,6 +39,8 @@ enum ftsan_access_form {
  * @updates:   it changes in place, or stores shortly after the same code has loaded the
  *             word: what it stores comes from what was there
  * @same:      it stores the value that was there already
+ * @varies:    the same instruction was seen to store other ones there, while others used
+ *             the object
  * @ignores:   bits of the loaded value that are not used; 0: all may be
  * @changes:   bits that its store changes, where @changes_known
  * @locked:    it locks the bus
@@ -54,7 +57,7 @@ struct ftsan_sampled_side {
 	enum ftsan_access_form form;
 	bool unaligned;
 	bool updates;
-	bool same;
+	bool same, varies;
 	bool changes_known;
 	uint64_t ignores, changes;
 	bool locked;

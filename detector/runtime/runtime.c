@@ -301,7 +301,8 @@ bool ftsan_runtime_leave(bool force)
 
 	if (thread == NULL)
 		return true;
-	if (ftsan_pages_busy(thread) || ftsan_statics_busy(thread))
+	if (ftsan_pages_busy(thread) || ftsan_statics_busy(thread) ||
+	    ftsan_sampler_busy(thread))
 		return false;
 	/* The end of the operation puts its words in order by itself. */
 	if (ftsan_operations_of(thread)->innermost != NULL && ftsan_watch_any(thread) &&

@@ -179,6 +179,7 @@ static void ask(struct ftsan_sampled_question *question, struct ftsan_hold *hold
 		.size = hold->length,
 	};
 	hold->held.site = pc;
+	question->held.varies = ftsan_words_varies(pc, hold->around);
 	ftsan_side_note_update(&question->held, pc);
 	ftsan_side_note_test(&question->held, pc);
 	ftsan_side_note_mask(&question->held, pc, ucontext);

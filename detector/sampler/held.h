@@ -31,18 +31,21 @@ struct ftsan_sample_party {
  * @word, @length: what is watched: a part of the access, aligned
  * @held:  the thread that is held; its stack is captured when somebody has come
  * @other: who came
+ * @around, @around_end: the object or block that it is in; empty where it is in none
  * @before, @after: value of the word
  * @passed: how many stores of the value that was there were let pass
+ * @followed: how many steps loops have made towards it
  * @met:   somebody came
  * @alone: nobody did, nor can any more
  */
 struct ftsan_hold {
 	uintptr_t word;
 	uint8_t length;
+	uintptr_t around, around_end;
 	struct ftsan_sample_party held;
 	struct ftsan_sample_party other;
 	uint64_t before, after;
-	_Atomic uint32_t passed;
+	_Atomic uint32_t passed, followed;
 	bool met, alone;
 };
 

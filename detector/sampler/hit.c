@@ -8,6 +8,7 @@
 #include "sampler/arm.h"
 #include "sampler/budget.h"
 #include "sampler/finding.h"
+#include "sampler/follow.h"
 #include "sampler/hold.h"
 #include "sampler/modules.h"
 #include "sampler/other.h"
@@ -60,23 +61,24 @@ static bool left_to_others(uintptr_t address)
 /* hold() - false: nobody came. */
 static bool hold(struct ftsan_thread *self, const struct ftsan_access *access,
 		 const struct ftsan_sampled_side *side, const struct ftsan_memory *memory,
-		 uint64_t key, unsigned more, void *ucontext)
+		 const struct ftsan_same *same, unsigned more, void *ucontext)
 {
-	struct ftsan_hold_plan plan = {.length_ns = delay_ns, .more = more, .key = key};
+	struct ftsan_hold_plan plan = {.length_ns = delay_ns, .more = more, .same = same};
+	uint64_t key = same->word;
 	uint64_t began = ftsan_sys_now_ns(), armed, waited;
 	bool met;
-	struct ftsan_hold *it = ftsan_hold_begin(self, access, side);
+	struct ftsan_hold *it = ftsan_hold_begin(self, access, side, memory);
 
 	if (it == NULL) {
 		ftsan_count(sampler_no_window);
 		return true;
 	}
 	if (!ftsan_everyone_there())
-		ftsan_same_word_arm(key);
+		ftsan_same_word_arm(same);
 	/* A loop is at another word by the time that it is trapped, and its site used up.
 	 * But each time that the thread wakes for it, it may have to wait for a
 	 * processor. */
-	if (!ftsan_everyone_there() && more > 0)
+	if (!ftsan_everyone_there() && (more > 0 || same->around != 0))
 		plan.again = ftsan_same_word_arm;
 	armed = ftsan_sys_now_ns();
 	ftsan_count(sampler_delays);
@@ -129,6 +131,31 @@ static bool takes_turns(void)
 	       ftsan_pyquick_attached();
 }
 
+static void name_word(struct ftsan_same *same, const struct ftsan_memory *memory,
+		      const struct ftsan_sampled_side *side,
+		      const struct ftsan_sample_site *site)
+{
+	same->word = side->interpreter ? ftsan_words_interpreter_key(memory)
+				       : ftsan_words_key(memory);
+	same->around = !side->interpreter && ftsan_site_is_indexed(site)
+			       ? ftsan_words_around_key(memory)
+			       : 0;
+}
+
+/* @around: where what it is an item of begins; 0: it is none */
+static enum ftsan_word_use use_of(const struct ftsan_thread *self,
+				  const struct ftsan_access *access,
+				  const struct ftsan_sampled_side *side, uintptr_t around)
+{
+	enum ftsan_word_use use = ftsan_words_touch(access->address, self->index,
+						    side->writes),
+			    of_all = FTSAN_USE_PRIVATE;
+
+	if (around != 0)
+		of_all = ftsan_words_touch_around(around, self->index, side->writes);
+	return of_all > use ? of_all : use;
+}
+
 /*
  * consider() - the thread is about to make this access: is it to be held for it? Returns
  * whether the site is of interest.
@@ -140,17 +167,18 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 {
 	struct ftsan_memory memory;
 	struct ftsan_delay_question question = {.writes = side->writes};
+	struct ftsan_same same;
 	uint64_t key, site_key, now;
 	uint32_t at_site;
 
 	ftsan_memory_look(access->address, &memory);
-	key = side->interpreter ? ftsan_words_interpreter_key(&memory)
-				: ftsan_words_key(&memory);
+	name_word(&same, &memory, side, site);
+	key = same.word;
 	note_plain(&memory, key, side);
 	if (side->reads)
 		ftsan_words_note_read(key);
 	if (!ftsan_everyone_there())
-		ftsan_same_word_note(key, module, site);
+		ftsan_same_word_note(&same, module, site);
 	if (ftsan_words_settled(key)) {
 		ftsan_ran_note(module, site, FTSAN_RAN_SHARED);
 		return false;
@@ -159,10 +187,12 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 	at_site = ftsan_words_fruitless(site_key);
 	now = ftsan_sys_now_ns();
 	question.threads = ftsan_active_threads();
-	question.use = ftsan_words_touch(access->address, self->index, side->writes);
+	question.use = use_of(self, access, side, same.around != 0 ? memory.begin : 0);
 	if (question.use != FTSAN_USE_PRIVATE && !ftsan_memory_is_header(&memory))
 		ftsan_ran_note(module, site, FTSAN_RAN_SHARED);
 	question.foreign = ftsan_memory_is_foreign(&memory);
+	if (question.foreign && memory.kind == FTSAN_MEMORY_OBJECT)
+		ftsan_side_note_varies(side, access, memory.begin, ucontext);
 	question.state = side->interpreter &&
 			 (is_state(&memory) || (site->traits & FTSAN_SITE_LOCKED) != 0);
 	question.fruitless = ftsan_words_fruitless(key);
@@ -178,7 +208,7 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 	if (ftsan_memory_is_header(&memory) || on_some_stack(access->address))
 		return false;
 	if (ftsan_budget_take(&question, now) &&
-	    !hold(self, access, side, &memory, key, ftsan_rule_longer(&question),
+	    !hold(self, access, side, &memory, &same, ftsan_rule_longer(&question),
 		  ucontext)) {
 		ftsan_words_note_fruitless(key);
 		ftsan_words_note_fruitless(site_key);
@@ -203,8 +233,11 @@ static void hit(struct ftsan_thread *self, struct ftsan_sample_module *module,
 	if (is_user(access.address) && !left_to_others(access.address) &&
 	    !on_stack_of(self, access.address)) {
 		ftsan_site_side(&side, module, site, access.address);
-		soon = ftsan_hold_meet(self, &access, &side, ucontext) ||
-		       consider(self, &access, &side, module, site, ucontext);
+		soon = ftsan_hold_meet(self, &access, &side, ucontext);
+		/* Its step arms the site again. */
+		if (!soon && ftsan_follow(self, &access, &side, module, site, ucontext))
+			return;
+		soon = soon || consider(self, &access, &side, module, site, ucontext);
 	}
 	ftsan_arm_later(module, site, soon);
 }

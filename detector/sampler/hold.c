@@ -104,7 +104,8 @@ static bool watch_word(struct window *window, bool reads)
 
 struct ftsan_hold *ftsan_hold_begin(struct ftsan_thread *self,
 				    const struct ftsan_access *access,
-				    const struct ftsan_sampled_side *side)
+				    const struct ftsan_sampled_side *side,
+				    const struct ftsan_memory *memory)
 {
 	struct window *window = take_window();
 	struct ftsan_hold *hold;
@@ -114,6 +115,7 @@ struct ftsan_hold *ftsan_hold_begin(struct ftsan_thread *self,
 	hold = &window->hold;
 	window->generation = window->generation % (UINT32_MAX - 1) + 1;
 	ftsan_hold_choose(hold, access, window->generation);
+	ftsan_hold_look_around(hold, memory);
 	hold->held.tid = atomic_load_explicit(&self->tid, memory_order_relaxed);
 	hold->held.index = self->index;
 	hold->held.access = *access;
@@ -121,6 +123,7 @@ struct ftsan_hold *ftsan_hold_begin(struct ftsan_thread *self,
 	hold->met = false;
 	hold->other.stored = false;
 	atomic_store(&hold->passed, 0);
+	atomic_store(&hold->followed, 0);
 	/* A load is raced with by stores only. */
 	if (ftsan_hold_read(hold, &hold->before) && watch_word(window, side->writes))
 		return hold;
@@ -162,25 +165,46 @@ static void do_again(struct window *window, const struct ftsan_hold_plan *plan,
 			(void)ftsan_sys_futex_wait(&window->state, QUIET, next);
 		if (atomic_load(&window->state) != QUIET)
 			return;
-		plan->again(plan->key);
+		plan->again(plan->same);
 	}
+}
+
+/* is_starved() - the others got no processor; @times: that this was found. */
+static bool is_starved(const struct ftsan_hold_plan *plan, uint64_t begun,
+		       unsigned *times)
+{
+	return *times < plan->more && ftsan_busy_starved(begun, plan->length_ns) &&
+	       ++*times > 0;
+}
+
+/* is_followed() - a loop has come nearer since @steps were made. */
+static bool is_followed(struct window *window, uint32_t *steps, unsigned *times)
+{
+	enum { MOST = 12 };
+	uint32_t before = *steps;
+
+	*steps = atomic_load_explicit(&window->hold.followed, memory_order_relaxed);
+	return *steps != before && ++*times <= MOST;
 }
 
 /* give_time() - the end of the wait; later, as long as the others get no processor. */
 static uint64_t give_time(struct window *window, const struct ftsan_hold_plan *plan)
 {
 	uint64_t begun = ftsan_busy_begin(), end = ftsan_sys_now_ns();
+	unsigned starved = 0, followed = 0;
+	uint32_t steps = 0;
 
-	for (unsigned i = 0;; i++) {
+	for (;;) {
 		end += plan->length_ns;
 		if (plan->again != NULL)
 			do_again(window, plan, end);
-		if (i == plan->more)
+		else if (plan->more == 0)
 			return end;
 		while (atomic_load(&window->state) == QUIET && ftsan_sys_now_ns() < end)
 			(void)ftsan_sys_futex_wait(&window->state, QUIET, end);
 		if (atomic_load(&window->state) != QUIET ||
-		    !ftsan_busy_starved(begun, plan->length_ns))
+		    (!is_followed(window, &steps, &followed) &&
+		     !is_starved(plan, begun, &starved)))
 			return end;
 		end = ftsan_sys_now_ns();
 	}
@@ -313,6 +337,23 @@ static bool touches(const struct window *window, const struct ftsan_access *acce
 				    .size = window->hold.length};
 
 	return ftsan_rule_overlap(&word, access);
+}
+
+bool ftsan_hold_near(const struct ftsan_thread *self, const struct ftsan_access *access,
+		     const struct ftsan_sampled_side *side, struct ftsan_hold_near *near)
+{
+	int tid = atomic_load_explicit(&self->tid, memory_order_relaxed);
+
+	for (unsigned i = 0; i < FTSAN_HOLDS; i++) {
+		near->hold = &windows[i].hold;
+		near->generation = atomic_load(&windows[i].armed);
+		near->bytes = ftsan_hold_distance(near->hold, access);
+		if (near->generation != 0 && atomic_load(&windows[i].state) == QUIET &&
+		    near->bytes != 0 && near->hold->held.tid != tid &&
+		    (side->writes || near->hold->held.side.writes))
+			return true;
+	}
+	return false;
 }
 
 bool ftsan_hold_meet(struct ftsan_thread *self, const struct ftsan_access *access,

@@ -14,6 +14,27 @@ void ftsan_hold_choose(struct ftsan_hold *hold, const struct ftsan_access *acces
 	hold->length = part.length;
 }
 
+void ftsan_hold_look_around(struct ftsan_hold *hold, const struct ftsan_memory *memory)
+{
+	bool known =
+		memory->kind == FTSAN_MEMORY_OBJECT || memory->kind == FTSAN_MEMORY_BLOCK;
+
+	hold->around = known ? memory->begin : 0;
+	hold->around_end = known ? memory->begin + memory->size : 0;
+}
+
+uint64_t ftsan_hold_distance(const struct ftsan_hold *hold,
+			     const struct ftsan_access *access)
+{
+	struct ftsan_access word = {.address = hold->word, .size = hold->length};
+
+	if (access->address - hold->around >= hold->around_end - hold->around ||
+	    ftsan_rule_overlap(&word, access))
+		return 0;
+	return access->address < hold->word ? hold->word - access->address
+					    : access->address - hold->word;
+}
+
 bool ftsan_hold_read(const struct ftsan_hold *hold, uint64_t *value)
 {
 	struct ftsan_watchpoint point = {
@@ -35,6 +56,6 @@ bool ftsan_hold_passes(struct ftsan_hold *hold, bool same)
 	enum { MOST = 4 };
 
 	return same && !hold->held.side.writes && !hold->other.side.updates &&
-	       hold->other.side.form == FTSAN_ACCESS_MOVE &&
+	       !hold->other.side.varies && hold->other.side.form == FTSAN_ACCESS_MOVE &&
 	       atomic_fetch_add(&hold->passed, 1) < MOST;
 }

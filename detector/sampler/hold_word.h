@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "memory/memory.h"
 #include "sampler/held.h"
 
 /*
@@ -12,6 +13,13 @@
  */
 void ftsan_hold_choose(struct ftsan_hold *hold, const struct ftsan_access *access,
 		       uint32_t turn);
+
+/* Where the other items of what it is one of may be: the object or block around it. */
+void ftsan_hold_look_around(struct ftsan_hold *hold, const struct ftsan_memory *memory);
+
+/* How many bytes the access is from it; 0: at it, or outside of what is around it. */
+uint64_t ftsan_hold_distance(const struct ftsan_hold *hold,
+			     const struct ftsan_access *access);
 
 /* Its value, not by an instruction of ours, which would hit the watch. False: unreadable.
  * Async-signal-safe. */

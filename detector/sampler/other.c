@@ -7,6 +7,7 @@
 #include "decode/decode.h"
 #include "rules/rules.h"
 #include "sampler/modules.h"
+#include "sampler/words.h"
 #include "stacks/stacks.h"
 
 /* @number: the processor's own; 0 where it is none. */
@@ -150,6 +151,24 @@ void ftsan_side_note_store(struct ftsan_sampled_side *side,
 	side->stores_one = memcmp(insn.value, &nothing, size) != 0;
 }
 
+void ftsan_side_note_varies(const struct ftsan_sampled_side *side,
+			    const struct ftsan_access *access, uintptr_t begin,
+			    const void *ucontext)
+{
+	struct ftsan_sampled_side stored = *side;
+	uintptr_t pc = ftsan_context_ip(ucontext);
+	uint64_t there = 0;
+
+	if (!side->writes || side->interpreter || access->size > sizeof(there) ||
+	    ftsan_words_varies(pc, begin) ||
+	    ftsan_safe_read(&there, (const void *)access->address, access->size) != 0 ||
+	    there == 0)
+		return;
+	ftsan_side_note_store(&stored, access, there, (uint8_t)access->size, ucontext);
+	if (stored.changes_known && stored.changes != 0 && stored.changes != there)
+		ftsan_words_note_varies(pc, begin);
+}
+
 static enum ftsan_role role_of(bool writes)
 {
 	return writes ? FTSAN_ROLE_WRITE : FTSAN_ROLE_READ;
@@ -167,6 +186,7 @@ static bool learn_by_site(struct ftsan_hold *hold, uintptr_t pc, const void *uco
 	hold->other.site = ftsan_site_address(module, site);
 	/* Its registers may be others by now; that it covers the word is certain. */
 	ftsan_site_side(&hold->other.side, module, site, 0);
+	hold->other.side.varies = ftsan_words_varies(hold->other.site, hold->around);
 	ftsan_side_note_update(&hold->other.side, ftsan_site_address(module, site));
 	ftsan_side_note_test(&hold->other.side, ftsan_site_address(module, site));
 	ftsan_side_note_mask(&hold->other.side, ftsan_site_address(module, site),
@@ -249,6 +269,7 @@ void ftsan_other_learn_site(struct ftsan_hold *hold, const struct ftsan_access *
 	hold->other.site = pc;
 	hold->other.access = *access;
 	hold->other.side = *side;
+	hold->other.side.varies = ftsan_words_varies(pc, hold->around);
 	ftsan_side_note_update(&hold->other.side, pc);
 	ftsan_side_note_test(&hold->other.side, pc);
 	ftsan_side_note_mask(&hold->other.side, pc, ucontext);

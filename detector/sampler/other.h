@@ -42,6 +42,15 @@ void ftsan_side_note_store(struct ftsan_sampled_side *side,
 			   const struct ftsan_access *access, uint64_t there,
 			   uint8_t size, const void *ucontext);
 
+/*
+ * Notes of the site where the thread is whether its store puts another value in the place
+ * of one, in the object at @begin, which is not this thread's alone
+ * (ftsan_words_varies()). A zero is what a new object is full of.
+ */
+void ftsan_side_note_varies(const struct ftsan_sampled_side *side,
+			    const struct ftsan_access *access, uintptr_t begin,
+			    const void *ucontext);
+
 /* Notes whether the store of the site at @pc is made of what was loaded from the word. */
 void ftsan_side_note_update(struct ftsan_sampled_side *side, uintptr_t pc);
 

@@ -22,8 +22,8 @@ static struct bucket *bucket_of(uint64_t key)
 	return &buckets[(key * 0x9e3779b97f4a7c15ull >> 40) % BUCKETS];
 }
 
-void ftsan_same_word_note(uint64_t key, struct ftsan_sample_module *module,
-			  struct ftsan_sample_site *site)
+static void note(uint64_t key, struct ftsan_sample_module *module,
+		 struct ftsan_sample_site *site)
 {
 	struct bucket *bucket = bucket_of(key);
 	struct entry *entry;
@@ -44,7 +44,16 @@ void ftsan_same_word_note(uint64_t key, struct ftsan_sample_module *module,
 	atomic_store_explicit(&entry->key, key, memory_order_release);
 }
 
-void ftsan_same_word_arm(uint64_t key)
+void ftsan_same_word_note(const struct ftsan_same *same,
+			  struct ftsan_sample_module *module,
+			  struct ftsan_sample_site *site)
+{
+	note(same->word, module, site);
+	if (same->around != 0)
+		note(same->around, module, site);
+}
+
+static void arm(uint64_t key)
 {
 	struct bucket *bucket = bucket_of(key);
 
@@ -61,4 +70,11 @@ void ftsan_same_word_arm(uint64_t key)
 		if (module != NULL && site != NULL)
 			(void)ftsan_arm_site(module, site);
 	}
+}
+
+void ftsan_same_word_arm(const struct ftsan_same *same)
+{
+	arm(same->word);
+	if (same->around != 0)
+		arm(same->around);
 }

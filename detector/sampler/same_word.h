@@ -11,11 +11,21 @@
 
 #include "sampler/site.h"
 
-/* The site has touched the word called @key (ftsan_words_key()). */
-void ftsan_same_word_note(uint64_t key, struct ftsan_sample_module *module,
+/**
+ * struct ftsan_same - what an access is to
+ * @word:   ftsan_words_key()
+ * @around: of one by an index: ftsan_words_around_key(), whichever item it is; else 0
+ */
+struct ftsan_same {
+	uint64_t word, around;
+};
+
+/* The site has touched that. */
+void ftsan_same_word_note(const struct ftsan_same *same,
+			  struct ftsan_sample_module *module,
 			  struct ftsan_sample_site *site);
 
 /* Arms all that are known to touch it. */
-void ftsan_same_word_arm(uint64_t key);
+void ftsan_same_word_arm(const struct ftsan_same *same);
 
 #endif

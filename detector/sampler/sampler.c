@@ -13,6 +13,7 @@
 #include "sampler/choose.h"
 #include "sampler/finding.h"
 #include "sampler/focus.h"
+#include "sampler/follow.h"
 #include "sampler/hit.h"
 #include "sampler/hold.h"
 #include "sampler/modules.h"
@@ -148,6 +149,7 @@ void ftsan_sampler_thread_begin(struct ftsan_thread *thread, bool counted,
 				uintptr_t stack_begin, uintptr_t stack_end)
 {
 	ftsan_sampler_of(thread)->counted = counted;
+	ftsan_sampler_of(thread)->follow = (struct ftsan_follow){0};
 	if (counted)
 		ftsan_active_note(thread->index, ftsan_sys_now_ns());
 	atomic_store_explicit(&ftsan_sampler_of(thread)->stack_begin, stack_begin,
@@ -172,7 +174,12 @@ bool ftsan_sampler_trap(const siginfo_t *info, void *ucontext)
 {
 	if (info->si_code == CODE_KERNEL)
 		return ftsan_hit_int3(ucontext, ftsan_sampler_active());
-	return ftsan_hold_trap(info, ucontext);
+	return ftsan_follow_stepped(info, ucontext) || ftsan_hold_trap(info, ucontext);
+}
+
+bool ftsan_sampler_busy(const struct ftsan_thread *thread)
+{
+	return ftsan_sampler_of(thread)->follow.stepped != NULL;
 }
 
 void ftsan_sampler_tick(void)

@@ -14,6 +14,7 @@
  *   hit.c                         who has come to an armed site, and is it worth a delay
  *   words.c                       what is known of a word
  *   hold.c, other.c               a held thread, and who comes
+ *   follow.c                      a loop that is going to
  *   finding.c                     what that means
  *
  * Costs: an armed site nothing; its hit 4 us; a delay the time that one thread sleeps,
@@ -110,6 +111,10 @@ void ftsan_sampler_unload_end(bool (*is_loaded)(uintptr_t address));
 
 /* SIGTRAP: was it the sampler's? Context: the handler. */
 bool ftsan_sampler_trap(const siginfo_t *info, void *ucontext);
+
+/* Is the thread, the calling one, stepped over an instruction just now? Context: a
+ * handler of the thread's. */
+bool ftsan_sampler_busy(const struct ftsan_thread *thread);
 
 /* A period of the scout. */
 void ftsan_sampler_tick(void);

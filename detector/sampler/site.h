@@ -11,6 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "decode/decode.h"
 #include "rules/rules.h"
 #include "stacks/stacks.h"
 
@@ -47,6 +48,12 @@ static inline enum ftsan_access_form ftsan_site_form(const struct ftsan_sample_s
 {
 	return (enum ftsan_access_form)(site->traits >> FTSAN_SITE_FORM_SHIFT &
 					FTSAN_SITE_FORM_MASK);
+}
+
+/* By an index: in a loop it is at another item each time. */
+static inline bool ftsan_site_is_indexed(const struct ftsan_sample_site *site)
+{
+	return site->index != FTSAN_SHAPE_NO_REGISTER;
 }
 
 /**

@@ -10,6 +10,7 @@ enum {
 	PLAIN = 1 << 15,
 	SETTLED = 1 << 12,
 	FRUITLESS = 1 << 15,
+	VARIED = 1 << 12,
 	PROBES = 8,
 };
 
@@ -22,6 +23,7 @@ struct tables {
 	_Atomic uint64_t read[PLAIN];
 	_Atomic uint64_t settled[SETTLED];
 	_Atomic uint16_t fruitless[FRUITLESS];
+	_Atomic uint64_t varied[VARIED]; /* key, and how often in the lowest byte */
 };
 
 static struct tables *tables;
@@ -59,6 +61,13 @@ enum ftsan_word_use ftsan_words_touch(uintptr_t address, uint32_t thread, bool w
 	return (flags & WRITTEN) != 0 ? FTSAN_USE_SHARED_WRITTEN : FTSAN_USE_SHARED;
 }
 
+enum ftsan_word_use ftsan_words_touch_around(uintptr_t begin, uint32_t thread,
+					     bool writes)
+{
+	/* No address of a program's. */
+	return ftsan_words_touch(begin ^ UINT64_C(1) << 50, thread, writes);
+}
+
 /* @memory: of an object. A word of four bytes: neighbouring flags are not one. */
 static uint64_t field_key(const struct ftsan_memory *memory)
 {
@@ -81,6 +90,15 @@ static bool has_type(const struct ftsan_memory *memory)
 uint64_t ftsan_words_interpreter_key(const struct ftsan_memory *memory)
 {
 	return has_type(memory) ? field_key(memory) : ftsan_words_key(memory);
+}
+
+uint64_t ftsan_words_around_key(const struct ftsan_memory *memory)
+{
+	if (memory->kind == FTSAN_MEMORY_OBJECT && ftsan_memory_is_field(memory))
+		return (uint64_t)memory->type << 16 ^ UINT64_C(1) << 63 ^ 0xffff;
+	if (memory->kind == FTSAN_MEMORY_OBJECT || memory->kind == FTSAN_MEMORY_BLOCK)
+		return memory->begin >> 2 | UINT64_C(3) << 61;
+	return 0;
 }
 
 void ftsan_words_note_plain(uint64_t key)
@@ -151,6 +169,35 @@ bool ftsan_words_may_differ(uint64_t key)
 
 	ftsan_words_note_fruitless(same);
 	return ftsan_words_fruitless(same) <= OFTEN;
+}
+
+static uint64_t varied_key(uintptr_t pc, uintptr_t begin)
+{
+	return (pc * 0x9e3779b97f4a7c15ull ^ begin) * 0x9e3779b97f4a7c15ull &
+	       ~(uint64_t)UINT8_MAX;
+}
+
+void ftsan_words_note_varies(uintptr_t pc, uintptr_t begin)
+{
+	uint64_t key = varied_key(pc, begin);
+	_Atomic uint64_t *entry = &tables->varied[slot_of(key, VARIED)];
+	uint64_t was = atomic_load_explicit(entry, memory_order_relaxed);
+
+	if ((was & ~(uint64_t)UINT8_MAX) != key)
+		was = key;
+	if ((was & UINT8_MAX) < UINT8_MAX)
+		was++;
+	atomic_store_explicit(entry, was, memory_order_relaxed);
+}
+
+bool ftsan_words_varies(uintptr_t pc, uintptr_t begin)
+{
+	enum { OFTEN = 3 };
+	uint64_t key = varied_key(pc, begin);
+	uint64_t entry = atomic_load_explicit(&tables->varied[slot_of(key, VARIED)],
+					      memory_order_relaxed);
+
+	return (entry & ~(uint64_t)UINT8_MAX) == key && (entry & UINT8_MAX) >= OFTEN;
 }
 
 void ftsan_words_settle(uint64_t key)

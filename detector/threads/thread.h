@@ -32,7 +32,7 @@ enum {
 	PART(operations, 40 * 1024)                                                      \
 	PART(locks, 3 * 1024)                                                            \
 	PART(statics, 4 * 1024)                                                          \
-	PART(sampler, 64)
+	PART(sampler, 128)
 
 /* The part, for its room to cast. */
 #define FTSAN_THREAD_PART(thread, room) ((void *)(uintptr_t)(thread)->part_##room)

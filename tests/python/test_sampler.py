@@ -366,3 +366,71 @@ def test_what_is_called_rarely(run, interpreter, modules):
 
     outcome = until(has_findings, attempt, 9)
     assert {static_of(finding) for finding in outcome.findings} == {"bad_mutex_state"}, outcome
+
+
+ITEMS = """
+import sys, threading, time
+from sampler_items import Items
+
+how, seconds = sys.argv[1], float(sys.argv[2])
+shared = Items()
+shared.fill(1)
+end = time.monotonic() + seconds
+
+def work(k):
+    items = Items() if how == "private" else shared
+    fill, total = ((items.locked_fill, items.locked_total) if how == "locked"
+                   else (items.fill, items.total))
+    value = 1
+    while time.monotonic() < end:
+        for _ in range(20):
+            if k < 2 or how == "private":
+                # Values come back: a store is often one of what is there.
+                value = 1 if how == "constant" else 3 - value
+                fill(value)
+            if k >= 2:
+                total()
+
+threads = [threading.Thread(target=work, args=(k,)) for k in range(4)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print("done")
+"""
+
+
+@pytest.fixture(scope="module")
+def items(interpreter, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("items")
+    build_extension(interpreter, directory, "sampler_items", "-O2", "-pthread")
+    return directory
+
+
+def items_used(run, interpreter, items, how, seconds):
+    outcome = run.ftsan(*refused(interpreter, run.script(ITEMS), how, seconds),
+                        options="mode=race", environment={"PYTHONPATH": str(items)})
+    if outcome.status == 77:
+        pytest.skip("no seccomp filters here")
+    assert "done" in outcome.stdout, outcome
+    return outcome
+
+
+def test_a_loop_is_followed_to_the_held_item(run, interpreter, items):
+    """Without perf events: a site of a loop traps at any item, and goes on to the held one."""
+    outcome = until(has_findings,
+                    lambda: items_used(run, interpreter, items, "racy", 4), 4)
+    assert counted(outcome, "sampler_followed") > 20, outcome
+    for finding in outcome.findings:
+        assert finding["kind"] == "race" and finding["confidence"] == "confirmed", finding
+        frames = [{frame.get("function") for frame in stack["frames"]}
+                  for stack in finding["stacks"][:2]]
+        assert all({"fill_items", "total_items"} & names for names in frames), finding
+        assert any("fill_items" in names for names in frames), finding
+
+
+@pytest.mark.parametrize("how", ["locked", "private", "constant"])
+def test_items_that_are_locked_private_or_constant(run, interpreter, items, how):
+    outcome = items_used(run, interpreter, items, how, 3)
+    assert outcome.status == 0 and outcome.findings == [], outcome
+    assert counted(outcome, "sampler_delays") > 10, outcome

@@ -184,6 +184,13 @@ START_TEST(the_value_that_is_there)
 	q.other.updates = true;
 	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
 	q.other.updates = false;
+	/* The same by chance. */
+	q.other.varies = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	ck_assert_ptr_null(strstr(ftsan_rule_sampled_harm(&q), "stored again"));
+	q.other.varies = false;
+	q.held.varies = true; /* it only loads */
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_HARMLESS);
 	q.other.form = FTSAN_ACCESS_FOLDED;
 	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
 }
