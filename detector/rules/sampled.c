@@ -44,21 +44,23 @@ static bool both_interpreter(const struct ftsan_sampled_question *q)
 
 /*
  * harmless() - it leaves the word as it is. A wide store (libc's localeconv() makes them)
- * covers more than the word, of which nothing is known: harmless to who looks no further.
+ * covers more than the word: harmless to who looks no further, and to all where the rest
+ * of what the two have in common is known to be left as it is, too.
  */
 static bool harmless(const struct ftsan_sampled_side *side,
-		     const struct ftsan_sampled_side *to)
+		     const struct ftsan_sampled_side *to, bool whole)
 {
 	bool narrow = to->form == FTSAN_ACCESS_MOVE || to->form == FTSAN_ACCESS_FOLDED;
 	bool known = side->form == FTSAN_ACCESS_MOVE ||
-		     (side->form == FTSAN_ACCESS_WIDE && narrow);
+		     (side->form == FTSAN_ACCESS_WIDE && (narrow || whole));
 
 	return !side->writes || (side->same && !side->varies && !side->updates && known);
 }
 
 static bool both_harmless(const struct ftsan_sampled_question *q)
 {
-	return harmless(&q->held, &q->other) && harmless(&q->other, &q->held);
+	return harmless(&q->held, &q->other, q->whole) &&
+	       harmless(&q->other, &q->held, q->whole);
 }
 
 /* only_stored() - nobody can go on with the wrong value. */

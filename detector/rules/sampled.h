@@ -78,6 +78,8 @@ struct ftsan_sampled_side {
  * @reference: the word held a reference to a Python object before
  * @changed:  it held something else afterwards
  * @global:   it is a static; @pointers: it held the address of memory before and after
+ * @whole:    all bytes of the held access, not the watched word alone, are what they were
+ *            before the other thread's access, which has been made
  * @before, @after: the values of the watched word, zero-extended; @size: its bytes
  */
 struct ftsan_sampled_question {
@@ -88,6 +90,7 @@ struct ftsan_sampled_question {
 	bool reference;
 	bool changed;
 	bool global, pointers;
+	bool whole;
 	uint64_t before, after;
 	uint8_t size;
 };

@@ -128,8 +128,10 @@ static bool write_finding(const struct ftsan_hold *hold,
 
 	sentence(note, sizeof(note),
 		 met ? "What can go wrong: "
-		     : "The value changed while the thread was held before its access; who "
-		       "stored is not known, as it came to no instruction that is sampled. "
+		     : "The value changed while the thread was held before its access; "
+		       "who "
+		       "stored is not known, as it came to no instruction that is "
+		       "sampled. "
 		       "What can go wrong: ",
 		 ftsan_rule_sampled_harm(question));
 	say_evidence(evidence, sizeof(evidence), proof, hold);
@@ -177,6 +179,7 @@ static void ask(struct ftsan_sampled_question *question, struct ftsan_hold *hold
 		.before = hold->before,
 		.after = hold->after,
 		.size = hold->length,
+		.whole = hold->kept,
 	};
 	hold->held.site = pc;
 	question->held.varies = ftsan_words_varies(pc, hold->around);
@@ -185,6 +188,9 @@ static void ask(struct ftsan_sampled_question *question, struct ftsan_hold *hold
 	ftsan_side_note_mask(&question->held, pc, ucontext);
 	ftsan_side_note_store(&question->held, &hold->held.access, hold->before,
 			      hold->length, ucontext);
+	if (hold->whole_known)
+		ftsan_side_note_wide(&question->held, &hold->held.access, hold->whole,
+				     ucontext);
 }
 
 static void capture_held(struct ftsan_hold *hold, const void *ucontext)

@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "decode/decode.h"
 #include "rules/rules.h"
 #include "stacks/stacks.h"
 
@@ -33,6 +34,9 @@ struct ftsan_sample_party {
  * @other: who came
  * @around, @around_end: the object or block that it is in; empty where it is in none
  * @before, @after: value of the word
+ * @whole: what all of the access held before, if it is longer than the word and
+ * @whole_known
+ * @kept:  it is that still, and the other thread has made its access
  * @passed: how many stores of the value that was there were let pass
  * @followed: how many steps loops have made towards it
  * @met:   somebody came
@@ -45,6 +49,8 @@ struct ftsan_hold {
 	struct ftsan_sample_party held;
 	struct ftsan_sample_party other;
 	uint64_t before, after;
+	unsigned char whole[FTSAN_OPERAND_MAX];
+	bool whole_known, kept;
 	_Atomic uint32_t passed, followed;
 	bool met, alone;
 };

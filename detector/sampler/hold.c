@@ -122,6 +122,7 @@ struct ftsan_hold *ftsan_hold_begin(struct ftsan_thread *self,
 	hold->held.side = *side;
 	hold->met = false;
 	hold->other.stored = false;
+	ftsan_hold_note_whole(hold);
 	atomic_store(&hold->passed, 0);
 	atomic_store(&hold->followed, 0);
 	/* A load is raced with by stores only. */
@@ -220,6 +221,7 @@ bool ftsan_hold_wait(struct ftsan_hold *hold, const struct ftsan_hold_plan *plan
 	ftsan_everyone_rest(window->watch);
 	if (!ftsan_hold_read(hold, &hold->after))
 		hold->after = hold->before;
+	ftsan_hold_compare_whole(hold);
 	/* Who came by the watchpoint has stored already. */
 	if (hold->other.stored) {
 		hold->other.side.changes = hold->after ^ hold->before;

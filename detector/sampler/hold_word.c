@@ -1,7 +1,9 @@
 #include "sampler/hold_word.h"
 
 #include <stdatomic.h>
+#include <string.h>
 
+#include "base/base.h"
 #include "words/words.h"
 
 void ftsan_hold_choose(struct ftsan_hold *hold, const struct ftsan_access *access,
@@ -41,6 +43,30 @@ bool ftsan_hold_read(const struct ftsan_hold *hold, uint64_t *value)
 		.address = hold->word, .length = hold->length, .reads = true};
 
 	return ftsan_watch_read(&point, value);
+}
+
+/* By the kernel: an instruction of ours would hit the watch. */
+static bool read_whole(const struct ftsan_hold *hold, unsigned char *whole)
+{
+	const struct ftsan_access *access = &hold->held.access;
+
+	return access->size <= sizeof(hold->whole) &&
+	       ftsan_mem_read(whole, access->address, access->size) == 0;
+}
+
+void ftsan_hold_note_whole(struct ftsan_hold *hold)
+{
+	hold->kept = false;
+	hold->whole_known =
+		hold->held.access.size > hold->length && read_whole(hold, hold->whole);
+}
+
+void ftsan_hold_compare_whole(struct ftsan_hold *hold)
+{
+	unsigned char now[sizeof(hold->whole)];
+
+	hold->kept = hold->whole_known && hold->other.stored && read_whole(hold, now) &&
+		     memcmp(now, hold->whole, hold->held.access.size) == 0;
 }
 
 bool ftsan_hold_stored_again(const struct ftsan_hold *hold)

@@ -26,6 +26,13 @@ uint64_t ftsan_hold_distance(const struct ftsan_hold *hold,
 bool ftsan_hold_read(const struct ftsan_hold *hold, uint64_t *value);
 
 /*
+ * What an access that is longer than the watched word covers: noted before the thread is
+ * held, and compared when somebody has come. The same.
+ */
+void ftsan_hold_note_whole(struct ftsan_hold *hold);
+void ftsan_hold_compare_whole(struct ftsan_hold *hold);
+
+/*
  * A thread that is held before a load is not harmed by a store of the value that it finds
  * anyway, and the next one may be of another value: does the other go on unrecorded? Not
  * for long, as each traps. @same: it has stored that, or is about to.

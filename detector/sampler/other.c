@@ -169,6 +169,19 @@ void ftsan_side_note_varies(const struct ftsan_sampled_side *side,
 		ftsan_words_note_varies(pc, begin);
 }
 
+void ftsan_side_note_wide(struct ftsan_sampled_side *side,
+			  const struct ftsan_access *access, const void *there,
+			  const void *ucontext)
+{
+	struct ftsan_insn insn;
+
+	if (!side->writes)
+		return;
+	ftsan_decode_fault(&insn, ucontext, access->address, true);
+	side->same = insn.plan == FTSAN_PLAN_DIRECT && insn.access.size == access->size &&
+		     memcmp(insn.value, there, access->size) == 0;
+}
+
 static enum ftsan_role role_of(bool writes)
 {
 	return writes ? FTSAN_ROLE_WRITE : FTSAN_ROLE_READ;

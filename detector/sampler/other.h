@@ -51,6 +51,11 @@ void ftsan_side_note_varies(const struct ftsan_sampled_side *side,
 			    const struct ftsan_access *access, uintptr_t begin,
 			    const void *ucontext);
 
+/* The same of a store that is longer than the word; @there: what all of it covers. */
+void ftsan_side_note_wide(struct ftsan_sampled_side *side,
+			  const struct ftsan_access *access, const void *there,
+			  const void *ucontext);
+
 /* Notes whether the store of the site at @pc is made of what was loaded from the word. */
 void ftsan_side_note_update(struct ftsan_sampled_side *side, uintptr_t pc);
 

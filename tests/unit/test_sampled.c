@@ -221,6 +221,27 @@ START_TEST(the_value_that_is_there_by_a_wide_store)
 }
 END_TEST
 
+/* All that the two have in common is left as it was. */
+START_TEST(what_is_there_by_two_wide_stores)
+{
+	struct ftsan_sampled_question q = pair(store, store);
+
+	q.held.form = FTSAN_ACCESS_WIDE;
+	q.other.form = FTSAN_ACCESS_WIDE;
+	q.held.same = true;
+	q.other.same = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	q.whole = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_HARMLESS);
+	q.held.updates = true;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+	q.held.updates = false;
+	/* The held thread is about to store something else. */
+	q.held.same = false;
+	ck_assert_int_eq(ask(&q), FTSAN_SAMPLED_RACE);
+}
+END_TEST
+
 START_TEST(bits_that_are_cut_off)
 {
 	struct ftsan_sampled_question q = pair(store, load);
@@ -437,6 +458,7 @@ int main(void)
 	tcase_add_test(test, flags_without_other_atomics);
 	tcase_add_test(test, the_value_that_is_there);
 	tcase_add_test(test, the_value_that_is_there_by_a_wide_store);
+	tcase_add_test(test, what_is_there_by_two_wide_stores);
 	tcase_add_test(test, bits_that_are_cut_off);
 	tcase_add_test(test, nobody_loads_it);
 	tcase_add_test(test, shared_words_first);
