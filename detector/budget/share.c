@@ -1,12 +1,12 @@
 #include "budget/share.h"
 
-#include "base/base.h"
+#include "budget/effort.h"
 #include "rules/rules.h"
 
 void ftsan_share_begin(struct ftsan_share *share)
 {
 	atomic_store_explicit(&share->spent_ns, 0, memory_order_relaxed);
-	share->began_cpu_ns = ftsan_sys_cpu_ns();
+	share->began_cpu_ns = ftsan_effort_cpu_ns();
 }
 
 void ftsan_share_forgive(struct ftsan_share *share, uint64_t most_ns)
@@ -24,5 +24,5 @@ bool ftsan_share_is_spent(const struct ftsan_share *share, uint64_t burst_ns,
 {
 	return ftsan_rule_spent(
 		atomic_load_explicit(&share->spent_ns, memory_order_relaxed),
-		ftsan_sys_cpu_ns() - share->began_cpu_ns, burst_ns, percent);
+		ftsan_effort_cpu_ns() - share->began_cpu_ns, burst_ns, percent);
 }

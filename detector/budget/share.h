@@ -1,5 +1,6 @@
 /*
- * What something has cost so far, and whether that is its share of the processor's time.
+ * What something has cost so far, and whether that is its share of the processor's time,
+ * by the clock of effort.h.
  * Prices are estimates of the caller's: nothing is timed.
  *
  * Context: ftsan_share_begin() at start, at an attach and in the child of a fork, while
@@ -15,7 +16,7 @@
 /**
  * struct ftsan_share - an account
  * @spent_ns:     since it began
- * @began_cpu_ns: what the process had run by then
+ * @began_cpu_ns: that clock by then
  */
 struct ftsan_share {
 	_Atomic uint64_t spent_ns;
@@ -32,7 +33,7 @@ static inline void ftsan_share_spend(struct ftsan_share *share, uint64_t ns)
 /* Gives back up to @most_ns of it. */
 void ftsan_share_forgive(struct ftsan_share *share, uint64_t most_ns);
 
-/* ftsan_rule_spent() of it. A system call. */
+/* ftsan_rule_spent() of it. May be a system call. */
 bool ftsan_share_is_spent(const struct ftsan_share *share, uint64_t burst_ns,
 			  uint32_t percent);
 

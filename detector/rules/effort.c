@@ -53,6 +53,19 @@ bool ftsan_rule_spent(uint64_t spent_ns, uint64_t cpu_ns, uint64_t burst_ns,
 	return spent_ns > burst_ns + cpu_ns / 100 * percent;
 }
 
+struct ftsan_effort_gain ftsan_rule_effort(const struct ftsan_effort_step *step)
+{
+	enum { LEAST = 16 };
+	uint64_t old = step->ran_ns - step->new_ns;
+	uint64_t cpu = step->new_ns + old / 100 * step->steady_percent;
+	/* Two processors don't make it pass any faster. */
+	uint64_t run = cpu < step->passed_ns ? cpu : step->passed_ns;
+
+	if (run < step->passed_ns / LEAST)
+		run = step->passed_ns / LEAST;
+	return (struct ftsan_effort_gain){.cpu_ns = cpu, .run_ns = run};
+}
+
 /* floor(log2(n)) for n > 0 */
 static uint32_t log2_of(uint32_t n)
 {

@@ -108,6 +108,30 @@ static inline bool ftsan_rule_admit(uint32_t used, uint32_t limit, uint32_t site
 bool ftsan_rule_spent(uint64_t spent_ns, uint64_t cpu_ns, uint64_t burst_ns,
 		      uint32_t percent);
 
+/**
+ * struct ftsan_effort_step - what a program did in some time
+ * @passed_ns: by the wall clock
+ * @ran_ns:    of the processor's time, all threads
+ * @new_ns:    of that, in a program that did something new; <= @ran_ns
+ * @steady_percent: what the rest counts
+ */
+struct ftsan_effort_step {
+	uint64_t passed_ns, ran_ns, new_ns;
+	uint32_t steady_percent;
+};
+
+/**
+ * struct ftsan_effort_gain - what budgets go by
+ * @cpu_ns: of what ran
+ * @run_ns: of the time that passed: as much of it as the program ran for, on one
+ *          processor, and never less than a sixteenth
+ */
+struct ftsan_effort_gain {
+	uint64_t cpu_ns, run_ns;
+};
+
+struct ftsan_effort_gain ftsan_rule_effort(const struct ftsan_effort_step *step);
+
 /* A call site that has been seen often enough is watched once in so many calls. */
 enum { FTSAN_SAMPLE_RAREST = 256 };
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "budget/budget.h"
 #include "crash/crash.h"
 #include "findings/findings.h"
 #include "freed/freed.h"
@@ -105,6 +106,7 @@ int ftsan_runtime_start(const struct ftsan_host *the_host,
 	/* Its children would say the same. */
 	if (error != 0 && root)
 		say_no_log(error);
+	ftsan_effort_init(options->steady);
 	ftsan_engines_start();
 	say_start();
 	atomic_store_explicit(&active, true, memory_order_release);
@@ -147,8 +149,8 @@ const struct ftsan_host *ftsan_runtime_host(void)
 
 uint32_t ftsan_runtime_pace(void)
 {
-	bool urgent =
-		ftsan_workers_enough() && (ftsan_guard_waiting() || ftsan_recheck_on());
+	bool urgent = ftsan_workers_enough() && !ftsan_effort_is_steady() &&
+		      (ftsan_guard_waiting() || ftsan_recheck_on());
 
 	return urgent ? 1 : IDLE_PACE;
 }
@@ -251,6 +253,7 @@ void ftsan_runtime_fork_child(void)
 {
 	atomic_store_explicit(&own_pid, ftsan_sys_getpid(), memory_order_relaxed);
 	ftsan_mem_fork_child();
+	ftsan_effort_begin();
 	ftsan_watch_fork_child();
 	ftsan_everyone_fork_child();
 	ftsan_sampler_fork_child();

@@ -3,10 +3,10 @@
 #include <stdatomic.h>
 
 #include "base/base.h"
+#include "budget/budget.h"
 
 enum {
 	HITS_A_SECOND = 2000,
-	LEAST = 8, /* of a program that waits: one in so many of these */
 	/* Aiming disturbs every thread: at most this part of the run time goes there. */
 	ARM_PERCENT = 5,
 	SECOND_NS = 1000000000,
@@ -22,7 +22,7 @@ static _Atomic uint64_t began_ns;
 static _Atomic uint64_t paid_until_ns;
 /* The mean price of aiming a watch, of late. */
 static _Atomic uint64_t arm_ns;
-static uint64_t last_turn_ns, last_turn_cpu_ns; /* the scout's */
+static uint64_t last_turn_ns; /* the scout's */
 
 void ftsan_budget_init(uint32_t the_rate, uint32_t the_percent, bool interpreter)
 {
@@ -41,12 +41,11 @@ void ftsan_budget_init(uint32_t the_rate, uint32_t the_percent, bool interpreter
 
 void ftsan_budget_start(void)
 {
-	uint64_t now = ftsan_sys_now_ns();
+	uint64_t now = ftsan_effort_run_ns();
 
 	atomic_store(&began_ns, now);
 	atomic_store(&paid_until_ns, now);
 	last_turn_ns = now;
-	last_turn_cpu_ns = ftsan_sys_cpu_ns();
 }
 
 /* interval() - between two tokens: longer where aiming is dear, as with many threads. */
@@ -80,14 +79,16 @@ static void ask(struct ftsan_delay_question *question, uint64_t now, uint64_t pa
 	question->budget_percent = percent;
 }
 
-bool ftsan_budget_may(struct ftsan_delay_question *question, uint64_t now)
+bool ftsan_budget_may(struct ftsan_delay_question *question)
 {
-	ask(question, now, atomic_load_explicit(&paid_until_ns, memory_order_relaxed));
+	ask(question, ftsan_effort_run_ns(),
+	    atomic_load_explicit(&paid_until_ns, memory_order_relaxed));
 	return ftsan_rule_delay(question);
 }
 
-bool ftsan_budget_take(struct ftsan_delay_question *question, uint64_t now)
+bool ftsan_budget_take(struct ftsan_delay_question *question)
 {
+	uint64_t now = ftsan_effort_run_ns();
 	uint64_t paid = atomic_load_explicit(&paid_until_ns, memory_order_relaxed), next;
 
 	do {
@@ -109,22 +110,15 @@ void ftsan_budget_spent(uint64_t arming_ns, uint64_t wait_ns)
 			      memory_order_relaxed);
 }
 
-/* A program that waits saves little up: it would be in traps when it goes on. */
-uint32_t ftsan_budget_turns(uint64_t now)
+uint32_t ftsan_budget_turns(void)
 {
-	uint64_t cpu = ftsan_sys_cpu_ns(), ran = cpu - last_turn_cpu_ns;
-	uint64_t passed = now - last_turn_ns;
-	uint64_t counts = passed < ran ? passed : ran, due;
+	uint64_t now = ftsan_effort_run_ns();
+	uint64_t due = (now - last_turn_ns) * HITS_A_SECOND / SECOND_NS;
 
-	if (counts < passed / LEAST)
-		counts = passed / LEAST;
-	due = counts * HITS_A_SECOND / SECOND_NS;
-
+	/* A program that waits saves little up: it would be in traps when it goes on. */
 	if (due > HITS_A_SECOND / 10)
 		due = HITS_A_SECOND / 10;
-	if (due > 0) {
+	if (due > 0)
 		last_turn_ns = now;
-		last_turn_cpu_ns = cpu;
-	}
 	return (uint32_t)due;
 }

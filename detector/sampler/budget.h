@@ -1,4 +1,4 @@
-/* How many hits and delays there may be. Private to the room. */
+/* How many hits and delays there may be, by the clock of effort. Private to the room. */
 #ifndef FTSAN_SAMPLER_BUDGET_H
 #define FTSAN_SAMPLER_BUDGET_H
 
@@ -17,14 +17,14 @@ void ftsan_budget_init(uint32_t rate, uint32_t percent, bool interpreter);
 void ftsan_budget_start(void);
 
 /* Could the access be worth a delay, as far as @question goes? Fills in its tokens. */
-bool ftsan_budget_may(struct ftsan_delay_question *question, uint64_t now);
+bool ftsan_budget_may(struct ftsan_delay_question *question);
 /* Is it? Then a token is gone. */
-bool ftsan_budget_take(struct ftsan_delay_question *question, uint64_t now);
+bool ftsan_budget_take(struct ftsan_delay_question *question);
 
 /* What a delay took: aiming and resting the watch, and waiting. */
 void ftsan_budget_spent(uint64_t arm_ns, uint64_t wait_ns);
 
 /* Sites that may be armed again since the last call. Context: the scout. */
-uint32_t ftsan_budget_turns(uint64_t now);
+uint32_t ftsan_budget_turns(void);
 
 #endif

@@ -1,6 +1,7 @@
 #include "sampler/hit.h"
 
 #include "base/base.h"
+#include "budget/budget.h"
 #include "memory/memory.h"
 #include "pages/pages.h"
 #include "rules/rules.h"
@@ -180,7 +181,7 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 	if (!ftsan_everyone_there())
 		ftsan_same_word_note(&same, module, site);
 	if (ftsan_words_settled(key)) {
-		ftsan_ran_note(module, site, FTSAN_RAN_SHARED);
+		(void)ftsan_ran_note(module, site, FTSAN_RAN_SHARED);
 		return false;
 	}
 	site_key = ftsan_words_site_key(ftsan_site_address(module, site));
@@ -189,7 +190,7 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 	question.threads = ftsan_active_threads();
 	question.use = use_of(self, access, side, same.around != 0 ? memory.begin : 0);
 	if (question.use != FTSAN_USE_PRIVATE && !ftsan_memory_is_header(&memory))
-		ftsan_ran_note(module, site, FTSAN_RAN_SHARED);
+		(void)ftsan_ran_note(module, site, FTSAN_RAN_SHARED);
 	question.foreign = ftsan_memory_is_foreign(&memory);
 	if (question.foreign && memory.kind == FTSAN_MEMORY_OBJECT)
 		ftsan_side_note_varies(side, access, memory.begin, ucontext);
@@ -203,11 +204,11 @@ static bool consider(struct ftsan_thread *self, const struct ftsan_access *acces
 		return ftsan_rule_interesting(&question);
 	count_watched();
 	question.turns = takes_turns();
-	if (!ftsan_budget_may(&question, now))
+	if (!ftsan_budget_may(&question))
 		return ftsan_rule_interesting(&question);
 	if (ftsan_memory_is_header(&memory) || on_some_stack(access->address))
 		return false;
-	if (ftsan_budget_take(&question, now) &&
+	if (ftsan_budget_take(&question) &&
 	    !hold(self, access, side, &memory, &same, ftsan_rule_longer(&question),
 		  ucontext)) {
 		ftsan_words_note_fruitless(key);
@@ -229,7 +230,8 @@ static void hit(struct ftsan_thread *self, struct ftsan_sample_module *module,
 	bool soon = false;
 
 	ftsan_count(sampler_hits);
-	ftsan_ran_note(module, site, FTSAN_RAN_SEEN);
+	if (ftsan_ran_note(module, site, FTSAN_RAN_SEEN))
+		ftsan_effort_new_code();
 	if (is_user(access.address) && !left_to_others(access.address) &&
 	    !on_stack_of(self, access.address)) {
 		ftsan_site_side(&side, module, site, access.address);

@@ -1,8 +1,10 @@
 #include "sampler/onset.h"
 
 #include "base/base.h"
+#include "budget/budget.h"
 #include "sampler/arm.h"
 #include "sampler/budget.h"
+#include "sampler/focus.h"
 #include "sampler/modules.h"
 #include "sampler/patch.h"
 #include "sampler/traced.h"
@@ -104,6 +106,9 @@ static void start(void)
 	if (!atomic_compare_exchange_strong(&started, &not_yet, true))
 		return;
 	ftsan_budget_start();
+	/* With only some instructions armed, little would be new. */
+	if (!ftsan_focus_on())
+		ftsan_effort_watched();
 	sample_modules(NULL);
 }
 

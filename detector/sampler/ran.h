@@ -13,11 +13,23 @@ enum {
 };
 
 /**
+ * struct ftsan_ran_sum - functions of a module
+ * @functions: with a site at all: those that can be seen
+ * @seen, @shared: of these
+ */
+struct ftsan_ran_sum {
+	uint32_t functions, seen, shared;
+};
+
+/**
  * struct ftsan_ran - a byte for each site of a module
- * @n: sites; a handler may have a site of what was in the module's place before
+ * @n:       sites; a handler may have a site of what was in the module's place before
+ * @changed: since @sum was added up (ran_sum.h)
  */
 struct ftsan_ran {
 	uint32_t n;
+	_Atomic bool changed;
+	struct ftsan_ran_sum sum;
 	_Atomic uint8_t sites[];
 };
 
@@ -27,8 +39,9 @@ struct ftsan_ran {
  */
 struct ftsan_ran *ftsan_ran_make(uint32_t n_sites);
 
-/* A thread is at the site: @what of the above. Context: any. */
-void ftsan_ran_note(struct ftsan_sample_module *module,
+/* A thread is at the site: @what of the above. Returns whether that is new. Context: any.
+ */
+bool ftsan_ran_note(struct ftsan_sample_module *module,
 		    const struct ftsan_sample_site *site, uint8_t what);
 
 /* All as it was made. Context: normal context, one thread. */

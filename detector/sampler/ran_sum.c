@@ -4,7 +4,6 @@
 
 #include "base/base.h"
 #include "sampler/modules.h"
-#include "sampler/ran.h"
 #include "sampler/sweep.h"
 
 /* struct functions - where they begin, read a few at a time */
@@ -34,7 +33,7 @@ static void add(struct ftsan_ran_sum *sum, uint32_t sites, uint8_t what)
 	sum->shared += (what & FTSAN_RAN_SHARED) != 0;
 }
 
-void ftsan_ran_sum(const struct ftsan_sample_module *module, struct ftsan_ran_sum *sum)
+static void add_up(const struct ftsan_sample_module *module, struct ftsan_ran_sum *sum)
 {
 	struct functions functions = {.module = module};
 	uintptr_t next = next_function(&functions);
@@ -42,7 +41,7 @@ void ftsan_ran_sum(const struct ftsan_sample_module *module, struct ftsan_ran_su
 	uint8_t what = 0;
 
 	memset(sum, 0, sizeof(*sum));
-	for (uint32_t i = 0; module->ran != NULL && i < module->ran->n; i++) {
+	for (uint32_t i = 0; i < module->ran->n; i++) {
 		uintptr_t address = ftsan_site_address(module, &module->sites[i]);
 
 		if (address >= next) {
@@ -56,6 +55,16 @@ void ftsan_ran_sum(const struct ftsan_sample_module *module, struct ftsan_ran_su
 					     memory_order_relaxed);
 	}
 	add(sum, sites, what);
+}
+
+void ftsan_ran_sum(const struct ftsan_sample_module *module, struct ftsan_ran_sum *sum)
+{
+	*sum = (struct ftsan_ran_sum){.functions = 0};
+	if (module->ran == NULL)
+		return;
+	if (atomic_exchange(&module->ran->changed, false))
+		add_up(module, &module->ran->sum);
+	*sum = module->ran->sum;
 }
 
 void ftsan_ran_forget(void)

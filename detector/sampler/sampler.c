@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/base.h"
+#include "budget/budget.h"
 #include "decode/decode.h"
 #include "sampler/active.h"
 #include "sampler/arm.h"
@@ -150,8 +151,10 @@ void ftsan_sampler_thread_begin(struct ftsan_thread *thread, bool counted,
 {
 	ftsan_sampler_of(thread)->counted = counted;
 	ftsan_sampler_of(thread)->follow = (struct ftsan_follow){0};
-	if (counted)
+	if (counted) {
 		ftsan_active_note(thread->index, ftsan_sys_now_ns());
+		ftsan_effort_new_thread();
+	}
 	atomic_store_explicit(&ftsan_sampler_of(thread)->stack_begin, stack_begin,
 			      memory_order_relaxed);
 	atomic_store_explicit(&ftsan_sampler_of(thread)->stack_end, stack_end,
@@ -190,7 +193,7 @@ void ftsan_sampler_tick(void)
 		return;
 	now = ftsan_sys_now_ns();
 	if (ftsan_onset_tick(now))
-		ftsan_arm_turns(ftsan_budget_turns(now));
+		ftsan_arm_turns(ftsan_budget_turns());
 }
 
 void ftsan_sampler_halt(bool halt)

@@ -3,6 +3,7 @@
 #include <ucontext.h>
 
 #include "base/base.h"
+#include "budget/budget.h"
 #include "rules/rules.h"
 #include "threads/threads.h"
 #include "words/watch_slot.h"
@@ -162,17 +163,17 @@ static void check_one(struct ftsan_watch *watch)
 		ftsan_watch_slot_lose(watch);
 }
 
-static bool affordable(uint64_t now)
+static bool affordable(void)
 {
 	return ftsan_rule_watch(ftsan_counted(watch_hits) + ftsan_counted(watch_stale),
-				now - ftsan_watch_config.began_ns);
+				ftsan_effort_cpu_ns());
 }
 
 bool ftsan_watch_has_time(bool first)
 {
 	return !ftsan_watch_config.active ||
 	       ftsan_rule_aim(ftsan_counted(watch_armed), ftsan_counted(watch_hits),
-			      ftsan_sys_now_ns() - ftsan_watch_config.began_ns, first);
+			      ftsan_effort_cpu_ns(), first);
 }
 
 /* rest_readers() - or our own load of the word's value would hit. */
@@ -221,7 +222,7 @@ unsigned ftsan_watch_arm(struct ftsan_thread *thread,
 	    atomic_load_explicit(&halted, memory_order_relaxed) ||
 	    ftsan_thread_is_copy(thread))
 		return 0;
-	if (!affordable(now)) {
+	if (!affordable()) {
 		ftsan_count(watch_left_out);
 		wanted = 0;
 	}

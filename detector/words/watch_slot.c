@@ -127,11 +127,9 @@ void ftsan_watch_slots_init(void)
 	uint64_t part = descriptors_allowed() / DESCRIPTORS_PART;
 
 	ftsan_watch_config.events_max = part < EVENTS_MAX ? (uint32_t)part : EVENTS_MAX;
-	ftsan_watch_config.began_ns = ftsan_sys_now_ns();
 }
 
 void ftsan_watch_slots_fork_child(void)
 {
 	atomic_store_explicit(&events_open, 0, memory_order_relaxed);
-	ftsan_watch_config.began_ns = ftsan_sys_now_ns();
 }

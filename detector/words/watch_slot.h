@@ -36,7 +36,6 @@ _Static_assert((int)FTSAN_WATCH_WORDS <= 1 << (DATA_THREAD_SHIFT - DATA_SLOT_SHI
  * @active:     watchpoints work in this process
  * @reserved:   registers that are left to others
  * @events_max: descriptors of all threads
- * @began_ns:   when the run began
  * @own_begin, @own_end: accesses from there are ftsan's own
  * @on_hit:     NULL: hits are only counted
  */
@@ -44,7 +43,6 @@ struct ftsan_watch_config {
 	bool active;
 	unsigned reserved;
 	uint32_t events_max;
-	uint64_t began_ns;
 	uintptr_t own_begin, own_end;
 	ftsan_watch_hit_fn on_hit;
 };

@@ -362,6 +362,46 @@ START_TEST(a_share_is_of_what_ran_and_begins_with_a_burst)
 }
 END_TEST
 
+static struct ftsan_effort_gain effort(uint64_t passed, uint64_t ran, uint64_t new,
+				       uint32_t percent)
+{
+	struct ftsan_effort_step step = {.passed_ns = passed,
+					 .ran_ns = ran,
+					 .new_ns = new,
+					 .steady_percent = percent};
+
+	return ftsan_rule_effort(&step);
+}
+
+START_TEST(what_is_new_counts_in_full)
+{
+	ck_assert_uint_eq(effort(1000, 1000, 1000, 10).cpu_ns, 1000);
+	ck_assert_uint_eq(effort(1000, 1000, 1000, 10).run_ns, 1000);
+	ck_assert_uint_eq(effort(1000, 1000, 0, 100).cpu_ns, 1000);
+	/* Two processors: twice the time of one, but no more than has passed. */
+	ck_assert_uint_eq(effort(1000, 2000, 2000, 10).cpu_ns, 2000);
+	ck_assert_uint_eq(effort(1000, 2000, 2000, 10).run_ns, 1000);
+}
+END_TEST
+
+START_TEST(what_is_repeated_counts_a_part)
+{
+	ck_assert_uint_eq(effort(1000, 2000, 0, 10).cpu_ns, 200);
+	ck_assert_uint_eq(effort(1000, 2000, 0, 10).run_ns, 200);
+	ck_assert_uint_eq(effort(1000, 2000, 500, 10).cpu_ns, 650);
+	ck_assert_uint_eq(effort(1000, 2000, 0, 0).cpu_ns, 0);
+}
+END_TEST
+
+START_TEST(a_program_that_waits_counts_a_little)
+{
+	ck_assert_uint_eq(effort(1600, 0, 0, 10).cpu_ns, 0);
+	ck_assert_uint_eq(effort(1600, 0, 0, 10).run_ns, 100);
+	ck_assert_uint_eq(effort(1600, 1000, 0, 0).run_ns, 100);
+	ck_assert_uint_eq(effort(1600, 400, 400, 10).run_ns, 400);
+}
+END_TEST
+
 START_TEST(slots_are_admitted_up_to_the_bound)
 {
 	ck_assert(ftsan_rule_admit(0, 64, 1000));
@@ -654,6 +694,9 @@ static void add_bounds(TCase *tests)
 	tcase_add_test(tests, the_last_quarter_of_the_pages_is_for_rare_sites);
 	tcase_add_test(tests, publishing_by_age_has_a_budget);
 	tcase_add_test(tests, a_share_is_of_what_ran_and_begins_with_a_burst);
+	tcase_add_test(tests, what_is_new_counts_in_full);
+	tcase_add_test(tests, what_is_repeated_counts_a_part);
+	tcase_add_test(tests, a_program_that_waits_counts_a_little);
 	tcase_add_test(tests, slots_are_admitted_up_to_the_bound);
 }
 

@@ -179,6 +179,59 @@ START_TEST(a_share_is_spent_forgiven_and_begun_anew)
 }
 END_TEST
 
+/* Uses the processor for so long. */
+static void run_for(uint64_t ns)
+{
+	uint64_t end = ftsan_sys_cpu_ns() + ns;
+
+	while (ftsan_sys_cpu_ns() < end)
+		;
+}
+
+/* moved() - how far the clock goes while the processor is used for @ns. */
+static uint64_t moved(uint64_t ns)
+{
+	uint64_t began = ftsan_effort_cpu_ns();
+
+	run_for(ns);
+	return ftsan_effort_cpu_ns() - began;
+}
+
+static const uint64_t MS = 1000000;
+
+START_TEST(a_program_that_nobody_looks_at_is_never_steady)
+{
+	ftsan_effort_init(0);
+	run_for(20 * MS);
+	ck_assert(!ftsan_effort_is_steady());
+	ck_assert_uint_ge(moved(20 * MS), 10 * MS);
+}
+END_TEST
+
+START_TEST(the_clock_stands_in_a_steady_program_and_goes_on_with_news)
+{
+	ftsan_effort_init(0);
+	ftsan_effort_watched();
+	ck_assert_uint_ge(moved(20 * MS), 10 * MS);
+	run_for(1100 * MS);
+	(void)ftsan_effort_cpu_ns();
+	ck_assert(ftsan_effort_is_steady());
+	ck_assert_uint_eq(moved(20 * MS), 0);
+	ftsan_effort_new_thread();
+	ck_assert(!ftsan_effort_is_steady());
+	ck_assert_uint_gt(moved(10 * MS), 0);
+	run_for(50 * MS);
+	(void)ftsan_effort_cpu_ns();
+	ck_assert(ftsan_effort_is_steady());
+	ftsan_effort_new_code();
+	ck_assert(!ftsan_effort_is_steady());
+	/* The child of a fork. */
+	ftsan_effort_begin();
+	ck_assert(!ftsan_effort_is_steady());
+	ck_assert_uint_ge(moved(20 * MS), 10 * MS);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("sampling");
@@ -196,6 +249,10 @@ int main(void)
 	tcase_add_test(tests, a_full_table_is_counted);
 	tcase_add_test(tests, threads_share_the_counts);
 	tcase_add_test(tests, a_share_is_spent_forgiven_and_begun_anew);
+	tcase_add_test(tests, a_program_that_nobody_looks_at_is_never_steady);
+	tcase_add_test(tests, the_clock_stands_in_a_steady_program_and_goes_on_with_news);
+	/* A second of processor's time may be a long one. */
+	tcase_set_timeout(tests, 60);
 	srunner_run_all(runner, CK_NORMAL);
 	failed = srunner_ntests_failed(runner);
 	srunner_free(runner);
