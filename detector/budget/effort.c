@@ -14,7 +14,7 @@ static const uint64_t STEP_NS = 1000u * 1000;
 
 static uint32_t steady_percent; /* set at start */
 
-static _Atomic uint64_t cpu_clock, run_clock;
+static _Atomic uint64_t cpu_clock, run_clock, full_clock;
 static _Atomic uint64_t news_ns; /* processor's time at full speed that is left */
 static _Atomic bool watched;
 static _Atomic bool moving;	  /* a thread moves them on; others need not */
@@ -31,6 +31,7 @@ void ftsan_effort_begin(void)
 {
 	atomic_store(&cpu_clock, 0);
 	atomic_store(&run_clock, 0);
+	atomic_store(&full_clock, 0);
 	atomic_store(&news_ns, NEWS_MAX_NS);
 	atomic_store(&watched, false);
 	moved_cpu_ns = ftsan_sys_cpu_ns();
@@ -104,6 +105,7 @@ static void move_on(uint64_t now)
 	atomic_store_explicit(&moved_ns, now, memory_order_relaxed);
 	atomic_fetch_add_explicit(&cpu_clock, gain.cpu_ns, memory_order_relaxed);
 	atomic_fetch_add_explicit(&run_clock, gain.run_ns, memory_order_relaxed);
+	atomic_fetch_add_explicit(&full_clock, gain.full_ns, memory_order_relaxed);
 }
 
 static uint64_t read_clock(const _Atomic uint64_t *which)
@@ -126,4 +128,9 @@ uint64_t ftsan_effort_cpu_ns(void)
 uint64_t ftsan_effort_run_ns(void)
 {
 	return read_clock(&run_clock);
+}
+
+uint64_t ftsan_effort_full_ns(void)
+{
+	return read_clock(&full_clock);
 }

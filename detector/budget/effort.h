@@ -1,10 +1,10 @@
 /*
- * Two clocks that budgets go by: what engines may spend is a share of them.
+ * Clocks that budgets go by: what engines may spend is a share of them.
  *
- * Both run as the program does while its threads come to code where they have not been
+ * They run as the program does while its threads come to code where they have not been
  * before. Once they only repeat themselves, what can be seen has mostly been seen, and
- * the clocks run at a part of that (option steady). They run on while the program waits,
- * but slowly: a program that hardly runs must not spend what it does not use.
+ * all but one run at a part of that (option steady). While the program waits they go on,
+ * but slowly: one that hardly runs must not spend what it does not use.
  *
  * Context: ftsan_effort_init() and _begin() at start and in the child of a fork, while
  * there is one thread; the others any thread, async-signal-safe.
@@ -41,5 +41,8 @@ uint64_t ftsan_effort_cpu_ns(void);
 /* Of the time by the wall clock. For what holds threads up, and for what comes at a rate.
  */
 uint64_t ftsan_effort_run_ns(void);
+/* The same, new or not. For what is likely to be raced for: that is never too well known.
+ */
+uint64_t ftsan_effort_full_ns(void);
 
 #endif

@@ -53,17 +53,24 @@ bool ftsan_rule_spent(uint64_t spent_ns, uint64_t cpu_ns, uint64_t burst_ns,
 	return spent_ns > burst_ns + cpu_ns / 100 * percent;
 }
 
-struct ftsan_effort_gain ftsan_rule_effort(const struct ftsan_effort_step *step)
+/* run_time() - what @ran counts on one processor, in @passed. */
+static uint64_t run_time(uint64_t ran, uint64_t passed)
 {
 	enum { LEAST = 16 };
+	uint64_t most = ran < passed ? ran : passed;
+
+	return most > passed / LEAST ? most : passed / LEAST;
+}
+
+struct ftsan_effort_gain ftsan_rule_effort(const struct ftsan_effort_step *step)
+{
 	uint64_t old = step->ran_ns - step->new_ns;
 	uint64_t cpu = step->new_ns + old / 100 * step->steady_percent;
-	/* Two processors don't make it pass any faster. */
-	uint64_t run = cpu < step->passed_ns ? cpu : step->passed_ns;
 
-	if (run < step->passed_ns / LEAST)
-		run = step->passed_ns / LEAST;
-	return (struct ftsan_effort_gain){.cpu_ns = cpu, .run_ns = run};
+	return (struct ftsan_effort_gain){
+		.cpu_ns = cpu,
+		.run_ns = run_time(cpu, step->passed_ns),
+		.full_ns = run_time(step->ran_ns, step->passed_ns)};
 }
 
 /* floor(log2(n)) for n > 0 */

@@ -125,9 +125,10 @@ struct ftsan_effort_step {
  * @cpu_ns: of what ran
  * @run_ns: of the time that passed: as much of it as the program ran for, on one
  *          processor, and never less than a sixteenth
+ * @full_ns: the same, whether it was new or not
  */
 struct ftsan_effort_gain {
-	uint64_t cpu_ns, run_ns;
+	uint64_t cpu_ns, run_ns, full_ns;
 };
 
 struct ftsan_effort_gain ftsan_rule_effort(const struct ftsan_effort_step *step);

@@ -275,30 +275,40 @@ static bool take_newest(struct queue *queue)
 	return false;
 }
 
-void ftsan_arm_turns(uint32_t n)
+/* take_known() - the newest, or the oldest, unless there are enough of them. */
+static bool take_known(struct ftsan_turns *turns, bool newest)
+{
+	struct queue *queue = &queues[SOMETIME];
+
+	if (turns->known == 0 || !(newest ? take_newest(queue) : take_oldest(queue)))
+		return false;
+	turns->known--;
+	return true;
+}
+
+void ftsan_arm_turns(struct ftsan_turns turns)
 {
 	static uint32_t round;
 
 	if (queues == NULL)
 		return;
-	for (uint32_t i = 0; i < n; i++) {
+	for (; turns.all > 0; turns.all--) {
 		bool done = false;
 
 		switch (round++ % 4) {
 		case 0:
-			done = take_oldest(&queues[SOMETIME]);
+			done = take_known(&turns, false);
 			break;
 		case 1:
 			done = take_newest(&queues[SOON]);
 			break;
 		case 2:
-			done = take_newest(&queues[SOMETIME]);
+			done = take_known(&turns, true);
 			break;
 		default:
 			break;
 		}
-		if (!done && !take_oldest(&queues[SOON]) &&
-		    !take_oldest(&queues[SOMETIME]))
+		if (!done && !take_oldest(&queues[SOON]) && !take_known(&turns, false))
 			return;
 	}
 }

@@ -42,8 +42,17 @@ void ftsan_arm_force(const struct ftsan_sample_module *module,
 void ftsan_arm_later(struct ftsan_sample_module *module, struct ftsan_sample_site *site,
 		     bool soon);
 
-/* Arms at most @n of those that wait. Context: the scout. */
-void ftsan_arm_turns(uint32_t n);
+/**
+ * struct ftsan_turns - how many sites may be armed again
+ * @all:   of those that wait
+ * @known: of these, of those that are not likely to show anything
+ */
+struct ftsan_turns {
+	uint32_t all, known;
+};
+
+/* Context: the scout. */
+void ftsan_arm_turns(struct ftsan_turns turns);
 
 /* Nobody is armed from now on, or may be again; false: takes it back. */
 void ftsan_arm_halt(bool halt);

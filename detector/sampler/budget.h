@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "rules/rules.h"
+#include "sampler/arm.h"
 
 /*
  * @rate: delays a second; @percent: of all threads' run time; @interpreter: its code is
@@ -24,7 +25,7 @@ bool ftsan_budget_take(struct ftsan_delay_question *question);
 /* What a delay took: aiming and resting the watch, and waiting. */
 void ftsan_budget_spent(uint64_t arm_ns, uint64_t wait_ns);
 
-/* Sites that may be armed again since the last call. Context: the scout. */
-uint32_t ftsan_budget_turns(void);
+/* How many sites may be armed again since the last call. Context: the scout. */
+struct ftsan_turns ftsan_budget_turns(void);
 
 #endif

@@ -150,8 +150,8 @@ static void make(const struct ftsan_image *image, const struct ftsan_module *mod
 	entry->text_begin = image->text_begin;
 	entry->text_end = image->text_end;
 	entry->armed_once = false;
-	entry->traits =
-		(struct ftsan_sample_traits){.folds = ftsan_elf_folds_atomics(module->path)};
+	entry->traits = (struct ftsan_sample_traits){
+		.folds = ftsan_elf_folds_atomics(module->path)};
 	if (!ftsan_cache_load(module, image, &entry->sites, &entry->n_sites,
 			      &entry->traits)) {
 		entry->n_sites = ftsan_sweep(image, &entry->sites, &entry->traits);

@@ -27,8 +27,7 @@ enum { FTSAN_SAMPLED_MAX = 512 };
  * Return: how many are new.
  */
 unsigned ftsan_modules_sample(int (*iterate)(ftsan_phdr_callback, void *),
-			      const char *choice,
-			      const struct ftsan_module *interpreter,
+			      const char *choice, const struct ftsan_module *interpreter,
 			      const struct ftsan_module *only,
 			      bool (*made)(struct ftsan_sample_module *module));
 

@@ -187,12 +187,9 @@ bool ftsan_sampler_busy(const struct ftsan_thread *thread)
 
 void ftsan_sampler_tick(void)
 {
-	uint64_t now;
-
 	if (!ftsan_sampler_active())
 		return;
-	now = ftsan_sys_now_ns();
-	if (ftsan_onset_tick(now))
+	if (ftsan_onset_tick(ftsan_sys_now_ns()))
 		ftsan_arm_turns(ftsan_budget_turns());
 }
 

@@ -388,6 +388,7 @@ START_TEST(what_is_repeated_counts_a_part)
 {
 	ck_assert_uint_eq(effort(1000, 2000, 0, 10).cpu_ns, 200);
 	ck_assert_uint_eq(effort(1000, 2000, 0, 10).run_ns, 200);
+	ck_assert_uint_eq(effort(1000, 2000, 0, 10).full_ns, 1000);
 	ck_assert_uint_eq(effort(1000, 2000, 500, 10).cpu_ns, 650);
 	ck_assert_uint_eq(effort(1000, 2000, 0, 0).cpu_ns, 0);
 }
@@ -398,6 +399,7 @@ START_TEST(a_program_that_waits_counts_a_little)
 	ck_assert_uint_eq(effort(1600, 0, 0, 10).cpu_ns, 0);
 	ck_assert_uint_eq(effort(1600, 0, 0, 10).run_ns, 100);
 	ck_assert_uint_eq(effort(1600, 1000, 0, 0).run_ns, 100);
+	ck_assert_uint_eq(effort(1600, 1000, 0, 0).full_ns, 1000);
 	ck_assert_uint_eq(effort(1600, 400, 400, 10).run_ns, 400);
 }
 END_TEST
