@@ -191,18 +191,22 @@ static bool is_searched(const struct window *window)
 	return false;
 }
 
-/* By the registers after it. A string instruction has moved on from what it did. */
+/* By the registers after it. A string instruction has moved on from what it did. @where:
+ * where it did it, if that is known. */
 static bool covers(const struct ftsan_decoded *d, const ZydisDecodedOperand *op,
-		   const greg_t *gregs, uintptr_t address, uint32_t size)
+		   const greg_t *gregs, uintptr_t address, uint32_t size,
+		   uintptr_t *where)
 {
 	uintptr_t first;
 
+	*where = 0;
 	if (op->mem.type == ZYDIS_MEMOP_TYPE_VSIB || op->size == 0)
 		return true; /* not computed: it may */
 	if (!ftsan_zydis_address(&d->insn, op, gregs, &first))
 		return false;
 	if (is_string(&d->insn))
 		return first > address;
+	*where = first;
 	return first < address + size && address < first + op->size / 8;
 }
 
@@ -242,11 +246,13 @@ static void consider(struct candidates *found, const struct ftsan_decoded *d,
 	for (unsigned i = 0; i < d->insn.operand_count; i++) {
 		const ZydisDecodedOperand *op = &d->operand[i];
 		struct ftsan_watch_insn one;
+		uintptr_t where;
 
 		if (!is_access(d, op))
 			continue;
 		describe(&one, d, op);
-		if (covers(d, op, gregs, address, size)) {
+		if (covers(d, op, gregs, address, size, &where)) {
+			one.address = where;
 			if (found->sure.form == FTSAN_FORM_UNKNOWN ||
 			    (found->sure.form == FTSAN_FORM_PLAIN &&
 			     one.form != FTSAN_FORM_PLAIN))

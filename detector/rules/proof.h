@@ -34,12 +34,14 @@ enum ftsan_watch_form {
  * struct ftsan_watch_insn - the instruction that hit a watchpoint
  * @form:   MASKED, GATHERED and SEARCH win where it is not certain which instruction it
  *          was
- * @size:   bytes of the operand, 0 when unknown
+ * @address: of the operand, 0 when unknown
+ * @size:   its bytes, 0 when unknown
  * @reads, @writes: its operand; both false when unknown
  * @locked: it locks the bus
  */
 struct ftsan_watch_insn {
 	enum ftsan_watch_form form;
+	uintptr_t address;
 	uint32_t size;
 	bool reads, writes;
 	bool locked;

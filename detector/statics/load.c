@@ -30,6 +30,9 @@ static bool learn(struct static_thread *own, const struct static_watched *watche
 	met->module = static_module_at(
 		atomic_load_explicit(&watched->page->module, memory_order_relaxed));
 	met->access = watched->word;
+	/* What is watched may be a part of it. */
+	if (insn.address != 0)
+		met->access.address = insn.address;
 	if (insn.size != 0)
 		met->access.size = insn.size;
 	met->access.atomic = insn.locked;

@@ -112,12 +112,24 @@ START_TEST(locked_ones_are_told)
 }
 END_TEST
 
+/* What is watched may lie in the middle of it. */
+START_TEST(where_it_was_is_told)
+{
+	assert_proves(end_load, true, false, 8);
+	ck_assert_uint_eq(got.address, TO + 0x10);
+	uc.uc_mcontext.gregs[REG_RDI] -= 8;
+	assert_proves(end_copy, true, false, 32);
+	ck_assert_uint_eq(got.address, TO + 8);
+}
+END_TEST
+
 /* The address is gone, and nothing else can have been it. */
 START_TEST(a_load_may_overwrite_its_own_address)
 {
 	uc.uc_mcontext.gregs[REG_RDI] = 0x1234;
 	assert_proves(end_load_self, true, false, 8);
 	assert_proves(end_load_half, true, false, 4);
+	ck_assert_uint_eq(got.address, 0);
 }
 END_TEST
 
@@ -223,6 +235,7 @@ int main(void)
 	tcase_add_checked_fixture(tcase, setup_faults, NULL);
 	tcase_add_test(tcase, plain_accesses_prove);
 	tcase_add_test(tcase, locked_ones_are_told);
+	tcase_add_test(tcase, where_it_was_is_told);
 	tcase_add_test(tcase, a_load_may_overwrite_its_own_address);
 	tcase_add_test(tcase, a_copy_proves_and_a_search_does_not);
 	tcase_add_test(tcase, masks_prove_nothing);
