@@ -12,6 +12,7 @@
 #include "hooks/hooks.h"
 #include "process/signal_bits.h"
 #include "process/signal_deliver.h"
+#include "statics/statics.h"
 
 static uint64_t after(int how, uint64_t blocked, uint64_t set)
 {
@@ -24,19 +25,23 @@ static uint64_t after(int how, uint64_t blocked, uint64_t set)
 static int change_mask(int how, const sigset_t *set, sigset_t *old)
 {
 	uint64_t blocked = ftsan_signal_blocked(), wanted = 0;
-	sigset_t stripped;
+	sigset_t stripped, before, *to = old;
 	int error;
+
+	/* The kernel can't write to a sealed page: we do, and trap like others. */
+	if (old && ftsan_statics_near((uintptr_t)old))
+		to = &before;
 
 	if (set) {
 		stripped = *set;
 		wanted = ftsan_sigset_get(set);
 		ftsan_sigset_put(&stripped, wanted & ~FTSAN_SIG_OWNED);
 	}
-	error = FTSAN_REAL(pthread_sigmask)(how, set ? &stripped : NULL, old);
+	error = FTSAN_REAL(pthread_sigmask)(how, set ? &stripped : NULL, to);
 	if (error != 0)
 		return error;
 	if (old)
-		ftsan_sigset_put(old, ftsan_sigset_get(old) | blocked);
+		ftsan_sigset_put(old, ftsan_sigset_get(to) | blocked);
 	if (set)
 		ftsan_signal_set_blocked(after(how, blocked, wanted) & FTSAN_SIG_OWNED);
 	return 0;
