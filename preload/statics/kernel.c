@@ -8,6 +8,7 @@
  */
 #include <aio.h>
 #include <dlfcn.h>
+#include <linux/io_uring.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -49,7 +50,9 @@ static struct {
 #undef FTSAN_KERNEL_HOOK
 } real;
 
-enum { PAGE_BYTES = 4096, VECTORS_MAX = 1024 /* IOV_MAX */ };
+enum { PAGE_BYTES = 4096, VECTORS_MAX = 1024 /* IOV_MAX */, LENGTH_MAX = 1 << 30 };
+/* Of a call by number; and of what those point at, so much may be addresses in turn. */
+enum { ARGUMENTS = 6, STRUCTURE_BYTES = 256 };
 
 static void open_for_good(const void *memory, size_t size_bytes)
 {
@@ -101,6 +104,59 @@ static void messages(struct ftsan_statics_call *call, const struct mmsghdr *list
 }
 
 /*
+ * A structure, or a list, may have addresses in it: what they point at is opened, too.
+ * What comes right after an address, or right before it, is most often its length.
+ */
+static size_t length_of(uint64_t after, uint64_t before)
+{
+	if (after > PAGE_BYTES && after < LENGTH_MAX)
+		return after;
+	/* An int with padding behind it. */
+	before = (uint32_t)before;
+	return before > PAGE_BYTES && before < LENGTH_MAX ? before : PAGE_BYTES;
+}
+
+static void pointed(struct ftsan_statics_call *call, const void *structure, size_t bytes)
+{
+	uint64_t before = 0, word, after;
+	uintptr_t at = (uintptr_t)structure;
+
+	for (uintptr_t end = at + bytes; at + sizeof(word) <= end; at += sizeof(word)) {
+		if (!ftsan_safe_u64(at, &word))
+			return;
+		if (!ftsan_safe_u64(at + sizeof(word), &after))
+			after = 0;
+		ftsan_statics_kernel(call, (const void *)word, length_of(after, before),
+				     true);
+		before = word;
+	}
+}
+
+/* Buffers that the kernel keeps: of io_uring; of requests (linux/aio_abi.h: the buffer's
+ * address is the word at 24 of a struct iocb, its length the next one). */
+static void kept(const struct iovec *list, size_t n)
+{
+	struct iovec one;
+
+	for (size_t i = 0; list != NULL && i < n && i < VECTORS_MAX; i++)
+		if (ftsan_safe_read(&one, list + i, sizeof(one)) == 0)
+			open_for_good(one.iov_base, one.iov_len);
+}
+
+static void submitted(void *const *list, long n)
+{
+	enum { IOCB_BUFFER = 24, IOCB_BYTES = 64 };
+	char *one;
+
+	for (long i = 0; list != NULL && i < n && i < VECTORS_MAX; i++) {
+		if (ftsan_safe_read(&one, list + i, sizeof(one)) != 0 || one == NULL)
+			continue;
+		open_for_good(one, IOCB_BYTES);
+		kept((const struct iovec *)(one + IOCB_BUFFER), 1);
+	}
+}
+
+/*
  * A thread of libc's own will come to it, with every signal blocked. struct aiocb64 is
  * the same here.
  */
@@ -127,8 +183,6 @@ static void later_ones(const void *const *list, size_t n)
  * A call by number: all that its arguments may point at is opened. What comes after an
  * address is most often its length.
  */
-enum { ARGUMENTS = 6, LENGTH_MAX = 1 << 30 };
-
 static void by_number(struct ftsan_statics_call *call, long number, const long *a)
 {
 	const void *second = (const void *)a[1];
@@ -139,6 +193,10 @@ static void by_number(struct ftsan_statics_call *call, long number, const long *
 		message(call, second, true);
 	else if (number == SYS_recvmmsg)
 		messages(call, second, (size_t)a[2], true);
+	else if (number == SYS_io_submit)
+		submitted((void *const *)a[2], a[1]);
+	else if (number == SYS_io_uring_register && a[1] == IORING_REGISTER_BUFFERS)
+		kept((const struct iovec *)a[2], (size_t)a[3]);
 	for (unsigned i = 0; i < ARGUMENTS; i++) {
 		long next = i + 1 < ARGUMENTS ? a[i + 1] : 0;
 		size_t bytes = PAGE_BYTES;
@@ -146,11 +204,15 @@ static void by_number(struct ftsan_statics_call *call, long number, const long *
 		if (next > PAGE_BYTES && next < LENGTH_MAX)
 			bytes = (size_t)next;
 		ftsan_statics_kernel(call, (const void *)a[i], bytes, true);
+		/* Of a futex there is none, and many calls. */
+		if (number != SYS_futex && a[i] > PAGE_BYTES)
+			pointed(call, (const void *)a[i], STRUCTURE_BYTES);
 	}
 }
 
 #define V(list, n, writes) vectors(&call, (list), (size_t)(n), (writes));
 #define M(message_) message(&call, message_, true);
+#define P(address, bytes) pointed(&call, (address), (bytes));
 #define O(address, bytes) open_for_good((address), (bytes));
 #define W(address, bytes) ftsan_statics_kernel(&call, (address), (bytes), true);
 #define R(address, bytes) ftsan_statics_kernel(&call, (address), (bytes), false);
@@ -171,6 +233,7 @@ static void by_number(struct ftsan_statics_call *call, long number, const long *
 #undef R
 #undef V
 #undef M
+#undef P
 #undef O
 
 /* Guarded by the lock around the loader, whose holder calls us. */

@@ -12,8 +12,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/aio_abi.h>
 #include <linux/futex.h>
+#include <linux/io_uring.h>
 #include <mqueue.h>
+#include <net/if.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
@@ -600,12 +603,15 @@ static union {
 	ucontext_t context;
 } into __attribute__((aligned(4096)));
 
-/* A page that was opened is sealed again by then. */
+/* A page that was opened is sealed again by then: a call that opens another one sees to
+ * it. */
 static void sleep_until_sealed(void)
 {
+	static char another[4096] __attribute__((aligned(4096)));
 	struct timespec pause = {0, 120000000};
 
 	nanosleep(&pause, NULL);
+	clock_gettime(CLOCK_MONOTONIC, (struct timespec *)another);
 }
 
 static long kernel_read(int fd)
@@ -1006,6 +1012,83 @@ static long kernel_aio(int fd)
 	return result;
 }
 
+static long kernel_window(int fd)
+{
+	int terminal = fd < 0 ? -1 : open("/dev/ptmx", O_RDWR | O_NOCTTY);
+	long result = ioctl(terminal, TIOCGWINSZ, into.bytes);
+
+	close(terminal);
+	return result;
+}
+/* What an ioctl's structure points at: "lo" is there, or nothing. */
+static long interfaces(long (*call)(int socket, struct ifconf *list))
+{
+	struct ifconf list = {.ifc_len = sizeof(into.bytes), .ifc_buf = into.bytes};
+	int inet = socket(AF_INET, SOCK_DGRAM, 0);
+	long result = call(inet, &list);
+
+	close(inet);
+	return result < 0 ? result : list.ifc_len;
+}
+static long ask_interfaces(int socket, struct ifconf *list)
+{
+	return ioctl(socket, SIOCGIFCONF, list);
+}
+static long ask_by_number(int socket, struct ifconf *list)
+{
+	return syscall(SYS_ioctl, (long)socket, (long)SIOCGIFCONF, list);
+}
+static long kernel_interfaces(int fd)
+{
+	return fd < 0 ? -1 : interfaces(ask_interfaces);
+}
+static long kernel_interfaces_number(int fd)
+{
+	return fd < 0 ? -1 : interfaces(ask_by_number);
+}
+/* A request that the kernel keeps, and a buffer that it does: each on a page of its own. */
+static struct {
+	struct iocb request;
+	char bytes[64];
+} submitted __attribute__((aligned(4096)));
+static long kernel_submit(int fd)
+{
+	struct iocb *list = &submitted.request;
+	struct io_event event = {0};
+	int file = fd < 0 ? -1 : open_file();
+	aio_context_t context = 0;
+	long result;
+
+	submitted.request = (struct iocb){.aio_lio_opcode = IOCB_CMD_PREAD,
+					  .aio_fildes = (unsigned)file,
+					  .aio_buf = (uintptr_t)submitted.bytes,
+					  .aio_nbytes = 16};
+	result = syscall(SYS_io_setup, 1L, &context);
+	if (result == 0) {
+		sleep_until_sealed();
+		result = syscall(SYS_io_submit, context, 1L, &list);
+		if (result == 1)
+			result = syscall(SYS_io_getevents, context, 1L, 1L, &event, NULL);
+		syscall(SYS_io_destroy, context);
+	}
+	close(file);
+	return result == 1 ? (long)event.res : result;
+}
+static char registered[4096] __attribute__((aligned(4096)));
+static long kernel_register(int fd)
+{
+	static _Thread_local struct io_uring_params parameters;
+	struct iovec one = {registered, sizeof(registered)};
+	long ring = fd < 0 ? -1 : syscall(SYS_io_uring_setup, 1L, &parameters, 0L, 0L, 0L, 0L), result;
+
+	if (ring < 0)
+		return -1;
+	result = syscall(SYS_io_uring_register, ring, (long)IORING_REGISTER_BUFFERS, &one,
+			 1L);
+	close((int)ring);
+	return result;
+}
+
 static const struct {
 	const char *name;
 	long (*call)(int fd);
@@ -1024,6 +1107,8 @@ static const struct {
 	CALL(recvmmsg),	   CALL(msgrcv),    CALL(queue),      CALL(preadv2),
 	CALL(long_number), CALL(vector_number), CALL(directory), CALL(name),
 	CALL(waitid),	   CALL(usage),	    CALL(stream),     CALL(aio),
+	CALL(window),	   CALL(interfaces), CALL(interfaces_number),
+	CALL(submit),	   CALL(register),
 #undef CALL
 };
 
