@@ -172,7 +172,7 @@ void ftsan_statics_kernel_slow(struct ftsan_statics_call *call, uintptr_t addres
 	uintptr_t end = end_of(address, size_bytes);
 
 	/* A program of one thread that hardly traps has nobody else to seal again. */
-	ftsan_statics_poll();
+	static_pages_poll(ftsan_sys_now_ns());
 	for (uintptr_t at = address & ~(FTSAN_PAGE - 1); at < end; at += FTSAN_PAGE) {
 		struct static_page *page = static_page_of(at);
 
