@@ -17,9 +17,8 @@ static uint32_t steady_percent; /* set at start */
 static _Atomic uint64_t cpu_clock, run_clock, full_clock;
 static _Atomic uint64_t news_ns; /* processor's time at full speed that is left */
 static _Atomic bool watched;
-static _Atomic bool moving;	  /* a thread moves them on; others need not */
-static _Atomic uint64_t moved_ns; /* when that was */
-static uint64_t moved_cpu_ns;	  /* and what had run by then; under moving */
+/* When they were moved on, and what had run by then. */
+static _Atomic uint64_t moved_ns, moved_cpu_ns;
 
 void ftsan_effort_init(uint32_t percent)
 {
@@ -34,10 +33,8 @@ void ftsan_effort_begin(void)
 	atomic_store(&full_clock, 0);
 	atomic_store(&news_ns, NEWS_MAX_NS);
 	atomic_store(&watched, false);
-	moved_cpu_ns = ftsan_sys_cpu_ns();
+	atomic_store(&moved_cpu_ns, ftsan_sys_cpu_ns());
 	atomic_store(&moved_ns, ftsan_sys_now_ns());
-	/* In the child of a fork: whoever did it is a thread of the parent. */
-	atomic_store(&moving, false);
 }
 
 void ftsan_effort_watched(void)
@@ -87,22 +84,23 @@ bool ftsan_effort_is_steady(void)
 	       atomic_load_explicit(&news_ns, memory_order_relaxed) == 0;
 }
 
-static void move_on(uint64_t now)
+/*
+ * move_on() - by what passed since @before. No lock: a handler of the program's may leave
+ * in the middle by siglongjmp. Of two threads that follow each other closely, one may
+ * count what the other one has let run.
+ */
+static void move_on(uint64_t before, uint64_t now)
 {
-	uint64_t before = atomic_load_explicit(&moved_ns, memory_order_relaxed);
 	uint64_t cpu = ftsan_sys_cpu_ns();
-	struct ftsan_effort_step step = {.steady_percent = steady_percent};
+	uint64_t cpu_before = atomic_exchange(&moved_cpu_ns, cpu);
+	struct ftsan_effort_step step = {.passed_ns = now - before,
+					 .steady_percent = steady_percent};
 	struct ftsan_effort_gain gain;
 
-	if (now <= before)
-		return;
-	step.passed_ns = now - before;
-	step.ran_ns = cpu > moved_cpu_ns ? cpu - moved_cpu_ns : 0;
+	step.ran_ns = cpu > cpu_before ? cpu - cpu_before : 0;
 	step.new_ns = take_news(step.ran_ns);
 	gain = ftsan_rule_effort(&step);
 	ftsan_count_add(steady_ns, step.ran_ns - step.new_ns);
-	moved_cpu_ns = cpu;
-	atomic_store_explicit(&moved_ns, now, memory_order_relaxed);
 	atomic_fetch_add_explicit(&cpu_clock, gain.cpu_ns, memory_order_relaxed);
 	atomic_fetch_add_explicit(&run_clock, gain.run_ns, memory_order_relaxed);
 	atomic_fetch_add_explicit(&full_clock, gain.full_ns, memory_order_relaxed);
@@ -110,13 +108,13 @@ static void move_on(uint64_t now)
 
 static uint64_t read_clock(const _Atomic uint64_t *which)
 {
+	uint64_t before = atomic_load_explicit(&moved_ns, memory_order_relaxed);
 	uint64_t now = ftsan_sys_now_ns();
 
-	if (now >= atomic_load_explicit(&moved_ns, memory_order_relaxed) + STEP_NS &&
-	    !atomic_exchange_explicit(&moving, true, memory_order_acquire)) {
-		move_on(now);
-		atomic_store_explicit(&moving, false, memory_order_release);
-	}
+	/* Who sets the time has the interval to itself. */
+	if (now >= before + STEP_NS &&
+	    atomic_compare_exchange_strong(&moved_ns, &before, now))
+		move_on(before, now);
 	return atomic_load_explicit(which, memory_order_relaxed);
 }
 
