@@ -34,7 +34,7 @@ static bool may_open(const struct ftsan_site *site)
 		.site_limit = ftsan_window_site_limit(elapsed),
 		.object_limit = 1,
 		.spent_ns = ftsan_counted(window_ns),
-		.elapsed_ns = ftsan_effort_full_ns(),
+		.elapsed_ns = elapsed,
 		.budget_percent = config->window_budget_percent,
 		.length_ns = config->window_ns,
 	};

@@ -117,7 +117,7 @@ static void decide(struct ftsan_window *window, uint32_t index,
 			atomic_load_explicit(&slot->windows, memory_order_relaxed),
 		.object_limit = config->windows_per_object + slot->cooled * OBJECT_REFILL,
 		.spent_ns = ftsan_counted(window_ns),
-		.elapsed_ns = ftsan_effort_full_ns(),
+		.elapsed_ns = now - began_ns,
 		.budget_percent = config->window_budget_percent,
 		.length_ns = ftsan_rule_window_length(
 			config->window_ns,

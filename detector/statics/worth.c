@@ -99,7 +99,7 @@ bool static_window_may_open(const struct static_store *store,
 		.object_windows = store->word->windows,
 		.object_limit = static_config.windows + store->word->refills,
 		.spent_ns = spent_ns,
-		.elapsed_ns = ftsan_effort_full_ns(),
+		.elapsed_ns = ftsan_sys_now_ns() - static_config.began_ns,
 		.budget_percent = static_config.budget_percent,
 		.length_ns = static_window_length(store),
 	};

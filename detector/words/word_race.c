@@ -167,7 +167,7 @@ static uint64_t length_of(const struct ftsan_watchpoint *point, bool changed,
 		.site_limit = windows * 8 + (uint32_t)(elapsed / REFILL_NS),
 		.object_limit = windows + (uint32_t)(elapsed / REFILL_NS),
 		.spent_ns = ftsan_counted(window_ns) + ftsan_counted(stall_ns),
-		.elapsed_ns = ftsan_effort_full_ns(),
+		.elapsed_ns = elapsed,
 		.budget_percent = budget_percent,
 	};
 
