@@ -136,7 +136,9 @@ if sys.argv[1] == "operand":
     a = np.arange(10000, dtype=np.int16)
     np.invert.at(a[::-1], a[:10])
 else:
-    np.add.at(np.zeros(4, dtype=object), [1, 2, 3], np.ones(3, dtype=object))
+    own, values = np.zeros(4), np.ones(4)
+    for _ in range(3):
+        np.add.at(own, np.arange(4), values)
 """
 
 

@@ -177,7 +177,7 @@ def together(run, cases, options, calls=500):
     """The threads wait for each other before each store. They meet, unless one of them has lost
     its processor each time: so it is tried again."""
     return until(about_statics, lambda: cases.run(
-        run, "race", calls, 2, "bad_together", options=options), 4)
+        run, "race", calls, 2, "bad_together", options=options), 8)
 
 
 def check_race(run, cases):
